@@ -1,0 +1,1 @@
+# Placeholder until src/net brings webpool_embed().

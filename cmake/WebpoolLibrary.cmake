@@ -1,0 +1,22 @@
+# webpool_library(NAME SOURCES a.cpp … DEPS target … [TESTS a_test.cpp …] [TEST_DEPS target …]
+#                 [TEST_DATA dir …])
+# A static library webpool_NAME with the project's flags and include roots (include/ and src/), and
+# one test program webpool_NAME_test from the x_test.cpp files that lie beside the code.
+function(webpool_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPS;TESTS;TEST_DEPS" ${ARGN})
+  add_library(webpool_${name} STATIC ${arg_SOURCES})
+  target_include_directories(webpool_${name} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
+  target_link_libraries(webpool_${name} PUBLIC ${arg_DEPS} PRIVATE $<BUILD_INTERFACE:webpool_flags>)
+  set_property(GLOBAL APPEND PROPERTY WEBPOOL_LIBRARIES webpool_${name})
+  if(WEBPOOL_TESTS AND arg_TESTS)
+    add_executable(webpool_${name}_test ${arg_TESTS})
+    target_link_libraries(webpool_${name}_test PRIVATE
+      webpool_${name} ${arg_TEST_DEPS} GTest::gmock GTest::gtest_main webpool_flags)
+    target_compile_definitions(webpool_${name}_test PRIVATE
+      WEBPOOL_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    gtest_discover_tests(webpool_${name}_test TEST_PREFIX "${name}/" DISCOVERY_TIMEOUT 60
+      PROPERTIES TIMEOUT 300 LABELS unit)
+  endif()
+endfunction()

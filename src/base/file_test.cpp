@@ -1,0 +1,63 @@
+#include "base/file.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+
+namespace webpool::base {
+namespace {
+
+class FileTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char pattern[] = "/tmp/webpool-file-test-XXXXXX";
+    folder_ = ::mkdtemp(pattern);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  std::filesystem::path folder_;
+};
+
+TEST_F(FileTest, AtomicWriteReplacesAndLeavesNoTemporary) {
+  const auto path = folder_ / "x";
+  ASSERT_TRUE(writeFileAtomically(path, "old"));
+  ASSERT_TRUE(writeFileAtomically(path, "new"));
+  EXPECT_EQ(readFile(path).value(), "new");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1);
+}
+
+TEST_F(FileTest, MissingFileNamesPathAndCause) {
+  const auto result = readFile(folder_ / "none");
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().category, ErrorCategory::NotFound);
+  EXPECT_NE(result.error().message.find((folder_ / "none").native()), std::string::npos);
+}
+
+TEST_F(FileTest, FullDiskIsNoSpace) {
+  auto full = openFile("/dev/full", 1);
+  ASSERT_TRUE(full);
+  const auto written = writeAll(full->get(), std::as_bytes(std::span("x", 1)), "/dev/full");
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().category, ErrorCategory::NoSpace);
+}
+
+TEST_F(FileTest, LockIsExclusiveWhileHeld) {
+  const auto path = folder_ / "lock";
+  {
+    auto first = FileLock::tryAcquire(path);
+    ASSERT_TRUE(first);
+    const auto second = FileLock::tryAcquire(path);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().category, ErrorCategory::Busy);
+  }
+  EXPECT_TRUE(FileLock::tryAcquire(path));
+}
+
+TEST_F(FileTest, MakeFoldersRefusesAFileInTheWay) {
+  std::ofstream(folder_ / "file") << "x";
+  EXPECT_TRUE(makeFolders(folder_ / "a/b/c"));
+  EXPECT_FALSE(makeFolders(folder_ / "file/b"));
+}
+
+}  // namespace
+}  // namespace webpool::base

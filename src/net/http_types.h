@@ -1,0 +1,61 @@
+// HTTP as plain values, so that handlers (src/api) know nothing of Beast and are tested without a
+// socket.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/file.h"
+
+namespace webpool::net {
+
+/// Header fields in order; look-up ignores case.
+class Headers {
+ public:
+  void set(std::string_view name, std::string value);
+  /// The first value of that name, or an empty view.
+  std::string_view get(std::string_view name) const;
+  bool has(std::string_view name) const;
+  const std::vector<std::pair<std::string, std::string>>& all() const { return fields_; }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> fields_;
+};
+
+struct Request {
+  std::string method;  ///< upper case
+  std::string path;    ///< percent-encoded as received, without the query
+  std::string query;   ///< without '?'
+  Headers headers;
+  std::string body;
+};
+
+/// Bytes [offset, offset + length) of an open file, sent with sendfile(2).
+struct FileRegion {
+  std::shared_ptr<const base::FileDescriptor> file;
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+};
+
+/// Bytes that live as long as the program (the embedded page).
+using StaticBody = std::span<const std::byte>;
+
+struct Response {
+  int status = 200;
+  Headers headers;
+  std::variant<std::string, StaticBody, FileRegion> body;
+  /// For HEAD: the server sends Content-Length of the body and no body.
+};
+
+/// Answers one request, now or later, exactly once; runs on the event-loop thread and must not
+/// block. `respond` may be called from the event-loop thread only.
+using Handler = std::function<void(Request request, std::function<void(Response)> respond)>;
+
+}  // namespace webpool::net
