@@ -2,6 +2,7 @@
 // socket.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -16,13 +17,20 @@
 
 namespace webpool::net {
 
+/// ASCII only, as HTTP names and hosts are.
+bool equalIgnoringCase(std::string_view a, std::string_view b) noexcept;
+
 /// Header fields in order; look-up ignores case.
 class Headers {
  public:
+  /// Replaces every field of that name.
   void set(std::string_view name, std::string value);
+  /// Keeps fields of the same name.
+  void add(std::string_view name, std::string value);
   /// The first value of that name, or an empty view.
   std::string_view get(std::string_view name) const;
   bool has(std::string_view name) const;
+  std::size_t count(std::string_view name) const;
   const std::vector<std::pair<std::string, std::string>>& all() const { return fields_; }
 
  private:
@@ -54,8 +62,12 @@ struct Response {
   /// For HEAD: the server sends Content-Length of the body and no body.
 };
 
+/// A short plain text with a newline at its end: errors, mostly.
+Response textResponse(int status, std::string_view text);
+
 /// Answers one request, now or later, exactly once; runs on the event-loop thread and must not
-/// block. `respond` may be called from the event-loop thread only.
+/// block. `respond` may be called from the event-loop thread only; it may outlive the server and
+/// then does nothing. Letting go of every copy of it without a call answers 500.
 using Handler = std::function<void(Request request, std::function<void(Response)> respond)>;
 
 }  // namespace webpool::net

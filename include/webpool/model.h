@@ -1,0 +1,78 @@
+// A model that is loaded in a browser of the pool.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "webpool/options.h"
+#include "webpool/result.h"
+#include "webpool/tensor.h"
+
+namespace webpool {
+
+namespace pool {
+class Engine;
+}
+
+/// One input or output of a model.
+struct TensorSpec {
+  std::string name;
+  DataType type = DataType::Fp32;
+  Shape shape;                       ///< −1 where the dimension is free
+  std::vector<std::string> symbols;  ///< as long as shape: the name of a free dimension, or ""
+  bool rankKnown = true;             ///< false: the model states no shape at all
+};
+
+/// What is known of a model without a browser.
+struct ModelDescription {
+  std::string name;
+  std::string task;
+  std::string dtype;
+  std::string cid;          ///< root of the model's folder in the content store
+  std::uint64_t bytes = 0;  ///< of the files that this dtype needs
+  std::vector<TensorSpec> inputs;   ///< of the graph
+  std::vector<TensorSpec> outputs;  ///< of the graph
+  bool usesFp16 = false;
+};
+
+struct ModelInfo {
+  std::string name;
+  std::string task;
+  std::string dtype;
+  std::string cid;                  ///< root of the model's folder in the content store
+  std::uint64_t bytes = 0;          ///< of the files loaded
+  std::vector<TensorSpec> inputs;   ///< what run() takes
+  std::vector<TensorSpec> outputs;  ///< what run() gives
+  LoadTimings timings;
+  RanOn ranOn;                      ///< where runs will happen
+};
+
+/// A handle: cheap to copy, valid until the pool closes. Every call is thread-safe. The model leaves
+/// the browser with its last handle. When the browser died or a running call was cancelled, the
+/// next call brings the model back first.
+class Model {
+ public:
+  const ModelInfo& info() const;
+
+  /// Runs once and waits. Inputs are checked by name, type and shape before the browser is asked.
+  /// Errors: InvalidInput, WorkerLost (the browser died under it), Timeout, Cancelled, …
+  Result<Inference> run(std::vector<Tensor> inputs, const RunOptions& options = {}) const;
+
+  /// The same without waiting; `done` is called once, on a thread of the pool, and must not block.
+  void runAsync(std::vector<Tensor> inputs, const RunOptions& options,
+                std::function<void(Result<Inference>)> done) const;
+
+  /// Sentence vectors (mean-pooled, normalised). Errors: InvalidArgument for another task.
+  Result<Embeddings> embed(std::span<const std::string> texts, const RunOptions& options = {}) const;
+
+  struct State;
+  explicit Model(std::shared_ptr<State> state) : state_(std::move(state)) {}
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace webpool

@@ -1,0 +1,76 @@
+// What a caller may choose. Every default is what a person would want without reading this.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "webpool/error.h"
+
+namespace webpool {
+
+/// What computes inside the browser. Never substituted: a backend that can't run is an error, and
+/// only Auto leaves the choice to the pool.
+enum class Backend { Auto, Wasm, WebGpu, WebNn };
+
+/// "auto", "wasm", "webgpu", "webnn"
+std::string_view backendName(Backend backend) noexcept;
+Result<Backend> backendFromName(std::string_view name);
+
+/// What a long step does at the moment. Called on a thread of the pool; must return soon.
+struct Progress {
+  std::string step;            ///< "download", "import", "launch", "fetch", "compile", "warmup", …
+  std::string detail;          ///< file or package, may be empty
+  std::uint64_t done = 0;      ///< bytes
+  std::uint64_t total = 0;     ///< bytes; 0 where unknown, or where the step has no size
+};
+using ProgressCallback = std::function<void(const Progress&)>;
+
+struct PoolOptions {
+  /// Where models are kept; empty: $WEBPOOL_DATA_DIR, else $XDG_DATA_HOME/webpool.
+  std::filesystem::path dataFolder;
+  /// Where browser profiles are kept; empty: $WEBPOOL_CACHE_DIR, else $XDG_CACHE_HOME/webpool.
+  std::filesystem::path cacheFolder;
+  /// "auto": the first one found; else an engine's name, such as "chromium".
+  std::string browser = "auto";
+  /// Executables by engine name, instead of searching.
+  std::map<std::string, std::filesystem::path> browserPaths;
+  bool headless = true;
+  /// Delete the browser's profile, and with it its model cache, when the pool closes.
+  bool ephemeral = false;
+  /// The TCP port on 127.0.0.1; 0: the one remembered for the profile, else a free one. The page's
+  /// origin includes the port, and a browser keeps cached models by origin.
+  std::uint16_t port = 0;
+  /// WASM threads per model; 0: as many as leave the machine's cores not oversubscribed (1 on two).
+  unsigned wasmThreads = 0;
+  /// From starting the browser's process to its page being connected.
+  std::chrono::milliseconds launchTimeout{60'000};
+  /// Told things that a person should know (sandbox off, port changed). Any thread.
+  std::function<void(const std::string&)> notice;
+  /// A log of what the pool does, for debugging: "trace", "debug", "info", "warn", "error", "off".
+  std::string logLevel = "off";
+};
+
+struct ModelOptions {
+  /// "text-embedding", or "tensors" for the graph's own inputs and outputs; empty: the catalogue's.
+  std::string task;
+  Backend backend = Backend::Auto;
+  /// "fp32", "fp16", "q8", "int8", "uint8", "q4", "q4f16", "bnb4"; empty: the catalogue's default,
+  /// else the first there is.
+  std::string dtype;
+  ProgressCallback progress;
+  std::chrono::milliseconds timeout{600'000};
+  std::stop_token stop;
+};
+
+struct RunOptions {
+  std::chrono::milliseconds timeout{600'000};
+  std::stop_token stop;
+};
+
+}  // namespace webpool

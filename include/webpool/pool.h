@@ -1,0 +1,83 @@
+// The pool: browsers of this machine as one place that runs AI models.
+//
+//   auto pool = webpool::ResourcePool::open({});
+//   auto model = (*pool)->load("all-minilm-l6-v2");
+//   auto vectors = model->embed(std::vector<std::string>{"a sentence", "another"});
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "webpool/model.h"
+#include "webpool/options.h"
+#include "webpool/result.h"
+
+namespace webpool {
+
+/// A browser that is installed here.
+struct InstalledBrowser {
+  std::string name;  ///< engine: "chromium"
+  std::string path;
+  std::string version;
+};
+
+/// What a connected page measured of its own browser.
+struct BrowserCapabilities {
+  std::string browser;
+  std::string version;
+  std::string userAgent;
+  bool crossOriginIsolated = false;
+  unsigned cores = 0;
+  std::optional<double> memoryGib;
+  bool wasmSimd = false;
+  bool wasmThreads = false;
+  std::optional<AdapterInfo> webgpu;  ///< nullopt: no adapter answered
+  std::vector<std::string> webnn;     ///< device types whose context could be created
+  bool opfs = false;
+};
+
+/// Thread-safe, but not to be closed from a callback. Closing (or destroying) the pool cancels what is open, ends its browsers and waits
+/// until every process of theirs is gone.
+class ResourcePool {
+ public:
+  /// Opens the store, takes a profile slot and listens on loopback. A browser starts with the first
+  /// load() or capabilities(), or at once through start().
+  static Result<std::unique_ptr<ResourcePool>> open(PoolOptions options);
+
+  ~ResourcePool();
+  ResourcePool(const ResourcePool&) = delete;
+  ResourcePool& operator=(const ResourcePool&) = delete;
+
+  /// Begins to launch the browser and returns at once; failures show in the next call.
+  void start();
+
+  /// Launches the browser if none runs and returns what its page measured.
+  Result<BrowserCapabilities> capabilities();
+
+  /// A catalogue or repository name, or the path of an .onnx file or of a folder in the Hugging Face
+  /// layout. Fetches what is missing, verifies it, loads it and checks that its backend answers
+  /// right.
+  Result<Model> load(std::string_view model, const ModelOptions& options = {});
+
+  /// What load() would load: fetches and verifies what is missing, reads the model's signature, asks
+  /// no browser.
+  Result<ModelDescription> describe(std::string_view model, const ModelOptions& options = {});
+
+  /// The page's address, without the token: "http://127.0.0.1:8123".
+  std::string origin() const;
+
+  /// Process id of the browser's main process; 0 where none runs.
+  int browserPid() const;
+
+  /// Ends everything; later calls fail. Idempotent.
+  void close();
+
+ private:
+  explicit ResourcePool(std::shared_ptr<pool::Engine> engine);
+  std::shared_ptr<pool::Engine> engine_;
+};
+
+}  // namespace webpool

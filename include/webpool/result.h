@@ -1,0 +1,85 @@
+// What ran, where, and how long it took: measured, never assumed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "webpool/options.h"
+#include "webpool/tensor.h"
+
+namespace webpool {
+
+/// The graphics adapter as the page was told it by the browser.
+struct AdapterInfo {
+  std::string vendor;
+  std::string architecture;
+  std::string device;
+  std::string description;
+  bool software = false;  ///< SwiftShader, llvmpipe, …: never called a GPU
+  bool shaderF16 = false;
+  std::uint64_t maxBufferSize = 0;                ///< bytes
+  std::uint64_t maxStorageBufferBindingSize = 0;  ///< bytes
+
+  /// "SwiftShader (software)"
+  std::string label() const;
+};
+
+/// How many of the graph's MatMul, Conv and Attention nodes ran on the backend that was asked for.
+struct Placement {
+  std::uint32_t counted = 0;
+  std::uint32_t onBackend = 0;
+  double share() const { return counted == 0 ? 1.0 : double(onBackend) / counted; }
+};
+
+/// The truth about one answer.
+struct RanOn {
+  std::string browser;         ///< engine: "chromium"
+  std::string browserVersion;  ///< "156.0.8078.79"
+  Backend backend = Backend::Wasm;
+  /// backendName(), or "mixed" where less than 90 % of the counted nodes ran on the backend, or
+  /// where the runtime did not tell.
+  std::string label;
+  std::optional<Placement> placement;  ///< nullopt where the runtime did not tell
+  std::optional<AdapterInfo> adapter;  ///< for WebGpu
+  std::string dtype;
+  unsigned wasmThreads = 0;
+
+  /// True on a hardware accelerator; false for wasm and for a software adapter.
+  bool isRealHardware() const;
+};
+
+struct LoadTimings {
+  double launchMs = 0;   ///< of the browser it is in: decision to launch to page connected
+  double fetchMs = 0;    ///< model bytes into the page, verified
+  double compileMs = 0;  ///< session creation
+  double warmupMs = 0;
+  double totalMs = 0;    ///< the whole call
+  std::uint64_t bytesNetwork = 0;  ///< model bytes the page got from the pool
+  std::uint64_t bytesCache = 0;    ///< model bytes the page had kept
+};
+
+struct RunTimings {
+  double queueMs = 0;  ///< in the page, waiting for the run before
+  double runMs = 0;    ///< in the runtime
+  double totalMs = 0;  ///< from the call to the answer
+};
+
+struct Inference {
+  std::vector<Tensor> outputs;
+  RunTimings timings;
+  RanOn ranOn;
+};
+
+/// Sentence vectors, one row a text.
+struct Embeddings {
+  std::vector<std::vector<float>> vectors;
+  RunTimings timings;
+  RanOn ranOn;
+};
+
+/// Cosine of two vectors of one length; 0 where one is all zeros.
+double cosineSimilarity(std::span<const float> a, std::span<const float> b);
+
+}  // namespace webpool

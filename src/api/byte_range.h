@@ -1,0 +1,29 @@
+// The Range header of HTTP (RFC 9110, section 14), for one range of bytes.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <variant>
+
+namespace webpool::api {
+
+struct ByteRange {
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+  bool operator==(const ByteRange&) const = default;
+};
+
+struct WholeBody {
+  bool operator==(const WholeBody&) const = default;
+};
+struct UnsatisfiableRange {
+  bool operator==(const UnsatisfiableRange&) const = default;
+};
+
+/// What to send of a body of `size` bytes. A header that is empty, malformed, of another unit or of
+/// several ranges asks for the whole body, as the standard allows.
+std::variant<WholeBody, ByteRange, UnsatisfiableRange> parseRange(std::string_view header,
+                                                                 std::uint64_t size);
+
+}  // namespace webpool::api

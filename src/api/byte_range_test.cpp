@@ -1,0 +1,33 @@
+#include "api/byte_range.h"
+
+#include <gtest/gtest.h>
+
+namespace webpool::api {
+namespace {
+
+using Parsed = std::variant<WholeBody, ByteRange, UnsatisfiableRange>;
+
+TEST(ByteRange, TakesTheThreeForms) {
+  EXPECT_EQ(parseRange("bytes=0-0", 10), Parsed(ByteRange{0, 1}));
+  EXPECT_EQ(parseRange("bytes=2-5", 10), Parsed(ByteRange{2, 4}));
+  EXPECT_EQ(parseRange("bytes=2-", 10), Parsed(ByteRange{2, 8}));
+  EXPECT_EQ(parseRange("bytes=-3", 10), Parsed(ByteRange{7, 3}));
+  EXPECT_EQ(parseRange("bytes=-30", 10), Parsed(ByteRange{0, 10}));
+  EXPECT_EQ(parseRange("bytes=8-99", 10), Parsed(ByteRange{8, 2}));
+}
+
+TEST(ByteRange, BeyondTheEndCannotBeSatisfied) {
+  EXPECT_EQ(parseRange("bytes=10-", 10), Parsed(UnsatisfiableRange{}));
+  EXPECT_EQ(parseRange("bytes=0-", 0), Parsed(UnsatisfiableRange{}));
+  EXPECT_EQ(parseRange("bytes=-0", 10), Parsed(UnsatisfiableRange{}));
+}
+
+TEST(ByteRange, MalformedAsksForAll) {
+  for (const auto* text : {"", "bytes", "bytes=", "bytes=a-b", "bytes=5-2", "items=0-1",
+                           "bytes=0-1,3-4", "bytes=-", "bytes=99999999999999999999-"}) {
+    EXPECT_EQ(parseRange(text, 10), Parsed(WholeBody{})) << text;
+  }
+}
+
+}  // namespace
+}  // namespace webpool::api

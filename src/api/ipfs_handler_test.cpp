@@ -1,0 +1,99 @@
+#include "api/ipfs_handler.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/random.h"
+
+namespace webpool::api {
+namespace {
+
+class IpfsHandlerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char pattern[] = "/tmp/webpool-ipfs-handler-XXXXXX";
+    folder_ = mkdtemp(pattern);
+    std::filesystem::create_directories(folder_ / "in/sub");
+    std::ofstream(folder_ / "in/hello.txt") << "hello world";
+    std::string big;
+    for (std::size_t i = 0; i < (3 << 20) + 5; ++i) big += static_cast<char>(i * 7 + (i >> 8));
+    std::ofstream(folder_ / "in/sub/big file", std::ios::binary) << big;
+    big_ = big;
+    store_ = store::ContentStore::open(folder_ / "store", base::systemRandom()).value();
+    root_ = store_->importPath(folder_ / "in").value().root.text();
+  }
+  void TearDown() override {
+    store_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  net::Response get(const std::string& path, const std::string& query = "",
+                    const std::string& range = "") {
+    net::Request request{.method = "GET", .path = path, .query = query, .headers = {}, .body = {}};
+    if (!range.empty()) request.headers.set("Range", range);
+    return respondWithContent(*store_, request);
+  }
+
+  static std::string body(const net::Response& response) {
+    if (const auto* text = std::get_if<std::string>(&response.body)) return *text;
+    const auto& region = std::get<net::FileRegion>(response.body);
+    std::string bytes(region.length, '\0');
+    EXPECT_EQ(pread(region.file->get(), bytes.data(), bytes.size(),
+                    static_cast<off_t>(region.offset)),
+              static_cast<ssize_t>(bytes.size()));
+    return bytes;
+  }
+
+  std::filesystem::path folder_;
+  std::unique_ptr<store::ContentStore> store_;
+  std::string root_;
+  std::string big_;
+};
+
+TEST_F(IpfsHandlerTest, SendsFilesByPathAndByTheirOwnCid) {
+  const auto byPath = get("/ipfs/" + root_ + "/hello.txt");
+  EXPECT_EQ(byPath.status, 200);
+  EXPECT_EQ(body(byPath), "hello world");
+  EXPECT_EQ(byPath.headers.get("Cache-Control"), "public, max-age=29030400, immutable");
+  const auto byCid = get("/ipfs/bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e");
+  EXPECT_EQ(body(byCid), "hello world");
+  EXPECT_EQ(body(get("/ipfs/" + root_ + "/sub/big%20file")), big_);
+}
+
+TEST_F(IpfsHandlerTest, SendsRangesAcrossLeaves) {
+  const auto part = get("/ipfs/" + root_ + "/sub/big%20file", "", "bytes=1048570-2097160");
+  EXPECT_EQ(part.status, 206);
+  EXPECT_EQ(part.headers.get("Content-Range"), "bytes 1048570-2097160/3145733");
+  EXPECT_EQ(body(part), big_.substr(1048570, 2097160 - 1048570 + 1));
+  EXPECT_EQ(get("/ipfs/" + root_ + "/hello.txt", "", "bytes=11-").status, 416);
+}
+
+TEST_F(IpfsHandlerTest, SendsTheBlocksOfFoldersAndFiles) {
+  const auto block = get("/ipfs/" + root_, "format=raw");
+  EXPECT_EQ(block.status, 200);
+  EXPECT_EQ(block.headers.get("Content-Type"), "application/vnd.ipld.raw");
+  EXPECT_TRUE(cid::Cid::parse(root_)->matches(std::as_bytes(std::span(body(block)))));
+}
+
+TEST_F(IpfsHandlerTest, RefusesWhatItCantSend) {
+  EXPECT_EQ(get("/ipfs/nonsense").status, 400);
+  EXPECT_EQ(get("/ipfs/" + root_ + "/hello%2").status, 400);
+  EXPECT_EQ(get("/ipfs/" + root_).status, 406);
+  EXPECT_EQ(get("/ipfs/" + root_ + "/none").status, 404);
+  EXPECT_EQ(get("/ipfs/" + root_ + "/../hello.txt").status, 404);
+  EXPECT_EQ(get("/ipfs/bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy").status, 404);
+}
+
+TEST_F(IpfsHandlerTest, KnowsWhatTheClientHas) {
+  net::Request request{.method = "GET", .path = "/ipfs/" + root_ + "/hello.txt", .query = {},
+                       .headers = {}, .body = {}};
+  const auto first = respondWithContent(*store_, request);
+  request.headers.set("If-None-Match", std::string(first.headers.get("ETag")));
+  EXPECT_EQ(respondWithContent(*store_, request).status, 304);
+}
+
+}  // namespace
+}  // namespace webpool::api

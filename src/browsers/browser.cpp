@@ -1,0 +1,179 @@
+#include "browsers/browser.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/file.h"
+#include "browsers/browser_kind.h"
+#include "browsers/program_output.h"
+#include "browsers/wrapper.h"
+
+namespace webpool::browsers {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Names a program's file as it is now, for the version cache.
+std::string fileKey(const fs::path& program) {
+  struct stat status{};
+  if (::stat(program.c_str(), &status) != 0) return {};
+  return fmt::format("{}:{}.{}:{}", status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
+                     program.native());
+}
+
+/// "156.0.8078.79" of "Chromium 156.0.8078.79 built on …"; empty when the text starts with none of
+/// the titles.
+std::string parseVersion(const BrowserKind& kind, std::string_view text) {
+  for (const auto title : kind.titles) {
+    if (!text.starts_with(title)) continue;
+    const auto start = text.find_first_of("0123456789", title.size());
+    if (start == std::string_view::npos) continue;
+    const auto end = std::min(text.find_first_not_of("0123456789.", start), text.size());
+    return std::string(text.substr(start, end - start));
+  }
+  return {};
+}
+
+Error unknownName(std::string_view name) {
+  return {ErrorCategory::InvalidArgument,
+          fmt::format("\"{}\" is no browser that webpool knows", name),
+          fmt::format("it knows: {}", fmt::join(BrowserFinder::knownNames(), ", "))};
+}
+
+}  // namespace
+
+BrowserFinder::BrowserFinder(Environment environment, fs::path versionCache)
+    : environment_(std::move(environment)), versionCache_(std::move(versionCache)) {
+  loadVersions();
+}
+
+std::vector<std::string> BrowserFinder::knownNames() {
+  std::vector<std::string> names;
+  for (const auto* kind : browserKinds()) names.emplace_back(kind->name);
+  return names;
+}
+
+Result<void> BrowserFinder::overridePath(std::string_view name, fs::path path) {
+  if (browserKind(name) == nullptr) return std::unexpected(unknownName(name));
+  const std::lock_guard lock(mutex_);
+  overrides_.insert_or_assign(std::string(name), std::move(path));
+  return {};
+}
+
+std::vector<Browser> BrowserFinder::findAll() {
+  std::vector<Browser> browsers;
+  for (const auto* kind : browserKinds()) {
+    if (auto browser = findKind(*kind)) browsers.push_back(std::move(*browser));
+  }
+  return browsers;
+}
+
+Result<Browser> BrowserFinder::find(std::string_view name) {
+  if (name.empty() || name == "auto") {
+    auto all = findAll();
+    if (!all.empty()) return std::move(all.front());
+    return findKind(*browserKinds().front());
+  }
+  const auto* kind = browserKind(name);
+  if (kind == nullptr) return std::unexpected(unknownName(name));
+  return findKind(*kind);
+}
+
+Result<Browser> BrowserFinder::findKind(const BrowserKind& kind) {
+  const std::lock_guard lock(mutex_);
+  if (const auto given = overrides_.find(kind.name); given != overrides_.end()) {
+    return inspect(kind, given->second);
+  }
+  Error reason{ErrorCategory::BrowserNotFound, fmt::format("no {} is installed", kind.name),
+               std::string(kind.installHint)};
+  for (const auto& path : candidates(kind)) {
+    auto browser = inspect(kind, path);
+    if (browser) return browser;
+    reason.message =
+        fmt::format("no usable {} is installed: {}", kind.name, browser.error().message);
+  }
+  return std::unexpected(reason);
+}
+
+std::vector<fs::path> BrowserFinder::candidates(const BrowserKind& kind) const {
+  std::vector<fs::path> found;
+  const auto add = [&found](const fs::path& path) {
+    std::error_code error;
+    if (fs::is_regular_file(path, error)) found.push_back(path);
+  };
+  const auto search = environment_.variable("PATH");
+  for (const auto command : kind.commands) {
+    for (std::string_view rest = search; !rest.empty();) {
+      const auto end = std::min(rest.find(':'), rest.size());
+      const auto folder = rest.substr(0, end);
+      if (folder.starts_with('/')) add(environment_.at(fs::path(folder)) / command);
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+  }
+  for (const auto place : kind.places) add(environment_.at(fs::path(place)));
+  return found;
+}
+
+Result<Browser> BrowserFinder::inspect(const BrowserKind& kind, const fs::path& path) {
+  const auto program = resolveProgram(environment_, path, kind.realNames);
+  if (!program) {
+    return fail(ErrorCategory::BrowserNotFound,
+                fmt::format("{} is no executable file", path.native()),
+                std::string(kind.installHint));
+  }
+  auto found = version(kind, *program);
+  if (!found) return std::unexpected(found.error());
+  return Browser{std::string(kind.engine), std::string(kind.name), *program, std::move(*found)};
+}
+
+Result<std::string> BrowserFinder::version(const BrowserKind& kind, const fs::path& program) {
+  constexpr std::chrono::seconds kLimit{10};
+  const auto key = fileKey(program);
+  if (const auto known = versions_.find(key); known != versions_.end()) return known->second;
+  const auto output = programOutput(program, {"--version"}, kLimit);
+  auto parsed = output ? parseVersion(kind, *output) : std::string();
+  if (parsed.empty()) {
+    constexpr std::size_t kShown = 80;
+    const auto cause = output ? fmt::format("its --version says \"{}\"",
+                                            output->substr(0, std::min(output->find('\n'), kShown)))
+                              : output.error().message;
+    return fail(ErrorCategory::BrowserNotFound,
+                fmt::format("{} is no {}: {}", program.native(), kind.name, cause),
+                std::string(kind.installHint));
+  }
+  versions_.insert_or_assign(key, parsed);
+  if (!versionCache_.empty()) {
+    std::string text;
+    for (const auto& [file, number] : versions_) text += fmt::format("{}\t{}\n", number, file);
+    // Only a cache: without it the next run asks again.
+    if (base::makeFolders(versionCache_.parent_path())) {
+      (void)base::writeFileAtomically(versionCache_, text, 0600);
+    }
+  }
+  return parsed;
+}
+
+void BrowserFinder::loadVersions() {
+  constexpr std::uint64_t kLimit = 1 << 16;
+  if (versionCache_.empty()) return;
+  const auto text = base::readFile(versionCache_, kLimit);
+  if (!text) return;
+  for (std::string_view rest = *text; !rest.empty();) {
+    const auto end = std::min(rest.find('\n'), rest.size());
+    const auto line = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    const auto tab = line.find('\t');
+    if (tab == std::string_view::npos) continue;
+    const std::string key(line.substr(tab + 1));
+    // An entry of a file that was changed or removed goes.
+    const fs::path program(key.substr(std::min(key.find('/'), key.size())));
+    if (fileKey(program) == key) versions_.emplace(key, line.substr(0, tab));
+  }
+}
+
+}  // namespace webpool::browsers

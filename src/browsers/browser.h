@@ -1,0 +1,62 @@
+// Finds the browsers installed on this machine. A browser is known by the name that --browser and
+// --browser-path take; how one is recognised and started is data (browser_kind.h).
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "browsers/environment.h"
+#include "webpool/error.h"
+
+namespace webpool::browsers {
+
+struct BrowserKind;
+
+struct Browser {
+  std::string engine;          ///< the family that decides flags and profile: "chromium"
+  std::string name;            ///< what --browser takes: "chromium"
+  std::filesystem::path path;  ///< the program to start, wrapper scripts resolved
+  std::string version;         ///< "156.0.8078.79"
+};
+
+/// Thread-safe. Asks a program for its version only once while its file does not change.
+class BrowserFinder {
+ public:
+  /// `versionCache`: a file that keeps the versions between runs (asking takes about 0.1 s each);
+  /// empty for none.
+  explicit BrowserFinder(Environment environment, std::filesystem::path versionCache = {});
+
+  /// A path that a person gave (`--browser-path chromium=PATH`); it wins over the search.
+  /// InvalidArgument for a name that webpool does not know.
+  Result<void> overridePath(std::string_view name, std::filesystem::path path);
+
+  /// Every browser that is installed and works, the preferred first.
+  std::vector<Browser> findAll();
+
+  /// The browser of that name; "auto" or "" is the first of findAll(). InvalidArgument for a name
+  /// that webpool does not know; BrowserNotFound when it is not installed or when the path given
+  /// for it is no such browser.
+  Result<Browser> find(std::string_view name);
+
+  /// The names that find() knows, without "auto".
+  static std::vector<std::string> knownNames();
+
+ private:
+  Result<Browser> findKind(const BrowserKind& kind);
+  Result<Browser> inspect(const BrowserKind& kind, const std::filesystem::path& path);
+  Result<std::string> version(const BrowserKind& kind, const std::filesystem::path& program);
+  std::vector<std::filesystem::path> candidates(const BrowserKind& kind) const;
+  void loadVersions();
+
+  Environment environment_;
+  std::filesystem::path versionCache_;
+  std::mutex mutex_;  ///< for what follows
+  std::map<std::string, std::filesystem::path, std::less<>> overrides_;
+  std::map<std::string, std::string> versions_;  ///< by path, size and change time
+};
+
+}  // namespace webpool::browsers

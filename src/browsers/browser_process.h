@@ -1,0 +1,66 @@
+// One running browser that shows one page, and its end: whatever happens, no process of it stays.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "base/random.h"
+#include "browsers/browser_record.h"
+#include "browsers/child_process.h"
+#include "browsers/launch_options.h"
+#include "browsers/launcher.h"
+#include "webpool/error.h"
+
+namespace webpool::browsers {
+
+/// Not thread-safe; movable. The launcher must outlive it. Destroying it stops the browser.
+class BrowserProcess {
+ public:
+  static constexpr std::chrono::milliseconds kGrace{3000};
+
+  /// Returns when the program runs, before it shows the page (some milliseconds). InvalidArgument
+  /// for a browser of unknown name, or a window without a display; BrowserFailed with the cause
+  /// when it can't be started; Storage when its folder can't be written.
+  static Result<BrowserProcess> launch(Launcher& launcher, const base::RandomSource& random,
+                                       const LaunchOptions& options);
+
+  BrowserProcess(BrowserProcess&& other) noexcept;
+  BrowserProcess& operator=(BrowserProcess&& other) noexcept;
+  ~BrowserProcess();
+
+  pid_t pid() const noexcept { return child_.pid(); }
+
+  /// Becomes readable when the main process ends; owned by this object (dup it for an event loop).
+  int pidfd() const noexcept { return child_.pidfd(); }
+
+  /// How the main process ended; nullopt while it runs. Never blocks.
+  std::optional<ExitStatus> exitStatus() { return child_.exitStatus(); }
+
+  /// BrowserFailed: how it ended (or that it still runs), with the last lines of its log.
+  Error failure();
+
+  /// The last lines of what the browser wrote, at most `bytes`, without those that say nothing.
+  std::string logTail(std::size_t bytes = 2000) const;
+
+  /// Asks it to end; returns at once. Lets several browsers end at the same time before stop().
+  void requestStop() noexcept;
+
+  /// Ends it: SIGTERM, up to `grace` to go, then SIGKILL to the main process and to everything it
+  /// started. Blocks until none of them is left (normally 0.1 s; bounded by grace + 5 s). Internal
+  /// when a process could not be ended. Calling it again does nothing.
+  Result<void> stop(std::chrono::milliseconds grace = kGrace);
+
+  /// The value of WEBPOOL_BROWSER in the environment that the browser was started with.
+  const std::string& marker() const noexcept { return record_.marker; }
+
+ private:
+  BrowserProcess(ChildProcess child, BrowserFolder folder, BrowserRecord record);
+
+  ChildProcess child_;
+  BrowserFolder folder_;
+  BrowserRecord record_;
+  bool stopped_ = false;
+};
+
+}  // namespace webpool::browsers

@@ -1,0 +1,133 @@
+#include "browsers/browser.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "browsers/test_support.h"
+
+namespace webpool::browsers {
+namespace {
+
+using testing::HasSubstr;
+
+class Finder : public testing::Test {
+ protected:
+  Finder() {
+    environment_.root = folder_.path();
+    environment_.variables["PATH"] = "/usr/bin:relative::/opt/bin";
+  }
+
+  /// A program that counts how often it is asked.
+  std::filesystem::path fakeBrowser(const std::string& path, std::string_view answer) {
+    const auto program = folder_.path() / path;
+    test::writeScript(program,
+                      "echo x >> " + counter().native() + "\necho '" + std::string(answer) + "'");
+    return program;
+  }
+
+  std::filesystem::path counter() const { return folder_.path() / "asked"; }
+
+  long timesAsked() const {
+    std::ifstream file(counter());
+    return std::count(std::istreambuf_iterator<char>(file), {}, '\n');
+  }
+
+  test::TempFolder folder_;
+  Environment environment_;
+};
+
+TEST_F(Finder, FindsInPath) {
+  const auto program = fakeBrowser("opt/bin/chromium", "Chromium 1.22.3 built on Fake");
+  BrowserFinder finder(environment_);
+  const auto browser = finder.find("chromium");
+  ASSERT_TRUE(browser) << browser.error().describe();
+  EXPECT_EQ(browser->path, program);
+  EXPECT_EQ(browser->version, "1.22.3");
+  EXPECT_EQ(browser->engine, "chromium");
+  EXPECT_EQ(finder.findAll().size(), 1u);
+  EXPECT_EQ(finder.find("auto")->path, program);
+}
+
+TEST_F(Finder, AsksForTheVersionOnceWhileTheFileStays) {
+  fakeBrowser("opt/bin/chromium", "Chromium 1.0");
+  const auto cache = folder_.path() / "cache/versions";
+  BrowserFinder first(environment_, cache);
+  first.find("chromium");
+  first.find("chromium");
+  EXPECT_EQ(timesAsked(), 1);
+  BrowserFinder second(environment_, cache);
+  EXPECT_EQ(second.find("chromium")->version, "1.0");
+  EXPECT_EQ(timesAsked(), 1);
+  fakeBrowser("opt/bin/chromium", "Chromium 2.0.0");
+  EXPECT_EQ(second.find("chromium")->version, "2.0.0");
+  EXPECT_EQ(BrowserFinder(environment_, cache).find("chromium")->version, "2.0.0");
+  EXPECT_EQ(timesAsked(), 2);
+}
+
+TEST_F(Finder, NoneInstalledSaysHowToGetOne) {
+  BrowserFinder finder(environment_);
+  const auto browser = finder.find("");
+  ASSERT_FALSE(browser);
+  EXPECT_EQ(browser.error().category, ErrorCategory::BrowserNotFound);
+  EXPECT_THAT(browser.error().hint, HasSubstr("apt install chromium"));
+  EXPECT_THAT(browser.error().hint, HasSubstr("--browser-path chromium=PATH"));
+  EXPECT_TRUE(finder.findAll().empty());
+}
+
+TEST_F(Finder, UnknownName) {
+  BrowserFinder finder(environment_);
+  const auto browser = finder.find("netscape");
+  ASSERT_FALSE(browser);
+  EXPECT_EQ(browser.error().category, ErrorCategory::InvalidArgument);
+  EXPECT_THAT(browser.error().hint, HasSubstr("chromium"));
+  EXPECT_FALSE(finder.overridePath("netscape", "/x"));
+}
+
+TEST_F(Finder, AGivenPathWins) {
+  fakeBrowser("opt/bin/chromium", "Chromium 1.0");
+  const auto given = fakeBrowser("home/me/fake_chrome", "Google Chrome 9.8.7.6 ");
+  BrowserFinder finder(environment_);
+  ASSERT_TRUE(finder.overridePath("chromium", given));
+  EXPECT_EQ(finder.find("chromium")->path, given);
+  EXPECT_EQ(finder.find("chromium")->version, "9.8.7.6");
+}
+
+TEST_F(Finder, AGivenPathThatIsNoBrowser) {
+  fakeBrowser("opt/bin/chromium", "Chromium 1.0");
+  const auto expectRefused = [&](const std::filesystem::path& path, const std::string& why) {
+    BrowserFinder finder(environment_);
+    ASSERT_TRUE(finder.overridePath("chromium", path));
+    const auto browser = finder.find("chromium");
+    ASSERT_FALSE(browser) << path;
+    EXPECT_EQ(browser.error().category, ErrorCategory::BrowserNotFound);
+    EXPECT_THAT(browser.error().message, HasSubstr(path.native()));
+    EXPECT_THAT(browser.error().message, HasSubstr(why));
+  };
+  expectRefused(fakeBrowser("fake_other", "GNU bash 5"), "\"GNU bash 5\"");
+  expectRefused("/bin/false", "exited with code 1");
+  expectRefused(folder_.path() / "none", "no executable file");
+  expectRefused(folder_.path(), "no executable file");
+  test::writeText(folder_.path() / "fake_text", "hello");
+  expectRefused(folder_.path() / "fake_text", "no executable file");
+  std::filesystem::permissions(folder_.path() / "fake_text", std::filesystem::perms(0755));
+  expectRefused(folder_.path() / "fake_text", "Exec format error");
+}
+
+TEST_F(Finder, TheInstalledChromiumIsTheRealProgram) {
+  BrowserFinder finder(Environment::ofThisProcess());
+  const auto browser = finder.find("chromium");
+  ASSERT_TRUE(browser) << browser.error().describe();
+  EXPECT_THAT(browser->version, testing::MatchesRegex("[0-9]+\\.[0-9.]+"));
+  std::ifstream file(browser->path, std::ios::binary);
+  std::string magic(4, '\0');
+  file.read(magic.data(), 4);
+  EXPECT_EQ(magic,
+            "\x7f"
+            "ELF")
+      << browser->path;
+}
+
+}  // namespace
+}  // namespace webpool::browsers

@@ -1,0 +1,26 @@
+// fork and exec, the parts that Launcher and BrowserFinder share.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "browsers/child_process.h"
+#include "webpool/error.h"
+
+namespace webpool::browsers {
+
+struct SpawnPlan {
+  std::filesystem::path program;         ///< absolute; not searched in PATH
+  std::vector<std::string> arguments;    ///< without argv[0]
+  std::vector<std::string> environment;  ///< "NAME=value", all that the child gets
+  std::filesystem::path folder;          ///< working directory
+  int output = -1;                       ///< becomes stdout and stderr
+};
+
+/// Starts a child that gets SIGKILL when the calling thread ends: own session and process group, no
+/// descriptor but /dev/null and the output, default signal handlers, empty mask, no core dump.
+/// Returns once the program was executed; BrowserFailed with the cause when it could not be.
+Result<ChildProcess> spawnHere(const SpawnPlan& plan);
+
+}  // namespace webpool::browsers

@@ -1,0 +1,84 @@
+#include "cli/app.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "webpool/version.h"
+
+namespace webpool::cli {
+namespace {
+
+constexpr const char* kFooter = R"(
+Examples:
+  webpool run --task text-embedding --model all-minilm-l6-v2 "a sentence" "another"
+  webpool run --model ./silero_vad.onnx --inputs in.npz --outputs out.npz
+  webpool models add ./my-model.onnx --name my-model
+  webpool browsers
+
+Exit codes:
+  0 done                         6 not supported here, or a wrong answer refused
+  1 a defect of webpool          7 storage: disk full, damaged content
+  2 wrong use                    8 a source did not deliver
+  3 bad model or bad input       9 timeout
+  4 not found                   10 busy, or the port is in use
+  5 no browser, or it failed   130 interrupted
+
+Files:
+  models    $WEBPOOL_DATA_DIR, else $XDG_DATA_HOME/webpool, else ~/.local/share/webpool
+  profiles  $WEBPOOL_CACHE_DIR, else $XDG_CACHE_HOME/webpool, else ~/.cache/webpool)";
+
+}  // namespace
+
+void BrowserFlags::addTo(CLI::App& command) {
+  command.add_option("--browser", browser, "Browser engine: auto, chromium")->capture_default_str();
+  command.add_option("--browser-path", browserPaths,
+                     "Use this executable, e.g. chromium=/opt/chromium/chrome");
+  command.add_flag("--visible", visible, "Show the browser's window");
+  command.add_flag("--ephemeral", ephemeral, "Delete the browser's profile (and its cache) afterwards");
+  command.add_option("--port", port, "TCP port on 127.0.0.1 (default: the profile's own)")
+      ->check(CLI::Range(0, 65535));
+  command.add_option("--threads", threads, "WASM threads per model (default: chosen)")
+      ->check(CLI::Range(0, 64));
+}
+
+Result<PoolOptions> BrowserFlags::poolOptions(
+    const Context& context, std::function<void(const std::string&)> notice) const {
+  PoolOptions options;
+  options.dataFolder = context.paths.data;
+  options.cacheFolder = context.paths.cache;
+  options.browser = browser;
+  options.headless = !visible;
+  options.ephemeral = ephemeral;
+  options.port = static_cast<std::uint16_t>(port);
+  options.wasmThreads = threads;
+  options.notice = std::move(notice);
+  if (context.verbose) options.logLevel = "debug";
+  for (const auto& text : browserPaths) {
+    const auto equals = text.find('=');
+    if (equals == 0 || equals == std::string::npos || equals + 1 == text.size()) {
+      return fail(ErrorCategory::InvalidArgument, fmt::format("--browser-path '{}'", text),
+                  "write NAME=PATH, for example --browser-path chromium=/usr/bin/chromium");
+    }
+    options.browserPaths[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+  return options;
+}
+
+std::unique_ptr<CLI::App> makeApp(Context& context, Action& action) {
+  auto app = std::make_unique<CLI::App>("webpool runs AI models in web browsers.", "webpool");
+  app->set_version_flag("--version", std::string("webpool ") + kVersion);
+  app->add_flag("-q,--quiet", context.quiet, "No progress and no notices");
+  app->add_flag("-v,--verbose", context.verbose, "Log what happens to stderr");
+  app->require_subcommand(1);
+  app->fallthrough();
+  app->footer(kFooter);
+  addRunCommand(*app, context, action);
+  addModelsCommand(*app, context, action);
+  addBrowsersCommand(*app, context, action);
+  addDemoCommand(*app, context, action);
+  addCleanCommand(*app, context, action);
+  addCompletionCommand(*app, context, action);
+  return app;
+}
+
+}  // namespace webpool::cli

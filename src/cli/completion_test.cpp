@@ -1,0 +1,42 @@
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "cli/app.h"
+
+namespace webpool::cli {
+namespace {
+
+/// Runs bash with the script and completes `line`; the words it offers, one a line.
+std::string completeInBash(const std::string& script, const std::string& words) {
+  char path[] = "/tmp/webpool-completion-XXXXXX";
+  const int fd = mkstemp(path);
+  const auto text = script + "COMP_WORDS=(" + words +
+                    "); COMP_CWORD=$((${#COMP_WORDS[@]}-1)); _webpool; printf '%s\\n' \"${COMPREPLY[@]}\"\n";
+  EXPECT_EQ(write(fd, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  close(fd);
+  FILE* pipe = popen((std::string("bash ") + path + " 2>&1").c_str(), "r");
+  std::string output;
+  char buffer[4096];
+  while (const auto got = fread(buffer, 1, sizeof(buffer), pipe)) output.append(buffer, got);
+  pclose(pipe);
+  unlink(path);
+  return output;
+}
+
+TEST(Completion, BashOffersCommandsThenTheirOptions) {
+  Context context;
+  Action action;
+  const auto app = makeApp(context, action);
+  const auto script = completionScript(*app, "bash");
+  EXPECT_EQ(completeInBash(script, "webpool mod"), "models\n");
+  EXPECT_EQ(completeInBash(script, "webpool models a"), "add\n");
+  EXPECT_EQ(completeInBash(script, "webpool run --model x --task"), "--task\n");
+  EXPECT_FALSE(completionScript(*app, "fish").empty());
+  EXPECT_TRUE(completionScript(*app, "tcsh").empty());
+}
+
+}  // namespace
+}  // namespace webpool::cli

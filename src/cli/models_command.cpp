@@ -1,0 +1,212 @@
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <algorithm>
+
+#include "cli/app.h"
+#include "cli/exit_code.h"
+#include "cli/terminal.h"
+#include "pool/model_source.h"
+
+namespace webpool::cli {
+namespace {
+
+namespace json = boost::json;
+
+struct ModelsFlags {
+  std::string model;
+  std::string name;
+  std::string dtype;
+  bool json = false;
+};
+
+struct Opened {
+  explicit Opened(const Context& context) : progress(context.quiet) {}
+  ProgressLine progress;
+  std::unique_ptr<pool::ModelSource> source;
+};
+
+Result<std::unique_ptr<Opened>> openSource(const Context& context) {
+  auto opened = std::make_unique<Opened>(context);
+  auto source = pool::ModelSource::open(context.paths.data);
+  if (!source) return std::unexpected(source.error());
+  opened->source = std::move(*source);
+  return opened;
+}
+
+int add(const Context& context, const ModelsFlags& flags) {
+  auto opened = openSource(context);
+  if (!opened) return reportError(opened.error());
+  const ModelOptions options{.task = {}, .backend = Backend::Auto, .dtype = flags.dtype,
+                             .progress = (*opened)->progress.callback(), .timeout = {},
+                             .stop = context.stop};
+  auto resolved = (*opened)->source->add(flags.model, flags.name, options);
+  (*opened)->progress.clear();
+  if (!resolved) return reportError(resolved.error());
+  const auto& description = resolved->description;
+  if (flags.json) {
+    std::printf("%s\n", json::serialize(json::object{{"name", description.name},
+                                                     {"dtype", description.dtype},
+                                                     {"cid", description.cid},
+                                                     {"bytes", description.bytes}})
+                            .c_str());
+  } else {
+    std::printf("%s  %s  %s  %s\n", description.name.c_str(), description.dtype.c_str(),
+                bytesText(description.bytes).c_str(), description.cid.c_str());
+  }
+  return 0;
+}
+
+int list(const Context& context, const ModelsFlags& flags) {
+  auto opened = openSource(context);
+  if (!opened) return reportError(opened.error());
+  const auto& source = *(*opened)->source;
+  const auto models = source.repository().list();
+  if (!models) return reportError(models.error());
+  std::vector<std::vector<std::string>> rows{{"NAME", "DTYPES HERE", "SIZE", "FROM"}};
+  json::array array;
+  for (const auto& model : *models) {
+    const bool known = source.catalogue().find(model.name) != nullptr;
+    rows.push_back({model.name, fmt::format("{}", fmt::join(model.dtypes(), " ")),
+                    bytesText(model.bytes()), known ? "catalogue" : "a file or folder"});
+    json::array roots;
+    for (const auto& root : model.roots) {
+      roots.push_back(json::object{{"dtype", root.variant}, {"cid", root.root.text()}});
+    }
+    array.push_back(json::object{{"name", model.name},
+                                 {"here", true},
+                                 {"dtypes", json::value_from(model.dtypes())},
+                                 {"bytes", model.bytes()},
+                                 {"roots", std::move(roots)}});
+  }
+  for (const auto& entry : source.catalogue().entries()) {
+    const auto here = std::ranges::find(*models, entry.name, &store::Model::name);
+    if (here != models->end()) continue;
+    std::vector<std::string> dtypes;
+    for (const auto& variant : entry.variants) dtypes.push_back(variant.dtype);
+    rows.push_back({entry.name, "-", bytesText(entry.bytesFor(entry.defaultDtype)),
+                    fmt::format("catalogue: {}", fmt::join(dtypes, " "))});
+    array.push_back(json::object{{"name", entry.name},
+                                 {"here", false},
+                                 {"dtypes", json::value_from(dtypes)},
+                                 {"bytes", entry.bytesFor(entry.defaultDtype)}});
+  }
+  if (flags.json) {
+    std::printf("%s\n", json::serialize(json::object{{"models", std::move(array)}}).c_str());
+  } else {
+    std::printf("%s", tableText(rows).c_str());
+  }
+  return 0;
+}
+
+void printPorts(const char* heading, const std::vector<onnx::Port>& ports) {
+  std::printf("%s\n", heading);
+  for (const auto& port : ports) {
+    std::printf("  %s: %s\n", port.name.c_str(), onnx::portText(port).c_str());
+  }
+}
+
+json::array portsJson(const std::vector<onnx::Port>& ports) {
+  json::array array;
+  for (const auto& port : ports) {
+    array.push_back(json::object{{"name", port.name},
+                                 {"datatype", dataTypeName(port.type)},
+                                 {"shape", json::value_from(port.shape)}});
+  }
+  return array;
+}
+
+int show(const Context& context, const ModelsFlags& flags) {
+  auto opened = openSource(context);
+  if (!opened) return reportError(opened.error());
+  const auto resolved = (*opened)->source->findHere(flags.model, flags.dtype);
+  if (!resolved) return reportError(resolved.error());
+  const auto& description = resolved->description;
+  if (flags.json) {
+    json::array files;
+    for (const auto& file : resolved->files) {
+      files.push_back(
+          json::object{{"path", file.path}, {"cid", file.cid.text()}, {"bytes", file.size}});
+    }
+    std::printf("%s\n", json::serialize(json::object{{"name", description.name},
+                                                     {"task", description.task},
+                                                     {"dtype", description.dtype},
+                                                     {"cid", description.cid},
+                                                     {"bytes", description.bytes},
+                                                     {"inputs", portsJson(resolved->graph.inputs)},
+                                                     {"outputs", portsJson(resolved->graph.outputs)},
+                                                     {"files", std::move(files)}})
+                            .c_str());
+    return 0;
+  }
+  std::printf("name   %s\ntask   %s\ndtype  %s\ncid    %s\nsize   %s\n", description.name.c_str(),
+              description.task.c_str(), description.dtype.c_str(), description.cid.c_str(),
+              bytesText(description.bytes).c_str());
+  printPorts("inputs", resolved->graph.inputs);
+  printPorts("outputs", resolved->graph.outputs);
+  std::printf("files\n");
+  for (const auto& file : resolved->files) {
+    std::printf("  %-28s %10s  %s\n", file.path.c_str(), bytesText(file.size).c_str(),
+                file.cid.text().c_str());
+  }
+  return 0;
+}
+
+int remove(const Context& context, const ModelsFlags& flags) {
+  auto opened = openSource(context);
+  if (!opened) return reportError(opened.error());
+  const auto variant =
+      flags.dtype.empty() ? std::nullopt : std::optional<std::string_view>(flags.dtype);
+  const auto removed = (*opened)->source->repository().remove(flags.model, variant);
+  if (!removed) return reportError(removed.error());
+  std::printf("removed %s%s%s\n", flags.model.c_str(), flags.dtype.empty() ? "" : " ",
+              flags.dtype.c_str());
+  return 0;
+}
+
+}  // namespace
+
+void addModelsCommand(CLI::App& app, Context& context, Action& action) {
+  auto* command = app.add_subcommand("models", "The models that are kept here");
+  command->require_subcommand(1);
+  auto flags = std::make_shared<ModelsFlags>();
+  const auto bind = [&context, &action, flags](CLI::App* sub, int (*function)(const Context&,
+                                                                             const ModelsFlags&)) {
+    sub->callback([&context, &action, flags, function] {
+      action = [&context, flags, function] { return function(context, *flags); };
+    });
+  };
+
+  auto* added = command->add_subcommand("add", "Fetch a catalogue model, or import a file or folder");
+  added->add_option("model", flags->model, "Catalogue name, .onnx file or model folder")->required();
+  added->add_option("--name", flags->name, "Name to keep a file or folder under");
+  added->add_option("--dtype", flags->dtype, "Which precision (default: the catalogue's)");
+  added->add_flag("--json", flags->json, "Print one JSON object");
+  added->footer(
+      "\nExamples:\n  webpool models add all-minilm-l6-v2\n"
+      "  webpool models add all-minilm-l6-v2 --dtype fp32\n"
+      "  webpool models add ./my-model/ --name my-model");
+  bind(added, add);
+
+  auto* listed = command->add_subcommand("list", "What is here, and what the catalogue offers");
+  listed->add_flag("--json", flags->json, "Print one JSON object");
+  bind(listed, list);
+
+  auto* shown = command->add_subcommand("show", "Signature, files and CIDs of a model that is here");
+  shown->add_option("model", flags->model, "Name")->required();
+  shown->add_option("--dtype", flags->dtype, "Which precision");
+  shown->add_flag("--json", flags->json, "Print one JSON object");
+  bind(shown, show);
+
+  auto* removed = command->add_subcommand("rm", "Remove a model and the files nothing else uses");
+  removed->add_option("model", flags->model, "Name")->required();
+  removed->add_option("--dtype", flags->dtype, "Only this precision");
+  bind(removed, remove);
+  command->footer("\nExamples:\n  webpool models list\n  webpool models show all-minilm-l6-v2");
+}
+
+}  // namespace webpool::cli

@@ -1,0 +1,83 @@
+#include "cli/report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/terminal.h"
+
+namespace webpool::cli {
+
+std::string ranOnText(const RanOn& ranOn) {
+  std::string text = ranOn.label;
+  if (ranOn.label == "mixed") {
+    text += ranOn.placement ? fmt::format(" ({:.0f} % of the heavy nodes on {})",
+                                          ranOn.placement->share() * 100, backendName(ranOn.backend))
+                            : fmt::format(" ({}; node placement unknown)", backendName(ranOn.backend));
+  }
+  if (ranOn.adapter) text += " on " + ranOn.adapter->label();
+  text += fmt::format(", {} {}, {}", ranOn.browser, ranOn.browserVersion, ranOn.dtype);
+  if (ranOn.backend == Backend::Wasm) {
+    text += fmt::format(", {} thread{}", ranOn.wasmThreads, ranOn.wasmThreads == 1 ? "" : "s");
+  }
+  return text;
+}
+
+boost::json::object toJson(const AdapterInfo& adapter) {
+  return {{"vendor", adapter.vendor},
+          {"architecture", adapter.architecture},
+          {"device", adapter.device},
+          {"description", adapter.description},
+          {"software", adapter.software},
+          {"shader_f16", adapter.shaderF16},
+          {"max_buffer_size", adapter.maxBufferSize},
+          {"max_storage_buffer_binding_size", adapter.maxStorageBufferBindingSize}};
+}
+
+boost::json::object toJson(const RanOn& ranOn) {
+  boost::json::object object{{"browser", ranOn.browser},
+                             {"browser_version", ranOn.browserVersion},
+                             {"backend", ranOn.label},
+                             {"backend_asked", backendName(ranOn.backend)},
+                             {"is_real_hardware", ranOn.isRealHardware()},
+                             {"precision", ranOn.dtype},
+                             {"placement", nullptr},
+                             {"adapter", nullptr}};
+  if (ranOn.backend == Backend::Wasm) object["wasm_threads"] = ranOn.wasmThreads;
+  if (ranOn.placement) {
+    object["placement"] = boost::json::object{{"counted", ranOn.placement->counted},
+                                              {"on_backend", ranOn.placement->onBackend}};
+  }
+  if (ranOn.adapter) object["adapter"] = toJson(*ranOn.adapter);
+  return object;
+}
+
+boost::json::object toJson(const LoadTimings& timings) {
+  return {{"launch_ms", timings.launchMs},         {"fetch_ms", timings.fetchMs},
+          {"compile_ms", timings.compileMs},       {"warmup_ms", timings.warmupMs},
+          {"total_ms", timings.totalMs},           {"bytes_network", timings.bytesNetwork},
+          {"bytes_cache", timings.bytesCache}};
+}
+
+boost::json::object toJson(const RunTimings& timings) {
+  return {{"queue_ms", timings.queueMs}, {"run_ms", timings.runMs}, {"total_ms", timings.totalMs}};
+}
+
+std::string similarityTable(std::span<const std::string> texts,
+                            std::span<const std::vector<float>> vectors) {
+  // A row is a label and a number a text; a wide table loses its columns' texts, not its rows'.
+  const std::size_t room = 80 - std::min<std::size_t>(50, vectors.size() * 8);
+  std::vector<std::vector<std::string>> rows(1);
+  rows[0].emplace_back("");
+  for (std::size_t i = 0; i < vectors.size(); ++i) rows[0].push_back(fmt::format("{:>6}", i + 1));
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    std::vector<std::string> row{fmt::format("{} {}", i + 1, fitText(texts[i], room - 6))};
+    for (const auto& other : vectors) {
+      row.push_back(fmt::format("{:6.3f}", cosineSimilarity(vectors[i], other)));
+    }
+    rows.push_back(std::move(row));
+  }
+  return tableText(rows);
+}
+
+}  // namespace webpool::cli

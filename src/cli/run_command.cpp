@@ -1,0 +1,273 @@
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+
+#include "base/file.h"
+#include "cli/app.h"
+#include "cli/exit_code.h"
+#include "cli/report.h"
+#include "cli/terminal.h"
+#include "onnx/check_inputs.h"
+#include "onnx/json_tensors.h"
+#include "onnx/npz.h"
+#include "pool/signature.h"
+#include "webpool/pool.h"
+
+namespace webpool::cli {
+namespace {
+
+namespace json = boost::json;
+
+struct RunFlags {
+  BrowserFlags browser;
+  std::string model;
+  std::string task;
+  std::string backend = "auto";
+  std::string dtype;
+  std::vector<std::string> texts;
+  std::string inputs;
+  std::string outputs;
+  unsigned repeat = 1;
+  double timeoutSeconds = 600;
+  bool json = false;
+};
+
+/// One text a line; an empty last line is none.
+std::vector<std::string> readLines(std::istream& in) {
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    lines.push_back(line);
+  }
+  return lines;
+}
+
+Result<Bytes> readInputFile(const std::string& path) {
+  if (path == "-") {
+    std::string text(std::istreambuf_iterator<char>(std::cin), {});
+    return Bytes::adopt(std::move(text));
+  }
+  auto contents = base::readFile(path, 4ull << 30);
+  if (!contents) return std::unexpected(contents.error());
+  return Bytes::adopt(std::move(*contents));
+}
+
+Result<void> writeOutputs(const RunFlags& flags, const std::vector<Tensor>& outputs) {
+  const auto extension = std::filesystem::path(flags.outputs).extension();
+  Result<std::string> contents = extension == ".npz" ? onnx::writeNpz(outputs)
+                                                     : onnx::writeJsonTensors(flags.model, outputs);
+  if (!contents) return std::unexpected(contents.error());
+  return base::writeFileAtomically(flags.outputs, *contents);
+}
+
+std::string tensorLine(const Tensor& tensor) {
+  auto line = fmt::format("{}  {} {}", tensor.name, dataTypeName(tensor.type),
+                          shapeText(tensor.shape));
+  if (tensor.type == DataType::Fp32) {
+    line += " ";
+    const auto values = tensor.as<float>();
+    for (std::size_t i = 0; i < std::min<std::size_t>(values.size(), 4); ++i) {
+      line += fmt::format(" {:.5g}", values[i]);
+    }
+    if (values.size() > 4) line += " …";
+  }
+  return line;
+}
+
+void printRan(const Model& model, const RanOn& ranOn, const RunTimings& timings) {
+  const auto& info = model.info();
+  const auto& load = info.timings;
+  std::printf("\nmodel    %s, %s, %s\n", info.name.c_str(), info.dtype.c_str(),
+              bytesText(info.bytes).c_str());
+  std::printf("cid      %s\n", info.cid.c_str());
+  std::printf("ran on   %s\n", ranOnText(ranOn).c_str());
+  std::printf("times    launch %s, load %s, run %s\n", millisecondsText(load.launchMs).c_str(),
+              millisecondsText(load.fetchMs + load.compileMs + load.warmupMs).c_str(),
+              millisecondsText(timings.totalMs).c_str());
+}
+
+json::object summary(const Model& model, const RanOn& ranOn, const RunTimings& timings) {
+  const auto& info = model.info();
+  return {{"model", info.name},       {"task", info.task},
+          {"cid", info.cid},          {"bytes", info.bytes},
+          {"ran_on", toJson(ranOn)},  {"load", toJson(info.timings)},
+          {"run", toJson(timings)}};
+}
+
+int runEmbedding(const RunFlags& flags, const Model& model, const RunOptions& options,
+                 const std::vector<std::string>& texts) {
+  auto result = model.embed(texts, options);
+  for (unsigned i = 1; result && i < flags.repeat; ++i) result = model.embed(texts, options);
+  if (!result) return reportError(result.error());
+  if (flags.json) {
+    auto object = summary(model, result->ranOn, result->timings);
+    json::array rows;
+    for (const auto& vector : result->vectors) rows.emplace_back(json::value_from(vector));
+    object["embeddings"] = std::move(rows);
+    std::printf("%s\n", json::serialize(object).c_str());
+    return 0;
+  }
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const auto& vector = result->vectors[i];
+    std::printf("%zu  [%.4f, %.4f, %.4f, … %zu]  %s\n", i + 1, double(vector[0]),
+                double(vector[1]), double(vector[2]), vector.size(), fitText(texts[i], 36).c_str());
+  }
+  if (texts.size() > 1) {
+    std::printf("\ncosine similarity\n%s", similarityTable(texts, result->vectors).c_str());
+  }
+  printRan(model, result->ranOn, result->timings);
+  return 0;
+}
+
+int runTensors(const RunFlags& flags, const Model& model, const RunOptions& options,
+               const std::vector<Tensor>& inputs) {
+  auto result = model.run(inputs, options);
+  for (unsigned i = 1; result && i < flags.repeat; ++i) result = model.run(inputs, options);
+  if (!result) return reportError(result.error());
+  if (!flags.outputs.empty()) {
+    if (auto written = writeOutputs(flags, result->outputs); !written) {
+      return reportError(written.error());
+    }
+  }
+  if (flags.json) {
+    auto object = summary(model, result->ranOn, result->timings);
+    if (flags.outputs.empty()) {
+      const auto text = onnx::writeJsonTensors(model.info().name, result->outputs);
+      if (!text) return reportError(text.error());
+      object["outputs"] = json::parse(*text).at("outputs");
+    } else {
+      object["outputs_file"] = flags.outputs;
+    }
+    std::printf("%s\n", json::serialize(object).c_str());
+    return 0;
+  }
+  for (const auto& tensor : result->outputs) std::printf("%s\n", tensorLine(tensor).c_str());
+  if (!flags.outputs.empty()) std::printf("written to %s\n", flags.outputs.c_str());
+  printRan(model, result->ranOn, result->timings);
+  return 0;
+}
+
+/// What there is to run on, checked before anything is launched.
+struct Work {
+  std::vector<std::string> texts;
+  std::vector<Tensor> tensors;
+};
+
+Result<Work> prepare(const RunFlags& flags, const ModelDescription& description) {
+  Work work;
+  if (description.task == "tensors") {
+    if (!flags.texts.empty()) {
+      return fail(ErrorCategory::InvalidArgument,
+                  fmt::format("the model '{}' takes tensors, not text", description.name),
+                  "give --inputs in.npz or --inputs in.json");
+    }
+    if (flags.inputs.empty()) {
+      std::string names;
+      for (const auto& spec : description.inputs) {
+        names += fmt::format("\n     {}: {}", spec.name, onnx::portText(pool::toPort(spec)));
+      }
+      return fail(ErrorCategory::InvalidArgument, "no inputs given",
+                  "give --inputs FILE (.npz or .json) with:" + names);
+    }
+    const auto signature = pool::toOnnx(description);
+    auto file = readInputFile(flags.inputs);
+    if (!file) return std::unexpected(file.error());
+    auto tensors = onnx::readTensors(*file, &signature);
+    if (!tensors) return std::unexpected(tensors.error());
+    if (auto checked = onnx::checkInputs(signature, *tensors); !checked) {
+      return std::unexpected(checked.error());
+    }
+    work.tensors = std::move(*tensors);
+    return work;
+  }
+  if (!flags.inputs.empty()) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("the task {} takes text, not tensors", description.task),
+                "give the sentences as arguments, or --task tensors");
+  }
+  work.texts = flags.texts;
+  if (work.texts.empty() || work.texts == std::vector<std::string>{"-"}) {
+    if (flags.texts.empty() && ::isatty(STDIN_FILENO) != 0) {
+      return fail(ErrorCategory::InvalidArgument, "no text given",
+                  "give sentences as arguments, or one a line on standard input");
+    }
+    work.texts = readLines(std::cin);
+  }
+  if (work.texts.empty()) {
+    return fail(ErrorCategory::InvalidArgument, "no text given", "standard input was empty");
+  }
+  return work;
+}
+
+int run(const RunFlags& flags, const Context& context) {
+  const auto backend = backendFromName(flags.backend);
+  if (!backend) return reportError(backend.error());
+  ProgressLine progress(context.quiet);
+  auto poolOptions = flags.browser.poolOptions(
+      context, [&progress](const std::string& text) { progress.note("note: " + text); });
+  if (!poolOptions) return reportError(poolOptions.error());
+  auto pool = ResourcePool::open(std::move(*poolOptions));
+  if (!pool) return reportError(pool.error());
+
+  ModelOptions options{.task = flags.task,
+                       .backend = *backend,
+                       .dtype = flags.dtype,
+                       .progress = progress.callback(),
+                       .timeout = std::chrono::milliseconds(
+                           static_cast<std::int64_t>(flags.timeoutSeconds * 1000)),
+                       .stop = context.stop};
+  auto description = (*pool)->describe(flags.model, options);
+  if (!description) {
+    progress.clear();
+    return reportError(description.error());
+  }
+  auto work = prepare(flags, *description);
+  if (!work) {
+    progress.clear();
+    return reportError(work.error());
+  }
+  auto model = (*pool)->load(flags.model, options);
+  progress.clear();
+  if (!model) return reportError(model.error());
+  const RunOptions runOptions{.timeout = options.timeout, .stop = context.stop};
+  return description->task == "tensors" ? runTensors(flags, *model, runOptions, work->tensors)
+                                        : runEmbedding(flags, *model, runOptions, work->texts);
+}
+
+}  // namespace
+
+void addRunCommand(CLI::App& app, Context& context, Action& action) {
+  auto flags = std::make_shared<RunFlags>();
+  auto* command = app.add_subcommand("run", "Run a model once in a browser");
+  command->add_option("text", flags->texts, "Texts for a text task; - or none: lines of stdin");
+  command->add_option("-m,--model", flags->model, "A name, an .onnx file or a model folder")
+      ->required();
+  command->add_option("-t,--task", flags->task, "text-embedding or tensors (default: the model's)");
+  command->add_option("--backend", flags->backend, "auto, wasm, webgpu or webnn")
+      ->capture_default_str();
+  command->add_option("--dtype", flags->dtype, "fp32, fp16, q8, int8, uint8, q4, q4f16, bnb4");
+  command->add_option("-i,--inputs", flags->inputs, "Tensors: .npz or JSON; - is stdin");
+  command->add_option("-o,--outputs", flags->outputs, "Write tensors to this .npz or .json");
+  command->add_option("--repeat", flags->repeat, "Run so many times; the last one is reported")
+      ->check(CLI::Range(1u, 1'000'000u));
+  command->add_option("--timeout", flags->timeoutSeconds, "Seconds for load and for each run")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  command->add_flag("--json", flags->json, "Print one JSON object");
+  flags->browser.addTo(*command);
+  command->footer(R"(
+Examples:
+  webpool run --task text-embedding --model all-minilm-l6-v2 "a sentence" "another"
+  webpool run --model all-minilm-l6-v2 --backend webgpu --json < sentences.txt
+  webpool run --model ./silero_vad.onnx --inputs in.npz --outputs out.npz)");
+  command->callback([flags, &context, &action] {
+    action = [flags, &context] { return run(*flags, context); };
+  });
+}
+
+}  // namespace webpool::cli

@@ -1,0 +1,32 @@
+// Ctrl-C, SIGTERM and SIGHUP as a stop token, so that a command ends by its ordinary path and every
+// browser with it.
+#pragma once
+
+#include <atomic>
+#include <stop_token>
+#include <thread>
+
+namespace webpool::cli {
+
+/// Blocks the signals in the calling thread (and so in every thread started after) and waits for
+/// them in one of its own. Make it first in main(). A second signal changes nothing: the clean-up is
+/// bounded by itself.
+class SignalWatch {
+ public:
+  SignalWatch();
+  ~SignalWatch();
+  SignalWatch(const SignalWatch&) = delete;
+  SignalWatch& operator=(const SignalWatch&) = delete;
+
+  std::stop_token token() const { return stop_.get_token(); }
+  /// The signal that came, 0 if none did.
+  int received() const;
+
+ private:
+  std::stop_source stop_;
+  std::jthread thread_;
+  int event_ = -1;
+  std::atomic<int> received_{0};
+};
+
+}  // namespace webpool::cli

@@ -1,0 +1,301 @@
+#include "net/http_connection.h"
+
+#include <array>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/websocket/rfc6455.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "net/file_sender.h"
+#include "net/response_head.h"
+#include "net/websocket_connection.h"
+
+namespace webpool::net {
+namespace {
+
+namespace beast = boost::beast;
+namespace http = beast::http;
+using boost::system::error_code;
+
+constexpr std::size_t kReadBytes = 128u << 10;
+constexpr std::size_t kWriteSlice = 512u << 10;
+
+/// Where a handler's answer meets the connection that waits for it. Either may be gone first.
+struct Answer {
+  std::optional<Response> response;
+  std::function<void()> wake;  ///< set while the connection waits
+
+  void give(Response given) {
+    if (!response) response = std::move(given);
+    if (wake) wake();
+  }
+};
+
+/// Shared by every copy of a handler's `respond`.
+struct Responder {
+  explicit Responder(std::shared_ptr<Answer> a) : answer(std::move(a)) {}
+  Responder(const Responder&) = delete;
+  Responder& operator=(const Responder&) = delete;
+  ~Responder() {
+    if (!answer->response) answer->give(textResponse(500, "the handler gave no answer"));
+  }
+  std::shared_ptr<Answer> answer;
+};
+
+Headers headersOf(const http::fields& fields) {
+  Headers headers;
+  for (const auto& field : fields) headers.add(field.name_string(), std::string(field.value()));
+  return headers;
+}
+
+std::string peerText(const tcp::socket& socket) {
+  error_code error;
+  const auto endpoint = socket.remote_endpoint(error);
+  return error ? std::string()
+               : endpoint.address().to_string() + ":" + std::to_string(endpoint.port());
+}
+
+class HttpConnection final : public Connection,
+                             public std::enable_shared_from_this<HttpConnection> {
+ public:
+  HttpConnection(std::shared_ptr<Server::State> server, tcp::socket socket)
+      : Connection(std::move(server)), socket_(std::move(socket)) {}
+  ~HttpConnection() override {
+    if (deadline_) deadline_->end();
+  }
+
+  void start() {
+    deadline_ = std::make_shared<Deadline>(socket_.get_executor(), [weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->drop();
+    });
+    asio::co_spawn(socket_.get_executor(), run(shared_from_this()), kRethrow);
+  }
+
+  void drop() noexcept override {
+    error_code ignored;
+    socket_.close(ignored);
+    if (answer_ && answer_->wake) answer_->wake();
+  }
+
+ private:
+  using Parser = http::request_parser<http::string_body>;
+
+  // Takes itself as an argument: the coroutine keeps the connection alive.
+  asio::awaitable<void> run(std::shared_ptr<HttpConnection> self) {
+    bool more = true;
+    bool first = true;
+    while (more && self->socket_.is_open()) {
+      if (buffer_.size() == 0 && !first) {
+        deadline_->set(server_->options.idleTimeout);
+        const auto [error] = co_await socket_.async_wait(tcp::socket::wait_read, kAwait);
+        if (error) break;
+      }
+      first = false;
+      more = co_await serveOne();
+    }
+    deadline_->clear();
+  }
+
+  /// One request and its answer; false when the connection is over.
+  asio::awaitable<bool> serveOne() {
+    const auto& options = server_->options;
+    Parser parser;
+    parser.header_limit(options.maxHeaderBytes);
+    parser.body_limit(options.maxBodyBytes);
+    ownHost_.clear();
+    deadline_->set(options.headerTimeout);
+    if (const auto [error, count] =
+            co_await http::async_read_header(socket_, buffer_, parser, kAwait);
+        error) {
+      co_return co_await refuseBroken(error);
+    }
+
+    auto headers = headersOf(parser.get());
+    const bool upgrade = beast::websocket::is_upgrade(parser.get());
+    if (const auto refusal = server_->policy.check(headers, upgrade)) {
+      co_return co_await refuse(refusal->status, refusal->reason);
+    }
+    ownHost_ = headers.get("Host");
+    const auto target = std::string(parser.get().target());
+    if (!target.starts_with('/')) {
+      co_return co_await refuse(400, "the request target must begin with '/'");
+    }
+    if (upgrade) co_return co_await upgradeTo(parser, target, std::move(headers));
+
+    if (const auto error = co_await readBody(parser)) co_return co_await refuseBroken(error);
+    deadline_->clear();
+
+    const bool keepAlive = parser.get().keep_alive();
+    const auto query = target.find('?');
+    Request request;
+    request.method = parser.get().method_string();
+    request.path = target.substr(0, query);
+    if (query != std::string::npos) request.query = target.substr(query + 1);
+    request.headers = std::move(headers);
+    request.body = std::move(parser.get().body());
+    const bool isHead = request.method == "HEAD";
+    auto response = co_await answer(std::move(request));
+    if (!socket_.is_open()) co_return false;
+    const auto error = co_await write(response, keepAlive, isHead);
+    co_return !error && keepAlive;
+  }
+
+  asio::awaitable<error_code> readBody(Parser& parser) {
+    if (parser.is_done()) co_return error_code();
+    const auto& options = server_->options;
+    const auto expected = parser.content_length().value_or(options.maxBodyBytes);
+    deadline_->set(options.bodyTimeout + std::chrono::seconds(expected >> 16));
+    if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
+      static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+      const auto [error, count] =
+          co_await asio::async_write(socket_, asio::buffer(kContinue), kAwait);
+      if (error) co_return error;
+    }
+    const auto [error, count] = co_await http::async_read(socket_, buffer_, parser, kAwait);
+    co_return error;
+  }
+
+  asio::awaitable<Response> answer(Request request) {
+    const auto match = server_->router.find(request.method, request.path);
+    if (std::holds_alternative<Router::NoSuchPath>(match)) {
+      if (server_->sockets.contains(request.path)) {
+        auto response = textResponse(426, "this path speaks WebSocket only");
+        response.headers.set("Upgrade", "websocket");
+        co_return response;
+      }
+      co_return textResponse(404, "there is nothing at " + request.path);
+    }
+    if (const auto* wrong = std::get_if<Router::WrongMethod>(&match)) {
+      auto response = textResponse(405, request.path + " takes " + wrong->allowed);
+      response.headers.set("Allow", wrong->allowed);
+      co_return response;
+    }
+
+    asio::steady_timer woken(socket_.get_executor(), asio::steady_timer::time_point::max());
+    answer_ = std::make_shared<Answer>();
+    answer_->wake = [&woken] { woken.cancel(); };
+    struct Forget {
+      std::shared_ptr<Answer>& answer;
+      ~Forget() {
+        answer->wake = nullptr;
+        answer = nullptr;
+      }
+    } forget{answer_};
+    // A copy: the handler may stop the server, which forgets its routes.
+    const Handler handler = *std::get<const Handler*>(match);
+    call(handler, std::move(request), answer_);
+    if (!answer_->response) co_await woken.async_wait(kAwait);
+    // Nothing when the connection was dropped meanwhile.
+    co_return answer_->response ? std::move(*answer_->response) : Response{};
+  }
+
+  static void call(const Handler& handler, Request request, std::shared_ptr<Answer> answer) {
+    auto responder = std::make_shared<Responder>(answer);
+    try {
+      handler(std::move(request), [responder = std::move(responder)](Response response) {
+        responder->answer->give(std::move(response));
+      });
+    } catch (const std::exception& defect) {
+      // Replaces the "no answer" that letting go of `responder` just gave.
+      answer->response = textResponse(500, std::string("defect: ") + defect.what());
+    }
+  }
+
+  asio::awaitable<bool> upgradeTo(Parser& parser, const std::string& target, Headers headers) {
+    const auto query = target.find('?');
+    RequestInfo info{.path = target.substr(0, query),
+                     .query = query == std::string::npos ? "" : target.substr(query + 1),
+                     .headers = std::move(headers),
+                     .peer = peerText(socket_)};
+    const auto found = server_->sockets.find(info.path);
+    if (found == server_->sockets.end()) {
+      co_return co_await refuse(404, "there is no WebSocket at " + info.path);
+    }
+    if (buffer_.size() > 0 || !parser.is_done()) {
+      co_return co_await refuse(400, "data before the WebSocket was accepted");
+    }
+    deadline_->end();
+    serveWebSocket(server_, std::move(socket_), parser.release(), found->second, std::move(info));
+    co_return false;
+  }
+
+  asio::awaitable<bool> refuseBroken(error_code error) {
+    if (error == http::error::header_limit || error == http::error::buffer_overflow) {
+      co_return co_await refuse(431, "the request's header is larger than " +
+                                         std::to_string(server_->options.maxHeaderBytes) +
+                                         " bytes");
+    }
+    if (error == http::error::body_limit) {
+      co_return co_await refuse(413, "the request's body is larger than " +
+                                         std::to_string(server_->options.maxBodyBytes) + " bytes");
+    }
+    if (error == http::error::end_of_stream || error == http::error::partial_message ||
+        error.category() != make_error_code(http::error::bad_method).category()) {
+      drop();
+      co_return false;
+    }
+    co_return co_await refuse(400, "not an HTTP request: " + error.message());
+  }
+
+  /// Answers and ends the connection, whatever of the request has not been read.
+  asio::awaitable<bool> refuse(int status, std::string reason) {
+    auto response = textResponse(status, reason);
+    co_await write(response, false, false);
+    co_return false;
+  }
+
+  /// Closes the connection in the end unless it is to be kept.
+  asio::awaitable<error_code> write(Response& response, bool keepAlive, bool isHead) {
+    const auto& options = server_->options;
+    auto head = responseHead(response, {.ownHost = ownHost_, .keepAlive = keepAlive});
+    const bool withBody = !isHead && mayHaveBody(response.status);
+    const auto* region = std::get_if<FileRegion>(&response.body);
+
+    asio::const_buffer body;
+    if (withBody && !region) {
+      const auto* text = std::get_if<std::string>(&response.body);
+      body = text ? asio::buffer(*text) : asio::buffer(std::get<StaticBody>(response.body));
+    }
+    const auto firstSlice = asio::buffer(body, kWriteSlice);
+    const std::array<asio::const_buffer, 2> first{asio::buffer(head), firstSlice};
+    deadline_->set(options.idleTimeout);
+    auto [error, count] = co_await asio::async_write(socket_, first, kAwait);
+    for (body += firstSlice.size(); !error && body.size() > 0; body += kWriteSlice) {
+      deadline_->set(options.idleTimeout);
+      std::tie(error, count) =
+          co_await asio::async_write(socket_, asio::buffer(body, kWriteSlice), kAwait);
+    }
+    if (!error && withBody && region && region->length > 0) {
+      const std::function<void()> progress = [this] {
+        deadline_->set(server_->options.idleTimeout);
+      };
+      error = co_await sendFile(socket_, *region, progress);
+    }
+    if (error) {
+      drop();
+    } else if (!keepAlive) {
+      co_await lingerAndClose(socket_, deadline_, options.closeTimeout);
+    }
+    co_return error;
+  }
+
+  tcp::socket socket_;
+  beast::flat_buffer buffer_{server_->options.maxHeaderBytes + kReadBytes};
+  std::shared_ptr<Deadline> deadline_;
+  std::shared_ptr<Answer> answer_;
+  std::string ownHost_;
+};
+
+}  // namespace
+
+void serveHttp(std::shared_ptr<Server::State> server, tcp::socket socket) {
+  std::make_shared<HttpConnection>(std::move(server), std::move(socket))->start();
+}
+
+}  // namespace webpool::net

@@ -1,0 +1,133 @@
+#include "net/response_head.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace webpool::net {
+namespace {
+
+constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kDefaults{{
+    // These three make the page cross-origin isolated: SharedArrayBuffer and precise timers.
+    {"Cross-Origin-Opener-Policy", "same-origin"},
+    {"Cross-Origin-Embedder-Policy", "require-corp"},
+    {"Cross-Origin-Resource-Policy", "same-origin"},
+    {"X-Content-Type-Options", "nosniff"},
+    {"Referrer-Policy", "no-referrer"},
+    {"Cache-Control", "no-store"},
+}};
+
+constexpr std::array<std::pair<int, std::string_view>, 32> kReasons{{
+    {200, "OK"},
+    {201, "Created"},
+    {202, "Accepted"},
+    {204, "No Content"},
+    {206, "Partial Content"},
+    {301, "Moved Permanently"},
+    {302, "Found"},
+    {304, "Not Modified"},
+    {307, "Temporary Redirect"},
+    {308, "Permanent Redirect"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {408, "Request Timeout"},
+    {409, "Conflict"},
+    {412, "Precondition Failed"},
+    {413, "Content Too Large"},
+    {415, "Unsupported Media Type"},
+    {416, "Range Not Satisfiable"},
+    {421, "Misdirected Request"},
+    {422, "Unprocessable Content"},
+    {426, "Upgrade Required"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+    {505, "HTTP Version Not Supported"},
+}};
+
+std::string_view reasonPhrase(int status) noexcept {
+  for (const auto& [code, phrase] : kReasons) {
+    if (code == status) return phrase;
+  }
+  return "Unknown";
+}
+
+bool isToken(std::string_view name) noexcept {
+  constexpr std::string_view kOther = "!#$%&'*+-.^_`|~";
+  return !name.empty() && std::ranges::all_of(name, [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           kOther.find(c) != std::string_view::npos;
+  });
+}
+
+bool isFieldValue(std::string_view value) noexcept {
+  return std::ranges::all_of(value, [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte == '\t' || (byte >= 0x20 && byte != 0x7f);
+  });
+}
+
+bool isOfTheServer(std::string_view name) noexcept {
+  return equalIgnoringCase(name, "Content-Length") || equalIgnoringCase(name, "Connection") ||
+         equalIgnoringCase(name, "Transfer-Encoding");
+}
+
+}  // namespace
+
+std::string contentSecurityPolicy(std::string_view ownHost) {
+  // ONNX Runtime Web imports its loader and starts its thread Workers from files of our origin, so
+  // neither blob: nor eval is needed. Not every browser takes 'self' as its ws:// form, so that one
+  // is named.
+  const auto socket = ownHost.empty() ? std::string() : fmt::format(" ws://{0} wss://{0}", ownHost);
+  return fmt::format(
+      "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src "
+      "'self'{}; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
+      "frame-ancestors 'none'",
+      socket);
+}
+
+std::uint64_t bodySize(const Response& response) noexcept {
+  if (const auto* text = std::get_if<std::string>(&response.body)) return text->size();
+  if (const auto* bytes = std::get_if<StaticBody>(&response.body)) return bytes->size();
+  return std::get<FileRegion>(response.body).length;
+}
+
+bool mayHaveBody(int status) noexcept {
+  return status >= 200 && status != 204 && status != 304;
+}
+
+std::string responseHead(Response& response, const HeadContext& context) {
+  const bool sound = response.status >= 200 && response.status <= 999 &&
+                     std::ranges::all_of(response.headers.all(), [](const auto& field) {
+                       return isToken(field.first) && isFieldValue(field.second);
+                     });
+  if (!sound) response = textResponse(500, "the handler made a response that can't be sent");
+
+  auto head = fmt::format("HTTP/1.1 {} {}\r\n", response.status, reasonPhrase(response.status));
+  const auto field = [&](std::string_view name, std::string_view value) {
+    head.append(name).append(": ").append(value).append("\r\n");
+  };
+  for (const auto& [name, value] : response.headers.all()) {
+    if (!isOfTheServer(name) && !value.empty()) field(name, value);
+  }
+  for (const auto& [name, value] : kDefaults) {
+    if (!response.headers.has(name)) field(name, value);
+  }
+  if (!response.headers.has("Content-Security-Policy")) {
+    field("Content-Security-Policy", contentSecurityPolicy(context.ownHost));
+  }
+  if (mayHaveBody(response.status)) field("Content-Length", std::to_string(bodySize(response)));
+  if (!context.keepAlive) field("Connection", "close");
+  return head.append("\r\n");
+}
+
+}  // namespace webpool::net

@@ -1,0 +1,238 @@
+// Clients that are hostile, broken or slow.
+#include <gmock/gmock.h>
+
+#include <stdexcept>
+#include <vector>
+
+#include "net/server.h"
+#include "net/test_server.h"
+
+namespace webpool::net {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::HasSubstr;
+
+class HttpFaultTest : public ServerTest {
+ protected:
+  void serve(ServerOptions options = {}) {
+    start(std::move(options));
+    server_->route("GET", "/", [this](const Request&, const auto& respond) {
+      ++handled_;
+      respond(textResponse(200, "x"));
+    });
+    server_->route("POST", "/", [this](const Request&, const auto& respond) {
+      ++handled_;
+      respond(textResponse(200, "x"));
+    });
+  }
+
+  void expectStillServes() {
+    RawClient client(server_->port());
+    EXPECT_EQ(client.get("/", host()).status, 200);
+  }
+
+  int handled_ = 0;  // loop thread
+};
+
+TEST_F(HttpFaultTest, ForeignNamesOriginsAndSitesNeverReachAHandler) {
+  serve();
+  const auto statusOf = [&](const std::string& name, const std::string& extra) {
+    RawClient client(server_->port());
+    const auto response = client.get("/", name, extra);
+    EXPECT_EQ(response.field("Connection"), "close");
+    EXPECT_FALSE(response.body.empty());
+    EXPECT_TRUE(client.readToEnd());
+    return response.status;
+  };
+  EXPECT_EQ(statusOf("evil.example", ""), 421);
+  EXPECT_EQ(statusOf("evil.example:" + std::to_string(server_->port()), ""), 421);
+  EXPECT_EQ(statusOf(host(), "Host: " + host() + "\r\n"), 400);
+  EXPECT_EQ(statusOf(host(), "Origin: http://evil.example\r\n"), 403);
+  EXPECT_EQ(statusOf(host(), "Origin: null\r\n"), 403);
+  EXPECT_EQ(statusOf(host(), "Sec-Fetch-Site: cross-site\r\n"), 403);
+  EXPECT_EQ(onLoop([&] { return handled_; }), 0);
+
+  RawClient own(server_->port());
+  EXPECT_EQ(own.get("/", host(), "Origin: http://" + host() + "\r\nSec-Fetch-Site: same-origin\r\n")
+                .status,
+            200);
+}
+
+TEST_F(HttpFaultTest, AForeignHostIsNotEchoedIntoThePolicy) {
+  serve();
+  RawClient client(server_->port());
+  const auto response = client.get("/", "evil.example; script-src *");
+  EXPECT_NE(response.status, 200);
+  EXPECT_THAT(response.field("Content-Security-Policy"), testing::Not(HasSubstr("evil")));
+}
+
+TEST_F(HttpFaultTest, ConfiguredNameIsServed) {
+  serve({.allowedHosts = {"pool.example"}});
+  RawClient client(server_->port());
+  EXPECT_EQ(client.get("/", "pool.example").status, 200);
+}
+
+TEST_F(HttpFaultTest, HeaderThatNeverEndsIsCut) {
+  serve({.headerTimeout = milliseconds(100)});
+  RawClient silent(server_->port());
+  RawClient slow(server_->port());
+  slow.send("GET / HTTP/1.1\r\nHost: " + host() + "\r\nX-A: ");
+  // Each byte comes in time for the next, but the header as a whole does not.
+  std::thread drip([&] {
+    boost::system::error_code error;
+    while (!error) {
+      asio::write(slow.socket(), asio::buffer("a", 1), error);
+      std::this_thread::sleep_for(milliseconds(10));
+    }
+  });
+  EXPECT_TRUE(silent.readToEnd());
+  EXPECT_TRUE(slow.readToEnd());
+  drip.join();
+  EXPECT_EQ(slow.pending(), "");
+  expectStillServes();
+}
+
+TEST_F(HttpFaultTest, IdleConnectionAndStalledBodyAreCut) {
+  serve({.idleTimeout = milliseconds(100), .bodyTimeout = milliseconds(100)});
+  RawClient idle(server_->port());
+  EXPECT_EQ(idle.get("/", host()).status, 200);
+  EXPECT_TRUE(idle.readToEnd());
+  RawClient stalled(server_->port());
+  stalled.send("POST / HTTP/1.1\r\nHost: " + host() + "\r\nContent-Length: 10\r\n\r\nabc");
+  EXPECT_TRUE(stalled.readToEnd());
+  expectStillServes();
+}
+
+TEST_F(HttpFaultTest, ReaderThatStallsIsCut) {
+  serve({.idleTimeout = milliseconds(200)});
+  server_->route("GET", "/big", [](const Request&, const auto& respond) {
+    Response response;
+    response.body = std::string(64u << 20, 'x');
+    respond(std::move(response));
+  });
+  RawClient client(server_->port());
+  client.send("GET /big HTTP/1.1\r\nHost: " + host() + "\r\n\r\n");
+  while (onLoop([&] { return server_->connections(); }) == 0) std::this_thread::yield();
+  while (onLoop([&] { return server_->connections(); }) > 0) {
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  EXPECT_TRUE(client.readToEnd());
+  EXPECT_LT(client.pending().size(), 64u << 20);
+}
+
+TEST_F(HttpFaultTest, TooLargeHeaderAndBody) {
+  serve({.maxBodyBytes = 1000, .maxHeaderBytes = 2000});
+  {
+    RawClient client(server_->port());
+    const auto response = client.get("/", host(), "X-A: " + std::string(2000, 'a') + "\r\n");
+    EXPECT_EQ(response.status, 431);
+    EXPECT_THAT(response.body, HasSubstr("2000"));
+    EXPECT_TRUE(client.readToEnd());
+  }
+  {
+    RawClient client(server_->port());
+    const auto response = client.get("/" + std::string(1u << 20, 'a'), host());
+    EXPECT_EQ(response.status, 431);
+  }
+  {
+    RawClient client(server_->port());
+    client.send("POST / HTTP/1.1\r\nHost: " + host() + "\r\nContent-Length: 1001\r\n\r\n");
+    const auto response = client.receive();
+    EXPECT_EQ(response.status, 413);
+    EXPECT_THAT(response.body, HasSubstr("1000"));
+  }
+  {
+    RawClient client(server_->port());
+    client.send("POST / HTTP/1.1\r\nHost: " + host() +
+                "\r\nTransfer-Encoding: chunked\r\n\r\n400\r\n" + std::string(1024, 'x') +
+                "\r\n0\r\n\r\n");
+    EXPECT_EQ(client.receive().status, 413);
+  }
+  EXPECT_EQ(onLoop([&] { return handled_; }), 0);
+  expectStillServes();
+}
+
+TEST_F(HttpFaultTest, GarbageIsRefused) {
+  serve();
+  const std::vector<std::string> garbage{
+      "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 TLS to a plain port\r\n\r\n",
+      std::string("\0\0\0\0\r\n\r\n", 8),
+      "GET\r\n\r\n",
+      "GET / HTTP/9.9\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost\r\n\r\n",
+      "GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: " + host() + "\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+      "POST / HTTP/1.1\r\nHost: " + host() +
+          "\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      "GET http://evil.example/ HTTP/1.1\r\nHost: " + host() + "\r\n\r\n",
+      "GET * HTTP/1.1\r\nHost: " + host() + "\r\n\r\n",
+  };
+  for (const auto& bytes : garbage) {
+    RawClient client(server_->port());
+    client.send(bytes);
+    EXPECT_EQ(client.receive().status, 400) << bytes;
+    EXPECT_TRUE(client.readToEnd());
+  }
+  EXPECT_EQ(onLoop([&] { return handled_; }), 0);
+  expectStillServes();
+}
+
+TEST_F(HttpFaultTest, PeersThatVanishLeaveNothingBehind) {
+  serve();
+  std::vector<std::function<void(Response)>> kept;
+  server_->route("GET", "/hang", [&](const Request&, auto respond) { kept.push_back(respond); });
+  for (const auto* begin : {"", "GE", "GET / HTTP/1.1\r\nHo",
+                            "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nab"}) {
+    RawClient client(server_->port());
+    client.send(begin);
+    client.abort();
+  }
+  RawClient waiting(server_->port());
+  waiting.send("GET /hang HTTP/1.1\r\nHost: " + host() + "\r\n\r\n");
+  while (onLoop([&] { return kept.empty(); })) std::this_thread::yield();
+  waiting.abort();
+  onLoop([&] {
+    kept.front()(textResponse(200, "nobody listens"));
+    kept.clear();
+  });
+  while (onLoop([&] { return server_->connections(); }) > 0) std::this_thread::yield();
+  expectStillServes();
+}
+
+TEST_F(HttpFaultTest, HandlerDefectsAre500) {
+  serve();
+  server_->route("GET", "/silent", [](const Request&, const auto&) {});
+  server_->route("GET", "/throws",
+                 [](const Request&, const auto&) { throw std::logic_error("broken invariant"); });
+  server_->route("GET", "/twice", [](const Request&, const auto& respond) {
+    respond(textResponse(200, "first"));
+    respond(textResponse(200, "second"));
+  });
+  RawClient client(server_->port());
+  EXPECT_EQ(client.get("/silent", host()).status, 500);
+  const auto thrown = client.get("/throws", host());
+  EXPECT_EQ(thrown.status, 500);
+  EXPECT_THAT(thrown.body, HasSubstr("broken invariant"));
+  EXPECT_EQ(client.get("/twice", host()).body, "first\n");
+  EXPECT_EQ(client.get("/", host()).body, "x\n");
+}
+
+TEST_F(HttpFaultTest, TooManyConnectionsGet503) {
+  serve({.maxConnections = 2});
+  RawClient first(server_->port());
+  RawClient second(server_->port());
+  EXPECT_EQ(first.get("/", host()).status, 200);
+  EXPECT_EQ(second.get("/", host()).status, 200);
+  {
+    RawClient third(server_->port());
+    EXPECT_EQ(third.receive().status, 503);
+    EXPECT_TRUE(third.readToEnd());
+  }
+  first.abort();
+  while (onLoop([&] { return server_->connections(); }) > 1) std::this_thread::yield();
+  expectStillServes();
+}
+
+}  // namespace
+}  // namespace webpool::net

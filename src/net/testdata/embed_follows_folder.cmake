@@ -1,0 +1,40 @@
+# Files that change, come and go in an embedded folder are noticed by the next build, without a new
+# configure. cmake -D ROOT=… -D WORK=… -D CXX=… -D CC=… -P embed_follows_folder.cmake
+set(folder ${WORK}/folder)
+file(REMOVE_RECURSE ${WORK})
+file(WRITE ${folder}/a.txt "one")
+
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE failed OUTPUT_VARIABLE out ERROR_VARIABLE out)
+  if(failed)
+    message(FATAL_ERROR "${ARGN}: ${out}")
+  endif()
+  set(output "${out}" PARENT_SCOPE)
+endfunction()
+
+function(expect wanted)
+  run(${CMAKE_COMMAND} --build ${WORK}/build)
+  run(${WORK}/build/show)
+  if(NOT output STREQUAL wanted)
+    message(FATAL_ERROR "expected '${wanted}', the program holds '${output}'")
+  endif()
+endfunction()
+
+run(${CMAKE_COMMAND} -G Ninja -S ${ROOT}/src/net/testdata/embed_project -B ${WORK}/build
+    -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_ASM_COMPILER=${CC} -DWEBPOOL_ROOT=${ROOT}
+    -DFOLDER=${folder})
+expect("a.txt=one;")
+file(WRITE ${folder}/a.txt "two")
+expect("a.txt=two;")
+file(WRITE "${folder}/new/b c.txt" "three")
+expect("a.txt=two;new/b c.txt=three;")
+file(WRITE "${folder}/new/b c.txt" "four")
+file(WRITE "${folder}/new/b.map" "left out")
+expect("a.txt=two;new/b c.txt=four;")
+file(REMOVE ${folder}/a.txt)
+expect("new/b c.txt=four;")
+run(${CMAKE_COMMAND} --build ${WORK}/build)
+if(NOT output MATCHES "no work to do")
+  message(FATAL_ERROR "a build with nothing changed did something: ${output}")
+endif()
+file(REMOVE_RECURSE ${WORK})

@@ -1,0 +1,19 @@
+// One WebSocket: a session::Channel over Beast. Inside src/net only.
+#pragma once
+
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <memory>
+
+#include "net/server_state.h"
+
+namespace webpool::net {
+
+using UpgradeRequest = boost::beast::http::request<boost::beast::http::string_body>;
+
+/// Takes the socket over and answers the upgrade, which has passed the origin policy; returns at
+/// once.
+void serveWebSocket(std::shared_ptr<Server::State> server, tcp::socket socket,
+                    UpgradeRequest request, ChannelFactory factory, RequestInfo info);
+
+}  // namespace webpool::net

@@ -1,0 +1,16 @@
+// Between the wire's values and those of the public headers.
+#pragma once
+
+#include "webpool/pool.h"
+#include "wire/values.h"
+
+namespace webpool::pool {
+
+/// `browser` and `version` are what the pool launched; the page's own words where they are empty.
+BrowserCapabilities toPublic(const wire::Capabilities& capabilities, const std::string& browser,
+                             const std::string& version);
+
+/// Not for Backend::Auto.
+wire::Backend toWire(Backend backend);
+
+}  // namespace webpool::pool

@@ -1,0 +1,195 @@
+#include "pool/model_source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <utility>
+
+#include "base/random.h"
+#include "onnx/model_file.h"
+#include "pool/signature.h"
+
+namespace webpool::pool {
+namespace {
+
+store::JobOptions jobOptions(const ModelOptions& options) {
+  store::JobOptions job;
+  job.stop = options.stop;
+  if (options.progress) {
+    job.progress = [callback = options.progress](const store::Progress& progress) {
+      constexpr const char* kSteps[] = {"import", "verify", "download", "wait for"};
+      callback({kSteps[static_cast<int>(progress.phase)], progress.item, progress.done,
+                progress.total});
+    };
+  }
+  return job;
+}
+
+bool looksLikePath(std::string_view model) {
+  return model.find('/') != std::string_view::npos || model.ends_with(".onnx") || model == "." ||
+         model == "..";
+}
+
+/// "./Silero VAD.onnx" -> "silero-vad"
+std::string nameFromPath(const std::filesystem::path& path) {
+  auto stem = std::filesystem::absolute(path).lexically_normal();
+  if (stem.filename().empty()) stem = stem.parent_path();
+  std::string name = stem.extension() == ".onnx" ? stem.stem().native() : stem.filename().native();
+  for (auto& c : name) {
+    c = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' ? c : '-';
+  }
+  return name;
+}
+
+/// The graph to describe and load: the only .onnx file, or the one called model….
+const store::ModelFile* mainGraph(const std::vector<store::ModelFile>& files) {
+  const store::ModelFile* chosen = nullptr;
+  for (const auto& file : files) {
+    if (!file.path.ends_with(".onnx")) continue;
+    const auto name = std::filesystem::path(file.path).filename().native();
+    if (chosen == nullptr || name.starts_with("model")) chosen = &file;
+  }
+  return chosen;
+}
+
+/// A folder with a tokenizer is a transformers.js model; of those, this version runs encoders.
+std::string guessTask(const std::vector<store::ModelFile>& files, const onnx::ModelInfo& graph) {
+  const bool tokenizer =
+      std::ranges::any_of(files, [](const auto& file) { return file.path == "tokenizer.json"; });
+  const bool encoder = graph.findInput("input_ids") != nullptr &&
+                       (graph.findOutput("last_hidden_state") != nullptr ||
+                        graph.findOutput("token_embeddings") != nullptr);
+  return tokenizer && encoder ? "text-embedding" : "tensors";
+}
+
+}  // namespace
+
+ModelSource::ModelSource(std::unique_ptr<store::ContentStore> content)
+    : content_(std::move(content)),
+      catalogue_(store::Catalogue::builtIn()),
+      repository_(std::make_unique<store::ModelRepository>(*content_)),
+      installer_(std::make_unique<store::ModelInstaller>(*repository_, catalogue_,
+                                                         store::systemPackageFetcher())) {}
+
+Result<std::unique_ptr<ModelSource>> ModelSource::open(const std::filesystem::path& dataFolder) {
+  auto content = store::ContentStore::open(dataFolder / "store", base::systemRandom());
+  if (!content) return std::unexpected(content.error());
+  return std::unique_ptr<ModelSource>(new ModelSource(std::move(*content)));
+}
+
+Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection,
+                                            std::string_view task) const {
+  const auto* entry = catalogue_.find(selection.name);
+  ResolvedModel resolved;
+  resolved.files = std::move(selection.files);
+  const auto* graph = mainGraph(resolved.files);
+  if (graph == nullptr) {
+    return fail(ErrorCategory::InvalidModel,
+                fmt::format("the model '{}' has no .onnx file", selection.name),
+                "a model folder holds onnx/model.onnx, or one .onnx file");
+  }
+  const auto stored = content_->resolve(graph->cid);
+  if (!stored) return std::unexpected(stored.error());
+  const auto bytes = store::readContent(std::get<store::ResolvedFile>(*stored).content);
+  if (!bytes) return std::unexpected(bytes.error());
+  auto info = onnx::readModel(*bytes);
+  if (!info) {
+    auto error = info.error();
+    error.message = fmt::format("{}: {}", graph->path.empty() ? selection.name : graph->path,
+                                error.message);
+    return std::unexpected(std::move(error));
+  }
+  for (const auto& external : info->externalFiles) {
+    const auto beside = (std::filesystem::path(graph->path).parent_path() / external.path).native();
+    const auto found = std::ranges::find(resolved.files, beside, &store::ModelFile::path);
+    if (found == resolved.files.end()) {
+      return fail(ErrorCategory::InvalidModel,
+                  fmt::format("{} needs the file {}, which is not there", graph->path, beside),
+                  "put the external data beside the .onnx file and add the model again");
+    }
+    if (found->size < external.minimumSize) {
+      return fail(ErrorCategory::InvalidModel,
+                  fmt::format("{} is cut off: {} bytes, and {} reads {}", beside, found->size,
+                              graph->path, external.minimumSize),
+                  "get the file again, whole, and add the model again");
+    }
+  }
+  resolved.graph = std::move(*info);
+  auto& description = resolved.description;
+  description.name = selection.name;
+  description.dtype = selection.dtype;
+  description.cid = selection.root.text();
+  description.bytes = selection.bytes;
+  description.usesFp16 = resolved.graph.usesFp16;
+  description.task = !task.empty() ? std::string(task)
+                     : entry != nullptr ? entry->task
+                                        : guessTask(resolved.files, resolved.graph);
+  if (description.task != "tensors" && description.task != "text-embedding") {
+    return fail(ErrorCategory::InvalidArgument, fmt::format("unknown task '{}'", description.task),
+                "one of text-embedding, tensors");
+  }
+  if (entry != nullptr) resolved.golden = entry->golden;
+  for (const auto& port : resolved.graph.inputs) description.inputs.push_back(toSpec(port));
+  for (const auto& port : resolved.graph.outputs) description.outputs.push_back(toSpec(port));
+  return resolved;
+}
+
+Result<ResolvedModel> ModelSource::resolve(std::string_view model, const ModelOptions& options) {
+  std::error_code ignored;
+  if (looksLikePath(model) || std::filesystem::exists(model, ignored)) {
+    // A name of its own for each path: running ./b/model.onnx must not displace ./a/model.onnx.
+    const auto path = std::filesystem::absolute(model).lexically_normal();
+    const auto digest = cid::sha256(std::as_bytes(std::span(path.native())));
+    return add(model, fmt::format("{}-{:02x}{:02x}{:02x}{:02x}", nameFromPath(path),
+                                  std::to_integer<int>(digest[0]), std::to_integer<int>(digest[1]),
+                                  std::to_integer<int>(digest[2]), std::to_integer<int>(digest[3])),
+               options);
+  }
+  auto selection = installer_->ensure(model, options.dtype, jobOptions(options));
+  if (!selection) return std::unexpected(selection.error());
+  return describe(std::move(*selection), options.task);
+}
+
+Result<ResolvedModel> ModelSource::add(std::string_view model, const std::string& name,
+                                       const ModelOptions& options) {
+  std::error_code ignored;
+  if (!looksLikePath(model) && !std::filesystem::exists(model, ignored)) {
+    if (!name.empty() && name != model) {
+      return fail(ErrorCategory::InvalidArgument, "a catalogue model keeps its name",
+                  "leave --name out, or give a file or folder");
+    }
+    return resolve(model, options);
+  }
+  const std::filesystem::path path(model);
+  if (!std::filesystem::exists(path, ignored)) {
+    return fail(ErrorCategory::NotFound, fmt::format("there is no file or folder {}", path.native()),
+                "check the path; `webpool models list` shows the names that are known");
+  }
+  const auto chosen = name.empty() ? nameFromPath(path) : name;
+  // What can't be a model is refused before a byte of it is stored.
+  if (std::filesystem::is_regular_file(path, ignored)) {
+    if (auto checked = onnx::readModelFile(path); !checked) {
+      return std::unexpected(checked.error());
+    }
+  }
+  if (catalogue_.find(chosen) != nullptr) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("'{}' is the name of a catalogue model", chosen),
+                "keep the file under another name: webpool models add PATH --name NAME");
+  }
+  auto added = repository_->addPath(chosen, path, jobOptions(options));
+  if (!added) return std::unexpected(added.error());
+  auto selection = repository_->select(chosen, options.dtype);
+  if (!selection) return std::unexpected(selection.error());
+  return describe(std::move(*selection), options.task);
+}
+
+Result<ResolvedModel> ModelSource::findHere(std::string_view name, std::string_view dtype) const {
+  const auto* entry = catalogue_.find(name);
+  auto selection = repository_->select(entry != nullptr ? std::string_view(entry->name) : name, dtype);
+  if (!selection) return std::unexpected(selection.error());
+  return describe(std::move(*selection), "");
+}
+
+}  // namespace webpool::pool

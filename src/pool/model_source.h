@@ -1,0 +1,58 @@
+// From what a caller calls a model to the files to load: a catalogue or repository name, an .onnx
+// file, a folder. Joins the content store, the repository, the catalogue and the ONNX reader.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "onnx/model.h"
+#include "store/catalogue.h"
+#include "store/model_installer.h"
+#include "store/model_repository.h"
+#include "webpool/model.h"
+#include "webpool/options.h"
+
+namespace webpool::pool {
+
+struct ResolvedModel {
+  ModelDescription description;
+  onnx::ModelInfo graph;                ///< of the main graph file
+  std::vector<store::ModelFile> files;  ///< all that the dtype needs, paths below the root
+  std::string golden;                   ///< the catalogue's golden answer as JSON; may be empty
+};
+
+/// Every call is synchronous, may take as long as a download, and may be made from any thread.
+class ModelSource {
+ public:
+  static Result<std::unique_ptr<ModelSource>> open(const std::filesystem::path& dataFolder);
+
+  /// A path (it exists, or contains a '/' or ends in .onnx) is imported, anything else is looked up
+  /// and, when the catalogue knows it, fetched. `options` gives task, dtype, progress and stop.
+  Result<ResolvedModel> resolve(std::string_view model, const ModelOptions& options);
+
+  /// The same, kept under `name` (a path needs one unless its file name is a good one).
+  Result<ResolvedModel> add(std::string_view model, const std::string& name,
+                            const ModelOptions& options);
+
+  /// Only what is here; fetches nothing.
+  Result<ResolvedModel> findHere(std::string_view name, std::string_view dtype) const;
+
+  const store::ModelRepository& repository() const { return *repository_; }
+  store::ModelRepository& repository() { return *repository_; }
+  const store::Catalogue& catalogue() const { return catalogue_; }
+  const store::ContentStore& content() const { return *content_; }
+
+ private:
+  ModelSource(std::unique_ptr<store::ContentStore> content);
+  Result<ResolvedModel> describe(store::ModelSelection selection, std::string_view task) const;
+
+  std::unique_ptr<store::ContentStore> content_;
+  store::Catalogue catalogue_;
+  std::unique_ptr<store::ModelRepository> repository_;
+  std::unique_ptr<store::ModelInstaller> installer_;
+};
+
+}  // namespace webpool::pool

@@ -1,0 +1,49 @@
+// What a Model handle shares: brings the model back where it was lost, and lets no backend serve
+// before its answers agree with the reference.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "pool/engine.h"
+#include "webpool/model.h"
+
+namespace webpool {
+
+struct Model::State : std::enable_shared_from_this<Model::State> {
+  State(std::shared_ptr<pool::Engine> owner, std::shared_ptr<pool::Loaded> model,
+        ModelOptions chosen);
+  ~State();
+
+  /// Loads the model onto the page where it is not there. Blocks.
+  Result<void> ensureLoaded(const std::stop_token& stop);
+
+  /// Once a model and backend: compares an answer with the catalogue's golden one, or with WASM in
+  /// the same browser on `inputs`. WrongResult for a disagreement, now and ever after. Blocks.
+  Result<void> ensureChecked(const std::vector<Tensor>& inputs,
+                             const boost::json::object& parameters, const std::stop_token& stop);
+
+  /// Sees to both of the above, on a thread of its own where they take time, then runs.
+  void run(std::vector<Tensor> inputs, boost::json::object parameters, const RunOptions& options,
+           std::function<void(Result<Inference>)> done);
+
+  std::shared_ptr<pool::Engine> engine;
+  std::shared_ptr<pool::Loaded> loaded;
+  ModelOptions options;
+  ModelInfo info;  ///< complete after the first load; then constant
+
+ private:
+  Result<std::vector<Tensor>> reference(const std::vector<Tensor>& inputs,
+                                        const boost::json::object& parameters,
+                                        const std::stop_token& stop);
+  void send(std::vector<Tensor> inputs, boost::json::object parameters, const RunOptions& options,
+            base::TimePoint began, std::function<void(Result<Inference>)> done);
+
+  std::mutex mutex_;  ///< one load or check at a time
+  std::atomic<bool> checked_{false};
+  std::optional<Error> refused_;
+};
+
+}  // namespace webpool

@@ -1,0 +1,255 @@
+#include "pool/page_hub.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+namespace webpool::pool {
+
+struct PageHub::Page {
+  struct Waiting {
+    Answered answered;
+    OnProgress progress;
+  };
+
+  session::WorkerSession machine;
+  Events events;
+  std::map<session::RequestId, Waiting> waiting;
+};
+
+struct PageHub::Peer final : session::ChannelListener {
+  Peer(PageHub& owner, session::ChannelId number, std::unique_ptr<session::Channel> opened)
+      : hub(owner), id(number), channel(std::move(opened)) {}
+
+  void onFrame(Bytes frame) override {
+    if (page != nullptr) {
+      page->machine.frameReceived(id, frame);
+    } else {
+      hub.gate_.frameReceived(id, frame);
+    }
+    hub.pump();
+  }
+
+  void onClosed(std::uint16_t code, std::string reason) override {
+    auto& owner = hub;
+    owner.log_->debug("page connection {} closed: {} {}", id, code, reason);
+    if (page != nullptr) {
+      page->machine.channelClosed(id, code, reason, owner.loop_.now());
+    } else {
+      owner.gate_.channelClosed(id);
+    }
+    owner.peers_.erase(id);  // destroys this
+    owner.pump();
+  }
+
+  PageHub& hub;
+  session::ChannelId id;
+  std::unique_ptr<session::Channel> channel;
+  Page* page = nullptr;
+};
+
+PageHub::PageHub(net::EventLoop& loop, base::RandomSource random,
+                 std::shared_ptr<spdlog::logger> log)
+    : loop_(loop), random_(std::move(random)), log_(std::move(log)), gate_({}) {}
+
+PageHub::~PageHub() = default;
+
+void PageHub::serve(net::Server& server, const std::string& path) {
+  server.onWebSocket(path, [this](std::unique_ptr<session::Channel> channel,
+                                  const net::RequestInfo& info) -> session::ChannelListener* {
+    const auto id = nextChannel_++;
+    log_->debug("page connection {} from {}", id, info.peer);
+    auto peer = std::make_unique<Peer>(*this, id, std::move(channel));
+    auto* listener = peer.get();
+    peers_.emplace(id, std::move(peer));
+    gate_.channelOpened(id, loop_.now());
+    // The gate may refuse at once; the listener must live until this returns.
+    loop_.post([this] { pump(); });
+    return listener;
+  });
+}
+
+PageHub::Admission PageHub::expect(session::SessionOptions options, Events events) {
+  Admission admission{base::randomHex(random_, 16), base::randomHex(random_, 16)};
+  options.id = admission.session;
+  gate_.issue(admission.token, admission.session);
+  pages_.emplace(admission.session,
+                 std::unique_ptr<Page>(new Page{session::WorkerSession(options, loop_.now()),
+                                                std::move(events), {}}));
+  pump();
+  return admission;
+}
+
+Result<session::RequestId> PageHub::submit(const std::string& session,
+                                           session::WorkerSession::Request request,
+                                           std::optional<base::TimePoint> deadline,
+                                           Answered answered, OnProgress progress) {
+  const auto found = pages_.find(session);
+  if (found == pages_.end()) {
+    return fail(ErrorCategory::WorkerLost, "the browser's page is gone",
+                "call again: the pool starts a new one");
+  }
+  auto id = found->second->machine.submit(std::move(request), deadline);
+  if (id) found->second->waiting[*id] = {std::move(answered), std::move(progress)};
+  pump();
+  return id;
+}
+
+void PageHub::cancel(const std::string& session, session::RequestId id) {
+  const auto found = pages_.find(session);
+  if (found == pages_.end()) return;
+  found->second->machine.cancel(id, loop_.now());
+  pump();
+}
+
+void PageHub::close(const std::string& session, std::string_view reason) {
+  const auto found = pages_.find(session);
+  if (found == pages_.end()) return;
+  found->second->machine.close(reason);
+  pump();
+}
+
+void PageHub::abandon(const std::string& session, Error cause) {
+  const auto found = pages_.find(session);
+  if (found == pages_.end()) return;
+  found->second->machine.abandon(std::move(cause));
+  pump();
+}
+
+void PageHub::pump() {
+  if (pumping_) return;  // the outer call goes on until nothing is left
+  pumping_ = true;
+  while (pumpOnce()) {
+  }
+  pumping_ = false;
+  arm();
+}
+
+bool PageHub::pumpOnce() {
+  bool any = false;
+  for (auto& action : gate_.takeActions()) {
+    any = true;
+    perform(std::move(action));
+  }
+  std::vector<std::string> sessions;
+  for (const auto& [id, page] : pages_) sessions.push_back(id);
+  for (const auto& id : sessions) {
+    auto& page = *pages_.at(id);
+    for (auto& action : page.machine.takeActions()) {
+      any = true;
+      perform(page, std::move(action));
+    }
+    if (!page.machine.hasEnded()) continue;
+    auto ended = std::move(pages_.extract(id).mapped());
+    gate_.revoke(id);
+    // Frames that still come over its connection belong to nobody.
+    for (auto& [channel, peer] : peers_) {
+      if (peer->page == ended.get()) peer->page = nullptr;
+    }
+  }
+  return any;
+}
+
+void PageHub::perform(session::GateAction action) {
+  if (const auto* closing = std::get_if<session::CloseChannel>(&action)) {
+    log_->warn("page connection {} refused: {}", closing->channel, closing->reason);
+    if (const auto peer = peers_.find(closing->channel); peer != peers_.end()) {
+      peer->second->channel->close(closing->code, closing->reason);
+    }
+    return;
+  }
+  auto& admit = std::get<session::Admit>(action);
+  const auto peer = peers_.find(admit.channel);
+  const auto page = pages_.find(admit.session);
+  if (peer == peers_.end()) return;
+  if (page == pages_.end()) {
+    peer->second->channel->close(session::CloseCode::Unauthorized, "the session is over");
+    return;
+  }
+  peer->second->page = page->second.get();
+  page->second->machine.connected(admit.channel, admit.hello, loop_.now());
+}
+
+void PageHub::perform(Page& page, session::Action action) {
+  struct Visitor {
+    PageHub& hub;
+    Page& page;
+
+    PageHub::Page::Waiting take(session::RequestId id) {
+      auto node = page.waiting.extract(id);
+      return node.empty() ? Page::Waiting{} : std::move(node.mapped());
+    }
+
+    void operator()(session::SendFrame& send) {
+      if (const auto peer = hub.peers_.find(send.channel); peer != hub.peers_.end()) {
+        peer->second->channel->send(std::move(send.pieces));
+      }
+    }
+    void operator()(session::CloseChannel& closing) {
+      if (closing.code != session::CloseCode::Normal) {
+        hub.log_->warn("page connection {} ended: {}", closing.channel, closing.reason);
+      }
+      if (const auto peer = hub.peers_.find(closing.channel); peer != hub.peers_.end()) {
+        peer->second->channel->close(closing.code, closing.reason);
+      }
+    }
+    void operator()(session::Ready& ready) {
+      hub.log_->debug("worker ready: {}{}", ready.capabilities.browser.userAgent,
+                      ready.resumed ? " (resumed)" : "");
+      if (!ready.resumed && page.events.ready) page.events.ready(ready.capabilities);
+    }
+    void operator()(session::Suspended& suspended) {
+      hub.log_->warn("page connection lost, waiting for it to come back: {}", suspended.reason);
+    }
+    void operator()(wire::Progress& progress) {
+      const auto waiting = page.waiting.find(progress.id);
+      if (waiting != page.waiting.end() && waiting->second.progress) {
+        waiting->second.progress(progress);
+      }
+    }
+    void operator()(session::RequestDone& done) {
+      if (auto waiting = take(done.id); waiting.answered) waiting.answered(std::move(done.answer));
+    }
+    void operator()(session::RequestFailed& failed) {
+      if (auto waiting = take(failed.id); waiting.answered) {
+        waiting.answered(std::unexpected(std::move(failed.error)));
+      }
+    }
+    void operator()(session::ModelsLost& lost) {
+      hub.log_->debug("page lost {} model(s): {}", lost.models.size(), lost.cause.message);
+      if (page.events.modelsLost) page.events.modelsLost(lost.models, lost.cause);
+    }
+    void operator()(session::PageFailed& failed) {
+      hub.log_->error("page: {}", failed.error.describe());
+    }
+    void operator()(wire::Log& message) {
+      constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::debug, spdlog::level::info,
+                                                       spdlog::level::warn, spdlog::level::err};
+      hub.log_->log(kLevels[static_cast<int>(message.level)], "page: {}", message.message);
+    }
+    void operator()(session::Ended& ended) {
+      if (page.events.ended) page.events.ended(std::move(ended.cause));
+    }
+  };
+  std::visit(Visitor{*this, page}, action);
+}
+
+void PageHub::arm() {
+  std::optional<base::TimePoint> due = gate_.nextDeadline();
+  for (const auto& [id, page] : pages_) {
+    if (const auto deadline = page->machine.nextDeadline(); deadline && (!due || *deadline < *due)) {
+      due = deadline;
+    }
+  }
+  if (!due) {
+    timer_.cancel();
+    return;
+  }
+  timer_ = loop_.callAt(*due, [this] {
+    gate_.tick(loop_.now());
+    for (auto& [id, page] : pages_) page->machine.tick(loop_.now());
+    pump();
+  });
+}
+
+}  // namespace webpool::pool

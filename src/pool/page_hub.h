@@ -1,0 +1,79 @@
+// The shell around the session machines: gives them the WebSockets that the server accepts, the
+// time and the pool's requests, and does what they say. All of it on the loop thread.
+#pragma once
+
+#include <spdlog/logger.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/random.h"
+#include "net/event_loop.h"
+#include "net/server.h"
+#include "session/token_gate.h"
+#include "session/worker_session.h"
+
+namespace webpool::pool {
+
+class PageHub {
+ public:
+  using Answered = std::move_only_function<void(Result<session::Answer>)>;
+  using OnProgress = std::function<void(const wire::Progress&)>;
+
+  /// What happens to one page. Called on the loop thread; may call the hub.
+  struct Events {
+    std::function<void(const wire::Capabilities&)> ready;  ///< once
+    std::function<void(const std::vector<std::string>& models, const Error& cause)> modelsLost;
+    std::function<void(std::optional<Error> cause)> ended;  ///< last; every request is answered
+  };
+
+  struct Admission {
+    std::string session;
+    std::string token;  ///< for the page's address
+  };
+
+  PageHub(net::EventLoop& loop, base::RandomSource random, std::shared_ptr<spdlog::logger> log);
+  ~PageHub();
+
+  /// Takes the server's WebSockets. The hub must outlive the server.
+  void serve(net::Server& server, const std::string& path);
+
+  /// Lets one page in. `options.id` is chosen here.
+  Admission expect(session::SessionOptions options, Events events);
+
+  /// The request's one answer comes through `answered`, also when the page ends; unless an error is
+  /// returned here, then never.
+  Result<session::RequestId> submit(const std::string& session,
+                                    session::WorkerSession::Request request,
+                                    std::optional<base::TimePoint> deadline, Answered answered,
+                                    OnProgress progress = {});
+  void cancel(const std::string& session, session::RequestId id);
+  void close(const std::string& session, std::string_view reason);
+  void abandon(const std::string& session, Error cause);
+
+ private:
+  struct Peer;
+  struct Page;
+
+  void onOpened(std::unique_ptr<Peer> peer);
+  void pump();
+  bool pumpOnce();
+  void perform(session::GateAction action);
+  void perform(Page& page, session::Action action);
+  void arm();
+
+  net::EventLoop& loop_;
+  base::RandomSource random_;
+  std::shared_ptr<spdlog::logger> log_;
+  session::TokenGate gate_;
+  std::map<session::ChannelId, std::unique_ptr<Peer>> peers_;
+  std::map<std::string, std::unique_ptr<Page>> pages_;
+  session::ChannelId nextChannel_ = 1;
+  net::Timer timer_;
+  bool pumping_ = false;
+};
+
+}  // namespace webpool::pool

@@ -1,0 +1,159 @@
+// The public handles: ResourcePool and Model.
+#include "webpool/pool.h"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <cstring>
+#include <utility>
+
+#include "onnx/check_inputs.h"
+#include "pool/backend_choice.h"
+#include "pool/engine.h"
+#include "pool/model_state.h"
+#include "pool/pending.h"
+#include "pool/signature.h"
+
+namespace webpool {
+namespace {
+
+constexpr const char* kSampleText = "A quick check that this backend computes what it should.";
+
+Tensor textTensor(std::span<const std::string> texts) {
+  std::string bytes;
+  for (const auto& text : texts) {
+    const auto length = static_cast<std::uint32_t>(text.size());
+    bytes.append(reinterpret_cast<const char*>(&length), sizeof(length));
+    bytes += text;
+  }
+  return {"text", DataType::Bytes, {static_cast<std::int64_t>(texts.size())},
+          Bytes::adopt(std::move(bytes))};
+}
+
+const boost::json::object& embeddingParameters() {
+  static const boost::json::object parameters{{"pooling", "mean"}, {"normalize", true}};
+  return parameters;
+}
+
+Result<Inference> runAndWait(Model::State& state, std::vector<Tensor> inputs,
+                             boost::json::object parameters, const RunOptions& options) {
+  auto pending = std::make_shared<pool::Pending<Inference>>();
+  state.run(std::move(inputs), std::move(parameters), options,
+            [pending](Result<Inference> result) { pending->set(std::move(result)); });
+  return pending->wait({});
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ResourcePool>> ResourcePool::open(PoolOptions options) {
+  auto engine = pool::Engine::open(std::move(options));
+  if (!engine) return std::unexpected(engine.error());
+  return std::unique_ptr<ResourcePool>(new ResourcePool(std::move(*engine)));
+}
+
+ResourcePool::ResourcePool(std::shared_ptr<pool::Engine> engine) : engine_(std::move(engine)) {}
+
+ResourcePool::~ResourcePool() { close(); }
+
+void ResourcePool::start() { engine_->start(); }
+
+Result<BrowserCapabilities> ResourcePool::capabilities() { return engine_->connect({}); }
+
+Result<Model> ResourcePool::load(std::string_view name, const ModelOptions& options) {
+  const auto began = base::SystemClock().now();
+  auto resolved = engine_->resolve(name, options);
+  if (!resolved) return std::unexpected(resolved.error());
+  if (options.progress) options.progress({"launch", "the browser", 0, 0});
+  const auto browser = engine_->connect(options.stop);
+  if (!browser) return std::unexpected(browser.error());
+  const auto backend =
+      pool::chooseBackend(options.backend, resolved->description.usesFp16, *browser);
+  if (!backend) return std::unexpected(backend.error());
+
+  auto loaded = std::make_shared<pool::Loaded>();
+  loaded->handle = engine_->newHandle();
+  loaded->source = std::move(*resolved);
+  loaded->backend = *backend;
+  loaded->threads = pool::chooseThreads(engine_->options().wasmThreads, *browser);
+  auto state = std::make_shared<Model::State>(engine_, std::move(loaded), options);
+  if (auto there = state->ensureLoaded(options.stop); !there) {
+    return std::unexpected(there.error());
+  }
+  // A task has a sample to check the backend with; tensors are checked with the catalogue's golden
+  // answer or with the first real inputs.
+  const bool text = state->info.task == "text-embedding";
+  if (text || !state->loaded->source.golden.empty()) {
+    const std::string sample = kSampleText;
+    std::vector<Tensor> inputs;
+    if (text) inputs.push_back(textTensor(std::span(&sample, 1)));
+    const auto right = state->ensureChecked(
+        inputs, text ? embeddingParameters() : boost::json::object{}, options.stop);
+    if (!right) return std::unexpected(right.error());
+  }
+  state->info.timings.totalMs =
+      std::chrono::duration<double, std::milli>(base::SystemClock().now() - began).count();
+  return Model(std::move(state));
+}
+
+Result<ModelDescription> ResourcePool::describe(std::string_view model,
+                                                const ModelOptions& options) {
+  auto resolved = engine_->resolve(model, options);
+  if (!resolved) return std::unexpected(resolved.error());
+  return std::move(resolved->description);
+}
+
+std::string ResourcePool::origin() const { return engine_->origin(); }
+
+int ResourcePool::browserPid() const { return engine_->browserPid(); }
+
+void ResourcePool::close() { engine_->close(); }
+
+const ModelInfo& Model::info() const { return state_->info; }
+
+void Model::runAsync(std::vector<Tensor> inputs, const RunOptions& options,
+                     std::function<void(Result<Inference>)> done) const {
+  onnx::ModelInfo signature;
+  for (const auto& spec : state_->info.inputs) signature.inputs.push_back(pool::toPort(spec));
+  if (auto checked = onnx::checkInputs(signature, inputs); !checked) {
+    done(std::unexpected(checked.error()));
+    return;
+  }
+  state_->run(std::move(inputs),
+              state_->info.task == "text-embedding" ? embeddingParameters() : boost::json::object{},
+              options, std::move(done));
+}
+
+Result<Inference> Model::run(std::vector<Tensor> inputs, const RunOptions& options) const {
+  auto pending = std::make_shared<pool::Pending<Inference>>();
+  runAsync(std::move(inputs), options,
+           [pending](Result<Inference> result) { pending->set(std::move(result)); });
+  return pending->wait({});
+}
+
+Result<Embeddings> Model::embed(std::span<const std::string> texts,
+                                const RunOptions& options) const {
+  if (state_->info.task != "text-embedding") {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("the model '{}' was loaded for the task {}", state_->info.name,
+                            state_->info.task),
+                "load it with the task text-embedding");
+  }
+  if (texts.empty()) return fail(ErrorCategory::InvalidArgument, "no texts to embed");
+  auto result = runAndWait(*state_, {textTensor(texts)}, embeddingParameters(), options);
+  if (!result) return std::unexpected(result.error());
+  const auto& output = result->outputs.empty() ? Tensor{} : result->outputs.front();
+  if (output.type != DataType::Fp32 || output.shape.size() != 2 ||
+      output.shape[0] != static_cast<std::int64_t>(texts.size())) {
+    return fail(ErrorCategory::Protocol, "the page's answer is no matrix with a row a text");
+  }
+  Embeddings embeddings{{}, result->timings, result->ranOn};
+  const auto values = output.as<float>();
+  const auto width = static_cast<std::size_t>(output.shape[1]);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const auto row = values.subspan(i * width, width);
+    embeddings.vectors.emplace_back(row.begin(), row.end());
+  }
+  return embeddings;
+}
+
+}  // namespace webpool

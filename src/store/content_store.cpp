@@ -1,0 +1,153 @@
+#include "store/content_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "store/index.h"
+#include "store/staging.h"
+#include "store/tree_reader.h"
+
+namespace webpool::store {
+
+ContentStore::ContentStore(std::filesystem::path folder, base::RandomSource random)
+    : folder_(std::move(folder)), random_(std::move(random)) {}
+ContentStore::~ContentStore() = default;
+
+Result<std::unique_ptr<ContentStore>> ContentStore::open(const std::filesystem::path& folder,
+                                                         base::RandomSource random) {
+  for (const auto* name : {"files", "tmp", "locks"}) {
+    if (auto made = base::makeFolders(folder / name); !made) return std::unexpected(made.error());
+  }
+  std::unique_ptr<ContentStore> store(new ContentStore(folder, std::move(random)));
+  store->staging_ = std::make_unique<StagingArea>(folder / "tmp", store->random_);
+  auto writer = Index::open(folder / "index.sqlite");
+  if (!writer) return std::unexpected(writer.error());
+  store->writer_ = std::move(*writer);
+  auto reader = Index::open(folder / "index.sqlite");
+  if (!reader) return std::unexpected(reader.error());
+  store->reader_ = std::move(*reader);
+  if (auto swept = store->staging_->sweep(); !swept) return std::unexpected(swept.error());
+  if (auto swept = store->sweepOrphans(); !swept) return std::unexpected(swept.error());
+  return store;
+}
+
+Result<std::unique_ptr<ImportSession>> ContentStore::beginImport() {
+  auto folder = staging_->create();
+  if (!folder) return std::unexpected(folder.error());
+  return std::unique_ptr<ImportSession>(new ImportSession(*this, std::move(*folder)));
+}
+
+Result<cid::Cid> ContentStore::resolveCid(const cid::Cid& root, std::string_view path) const {
+  return TreeReader(folder_, *reader_).descend(root, path);
+}
+
+Result<Resolved> ContentStore::resolve(const cid::Cid& root, std::string_view path) const {
+  const TreeReader reader(folder_, *reader_);
+  auto cid = reader.descend(root, path);
+  if (!cid) return std::unexpected(cid.error());
+  if (cid->codec() == cid::Codec::DagPb) {
+    auto node = reader.node(*cid);
+    if (!node) return std::unexpected(node.error());
+    if (auto* directory = std::get_if<cid::DirectoryNode>(&*node)) {
+      ResolvedDirectory resolved{*cid, {}};
+      for (auto& entry : directory->entries) {
+        resolved.entries.push_back(
+            {std::move(entry.name), std::move(entry.cid), entry.size.value_or(0)});
+      }
+      std::ranges::sort(resolved.entries, {}, &DirectoryEntry::name);
+      return Resolved(std::move(resolved));
+    }
+  }
+  auto content = reader.content(*cid);
+  if (!content) return std::unexpected(content.error());
+  return Resolved(ResolvedFile{std::move(*cid), std::move(*content)});
+}
+
+Result<Block> ContentStore::block(const cid::Cid& cid) const {
+  const TreeReader reader(folder_, *reader_);
+  if (cid.codec() == cid::Codec::DagPb) {
+    auto node = reader.nodeBlock(cid);
+    if (!node) return std::unexpected(node.error());
+    return Block{cid, Bytes::adopt(std::move(*node))};
+  }
+  auto content = reader.content(cid);
+  if (!content) return std::unexpected(content.error());
+  return Block{cid, std::move(*content)};
+}
+
+Result<std::vector<TreeFile>> ContentStore::listFiles(const cid::Cid& root) const {
+  return TreeReader(folder_, *reader_).files(root);
+}
+
+Result<bool> ContentStore::hasFile(const cid::Cid& cid) const {
+  auto row = reader_->fileByRoot(cid);
+  if (!row) return std::unexpected(row.error());
+  return *row && TreeReader(folder_, *reader_).open(**row).has_value();
+}
+
+Result<cid::Cid> ContentStore::findBySha256(const cid::Digest& sha256) const {
+  auto row = reader_->fileBySha256(sha256);
+  if (!row) return std::unexpected(row.error());
+  if (!*row) {
+    return fail(ErrorCategory::NotFound,
+                fmt::format("the store holds no file with SHA-256 {}", cid::hexText(sha256)));
+  }
+  return (*row)->root;
+}
+
+Result<std::vector<Pin>> ContentStore::pins(std::string_view kind) const {
+  return reader_->pins(kind);
+}
+
+Result<void> ContentStore::addPin(const Pin& pin) {
+  return writer_->write([&]() -> Result<void> {
+    // Inside the transaction nobody can collect the tree between the look and the pin.
+    auto files = TreeReader(folder_, *writer_).files(pin.cid);
+    if (!files) return std::unexpected(files.error());
+    return writer_->putPin(pin);
+  });
+}
+
+Result<void> ContentStore::removePin(std::string_view kind, std::string_view name,
+                                     std::optional<std::string_view> variant) {
+  auto removed = writer_->write([&]() -> Result<void> {
+    auto count = writer_->erasePin(kind, name, variant);
+    if (!count) return std::unexpected(count.error());
+    if (*count > 0) return {};
+    return fail(ErrorCategory::NotFound,
+                fmt::format("there is no {} \"{}\"{}", kind, name,
+                            variant ? fmt::format(" with \"{}\"", *variant) : ""),
+                "list them to see what there is");
+  });
+  if (!removed) return removed;
+  auto freed = collect();
+  if (!freed) return std::unexpected(freed.error());
+  return {};
+}
+
+Result<void> ContentStore::remove(const cid::Cid& root) {
+  auto all = pins();
+  if (!all) return std::unexpected(all.error());
+  std::vector<Pin> own;
+  for (const auto& pin : *all) {
+    if (pin.cid != root.normalized()) continue;
+    if (pin.kind != "import") {
+      return fail(ErrorCategory::InvalidArgument,
+                  fmt::format("{} is used by the {} \"{}\"", root.text(), pin.kind, pin.name),
+                  fmt::format("remove that {} first", pin.kind));
+    }
+    own.push_back(pin);
+  }
+  if (own.empty()) {
+    return fail(ErrorCategory::NotFound, fmt::format("{} was not imported", root.text()),
+                "only what was imported by itself can be removed by its CID");
+  }
+  for (const auto& pin : own) {
+    if (auto removed = removePin(pin.kind, pin.name, pin.variant); !removed) return removed;
+  }
+  return {};
+}
+
+}  // namespace webpool::store

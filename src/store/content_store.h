@@ -1,0 +1,122 @@
+// Keeps files and folders by what they contain. A file lies in the store once, whole and read-only;
+// an index says which bytes of it each CID names, so that a block, a file or a range of it is sent
+// straight from the disk. docs/store.md describes folders, schema and bytes.
+//
+// Threads: every call is synchronous and may be made from any thread, several at a time. resolve(),
+// block(), listFiles() and pins() take microseconds to a few milliseconds and never wait for a
+// writer. Imports, verify(), remove() and collect() can take as long as the disk needs: make them
+// from a worker thread. Processes: any number may have one store open.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/random.h"
+#include "cid/cid.h"
+#include "store/import_session.h"
+#include "store/progress.h"
+#include "store/resolve.h"
+#include "webpool/error.h"
+
+namespace webpool::store {
+
+class Index;
+class StagingArea;
+
+/// A named root. What no pin reaches is deleted by collect().
+struct Pin {
+  std::string kind;  ///< "import" (name: the path it came from) or "model"
+  std::string name;
+  std::string variant;  ///< a model's dtype, or empty
+  cid::Cid cid;
+  std::int64_t addedUnixSeconds = 0;
+};
+
+struct Imported {
+  cid::Cid root;
+  std::uint64_t bytes = 0;  ///< of all files
+  std::uint64_t files = 0;
+};
+
+class ContentStore {
+ public:
+  /// Creates what is missing and sweeps what dead imports left. Storage names a folder that can't
+  /// be written or an index that is damaged or of a newer webpool.
+  static Result<std::unique_ptr<ContentStore>> open(const std::filesystem::path& folder,
+                                                    base::RandomSource random);
+  ~ContentStore();
+
+  /// A file, or a folder with all that lies below (names that begin with '.' are left out; symbolic
+  /// links to files are followed). All or nothing; pinned as kind "import" under its absolute path.
+  /// NotFound, InvalidArgument (no regular file), NoSpace, Storage, Cancelled.
+  Result<Imported> importPath(const std::filesystem::path& path, const JobOptions& options = {});
+
+  /// For callers that put a tree together themselves.
+  Result<std::unique_ptr<ImportSession>> beginImport();
+
+  /// What lies at `path` ("a/b", empty for the root itself) below `root`. NotFound when the store
+  /// does not hold it; Integrity when the file changed on the disk since it was verified.
+  Result<Resolved> resolve(const cid::Cid& root, std::string_view path = {}) const;
+
+  /// The CID at `path` below `root`, without opening what it names.
+  Result<cid::Cid> resolveCid(const cid::Cid& root, std::string_view path) const;
+
+  /// The block of exactly this CID: a dag-pb node, or a leaf as a region of its file.
+  Result<Block> block(const cid::Cid& cid) const;
+
+  /// All files below `root`, by path.
+  Result<std::vector<TreeFile>> listFiles(const cid::Cid& root) const;
+
+  /// Rehashes everything below `root`. Integrity names the first file that does not match; that
+  /// file is not served again until it is imported anew.
+  Result<void> verify(const cid::Cid& root, const JobOptions& options = {});
+
+  /// Whether everything below `root` is there and untouched. Rehashes only files whose size, time
+  /// or mark says that they may have changed. Lists the files that are missing or damaged.
+  Result<std::vector<TreeFile>> findDamage(const cid::Cid& root, const JobOptions& options = {});
+
+  /// Whether the store holds the whole file of this CID, undamaged as far as a look at it tells.
+  Result<bool> hasFile(const cid::Cid& cid) const;
+
+  /// The whole-file SHA-256 is an alias of a file's CID.
+  Result<cid::Cid> findBySha256(const cid::Digest& sha256) const;
+
+  Result<std::vector<Pin>> pins(std::string_view kind = {}) const;
+
+  /// Adds or replaces the pin (kind, name, variant). NotFound unless the store holds the root.
+  Result<void> addPin(const Pin& pin);
+
+  /// Removes the pins of that kind and name (all variants where none is given), then collects.
+  /// NotFound when there is none.
+  Result<void> removePin(std::string_view kind, std::string_view name,
+                         std::optional<std::string_view> variant = std::nullopt);
+
+  /// Removes what importPath() brought. InvalidArgument names the model that still uses the root.
+  Result<void> remove(const cid::Cid& root);
+
+  /// Deletes every file and node that no pin reaches; returns the bytes freed.
+  Result<std::uint64_t> collect();
+
+  const std::filesystem::path& folder() const noexcept { return folder_; }
+  const base::RandomSource& random() const noexcept { return random_; }
+
+ private:
+  friend class ImportSession;
+  ContentStore(std::filesystem::path folder, base::RandomSource random);
+
+  /// Deletes files that no row of the index names: what a crash or a removal left.
+  Result<void> sweepOrphans();
+
+  std::filesystem::path folder_;
+  base::RandomSource random_;
+  std::unique_ptr<StagingArea> staging_;
+  std::unique_ptr<Index> reader_;
+  std::unique_ptr<Index> writer_;
+};
+
+}  // namespace webpool::store

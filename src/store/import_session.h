@@ -1,0 +1,82 @@
+// One import: files are staged one by one, then become visible together or not at all. Whatever
+// ends it early (an error, destruction, kill -9) leaves the store as it was.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cid/cid.h"
+#include "cid/tree.h"
+#include "store/progress.h"
+#include "store/resolve.h"
+#include "webpool/error.h"
+
+namespace webpool::store {
+
+class ContentStore;
+struct Imported;
+struct Pin;
+class StagingFolder;
+
+struct StagedFile {
+  cid::Cid cid;
+  cid::Digest sha256{};
+  std::uint64_t size = 0;
+};
+
+/// Not thread-safe; must not outlive its ContentStore.
+class ImportSession {
+ public:
+  enum class Take {
+    Copy,  ///< the source stays (shared with the store where the file system can reflink)
+    Move,  ///< the source is consumed; it must lie in workFolder()
+  };
+
+  struct Item {
+    std::string treePath;  ///< "onnx/model.onnx"; empty: the root is this one file
+    std::filesystem::path source;
+    std::optional<cid::Cid> expected;  ///< Integrity unless the content has this CID
+    std::string origin;                ///< named in errors; default: the source's path
+    Take take = Take::Copy;
+  };
+
+  ~ImportSession();
+
+  /// Reads the source once: copies and hashes it. `done` and `total` of the progress count from
+  /// `doneBefore` and to `total`.
+  Result<StagedFile> addFile(const Item& item, const JobOptions& options = {},
+                             std::uint64_t doneBefore = 0, std::uint64_t total = 0);
+
+  /// All that lies below a folder of the disk, as the root's entries. Names that begin with '.' are
+  /// left out; symbolic links to files are followed, links to folders refused.
+  Result<void> addFolder(const std::filesystem::path& folder, const JobOptions& options = {});
+
+  /// A file that the store already holds.
+  Result<void> addExisting(std::string treePath, const cid::Cid& file);
+
+  Result<void> addEmptyFolder(std::string treePath);
+
+  /// What has been added so far, in that order.
+  const std::vector<TreeFile>& files() const noexcept;
+
+  /// Builds the folders, writes the index and moves the files in place. Integrity when `expected`
+  /// is given and the root differs. The session is over whatever the outcome.
+  Result<Imported> commit(const Pin& pin, const std::optional<cid::Cid>& expected = std::nullopt);
+
+  /// A folder on the store's disk that goes with the session; for downloads.
+  Result<std::filesystem::path> workFolder() const;
+
+ private:
+  friend class ContentStore;
+  struct State;
+  ImportSession(ContentStore& store, std::unique_ptr<StagingFolder> folder);
+
+  ContentStore& store_;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace webpool::store

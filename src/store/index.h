@@ -1,0 +1,88 @@
+// The store's tables: which file each CID's content lies in, the dag-pb nodes, and the pins.
+// docs/store.md has the schema. Each call takes the connection's mutex, so that one Index serves
+// many threads; a write transaction holds it from begin to end.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cid/cid.h"
+#include "cid/sha256.h"
+#include "cid/tree.h"
+#include "store/content_store.h"
+#include "store/database.h"
+
+namespace webpool::store {
+
+/// Size and time of a file's last change when it was last hashed.
+struct FileStamp {
+  std::uint64_t size = 0;
+  std::int64_t mtimeNs = 0;
+
+  bool operator==(const FileStamp&) const = default;
+};
+
+/// The stamp of a file that was found damaged: no file on the disk has it.
+inline constexpr std::int64_t kDamaged = -1;
+
+struct FileRow {
+  std::int64_t id = 0;
+  cid::Digest sha256{};
+  cid::Cid root;
+  std::uint64_t dagSize = 0;
+  std::vector<cid::Digest> leaves;  ///< filled only where a call says so
+  FileStamp stamp;
+};
+
+/// "The content of this CID is bytes [offset, offset + length) of that file."
+struct RegionRow {
+  FileRow file;
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+};
+
+class Index {
+ public:
+  static Result<std::unique_ptr<Index>> open(const std::filesystem::path& path);
+
+  /// Every place of that content, for a CID that names a leaf, a file or a part of one.
+  Result<std::vector<RegionRow>> regions(const cid::Cid& cid);
+  /// A file by its root, leaves included.
+  Result<std::optional<FileRow>> fileByRoot(const cid::Cid& root);
+  Result<std::optional<FileRow>> fileBySha256(const cid::Digest& sha256);
+  Result<std::optional<std::string>> node(const cid::Cid& cid);
+  Result<std::vector<Pin>> pins(std::string_view kind);
+  Result<std::vector<FileRow>> files();
+
+  /// Remembers that a file was found as it should be, or (kDamaged) not.
+  Result<void> setStamp(std::int64_t file, std::int64_t mtimeNs);
+
+  /// Runs `body` inside one write transaction, alone among all threads and processes; commits when
+  /// it succeeds. Inside, use the functions below and those of the Index itself.
+  Result<void> write(const std::function<Result<void>()>& body);
+
+  Result<void> addFile(const FileRow& file, const cid::FileTree& tree);
+  Result<void> removeFile(std::int64_t file);
+  Result<void> addNode(const cid::Cid& cid, std::string_view block);
+  Result<void> removeNode(std::string_view cidBytes);
+  Result<std::vector<std::string>> nodeCids();
+  Result<void> putPin(const Pin& pin);
+  Result<std::int64_t> erasePin(std::string_view kind, std::string_view name,
+                                std::optional<std::string_view> variant);
+
+ private:
+  explicit Index(std::unique_ptr<Database> database) : database_(std::move(database)) {}
+  Result<std::optional<FileRow>> oneFile(Statement statement);
+
+  std::recursive_mutex mutex_;
+  std::unique_ptr<Database> database_;
+};
+
+}  // namespace webpool::store

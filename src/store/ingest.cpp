@@ -1,0 +1,251 @@
+#include "store/ingest.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <span>
+
+#include <fmt/format.h>
+
+#include "base/file.h"
+#include "cid/tree.h"
+#include "store/leaf_pipeline.h"
+
+namespace webpool::store {
+namespace {
+
+using Path = std::filesystem::path;
+
+// The disk begins to write while the rest is still being hashed.
+constexpr std::uint64_t kWritebackStep = 8u << 20;
+
+/// EFBIG: over the process's file size limit, which is as good as a full disk.
+std::unexpected<Error> writeError(const Path& path, int errnoValue) {
+  return std::unexpected(
+      base::fileError("can't write", path, errnoValue == EFBIG ? ENOSPC : errnoValue));
+}
+
+/// Fills the buffer from `offset`; shorter only at the end of the file.
+Result<std::size_t> readLeaf(int file, std::span<std::byte> buffer, std::uint64_t offset,
+                             const Path& path) {
+  std::size_t filled = 0;
+  while (filled < buffer.size()) {
+    const auto got = ::pread(file, buffer.data() + filled, buffer.size() - filled,
+                             static_cast<off_t>(offset + filled));
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      return std::unexpected(base::fileError("can't read", path, errno));
+    }
+    if (got == 0) break;
+    filled += static_cast<std::size_t>(got);
+  }
+  return filled;
+}
+
+Result<void> writeLeaf(int file, std::span<const std::byte> bytes, std::uint64_t offset,
+                       const Path& path) {
+  while (!bytes.empty()) {
+    const auto wrote = ::pwrite(file, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (wrote < 0) {
+      if (errno == EINTR) continue;
+      return writeError(path, errno);
+    }
+    bytes = bytes.subspan(static_cast<std::size_t>(wrote));
+    offset += static_cast<std::uint64_t>(wrote);
+  }
+  return {};
+}
+
+/// Knows where a file has holes, where the file system tells.
+class HoleFinder {
+ public:
+  HoleFinder(int file, std::uint64_t size) : file_(file), size_(size) {}
+
+  /// Whether the whole leaf at `offset` lies inside the file and in a hole.
+  bool isHole(std::uint64_t offset) {
+    if (offset + cid::kLeafSize > size_) return false;
+    if (nextData_ <= offset) {
+      const auto data = ::lseek(file_, static_cast<off_t>(offset), SEEK_DATA);
+      if (data >= 0) {
+        nextData_ = static_cast<std::uint64_t>(data);
+      } else {
+        nextData_ = errno == ENXIO ? size_ : offset;  // ENXIO: a hole up to the end
+      }
+    }
+    return offset + cid::kLeafSize <= nextData_;
+  }
+
+ private:
+  int file_;
+  std::uint64_t size_;
+  std::uint64_t nextData_ = 0;
+};
+
+struct Stream {
+  int source = -1;
+  int target = -1;  ///< -1: hash only
+  const Path& sourcePath;
+  const Path& targetPath;
+};
+
+/// Moves one leaf; its length, or none for a hole (a whole leaf).
+Result<std::optional<std::size_t>> moveLeaf(const Stream& stream, HoleFinder& holes,
+                                            std::uint64_t offset, std::span<std::byte> buffer) {
+  if (holes.isHole(offset)) return std::optional<std::size_t>();
+  auto length = readLeaf(stream.source, buffer, offset, stream.sourcePath);
+  if (!length) return std::unexpected(length.error());
+  if (stream.target >= 0) {
+    auto written = writeLeaf(stream.target, buffer.first(*length), offset, stream.targetPath);
+    if (!written) return std::unexpected(written.error());
+  }
+  return std::optional(*length);
+}
+
+/// The loop of the filling thread; returns the size of the stream.
+Result<std::uint64_t> pump(const Stream& stream, std::uint64_t sizeHint, LeafPipeline& pipeline,
+                           const IngestProgress& progress, const std::stop_token& stop) {
+  HoleFinder holes(stream.source, sizeHint);
+  std::uint64_t offset = 0;
+  std::uint64_t flushed = 0;
+  while (true) {
+    if (stop.stop_requested()) return fail(ErrorCategory::Cancelled, "cancelled");
+    auto length = moveLeaf(stream, holes, offset, pipeline.slot());
+    if (!length) return std::unexpected(length.error());
+    if (!*length) {
+      pipeline.publishZeros();
+    } else if (**length > 0) {
+      pipeline.publish(**length);
+    }
+    offset += length->value_or(static_cast<std::size_t>(cid::kLeafSize));
+    if (progress) progress(offset);
+    if (length->value_or(static_cast<std::size_t>(cid::kLeafSize)) < cid::kLeafSize) return offset;
+    if (stream.target >= 0 && offset - flushed >= kWritebackStep) {
+      ::sync_file_range(stream.target, static_cast<off_t>(flushed),
+                        static_cast<off_t>(offset - flushed), SYNC_FILE_RANGE_WRITE);
+      flushed = offset;
+    }
+  }
+}
+
+/// A file of one leaf needs no thread, and its one hash is both.
+Result<std::optional<Ingested>> ingestSmall(const Stream& stream, std::uint64_t sizeHint) {
+  if (sizeHint >= cid::kLeafSize) return std::optional<Ingested>();
+  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(cid::kLeafSize);
+  const std::span<std::byte> span(buffer.get(), static_cast<std::size_t>(cid::kLeafSize));
+  auto length = readLeaf(stream.source, span, 0, stream.sourcePath);
+  if (!length) return std::unexpected(length.error());
+  if (*length == cid::kLeafSize) return std::optional<Ingested>();  // it grew
+  if (stream.target >= 0) {
+    auto written = writeLeaf(stream.target, span.first(*length), 0, stream.targetPath);
+    if (!written) return std::unexpected(written.error());
+  }
+  const auto digest = cid::sha256(span.first(*length));
+  return std::optional(Ingested{*length, digest, {digest}, 0});
+}
+
+Result<Ingested> hashStream(const Stream& stream, std::uint64_t sizeHint,
+                            LeafPipeline::Hashes hashes, const IngestProgress& progress,
+                            const std::stop_token& stop) {
+  if (stop.stop_requested()) return fail(ErrorCategory::Cancelled, "cancelled");
+  auto small = ingestSmall(stream, sizeHint);
+  if (!small) return std::unexpected(small.error());
+  if (*small) {
+    if (progress) progress((*small)->size);
+    return std::move(**small);
+  }
+  LeafPipeline pipeline(hashes);
+  auto size = pump(stream, sizeHint, pipeline, progress, stop);
+  if (!size) return std::unexpected(size.error());
+  auto digests = pipeline.finish();
+  return Ingested{*size, digests.whole, std::move(digests.leaves), 0};
+}
+
+/// Gives the target its final size, mode and place on the disk.
+Result<void> seal(int target, const Path& path, Ingested& ingested) {
+  // A hole at the end has not been written, so the file may still be too short.
+  if (::ftruncate(target, static_cast<off_t>(ingested.size)) != 0) return writeError(path, errno);
+  if (::fchmod(target, 0444) != 0) {
+    return std::unexpected(base::fileError("can't change the mode of", path, errno));
+  }
+  if (::fsync(target) != 0) return writeError(path, errno);
+  auto state = stateOf(target, path);
+  if (!state) return std::unexpected(state.error());
+  ingested.mtimeNs = state->mtimeNs;
+  return {};
+}
+
+}  // namespace
+
+Result<FileState> stateOf(int file, const Path& path) {
+  struct stat status{};
+  if (::fstat(file, &status) != 0) {
+    return std::unexpected(base::fileError("can't look at", path, errno));
+  }
+  return FileState{
+      static_cast<std::uint64_t>(status.st_size),
+      std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec,
+      S_ISREG(status.st_mode),
+  };
+}
+
+Result<Ingested> ingestCopy(const Path& source, const Path& target, const IngestProgress& progress,
+                            std::stop_token stop) {
+  // O_NONBLOCK: a pipe in a folder must not hang the import; it is refused below.
+  auto from = base::openFile(source, O_RDONLY | O_NONBLOCK);
+  if (!from) return std::unexpected(from.error());
+  auto state = stateOf(from->get(), source);
+  if (!state) return std::unexpected(state.error());
+  if (!state->regular) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("{} is no regular file", source.native()), "import files or folders");
+  }
+  auto to = base::openFile(target, O_RDWR | O_CREAT | O_EXCL, 0600);
+  if (!to) return std::unexpected(to.error());
+  const bool shared = ::ioctl(to->get(), FICLONE, from->get()) == 0;
+  const Stream stream = shared ? Stream{to->get(), -1, target, target}
+                               : Stream{from->get(), to->get(), source, target};
+  auto ingested =
+      hashStream(stream, state->size, LeafPipeline::Hashes::LeavesAndWhole, progress, stop);
+  if (!ingested) return ingested;
+  if (auto sealed = seal(to->get(), target, *ingested); !sealed) {
+    return std::unexpected(sealed.error());
+  }
+  return ingested;
+}
+
+Result<Ingested> ingestInPlace(const Path& file, const IngestProgress& progress,
+                               std::stop_token stop) {
+  auto opened = base::openFile(file, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+  if (!opened) return std::unexpected(opened.error());
+  auto state = stateOf(opened->get(), file);
+  if (!state) return std::unexpected(state.error());
+  if (!state->regular) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("{} is no regular file", file.native()));
+  }
+  auto ingested = hashStream({opened->get(), -1, file, file}, state->size,
+                             LeafPipeline::Hashes::LeavesAndWhole, progress, stop);
+  if (!ingested) return ingested;
+  if (auto sealed = seal(opened->get(), file, *ingested); !sealed) {
+    return std::unexpected(sealed.error());
+  }
+  return ingested;
+}
+
+Result<std::vector<cid::Digest>> hashLeaves(int file, const Path& path,
+                                            const IngestProgress& progress, std::stop_token stop) {
+  auto state = stateOf(file, path);
+  if (!state) return std::unexpected(state.error());
+  auto hashed = hashStream({file, -1, path, path}, state->size, LeafPipeline::Hashes::LeavesOnly,
+                           progress, stop);
+  if (!hashed) return std::unexpected(hashed.error());
+  return std::move(hashed->leaves);
+}
+
+}  // namespace webpool::store

@@ -1,0 +1,125 @@
+#include "store/leaf_pipeline.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "cid/sha256_lanes.h"
+
+namespace webpool::store {
+
+LeafPipeline::LeafPipeline(Hashes hashes)
+    : hashes_(hashes), zeros_(static_cast<std::size_t>(cid::kLeafSize)) {
+  for (auto& slot : slots_) {
+    slot.buffer = std::make_unique_for_overwrite<std::byte[]>(cid::kLeafSize);
+  }
+  leafThread_ = std::thread([this] { hashLeaves(); });
+  if (hashes_ == Hashes::LeavesAndWhole) wholeThread_ = std::thread([this] { hashWhole(); });
+}
+
+LeafPipeline::~LeafPipeline() {
+  stopThreads(true);
+}
+
+std::uint64_t LeafPipeline::slowest() const {
+  return hashes_ == Hashes::LeavesOnly ? leavesRead_ : std::min(leavesRead_, wholeRead_);
+}
+
+std::span<std::byte> LeafPipeline::slot() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return published_ - slowest() < kSlots; });
+  return {slots_[published_ % kSlots].buffer.get(), static_cast<std::size_t>(cid::kLeafSize)};
+}
+
+void LeafPipeline::publish(std::size_t length) {
+  const std::scoped_lock lock(mutex_);
+  auto& slot = slots_[published_ % kSlots];
+  slot.length = length;
+  slot.zeros = false;
+  ++published_;
+  changed_.notify_all();
+}
+
+void LeafPipeline::publishZeros() {
+  slot();
+  const std::scoped_lock lock(mutex_);
+  slots_[published_ % kSlots].zeros = true;
+  ++published_;
+  changed_.notify_all();
+}
+
+std::uint64_t LeafPipeline::waitFor(std::uint64_t position, std::uint64_t wanted) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return published_ - position >= wanted || ended_; });
+  return abandoned_ ? 0 : published_ - position;
+}
+
+std::span<const std::byte> LeafPipeline::contentOf(const Slot& slot) const {
+  if (slot.zeros) return zeros_;
+  return {slot.buffer.get(), slot.length};
+}
+
+void LeafPipeline::release(std::uint64_t& reader, std::uint64_t count) {
+  const std::scoped_lock lock(mutex_);
+  reader += count;
+  changed_.notify_all();
+}
+
+void LeafPipeline::hashLeaves() {
+  const std::uint64_t lanes = cid::sha256LaneCount();
+  std::vector<cid::Digest> leaves;
+  std::optional<cid::Digest> zeroLeaf;  // a hole costs one hash, however many leaves it has
+  std::vector<std::span<const std::byte>> batch;
+  std::vector<std::size_t> targets;  // which leaf each message of the batch is
+  std::vector<cid::Digest> digests;
+  std::uint64_t position = 0;
+  while (const auto ready = waitFor(position, lanes)) {
+    const auto count = std::min(ready, lanes);
+    batch.clear();
+    targets.clear();
+    for (std::uint64_t i = 0; i < count; ++i) {
+      const auto& slot = at(position + i);
+      if (slot.zeros) {
+        if (!zeroLeaf) zeroLeaf = cid::sha256(zeros_);
+        leaves.push_back(*zeroLeaf);
+      } else {
+        batch.push_back(contentOf(slot));
+        targets.push_back(leaves.size());
+        leaves.emplace_back();
+      }
+    }
+    digests.resize(batch.size());
+    cid::sha256Each(batch, digests);
+    for (std::size_t i = 0; i < digests.size(); ++i) leaves[targets[i]] = digests[i];
+    position += count;
+    release(leavesRead_, count);
+  }
+  if (leaves.empty()) leaves.push_back(cid::sha256({}));
+  digests_.leaves = std::move(leaves);
+}
+
+void LeafPipeline::hashWhole() {
+  cid::Sha256 hash;
+  for (std::uint64_t position = 0; waitFor(position, 1) > 0; ++position) {
+    hash.update(contentOf(at(position)));
+    release(wholeRead_, 1);
+  }
+  digests_.whole = hash.finish();
+}
+
+void LeafPipeline::stopThreads(bool abandon) {
+  {
+    const std::scoped_lock lock(mutex_);
+    ended_ = true;
+    abandoned_ = abandoned_ || abandon;
+    changed_.notify_all();
+  }
+  if (leafThread_.joinable()) leafThread_.join();
+  if (wholeThread_.joinable()) wholeThread_.join();
+}
+
+LeafPipeline::Digests LeafPipeline::finish() {
+  stopThreads(false);
+  return std::move(digests_);
+}
+
+}  // namespace webpool::store

@@ -1,0 +1,79 @@
+// A ring of 1 MiB buffers between one thread that fills them and two that hash them: one leaf by
+// leaf, one the whole stream. All three work at the same time.
+#pragma once
+
+#include <array>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "cid/sha256.h"
+#include "cid/tree.h"
+
+namespace webpool::store {
+
+/// The filling thread calls slot() and publish() in turn, then finish(). Destroying it early drops
+/// what was published and ends the threads.
+class LeafPipeline {
+ public:
+  enum class Hashes { LeavesOnly, LeavesAndWhole };
+
+  explicit LeafPipeline(Hashes hashes);
+  ~LeafPipeline();
+
+  /// The buffer for the next leaf; waits until both readers have left it.
+  std::span<std::byte> slot();
+
+  /// Hands on the first `length` bytes of that buffer as a leaf.
+  void publish(std::size_t length);
+
+  /// Hands on a whole leaf of zero bytes without touching the buffer.
+  void publishZeros();
+
+  struct Digests {
+    std::vector<cid::Digest> leaves;
+    cid::Digest whole{};
+  };
+  /// Waits until all is hashed. An empty stream has one empty leaf.
+  Digests finish();
+
+ private:
+  static constexpr std::size_t kSlots = 16;
+  struct Slot {
+    std::unique_ptr<std::byte[]> buffer;
+    std::size_t length = 0;
+    bool zeros = false;
+  };
+
+  void hashLeaves();
+  void hashWhole();
+  /// How many slots from `position` on are published, after waiting for `wanted` of them or the
+  /// end.
+  std::uint64_t waitFor(std::uint64_t position, std::uint64_t wanted);
+  const Slot& at(std::uint64_t position) const { return slots_[position % kSlots]; }
+  std::span<const std::byte> contentOf(const Slot& slot) const;
+  void release(std::uint64_t& reader, std::uint64_t count);
+  std::uint64_t slowest() const;
+  void stopThreads(bool abandon);
+
+  const Hashes hashes_;
+  std::array<Slot, kSlots> slots_;
+  std::vector<std::byte> zeros_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::uint64_t published_ = 0;
+  std::uint64_t leavesRead_ = 0;
+  std::uint64_t wholeRead_ = 0;
+  bool ended_ = false;
+  bool abandoned_ = false;
+  Digests digests_;
+  std::thread leafThread_;
+  std::thread wholeThread_;
+};
+
+}  // namespace webpool::store

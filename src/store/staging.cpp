@@ -1,0 +1,65 @@
+#include "store/staging.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <chrono>
+#include <system_error>
+#include <thread>
+
+namespace webpool::store {
+namespace {
+
+constexpr auto kLockName = "lock";
+// Held while a staging folder is made and locked, and while the dead ones are looked for: a folder
+// is never seen between the two steps.
+constexpr auto kAreaLockName = ".lock";
+constexpr std::chrono::milliseconds kPollInterval{50};
+
+}  // namespace
+
+Result<base::FileLock> waitForLock(const std::filesystem::path& path, const std::stop_token& stop,
+                                   const std::function<void()>& onWait) {
+  for (bool first = true;; first = false) {
+    auto lock = base::FileLock::tryAcquire(path);
+    if (lock || lock.error().category != ErrorCategory::Busy) return lock;
+    if (first && onWait) onWait();
+    if (stop.stop_requested()) {
+      return fail(ErrorCategory::Cancelled, "cancelled while waiting for another process");
+    }
+    std::this_thread::sleep_for(kPollInterval);
+  }
+}
+
+StagingFolder::~StagingFolder() {
+  std::error_code ignored;  // the next sweep tries again
+  std::filesystem::remove_all(path_, ignored);
+}
+
+Result<std::unique_ptr<StagingFolder>> StagingArea::create() {
+  auto areaLock = waitForLock(folder_ / kAreaLockName, {});
+  if (!areaLock) return std::unexpected(areaLock.error());
+  const auto path = folder_ / base::randomHex(random_, 8);
+  if (::mkdir(path.c_str(), 0700) != 0) {
+    return std::unexpected(base::fileError("can't create folder", path, errno));
+  }
+  auto lock = base::FileLock::tryAcquire(path / kLockName);
+  if (!lock) return std::unexpected(lock.error());
+  return std::make_unique<StagingFolder>(path, std::move(*lock));
+}
+
+Result<void> StagingArea::sweep() {
+  auto areaLock = waitForLock(folder_ / kAreaLockName, {});
+  if (!areaLock) return std::unexpected(areaLock.error());
+  std::error_code failure;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_, failure)) {
+    if (!entry.is_directory(failure)) continue;
+    auto lock = base::FileLock::tryAcquire(entry.path() / kLockName);
+    if (!lock && lock.error().category == ErrorCategory::Busy) continue;
+    std::error_code ignored;
+    std::filesystem::remove_all(entry.path(), ignored);
+  }
+  return {};
+}
+
+}  // namespace webpool::store

@@ -1,0 +1,106 @@
+// The values that messages carry (docs/protocol.md, "Values"). Sizes in bytes, times in
+// milliseconds.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "webpool/tensor.h"
+
+namespace webpool::wire {
+
+enum class Backend { Wasm, WebGpu, WebNn };
+
+/// "wasm", "webgpu", "webnn"
+std::string_view backendName(Backend backend) noexcept;
+std::optional<Backend> backendFromName(std::string_view name) noexcept;
+
+struct BrowserInfo {
+  std::string userAgent;
+  std::string brand;
+  std::string version;
+};
+
+struct WebGpuInfo {
+  std::string vendor;
+  std::string architecture;
+  std::string device;
+  std::string description;
+  bool software = false;  ///< a fallback adapter: it computes on the CPU
+  bool shaderF16 = false;
+  std::uint64_t maxBufferSize = 0;
+  std::uint64_t maxStorageBufferBindingSize = 0;
+};
+
+struct WebNnInfo {
+  std::string deviceType;
+  bool ok = false;
+};
+
+/// Only what the page measured.
+struct Capabilities {
+  BrowserInfo browser;
+  bool crossOriginIsolated = false;
+  std::uint64_t cores = 1;
+  std::optional<double> memoryGib;  ///< where the browser tells; rounded by it
+  bool wasmSimd = false;
+  bool wasmThreads = false;
+  std::optional<WebGpuInfo> webgpu;  ///< none: no adapter answered
+  std::vector<WebNnInfo> webnn;
+  bool opfs = false;
+  bool workers = false;
+};
+
+struct FileEntry {
+  std::string path;
+  std::string cid;
+  std::uint64_t size = 0;
+};
+
+/// A graph's input or output; -1 is a free dimension.
+struct TensorSpec {
+  std::string name;
+  DataType type = DataType::Fp32;
+  Shape shape;
+};
+
+/// How many MatMul, Conv and Attention nodes each execution provider got.
+struct Placement {
+  std::uint64_t counted = 0;
+  std::uint64_t onBackend = 0;
+  std::map<std::string, std::uint64_t> byProvider;
+};
+
+struct LoadTimings {
+  double fetchMs = 0;
+  double compileMs = 0;
+  double warmupMs = 0;
+  std::uint64_t bytesNetwork = 0;
+  std::uint64_t bytesCache = 0;
+};
+
+struct RunTimings {
+  double queueMs = 0;
+  double runMs = 0;
+};
+
+struct ModelStats {
+  std::string model;
+  Backend backend = Backend::Wasm;
+  std::uint64_t runs = 0;  ///< finished
+  std::uint64_t open = 0;  ///< waiting or running
+  std::uint64_t bytes = 0;
+};
+
+/// Absent where the browser does not tell.
+struct MemoryStats {
+  std::optional<std::uint64_t> jsHeap;
+  std::optional<std::uint64_t> opfsUsed;
+  std::optional<std::uint64_t> opfsQuota;
+};
+
+}  // namespace webpool::wire

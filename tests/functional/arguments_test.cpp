@@ -1,0 +1,129 @@
+// What a person gets for wrong words, before any browser is asked.
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <sstream>
+
+#include "cli_harness.h"
+#include "onnx/npz.h"
+#include "onnx/testing/model_builder.h"
+
+namespace webpool::functional {
+namespace {
+
+using testing::HasSubstr;
+
+class Arguments : public CliTest {};
+
+TEST_F(Arguments, HelpHasExamplesAndVersionIsPlain) {
+  const auto help = run({"--help"});
+  EXPECT_EQ(help.code, 0);
+  EXPECT_THAT(help.out, HasSubstr("Examples:"));
+  EXPECT_THAT(help.out, HasSubstr("Exit codes:"));
+  for (const auto* command : {"run", "models", "browsers", "demo", "clean", "completion"}) {
+    EXPECT_THAT(help.out, HasSubstr(command));
+    EXPECT_EQ(run({command, "--help"}).code, 0);
+  }
+  EXPECT_THAT(run({"--version"}).out, testing::MatchesRegex("webpool [0-9.]+\n"));
+}
+
+TEST_F(Arguments, HelpFitsEightyColumns) {
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"--help"}, {"models", "add", "--help"}}) {
+    std::istringstream lines(run(command).out);
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80u) << line;
+  }
+}
+
+TEST_F(Arguments, WrongUseIsTwo) {
+  EXPECT_EQ(run({}).code, 2);
+  EXPECT_EQ(run({"no-such-command"}).code, 2);
+  EXPECT_EQ(run({"run"}).code, 2);
+  EXPECT_EQ(run({"run", "--model", "x", "--backend", "quantum", "text"}).code, 2);
+  const auto path = run({"run", "--model", "all-minilm-l6-v2", "--browser-path", "nonsense", "x"});
+  EXPECT_EQ(path.code, 2);
+  EXPECT_THAT(path.err, HasSubstr("NAME=PATH"));
+}
+
+TEST_F(Arguments, AnUnknownModelListsTheKnown) {
+  const auto result = run({"run", "--model", "no-such-model", "text"});
+  EXPECT_EQ(result.code, 4);
+  EXPECT_THAT(result.err, HasSubstr("no-such-model"));
+  EXPECT_THAT(result.err, HasSubstr("all-minilm-l6-v2"));
+  EXPECT_EQ(run({"run", "--model", "./none.onnx", "text"}).code, 4);
+}
+
+TEST_F(Arguments, ABrowserThatIsNotThere) {
+  const auto unknown = run({"run", "--model", "x", "--browser", "mosaic", "text"});
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_THAT(unknown.err, HasSubstr("mosaic"));
+  const auto missing =
+      run({"browsers", "--browser-path", "chromium=" + (folder() / "none").native()});
+  EXPECT_EQ(missing.code, 5);
+  const auto notABrowser = run({"browsers", "--browser-path", "chromium=/bin/true"});
+  EXPECT_EQ(notABrowser.code, 5);
+  EXPECT_THAT(notABrowser.err, HasSubstr("/bin/true"));
+}
+
+TEST_F(Arguments, ListsTheBrowsersThatAreHere) {
+  const auto text = run({"browsers"});
+  EXPECT_EQ(text.code, 0) << text.err;
+  EXPECT_THAT(text.out, HasSubstr("chromium"));
+  const auto json = run({"browsers", "--json"}).json();
+  ASSERT_FALSE(json.at("browsers").as_array().empty());
+}
+
+TEST_F(Arguments, FilesThatAreNoModel) {
+  const auto model = onnx::testing::identityModel(DataType::Fp32, {1, 4});
+  struct Case {
+    std::string name;
+    std::string contents;
+  };
+  for (const auto& [name, contents] :
+       {Case{"empty.onnx", ""}, Case{"text.onnx", "just some words, no model at all"},
+        Case{"page.onnx", "<!DOCTYPE html><html><body>404</body></html>"},
+        Case{"cut.onnx", model.substr(0, model.size() / 2)}}) {
+    const auto result = run({"run", "--model", write(name, contents), "--inputs", "none.npz"});
+    EXPECT_EQ(result.code, 3) << name << result.err;
+    EXPECT_THAT(result.err, HasSubstr("[invalid_model]"));
+    EXPECT_THAT(result.err, HasSubstr(name));
+  }
+}
+
+TEST_F(Arguments, InputsAreCheckedByNameTypeAndShapeBeforeABrowserStarts) {
+  const auto path = write("id.onnx", onnx::testing::identityModel(DataType::Fp32, {1, 4}));
+  const auto given = [&](std::string_view json) {
+    return run({"run", "--model", path, "--inputs", write("in.json", json)});
+  };
+  const auto wrongName = given(R"({"inputs":[{"name":"z","shape":[1,4],"datatype":"FP32","data":[1,2,3,4]}]})");
+  EXPECT_EQ(wrongName.code, 3);
+  EXPECT_THAT(wrongName.err, HasSubstr("'z'"));
+  const auto wrongType = given(R"({"inputs":[{"name":"x","shape":[1,4],"datatype":"INT64","data":[1,2,3,4]}]})");
+  EXPECT_EQ(wrongType.code, 3);
+  EXPECT_THAT(wrongType.err, HasSubstr("INT64"));
+  const auto wrongShape = given(R"({"x": [[1, 2, 3]]})");
+  EXPECT_EQ(wrongShape.code, 3);
+  EXPECT_THAT(wrongShape.err, HasSubstr("[1, 3]"));
+  EXPECT_EQ(given("{").code, 3);
+  const auto none = run({"run", "--model", path});
+  EXPECT_EQ(none.code, 2);
+  EXPECT_THAT(none.err, HasSubstr("x: FP32 [1, 4]"));
+  EXPECT_FALSE(std::filesystem::exists(folder() / "cache" / "slots" / "0" / "chromium-0"));
+}
+
+TEST_F(Arguments, ModelsAreAddedListedShownAndRemoved) {
+  environment_["WEBPOOL_DATA_DIR"] = folder() / "data";
+  const auto path = write("id.onnx", onnx::testing::identityModel(DataType::Fp32, {1, 4}));
+  const auto added = run({"models", "add", path, "--name", "mine", "--json"});
+  ASSERT_EQ(added.code, 0) << added.err;
+  EXPECT_THAT(run({"models", "list"}).out, HasSubstr("mine"));
+  const auto shown = run({"models", "show", "mine", "--json"}).json();
+  EXPECT_EQ(shown.at("cid"), added.json().at("cid"));
+  EXPECT_EQ(shown.at("inputs").at(0).at("name"), "x");
+  EXPECT_EQ(run({"models", "rm", "mine"}).code, 0);
+  EXPECT_EQ(run({"models", "show", "mine"}).code, 4);
+  EXPECT_EQ(run({"models", "rm", "mine"}).code, 4);
+}
+
+}  // namespace
+}  // namespace webpool::functional

@@ -1,0 +1,77 @@
+// Builds dist/: everything the page loads, under the paths at which webpool serves it. Files under
+// worker/assets/ have their hash (or ONNX Runtime's version) in the path and never change.
+import { build } from 'esbuild';
+import { createHash } from 'node:crypto';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { writeNotices } from './notices.mjs';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const dist = join(root, 'dist');
+const assets = join(dist, 'worker/assets');
+const version = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
+const ortVersion = JSON.parse(
+  readFileSync(join(root, 'node_modules/onnxruntime-web/package.json'), 'utf8'),
+).version;
+const ortDist = join(root, 'node_modules/onnxruntime-web/dist');
+
+/** The two builds of ONNX Runtime: plain WASM, and the native WebGPU execution provider. */
+const bundles = {
+  wasm: { api: 'ort.wasm.min.mjs', module: 'ort-wasm-simd-threaded' },
+  webgpu: { api: 'ort.webgpu.min.mjs', module: 'ort-wasm-simd-threaded.asyncify' },
+};
+
+function hashed(name, ending, text) {
+  const file = `${name}-${createHash('sha256').update(text).digest('hex').slice(0, 10)}${ending}`;
+  writeFileSync(join(assets, file), text);
+  return file;
+}
+
+async function script(name, entry, define, alias = {}) {
+  const result = await build({
+    entryPoints: [join(root, entry)],
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    platform: 'browser',
+    minify: true,
+    write: false,
+    legalComments: 'none',
+    logLevel: 'warning',
+    define: Object.fromEntries(Object.entries(define).map(([k, v]) => [k, JSON.stringify(v)])),
+    alias,
+  });
+  return hashed(name, '.js', result.outputFiles[0].text);
+}
+
+rmSync(dist, { recursive: true, force: true });
+const ort = `ort-${ortVersion}`;
+mkdirSync(join(assets, ort), { recursive: true });
+
+const scripts = { socket: '', run: {}, wasm: {} };
+const loader = readFileSync(join(root, 'worker/run/ort-loader.mjs'), 'utf8');
+for (const [bundle, { api, module }] of Object.entries(bundles)) {
+  for (const ending of ['.mjs', '.wasm']) {
+    copyFileSync(join(ortDist, module + ending), join(assets, ort, module + ending));
+  }
+  const loaderText = loader.replace('ORT_MODULE', `${ort}/${module}`);
+  const loaderFile = hashed(`loader-${bundle}`, '.mjs', loaderText);
+  scripts.wasm[bundle] = `./${ort}/${module}.wasm`;
+  const define = {
+    kBundle: bundle,
+    kOrtLoader: `./${loaderFile}`,
+    kOrtWasm: scripts.wasm[bundle],
+  };
+  // One instance for this project and transformers.js, whichever name each imports.
+  const alias = { 'onnxruntime-web/webgpu': join(ortDist, api) };
+  scripts.run[bundle] = `./${await script(`run-${bundle}`, 'worker/run/run-worker.ts', define, alias)}`;
+}
+scripts.socket = `./${await script('socket', 'worker/socket-worker.ts', { kPageVersion: version })}`;
+const page = await script('page', 'worker/page.ts', { kScripts: scripts });
+const style = hashed('page', '.css', readFileSync(join(root, 'worker/page.css'), 'utf8'));
+const html = readFileSync(join(root, 'worker/index.html'), 'utf8')
+  .replace('PAGE_SCRIPT', `./assets/${page}`)
+  .replace('PAGE_STYLE', `./assets/${style}`);
+writeFileSync(join(dist, 'worker/index.html'), html);
+writeNotices(root, join(dist, 'THIRD-PARTY-NOTICES.txt'));

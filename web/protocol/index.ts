@@ -1,0 +1,6 @@
+export * from './frame';
+export * from './limits';
+export * from './messages';
+export * from './outbox';
+export * from './tensor';
+export * from './values';

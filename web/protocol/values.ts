@@ -1,0 +1,105 @@
+// The values that messages carry (docs/protocol.md, "Values"). Sizes in bytes, times in ms.
+import type { Datatype } from './tensor';
+
+export type BackendName = 'wasm' | 'webgpu' | 'webnn';
+export const BACKENDS: readonly BackendName[] = ['wasm', 'webgpu', 'webnn'];
+
+/** The stable names of include/webpool/error.h. */
+export const ERROR_CATEGORIES = [
+  'invalid_argument',
+  'invalid_model',
+  'invalid_input',
+  'not_found',
+  'unsupported',
+  'browser_not_found',
+  'browser_failed',
+  'worker_lost',
+  'wrong_result',
+  'integrity',
+  'storage',
+  'no_space',
+  'busy',
+  'port_in_use',
+  'out_of_memory',
+  'fetch',
+  'timeout',
+  'cancelled',
+  'protocol',
+  'unauthorized',
+  'internal',
+] as const;
+export type ErrorCategory = (typeof ERROR_CATEGORIES)[number];
+
+export interface WebGpuInfo {
+  vendor: string;
+  architecture: string;
+  device: string;
+  description: string;
+  /** A fallback adapter: it computes on the CPU. */
+  software: boolean;
+  shader_f16: boolean;
+  limits: { max_buffer_size: number; max_storage_buffer_binding_size: number };
+}
+
+/** Only what was measured. */
+export interface Capabilities {
+  browser: { user_agent: string; brand: string; version: string };
+  cross_origin_isolated: boolean;
+  cores: number;
+  memory_gib: number | null;
+  wasm: { simd: boolean; threads: boolean };
+  webgpu: WebGpuInfo | null;
+  webnn: { device_type: string; ok: boolean }[];
+  opfs: boolean;
+  workers: boolean;
+}
+
+export interface FileEntry {
+  path: string;
+  cid: string;
+  size: number;
+}
+
+/** A graph's input or output; −1 is a free dimension. */
+export interface TensorSpec {
+  name: string;
+  datatype: Datatype;
+  shape: number[];
+}
+
+/** How many MatMul, Conv and Attention nodes each execution provider got. */
+export interface Placement {
+  counted: number;
+  on_backend: number;
+  by_provider: Record<string, number>;
+}
+
+export interface LoadTimings {
+  fetch_ms: number;
+  compile_ms: number;
+  warmup_ms: number;
+  bytes_network: number;
+  bytes_cache: number;
+}
+
+export interface RunTimings {
+  queue_ms: number;
+  run_ms: number;
+}
+
+export interface ModelStats {
+  model: string;
+  backend: BackendName;
+  /** Finished since the model was loaded. */
+  runs: number;
+  /** Waiting or running. */
+  open: number;
+  bytes: number;
+}
+
+/** null where the browser does not tell. */
+export interface MemoryStats {
+  js_heap: number | null;
+  opfs_used: number | null;
+  opfs_quota: number | null;
+}

@@ -1,0 +1,5 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: { include: ['protocol/**/*.test.ts', 'worker/**/*.test.ts'], environment: 'node' },
+});

@@ -1,0 +1,110 @@
+// Storage in the origin private file system, by synchronous access handles: only in a Worker.
+// A handle is exclusive in the whole origin, so callers hold a lock by the file's name.
+
+import type { PendingFile, Storage, StoredFile } from './storage';
+
+/** In Chromium, Firefox and Safari, but not in TypeScript's library. */
+interface MovableHandle extends FileSystemFileHandle {
+  move?(directory: FileSystemDirectoryHandle, name: string): Promise<void>;
+}
+
+const kPartial = '.part';
+
+function isMissing(thrown: unknown): boolean {
+  return thrown instanceof DOMException && thrown.name === 'NotFoundError';
+}
+
+export class OpfsStorage implements Storage {
+  private constructor(private readonly directory: FileSystemDirectoryHandle) {}
+
+  /** Null where this browser, or its present mode, has no OPFS for Workers. */
+  static async open(folder: string): Promise<OpfsStorage | null> {
+    try {
+      if (typeof FileSystemFileHandle.prototype.createSyncAccessHandle !== 'function') return null;
+      const root = await navigator.storage.getDirectory();
+      return new OpfsStorage(await root.getDirectoryHandle(folder, { create: true }));
+    } catch {
+      return null;
+    }
+  }
+
+  async open(name: string): Promise<StoredFile | null> {
+    let handle: FileSystemSyncAccessHandle;
+    try {
+      handle = await (await this.directory.getFileHandle(name)).createSyncAccessHandle();
+    } catch (thrown) {
+      if (isMissing(thrown)) return null;
+      throw thrown;
+    }
+    return {
+      size: handle.getSize(),
+      read: (target, offset) => handle.read(target as Uint8Array<ArrayBuffer>, { at: offset }),
+      write: (source, offset) => writeAll(handle, source, offset),
+      flush: () => handle.flush(),
+      close: () => handle.close(),
+    };
+  }
+
+  async create(name: string): Promise<PendingFile> {
+    // One fixed temporary name for each file: what a killed browser left is overwritten by the
+    // next try, and the lock by name keeps a second writer away.
+    const partial = name + kPartial;
+    const file: MovableHandle = await this.directory.getFileHandle(partial, { create: true });
+    const handle = await file.createSyncAccessHandle();
+    handle.truncate(0);
+    let open = true;
+    const close = (): void => {
+      if (open) handle.close();
+      open = false;
+    };
+    return {
+      write: (source, offset) => writeAll(handle, source, offset),
+      commit: async () => {
+        handle.flush();
+        close();
+        if (file.move) await file.move(this.directory, name);
+        else await this.copyInto(partial, name);
+      },
+      abort: async () => {
+        close();
+        await this.remove(partial);
+      },
+    };
+  }
+
+  async remove(name: string): Promise<void> {
+    try {
+      await this.directory.removeEntry(name);
+    } catch (thrown) {
+      if (!isMissing(thrown)) throw thrown;
+    }
+  }
+
+  /** For browsers that can't move a file. A kill in between leaves a file that fails its hashes. */
+  private async copyInto(from: string, to: string): Promise<void> {
+    const source = await this.open(from);
+    const handle = await (
+      await this.directory.getFileHandle(to, { create: true })
+    ).createSyncAccessHandle();
+    try {
+      handle.truncate(0);
+      const piece = new Uint8Array(4 * 1024 * 1024);
+      for (let at = 0; source && at < source.size; at += piece.length) {
+        const count = source.read(piece, at);
+        writeAll(handle, piece.subarray(0, count), at);
+      }
+      handle.flush();
+    } finally {
+      handle.close();
+      source?.close();
+    }
+    await this.remove(from);
+  }
+}
+
+function writeAll(handle: FileSystemSyncAccessHandle, source: Uint8Array, offset: number): void {
+  const written = handle.write(source as Uint8Array<ArrayBuffer>, { at: offset });
+  if (written !== source.length) {
+    throw new DOMException('the file system took only a part of the bytes', 'QuotaExceededError');
+  }
+}

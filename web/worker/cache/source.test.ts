@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { parseCid } from './cid';
+import { HttpSource } from './source';
+
+const kCid = parseCid('bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e');
+const kUrl = `http://127.0.0.1:1/ipfs/${kCid.text}`;
+
+function answering(response: Response | Error): { source: HttpSource; asked: [string, RequestInit][] } {
+  const asked: [string, RequestInit][] = [];
+  const source = new HttpSource('http://127.0.0.1:1', async (url, options) => {
+    asked.push([url, options]);
+    if (response instanceof Error) throw response;
+    return response;
+  });
+  return { source, asked };
+}
+
+async function read(source: HttpSource, start: number, end: number, fresh = false): Promise<string> {
+  let text = '';
+  await source.range(kCid, start, end, fresh, (piece) => (text += new TextDecoder().decode(piece)));
+  return text;
+}
+
+describe('HttpSource', () => {
+  it('asks for a range, inclusive as HTTP wants it', async () => {
+    const { source, asked } = answering(new Response('ello', { status: 206 }));
+    expect(await read(source, 1, 5)).toBe('ello');
+    expect(asked[0]?.[0]).toBe(kUrl);
+    expect(asked[0]?.[1].headers).toEqual({ range: 'bytes=1-4' });
+    expect(asked[0]?.[1].redirect).toBe('error');
+  });
+
+  it('goes past the HTTP cache when asked for fresh bytes', async () => {
+    const { source, asked } = answering(new Response('h', { status: 206 }));
+    await read(source, 0, 1, true);
+    expect(asked[0]?.[1].cache).toBe('reload');
+  });
+
+  it('takes from a whole file only what was asked for', async () => {
+    expect(await read(answering(new Response('hello world')).source, 0, 5)).toBe('hello');
+  });
+
+  it('asks for a block as it is hashed', async () => {
+    const { source, asked } = answering(new Response('block'));
+    expect(new TextDecoder().decode(await source.block(kCid))).toBe('block');
+    expect(asked[0]?.[0]).toBe(`${kUrl}?format=raw`);
+  });
+
+  it.each([
+    ['the whole file for a later range', new Response('hello world'), 'fetch'],
+    ['too few bytes', new Response('ell', { status: 206 }), 'fetch'],
+    ['no such file', new Response('', { status: 404 }), 'not_found'],
+    ['a server error', new Response('', { status: 500 }), 'fetch'],
+    ['no connection', new TypeError('Failed to fetch'), 'fetch'],
+  ])('fails on %s', async (_, response, category) => {
+    await expect(read(answering(response).source, 1, 5)).rejects.toMatchObject({ category });
+  });
+});

@@ -1,0 +1,93 @@
+// The pool's side of the cache: bytes and blocks by HTTP from the page's own origin. Nothing here
+// is trusted; the cache hashes what it gets.
+
+import { PoolError, errorText } from '../error';
+import type { Cid } from './cid';
+
+export interface Source {
+  /** A block as it is hashed. */
+  block(cid: Cid): Promise<Uint8Array>;
+  /**
+   * Bytes [start, end) of the file, handed over in order as they come. `fresh` goes past every
+   * HTTP cache. Ends when all bytes came; throws PoolError `fetch` otherwise.
+   */
+  range(
+    cid: Cid,
+    start: number,
+    end: number,
+    fresh: boolean,
+    sink: (piece: Uint8Array) => void,
+  ): Promise<void>;
+}
+
+export type FetchFunction = (url: string, options: RequestInit) => Promise<Response>;
+
+/** Model bytes have a store of their own: a second copy in the HTTP cache would cost disk only. */
+const kNoCopy: RequestCache = 'no-store';
+
+export class HttpSource implements Source {
+  constructor(
+    private readonly origin: string,
+    private readonly fetch: FetchFunction,
+    private readonly signal?: AbortSignal,
+  ) {}
+
+  async block(cid: Cid): Promise<Uint8Array> {
+    const response = await this.ask(`/ipfs/${cid.text}?format=raw`, {
+      headers: { accept: 'application/vnd.ipld.raw' },
+      cache: kNoCopy,
+    });
+    return new Uint8Array(await response.arrayBuffer());
+  }
+
+  async range(
+    cid: Cid,
+    start: number,
+    end: number,
+    fresh: boolean,
+    sink: (piece: Uint8Array) => void,
+  ): Promise<void> {
+    const response = await this.ask(`/ipfs/${cid.text}`, {
+      headers: { range: `bytes=${start}-${end - 1}` },
+      cache: fresh ? 'reload' : kNoCopy,
+    });
+    if (response.status !== 206 && start !== 0) {
+      throw new PoolError('fetch', `the pool answered a range of ${cid.text} with the whole file`);
+    }
+    let left = end - start;
+    const reader = response.body?.getReader();
+    while (reader && left > 0) {
+      const { done, value } = await reader.read().catch((thrown: unknown) => {
+        throw new PoolError('fetch', `reading ${cid.text} broke off: ${errorText(thrown)}`);
+      });
+      if (done) break;
+      sink(value.length > left ? value.subarray(0, left) : value);
+      left -= Math.min(left, value.length);
+    }
+    if (left > 0) {
+      throw new PoolError('fetch', `the pool sent ${left} bytes of ${cid.text} too few`);
+    }
+    await reader?.cancel().catch(() => undefined);
+  }
+
+  private async ask(path: string, options: RequestInit): Promise<Response> {
+    let response: Response;
+    try {
+      response = await this.fetch(this.origin + path, {
+        ...options,
+        credentials: 'omit',
+        redirect: 'error',
+        ...(this.signal ? { signal: this.signal } : {}),
+      });
+    } catch (thrown) {
+      throw new PoolError('fetch', `GET ${path} failed: ${errorText(thrown)}`);
+    }
+    if (!response.ok) {
+      throw new PoolError(
+        response.status === 404 ? 'not_found' : 'fetch',
+        `GET ${path} answered ${response.status}`,
+      );
+    }
+    return response;
+  }
+}

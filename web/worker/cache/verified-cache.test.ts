@@ -1,0 +1,162 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+// @ts-expect-error A tool of the development server, in plain JavaScript.
+import { importFile } from '../../dev/unixfs.mjs';
+import { FakeSource, FakeStorage } from './fakes.test-util';
+import { VerifiedCache } from './verified-cache';
+
+const kMiB = 1048576;
+
+function content(size: number): Uint8Array {
+  return new Uint8Array(size).map((_, i) => (i * 31 + (i >> 8)) & 0xff);
+}
+
+/** As toEqual, which compares megabytes one object at a time. */
+function expectSame(found: Uint8Array | undefined, wanted: Uint8Array): void {
+  expect(found?.length).toBe(wanted.length);
+  expect(Buffer.compare(found ?? new Uint8Array(), wanted)).toBe(0);
+}
+
+describe('VerifiedCache', () => {
+  const file = content(9 * kMiB + 5);
+  const { cid, blocks } = importFile(file) as { cid: string; blocks: Map<string, Uint8Array> };
+  let storage: FakeStorage;
+  let source: FakeSource;
+  let log: string[];
+
+  /** A page on the same storage and pool; Web Locks in miniature. */
+  const held = new Map<string, Promise<unknown>>();
+  const page = (kept: FakeStorage | null = storage): VerifiedCache =>
+    new VerifiedCache({
+      storage: kept,
+      source,
+      lock: (name, work) => {
+        const mine = (held.get(name) ?? Promise.resolve()).catch(() => undefined).then(work);
+        held.set(name, mine);
+        return mine;
+      },
+      log: (_, message) => void log.push(message),
+    });
+
+  beforeEach(() => {
+    storage = new FakeStorage();
+    source = new FakeSource(new Map([[cid, file]]), blocks);
+    log = [];
+  });
+
+  it('fetches a file in a few large ranges at once and keeps it', async () => {
+    const seen: number[] = [];
+    const loaded = await page().load(cid, file.length, (bytes) => seen.push(bytes));
+    expectSame(loaded.bytes, file);
+    expect([loaded.fromNetwork, loaded.fromCache]).toEqual([file.length, 0]);
+    expect(source.asked.filter((what) => what.startsWith('range'))).toHaveLength(3);
+    expect(source.mostInFlight).toBe(3);
+    expect(seen.at(-1)).toBe(file.length);
+    expectSame(storage.files.get(`${cid}.data`), file);
+    expect(storage.partial.size).toBe(0);
+  });
+
+  it('asks the network for nothing the second time', async () => {
+    await page().load(cid, file.length);
+    source.asked.length = 0;
+    const again = await page().load(cid, file.length);
+    expectSame(again.bytes, file);
+    expect([again.fromNetwork, again.fromCache]).toEqual([0, file.length]);
+    expect(source.asked).toEqual([]);
+  });
+
+  it('fetches only the leaf that is corrupt in the storage, and repairs it', async () => {
+    await page().load(cid, file.length);
+    storage.files.get(`${cid}.data`)![4 * kMiB + 17]! ^= 1;
+    source.asked.length = 0;
+    const again = await page().load(cid, file.length);
+    expectSame(again.bytes, file);
+    expect(again.fromNetwork).toBe(kMiB);
+    expect(source.asked).toEqual([`range ${4 * kMiB}-${5 * kMiB}`]);
+    expectSame(storage.files.get(`${cid}.data`), file);
+  });
+
+  it('fetches a leaf once more, past the HTTP cache, when it came wrong', async () => {
+    source.wrong.set(2 * kMiB + 3, 1);
+    const loaded = await page().load(cid, file.length);
+    expectSame(loaded.bytes, file);
+    expect(source.asked.at(-1)).toBe(`range ${2 * kMiB}-${3 * kMiB} fresh`);
+    expectSame(storage.files.get(`${cid}.data`), file);
+  });
+
+  it('refuses a leaf that is wrong twice, by name, and keeps nothing', async () => {
+    source.wrong.set(2 * kMiB + 3, 2);
+    await expect(page().load(cid, file.length)).rejects.toMatchObject({
+      category: 'integrity',
+      message: expect.stringMatching(/^leaf bafkrei\w+ of bafybei\w+ \(bytes 2097152 to 3145727\)/),
+    });
+    expect(storage.files.size).toBe(0);
+    expect(storage.partial.size).toBe(0);
+    expectSame((await page().load(cid, file.length)).bytes, file);
+  });
+
+  it.each([
+    ['missing', (kept: FakeStorage) => void kept.files.delete(`${cid}.nodes`)],
+    ['forged', (kept: FakeStorage) => void (kept.files.get(`${cid}.nodes`)![30]! ^= 1)],
+    ['cut off', (kept: FakeStorage) => void kept.files.set(`${cid}.nodes`, new Uint8Array(2))],
+  ])('fetches again when the stored leaf list is %s', async (_, damage) => {
+    await page().load(cid, file.length);
+    damage(storage);
+    const again = await page().load(cid, file.length);
+    expectSame(again.bytes, file);
+    expect(again.fromNetwork).toBe(file.length);
+  });
+
+  it('fetches again when the stored file is cut off', async () => {
+    await page().load(cid, file.length);
+    storage.files.set(`${cid}.data`, file.slice(0, 3 * kMiB));
+    expect((await page().load(cid, file.length)).fromNetwork).toBe(file.length);
+    expectSame(storage.files.get(`${cid}.data`), file);
+  });
+
+  it('uses the file without keeping it when the storage is full', async () => {
+    storage.room = 2 * kMiB;
+    const loaded = await page().load(cid, file.length);
+    expectSame(loaded.bytes, file);
+    expect(storage.files.size).toBe(0);
+    expect(log.join()).toContain('without being kept');
+  });
+
+  it('works without a storage', async () => {
+    expectSame((await page(null).load(cid, file.length)).bytes, file);
+    expect((await page(null).load(cid, file.length)).fromNetwork).toBe(file.length);
+  });
+
+  it('fetches once for two Workers that load the same file', async () => {
+    const [first, second] = await Promise.all([
+      page().load(cid, file.length),
+      page().load(cid, file.length),
+    ]);
+    expect(first.fromNetwork + second.fromNetwork).toBe(file.length);
+    expectSame(second.bytes, file);
+  });
+
+  it('loads files of one leaf and of no byte', async () => {
+    for (const small of [content(11), new Uint8Array()]) {
+      const made = importFile(small) as { cid: string; blocks: Map<string, Uint8Array> };
+      source = new FakeSource(new Map([[made.cid, small]]), made.blocks);
+      expectSame((await page().load(made.cid, small.length)).bytes, small);
+      source.asked.length = 0;
+      expectSame((await page().load(made.cid, small.length)).bytes, small);
+      expect(source.asked).toEqual([]);
+    }
+  });
+
+  it('refuses an announced size of 0 for a file that has bytes', async () => {
+    const made = importFile(content(11)) as { cid: string };
+    await expect(page().load(made.cid, 0)).rejects.toMatchObject({ category: 'integrity' });
+  });
+
+  it('refuses what is larger than a browser can hold', async () => {
+    await expect(page().load(cid, 3 * 2 ** 30)).rejects.toMatchObject({ category: 'unsupported' });
+  });
+
+  it('says so when the pool does not have the file', async () => {
+    source = new FakeSource(new Map(), new Map());
+    await expect(page().load(cid, file.length)).rejects.toMatchObject({ category: 'not_found' });
+  });
+});

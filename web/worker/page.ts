@@ -1,0 +1,81 @@
+// The page itself: takes the token from the URL, starts the Workers, ends them, shows one line.
+// Nothing heavy runs here.
+
+import type { Bundle, PageToRunner, PageToSocket, SocketToPage } from './thread-messages';
+
+/** File names with their hashes, from the build. */
+declare const kScripts: { socket: string; run: Record<Bundle, string>; wasm: Record<Bundle, string> };
+
+const runWorkers = new Map<number, Worker>();
+const modules = new Map<Bundle, Promise<WebAssembly.Module | null>>();
+
+function here(file: string): URL {
+  return new URL(file, import.meta.url);
+}
+
+/** Each build of ONNX Runtime is compiled once; its Workers share the code. */
+function compiled(bundle: Bundle): Promise<WebAssembly.Module | null> {
+  let module = modules.get(bundle);
+  if (!module) {
+    module = WebAssembly.compileStreaming(fetch(here(kScripts.wasm[bundle]))).catch(() => null);
+    modules.set(bundle, module);
+  }
+  return module;
+}
+
+function start(token: string, warm: Bundle | null, threads: number): void {
+  if (warm) void compiled(warm); // Long before it is needed.
+  const socket = new Worker(here(kScripts.socket), { type: 'module', name: 'webpool socket' });
+  const send = (message: PageToSocket): void => socket.postMessage(message);
+  socket.onmessage = (event: MessageEvent<SocketToPage>) => {
+    const message = event.data;
+    if (message.kind === 'spawn') spawn(message, send);
+    if (message.kind === 'terminate') {
+      runWorkers.get(message.key)?.terminate();
+      runWorkers.delete(message.key);
+    }
+    if (message.kind === 'status') {
+      show(message.text);
+      if (message.ended) socket.terminate();
+    }
+  };
+  socket.onerror = (event) => show(`the socket Worker failed: ${event.message || 'not loaded'}`);
+  send({ kind: 'start', token, warm, threads });
+}
+
+function spawn(
+  { key, bundle, threads, port }: Extract<SocketToPage, { kind: 'spawn' }>,
+  send: (message: PageToSocket) => void,
+): void {
+  const name = `webpool ${bundle} ${key}`;
+  const worker = new Worker(here(kScripts.run[bundle]), { type: 'module', name });
+  runWorkers.set(key, worker);
+  worker.onerror = (event) =>
+    send({ kind: 'worker-failed', key, message: event.message || 'its script was not loaded' });
+  const post = (message: PageToRunner, transfer: Transferable[] = []): void =>
+    worker.postMessage(message, transfer);
+  post({ kind: 'start', port, threads }, [port]);
+  void compiled(bundle).then((module) => post({ kind: 'module', module }));
+}
+
+function show(text: string): void {
+  const line = document.getElementById('status');
+  if (line) line.textContent = text;
+}
+
+/** "#token=HEX" and, as hints what to prepare, "&warm=wasm|webgpu|none" and "&threads=N". */
+function main(): void {
+  const parameters = new URLSearchParams(location.hash.slice(1));
+  const token = parameters.get('token') ?? '';
+  history.replaceState(null, '', location.pathname);
+  if (!token) {
+    show('This page is opened by webpool: its address holds a key that is used once.');
+    return;
+  }
+  if (!crossOriginIsolated) show('not cross-origin isolated: one thread, no shared memory');
+  const warm = parameters.get('warm') ?? 'wasm';
+  const threads = Math.max(0, Number(parameters.get('threads')) || 0);
+  start(token, warm === 'wasm' || warm === 'webgpu' ? warm : null, threads);
+}
+
+main();

@@ -1,0 +1,32 @@
+// One model in one run Worker, whatever runs it: ONNX Runtime with raw tensors, transformers.js for
+// a task, later llama.cpp. An engine runs one call at a time; the run Worker sees to that.
+
+import type { Tensor } from '../../protocol/tensor';
+import type { Placement, TensorSpec } from '../../protocol/values';
+import type { JsonObject } from '../../protocol/frame';
+import type { LoadMessage } from '../../protocol/messages';
+
+/** A verified file of the model, by its path in the model's folder. */
+export type ModelFiles = Map<string, Uint8Array<ArrayBuffer>>;
+
+export interface EngineContext {
+  load: LoadMessage;
+  files: ModelFiles;
+  log: (level: 'info' | 'warning', message: string) => void;
+  onWarmup: (done: number, total: number) => void;
+}
+
+export interface Engine {
+  readonly inputs: TensorSpec[];
+  readonly outputs: TensorSpec[];
+  /** null where it could not be read. */
+  readonly placement: Placement | null;
+  /** Runs before the first figures, so that they are not those of cold code. */
+  warmUp(): Promise<void>;
+  /**
+   * Runs once. The outputs own their memory and may be transferred. Throws PoolError
+   * `invalid_input` for tensors that don't fit, and others as they come.
+   */
+  run(inputs: Tensor[], parameters: JsonObject): Promise<Tensor[]>;
+  dispose(): Promise<void>;
+}

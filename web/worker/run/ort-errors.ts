@@ -1,0 +1,50 @@
+// ONNX Runtime's failures as categories. Its own words stay in the message.
+
+import { PoolError } from '../error';
+
+const kOutOfMemory =
+  /bad_alloc|out of memory|allocation failed|failed to allocate|could not allocate|memory\.grow|OOM/i;
+const kCorrupt =
+  /protobuf parsing failed|INVALID_PROTOBUF|INVALID_GRAPH|ERROR_CODE: (?:7|10)\b|no graph was found|not a valid model|unsupported model IR|Failed to load model|Load model .* failed|external data|Invalid model|ShapeInferenceError|TypeInferenceError|is not a registered function\/op/i;
+const kUnsupported = /NOT_IMPLEMENTED|ERROR_CODE: 9\b|not supported|shader-f16|does not support/i;
+
+function outOfMemory(text: string): PoolError {
+  return new PoolError(
+    'out_of_memory',
+    `the browser ran out of memory: ${text}`,
+    'use a smaller dtype or batch, or unload other models',
+  );
+}
+
+/** Why a session could not be made. */
+export function loadFailure(text: string): PoolError {
+  if (kOutOfMemory.test(text)) return outOfMemory(text);
+  if (kUnsupported.test(text)) {
+    return new PoolError('unsupported', text, 'try another backend or dtype');
+  }
+  if (kCorrupt.test(text) || /Can't create a session/.test(text)) {
+    return new PoolError(
+      'invalid_model',
+      text,
+      'check that the file is a complete ONNX model; `webpool models add` verifies it',
+    );
+  }
+  return new PoolError('internal', text);
+}
+
+/** Why a run failed. */
+export function runFailure(text: string): PoolError {
+  if (kOutOfMemory.test(text)) return outOfMemory(text);
+  if (/ERROR_CODE: 2\b|INVALID_ARGUMENT|Got invalid dimensions/.test(text)) {
+    return new PoolError('invalid_input', text, 'check the names, types and shapes of the inputs');
+  }
+  if (kUnsupported.test(text)) {
+    return new PoolError('unsupported', text, 'try another backend or dtype');
+  }
+  return new PoolError('internal', text);
+}
+
+/** The WebAssembly itself broke off: nothing can be run in its realm any more. */
+export function isFatal(text: string): boolean {
+  return /\bAborted\(|memory access out of bounds|\bunreachable\b|null function|indirect call/.test(text);
+}

@@ -1,0 +1,218 @@
+// The thread in which one model lives: fetches and verifies its files, makes the session, and runs
+// one call after another. ONNX Runtime's run() may block this thread for its whole length, so
+// whether a waiting call was cancelled is read from shared memory, not from a message.
+
+import type { LoadMessage } from '../../protocol/messages';
+import type { LoadTimings } from '../../protocol/values';
+import { OpfsStorage } from '../cache/opfs-storage';
+import { HttpSource } from '../cache/source';
+import { VerifiedCache } from '../cache/verified-cache';
+import { PoolError, toReport } from '../error';
+import {
+  type Bundle,
+  CallFlag,
+  type FromRunner,
+  type PageToRunner,
+  type RunCall,
+  type ToRunner,
+} from '../thread-messages';
+import type { Engine, ModelFiles } from './engine';
+import { OrtEngine } from './ort-engine';
+import { Runtime } from './runtime';
+import { TransformersEngine, kTasks } from './transformers-engine';
+import { checkBackend } from './check-backend';
+import { isFatal } from './ort-errors';
+import { ProgressGate } from './progress-gate';
+
+declare const kBundle: Bundle;
+declare const kOrtWasm: string;
+
+class RunWorker {
+  private engine: Engine | null = null;
+  private flags: Int32Array | null = null;
+  private readonly calls: RunCall[] = [];
+  private running = false;
+
+  constructor(
+    private readonly port: MessagePort,
+    private readonly runtime: Runtime,
+  ) {
+    port.onmessage = (event: MessageEvent<ToRunner>) => {
+      const message = event.data;
+      if (message.kind === 'load') void this.load(message.load, message.flags, message.shaderF16);
+      else {
+        this.calls.push(message);
+        if (!this.running) void this.work();
+      }
+    };
+  }
+
+  log(level: 'info' | 'warning', message: string): void {
+    this.send({ kind: 'log', level, message });
+  }
+
+  private send(message: FromRunner, transfer: Transferable[] = []): void {
+    this.port.postMessage(message, transfer);
+  }
+
+  private async load(
+    load: LoadMessage,
+    flags: Int32Array | null,
+    shaderF16: boolean,
+  ): Promise<void> {
+    this.flags = flags;
+    try {
+      await this.tryLoad(load, shaderF16);
+    } catch (thrown) {
+      this.send({ kind: 'load-failed', report: toReport(thrown) });
+    }
+  }
+
+  private async tryLoad(load: LoadMessage, shaderF16: boolean): Promise<void> {
+    const timings: LoadTimings = {
+      fetch_ms: 0,
+      compile_ms: 0,
+      warmup_ms: 0,
+      bytes_network: 0,
+      bytes_cache: 0,
+    };
+    const gate = new ProgressGate((progress) => this.send({ kind: 'progress', ...progress }));
+    if (load.task !== 'tensors' && !kTasks.has(load.task)) {
+      throw new PoolError(
+        'unsupported',
+        `this page does not know the task "${load.task}"`,
+        `tasks: tensors, ${[...kTasks].join(', ')}`,
+      );
+    }
+
+    const begin = performance.now();
+    const files = await this.fetchFiles(load, timings, gate);
+    timings.fetch_ms = performance.now() - begin;
+
+    checkBackend(load, files, shaderF16);
+    gate.now({ phase: 'compile', loaded: 0, total: 1, file: '' });
+    const compile = performance.now();
+    await this.runtime.ready;
+    const context = {
+      load,
+      files,
+      log: (level: 'info' | 'warning', message: string) => this.log(level, message),
+      onWarmup: (loaded: number, total: number) =>
+        gate.maybe({ phase: 'warmup', loaded, total, file: '' }),
+    };
+    const engine =
+      load.task === 'tensors'
+        ? await OrtEngine.load(this.runtime, context)
+        : await TransformersEngine.load(this.runtime, context);
+    timings.compile_ms = performance.now() - compile;
+    files.clear(); // ONNX Runtime has its own copy now.
+
+    const warmup = performance.now();
+    await engine.warmUp();
+    timings.warmup_ms = performance.now() - warmup;
+    this.engine = engine;
+    if (load.backend === 'webgpu') void this.watchDevice();
+    this.send({
+      kind: 'loaded',
+      inputs: engine.inputs,
+      outputs: engine.outputs,
+      placement: engine.placement,
+      bytes: load.files.reduce((sum, file) => sum + file.size, 0),
+      timings,
+    });
+  }
+
+  private async fetchFiles(
+    load: LoadMessage,
+    timings: LoadTimings,
+    gate: ProgressGate,
+  ): Promise<ModelFiles> {
+    const cache = new VerifiedCache({
+      storage: await OpfsStorage.open('webpool-v1'),
+      source: new HttpSource(self.location.origin, (url, options) => fetch(url, options)),
+      lock: (name, work) => (navigator.locks ? navigator.locks.request(name, work) : work()) as never,
+      log: (level, message) => this.log(level, message),
+    });
+    const files: ModelFiles = new Map();
+    const total = load.files.reduce((sum, file) => sum + file.size, 0);
+    const loaded = new Map<string, number>();
+    const fetched = load.files.map(async ({ path, cid, size }) => {
+      const file = await cache.load(cid, size, (bytes) => {
+        loaded.set(path, bytes);
+        const sum = [...loaded.values()].reduce((a, b) => a + b, 0);
+        gate.maybe({ phase: 'fetch', loaded: sum, total, file: path });
+      });
+      files.set(path, file.bytes);
+      timings.bytes_network += file.fromNetwork;
+      timings.bytes_cache += file.fromCache;
+    });
+    await Promise.all(fetched);
+    return files;
+  }
+
+  private async work(): Promise<void> {
+    this.running = true;
+    for (let call = this.calls.shift(); call; call = this.calls.shift()) {
+      const { id, slot } = call;
+      if (!this.begin(slot)) this.send({ kind: 'skipped', id, slot });
+      else await this.run(call);
+    }
+    this.running = false;
+  }
+
+  /** A lost GPU device does not come back: the model must be loaded again, in a new Worker. */
+  private async watchDevice(): Promise<void> {
+    const device = await this.runtime.gpuDevice();
+    const lost = await device?.lost;
+    if (!lost) return;
+    this.send({
+      kind: 'dead',
+      report: {
+        category: 'worker_lost',
+        message: `the GPU device was lost (${lost.reason}): ${lost.message}`,
+        hint: 'load the model again',
+      },
+    });
+  }
+
+  private begin(slot: number): boolean {
+    if (!this.flags) return true;
+    const before = Atomics.compareExchange(this.flags, slot, CallFlag.Waiting, CallFlag.Begun);
+    return before === CallFlag.Waiting;
+  }
+
+  private async run({ id, slot, inputs, parameters, receivedAt }: RunCall): Promise<void> {
+    const begin = performance.now();
+    try {
+      if (!this.engine) throw new PoolError('not_found', 'no model is loaded in this Worker');
+      const outputs = await this.engine.run(inputs, parameters);
+      const timings = {
+        queue_ms: Math.max(0, performance.timeOrigin + begin - receivedAt),
+        run_ms: performance.now() - begin,
+      };
+      const buffers = new Set(outputs.map((output) => output.data.buffer as ArrayBuffer));
+      this.send({ kind: 'result', id, slot, outputs, timings }, [...buffers]);
+    } catch (thrown) {
+      const report = toReport(thrown);
+      this.send({ kind: 'run-failed', id, slot, report });
+      if (isFatal(report.message)) this.send({ kind: 'dead', report });
+    }
+  }
+}
+
+let worker: RunWorker | null = null;
+let haveModule: (module: WebAssembly.Module | PromiseLike<WebAssembly.Module>) => void;
+const module = new Promise<WebAssembly.Module>((resolve) => (haveModule = resolve));
+const runtime = new Runtime(kBundle, module, (line) => worker?.log('warning', line));
+
+self.onmessage = (event: MessageEvent<PageToRunner>) => {
+  const message = event.data;
+  if (message.kind === 'start') {
+    runtime.start(message.threads);
+    worker = new RunWorker(message.port, runtime);
+  } else {
+    const own = (): Promise<WebAssembly.Module> =>
+      WebAssembly.compileStreaming(fetch(new URL(kOrtWasm, import.meta.url)));
+    haveModule(message.module ?? own());
+  }
+};

@@ -1,0 +1,98 @@
+// The one instance of ONNX Runtime in a run Worker, which transformers.js shares: where its
+// WebAssembly comes from (a module that the page compiled once for all its Workers), how many
+// threads it has, and what it logs.
+
+import * as ort from 'onnxruntime-web/webgpu';
+import type { Bundle } from '../thread-messages';
+
+declare const kOrtLoader: string;
+
+/** Read by ort-loader.mjs, in which Emscripten's own hooks are set. */
+export interface LoaderHooks {
+  module: Promise<WebAssembly.Module>;
+  print: (line: string) => void;
+}
+
+const kLogLine = /\[[VIWEF]:onnxruntime:/;
+/** Verbose and info: wanted only while a session is made. */
+const kChatter = /\[[VI]:onnxruntime:/;
+const kColours = /\x1b\[[\d;]*m/g;
+const kHooks = Symbol.for('webpool.ort');
+
+export class Runtime {
+  private listener: ((line: string) => void) | null = null;
+  /** Fails where ONNX Runtime could not be started. */
+  ready: Promise<void> = Promise.resolve();
+
+  constructor(
+    readonly bundle: Bundle,
+    module: Promise<WebAssembly.Module>,
+    private readonly log: (line: string) => void,
+  ) {
+    const hooks: LoaderHooks = { module, print: (line) => this.printed(line) };
+    (globalThis as Record<symbol, unknown>)[kHooks] = hooks;
+    const loader = new URL(kOrtLoader, import.meta.url).href;
+    void import(loader).catch(() => undefined); // Parsed by the time it is needed.
+    ort.env.wasm.wasmPaths = { mjs: loader };
+    ort.env.wasm.proxy = false;
+    ort.env.logLevel = 'warning';
+    this.takeConsole();
+  }
+
+  /** Instantiates the WebAssembly and its threads, in the background; see `ready`. */
+  start(threads: number): void {
+    ort.env.wasm.numThreads = threads;
+    this.ready = createIdentitySession();
+    this.ready.catch(() => undefined); // Whoever needs it awaits it.
+  }
+
+  /** The device of the WebGPU provider, once a session was made on it. */
+  async gpuDevice(): Promise<GPUDevice | undefined> {
+    return (await ort.env.webgpu.device) as GPUDevice | undefined;
+  }
+
+  /** Lines that ONNX Runtime logs while `work` goes on; they go nowhere else. */
+  async capture<T>(work: () => Promise<T>): Promise<{ value: T; lines: string[] }> {
+    const lines: string[] = [];
+    this.listener = (line) => lines.push(line);
+    try {
+      return { value: await work(), lines };
+    } finally {
+      this.listener = null;
+    }
+  }
+
+  /** Its log goes to this realm's console, by level; what it prints comes by the loader. */
+  private takeConsole(): void {
+    for (const level of ['debug', 'log', 'info', 'warn', 'error'] as const) {
+      const usual = console[level].bind(console);
+      console[level] = (...parts: unknown[]) => {
+        const [text] = parts;
+        if (typeof text === 'string' && kLogLine.test(text)) this.printed(text);
+        else usual(...parts);
+      };
+    }
+  }
+
+  private printed(coloured: string): void {
+    const line = coloured.replace(kColours, '');
+    if (this.listener) this.listener(line);
+    else if (!kChatter.test(line)) this.log(line);
+  }
+}
+
+/** The smallest valid model, because ONNX Runtime Web starts only when a session is made. */
+async function createIdentitySession(): Promise<void> {
+  const session = await ort.InferenceSession.create(kIdentityModel, {
+    executionProviders: ['wasm'],
+  });
+  await session.release();
+}
+
+// ModelProto{ir_version 8, graph{node{"x"->"y", Identity}, name "g", input x f32[1], output y},
+// opset 13}
+const kIdentityModel = new Uint8Array([
+  8, 8, 58, 55, 10, 16, 10, 1, 120, 18, 1, 121, 34, 8, 73, 100, 101, 110, 116, 105, 116, 121, 18, 1,
+  103, 90, 15, 10, 1, 120, 18, 10, 10, 8, 8, 1, 18, 4, 10, 2, 8, 1, 98, 15, 10, 1, 121, 18, 10, 10,
+  8, 8, 1, 18, 4, 10, 2, 8, 1, 66, 2, 16, 13,
+]);

@@ -1,0 +1,84 @@
+// Makes ONNX Runtime sessions: in one way for raw tensors and for transformers.js, so that node
+// placement is read and failures get their category in one place.
+
+import * as ort from 'onnxruntime-web/webgpu';
+import type { BackendName, Placement } from '../../protocol/values';
+import { PoolError, errorText } from '../error';
+import type { ModelFiles } from './engine';
+import { scanOnnx } from './onnx-scan';
+import { loadFailure } from './ort-errors';
+import { readPlacement } from './placement';
+import type { Runtime } from './runtime';
+
+export type SessionOptions = ort.InferenceSession.SessionOptions;
+
+export interface GraphFile {
+  path: string;
+  bytes: Uint8Array;
+  /** Every other file, under its path as seen from the graph: there it looks for its weights. */
+  externalData: { path: string; data: Uint8Array }[];
+}
+
+const kProvider: Record<BackendName, string> = {
+  wasm: 'CPUExecutionProvider',
+  webgpu: 'WebGpuExecutionProvider',
+  webnn: 'WebNNExecutionProvider',
+};
+const kVerbose = 0;
+const kErrors = 3; // Warnings came with the first session's log.
+
+/** The one graph of the model. Throws PoolError `invalid_model` where there is not exactly one. */
+export function findGraph(files: ModelFiles, task: string): GraphFile {
+  const graphs = [...files].filter(([path]) => path.endsWith('.onnx'));
+  const [only] = graphs;
+  if (!only || graphs.length > 1) {
+    throw new PoolError(
+      'invalid_model',
+      `task "${task}" needs one .onnx file, and the load lists ${graphs.length}`,
+    );
+  }
+  const [path, bytes] = only;
+  const folder = path.slice(0, path.lastIndexOf('/') + 1);
+  const externalData = [...files]
+    .filter(([other]) => other !== path && other.startsWith(folder))
+    .map(([other, data]) => ({ path: other.slice(folder.length), data }));
+  return { path, bytes, externalData };
+}
+
+function options(backend: BackendName, logSeverityLevel: 0 | 3): SessionOptions {
+  return { executionProviders: [backend], graphOptimizationLevel: 'all', logSeverityLevel };
+}
+
+/**
+ * Makes the session by `create` and reads where its nodes went.
+ *
+ * The level of a session's log can't be changed afterwards. In the WASM build a verbose session
+ * says nothing while it runs; the WebGPU provider writes a line for every GPU program, which costs
+ * time in each run. So there a session is made for the log first, and thrown away.
+ */
+export async function makeSession(
+  runtime: Runtime,
+  backend: BackendName,
+  graph: GraphFile,
+  create: (options: SessionOptions) => Promise<void>,
+): Promise<Placement | null> {
+  const { operators } = scanOnnx(graph.bytes);
+  try {
+    if (backend === 'wasm') {
+      const { lines } = await runtime.capture(() => create(options(backend, kVerbose)));
+      return readPlacement(lines, kProvider[backend], operators);
+    }
+    const { lines } = await runtime.capture(async () => {
+      const session = await ort.InferenceSession.create(graph.bytes, {
+        ...options(backend, kVerbose),
+        externalData: graph.externalData,
+      });
+      await session.release();
+    });
+    await create(options(backend, kErrors));
+    return readPlacement(lines, kProvider[backend], operators);
+  } catch (thrown) {
+    if (thrown instanceof PoolError) throw thrown;
+    throw loadFailure(errorText(thrown));
+  }
+}

@@ -1,0 +1,93 @@
+// The thread that owns the socket and never runs a model, so that heartbeats, progress and cancels
+// go on while models run.
+
+import { Connection } from './host/connection';
+import { type Runner, type RunnerFactory, WarmRunners } from './host/runner';
+import { WorkerHost, usualThreads } from './host/worker-host';
+import { memoryStats } from './host/memory-stats';
+import { probe } from './probe/probe';
+import type { Bundle, FromRunner, PageToSocket, SocketToPage } from './thread-messages';
+
+declare const kPageVersion: string;
+
+const toPage = (message: SocketToPage, transfer: Transferable[] = []): void =>
+  self.postMessage(message, transfer);
+
+/** Run Workers are started and ended by the page, which has the right to; talk is direct. */
+class PageRunners implements RunnerFactory {
+  private nextKey = 1;
+  private readonly runners = new Map<number, Runner>();
+
+  spawn(bundle: Bundle, threads: number): Runner {
+    const key = this.nextKey++;
+    const { port1, port2 } = new MessageChannel();
+    const runner: Runner = {
+      post: (message, transfer = []) => port1.postMessage(message, transfer),
+      onMessage: () => undefined,
+      onFailure: () => undefined,
+      terminate: () => {
+        port1.close();
+        this.runners.delete(key);
+        toPage({ kind: 'terminate', key });
+      },
+    };
+    port1.onmessage = (event: MessageEvent<FromRunner>) => runner.onMessage(event.data);
+    this.runners.set(key, runner);
+    toPage({ kind: 'spawn', key, bundle, threads, port: port2 }, [port2]);
+    return runner;
+  }
+
+  failed(key: number, message: string): void {
+    this.runners.get(key)?.onFailure(message);
+  }
+}
+
+const capabilities = probe();
+const pageRunners = new PageRunners();
+
+async function start(token: string, warm: Bundle | null, threads: number): Promise<void> {
+  const runners = new WarmRunners(pageRunners);
+  if (warm) runners.warm(warm, threads || usualThreads(navigator.hardwareConcurrency));
+  const status = (text: string, ended = false): void => toPage({ kind: 'status', text, ended });
+  let host: WorkerHost | null = null;
+  const socketUrl = new URL('/worker/socket', self.location.origin);
+  socketUrl.protocol = socketUrl.protocol === 'https:' ? 'wss:' : 'ws:';
+  const connection = new Connection({
+    url: socketUrl.href,
+    token,
+    pageVersion: kPageVersion,
+    capabilities,
+    open: (url) => new WebSocket(url),
+    now: () => performance.timeOrigin + performance.now(),
+    later: (work, ms) => void setTimeout(work, ms),
+    events: {
+      welcomed: (open) => {
+        status('connected');
+        host?.resume(open);
+      },
+      message: (message, receivedAt) => host?.onMessage(message, receivedAt),
+      known: () => host?.outbox.known() ?? [],
+      ended: (why) => {
+        host?.end();
+        status(why, true);
+      },
+    },
+  });
+  connection.connect();
+  host = new WorkerHost({
+    link: connection,
+    runners,
+    capabilities: await capabilities,
+    memory: memoryStats,
+    status,
+    shared: self.crossOriginIsolated
+      ? (length) => new Int32Array(new SharedArrayBuffer(length * 4))
+      : null,
+  });
+}
+
+self.onmessage = (event: MessageEvent<PageToSocket>) => {
+  const message = event.data;
+  if (message.kind === 'start') void start(message.token, message.warm, message.threads);
+  else pageRunners.failed(message.key, message.message);
+};

@@ -1,0 +1,70 @@
+// What the three kinds of thread in a page say to each other. The socket Worker and a run Worker
+// talk by a MessagePort of their own; the page only starts and ends Workers.
+
+import type { LoadTimings, Placement, RunTimings, TensorSpec } from '../protocol/values';
+import type { LoadMessage, LoadPhase, LogLevel } from '../protocol/messages';
+import type { Tensor } from '../protocol/tensor';
+import type { JsonObject } from '../protocol/frame';
+import type { ErrorReport } from './error';
+
+/** Each is a script of its own, with its own build of ONNX Runtime. */
+export type Bundle = 'wasm' | 'webgpu';
+
+/** Page -> socket Worker. */
+export type PageToSocket =
+  | { kind: 'start'; token: string; warm: Bundle | null; threads: number }
+  | { kind: 'worker-failed'; key: number; message: string };
+
+/** Socket Worker -> page. */
+export type SocketToPage =
+  | { kind: 'spawn'; key: number; bundle: Bundle; threads: number; port: MessagePort }
+  | { kind: 'terminate'; key: number }
+  | { kind: 'status'; text: string; ended: boolean };
+
+/** Page -> run Worker. */
+export type PageToRunner =
+  | { kind: 'start'; port: MessagePort; threads: number }
+  /** ONNX Runtime's WebAssembly, compiled once for all Workers; null where that failed. */
+  | { kind: 'module'; module: WebAssembly.Module | null };
+
+/** Flags shared by the socket Worker and one run Worker, an Int32 for each call in flight. */
+export const enum CallFlag {
+  Waiting = 0,
+  Cancelled = 1,
+  Begun = 2,
+}
+
+export interface RunCall {
+  kind: 'run';
+  id: number;
+  /** Index of the call's flag. */
+  slot: number;
+  inputs: Tensor[];
+  parameters: JsonObject;
+  /** performance.timeOrigin + performance.now() when the frame came. */
+  receivedAt: number;
+}
+
+/** Socket Worker -> run Worker. */
+export type ToRunner =
+  | { kind: 'load'; load: LoadMessage; flags: Int32Array | null; shaderF16: boolean }
+  | RunCall;
+
+/** Run Worker -> socket Worker. */
+export type FromRunner =
+  | { kind: 'progress'; phase: LoadPhase; loaded: number; total: number; file: string }
+  | {
+      kind: 'loaded';
+      inputs: TensorSpec[];
+      outputs: TensorSpec[];
+      placement: Placement | null;
+      bytes: number;
+      timings: LoadTimings;
+    }
+  | { kind: 'load-failed'; report: ErrorReport }
+  | { kind: 'result'; id: number; slot: number; outputs: Tensor[]; timings: RunTimings }
+  | { kind: 'run-failed'; id: number; slot: number; report: ErrorReport }
+  | { kind: 'skipped'; id: number; slot: number }
+  /** The Worker can't go on (its GPU device is gone). */
+  | { kind: 'dead'; report: ErrorReport }
+  | { kind: 'log'; level: LogLevel; message: string };
