@@ -24,8 +24,8 @@ Result<Backend> backendFromName(std::string_view name);
 
 /// What a long step does at the moment. Called on a thread of the pool; must return soon.
 struct Progress {
-  std::string step;            ///< "download", "import", "launch", "fetch", "compile", "warmup", …
-  std::string detail;          ///< file or package, may be empty
+  std::string step{};            ///< "download", "import", "launch", "fetch", "compile", "warmup", …
+  std::string detail{};          ///< file or package, may be empty
   std::uint64_t done = 0;      ///< bytes
   std::uint64_t total = 0;     ///< bytes; 0 where unknown, or where the step has no size
 };
@@ -33,13 +33,13 @@ using ProgressCallback = std::function<void(const Progress&)>;
 
 struct PoolOptions {
   /// Where models are kept; empty: $WEBPOOL_DATA_DIR, else $XDG_DATA_HOME/webpool.
-  std::filesystem::path dataFolder;
+  std::filesystem::path dataFolder{};
   /// Where browser profiles are kept; empty: $WEBPOOL_CACHE_DIR, else $XDG_CACHE_HOME/webpool.
-  std::filesystem::path cacheFolder;
+  std::filesystem::path cacheFolder{};
   /// "auto": the first one found; else an engine's name, such as "chromium".
   std::string browser = "auto";
   /// Executables by engine name, instead of searching.
-  std::map<std::string, std::filesystem::path> browserPaths;
+  std::map<std::string, std::filesystem::path> browserPaths{};
   bool headless = true;
   /// Delete the browser's profile, and with it its model cache, when the pool closes.
   bool ephemeral = false;
@@ -51,26 +51,26 @@ struct PoolOptions {
   /// From starting the browser's process to its page being connected.
   std::chrono::milliseconds launchTimeout{60'000};
   /// Told things that a person should know (sandbox off, port changed). Any thread.
-  std::function<void(const std::string&)> notice;
+  std::function<void(const std::string&)> notice{};
   /// A log of what the pool does, for debugging: "trace", "debug", "info", "warn", "error", "off".
   std::string logLevel = "off";
 };
 
 struct ModelOptions {
   /// "text-embedding", or "tensors" for the graph's own inputs and outputs; empty: the catalogue's.
-  std::string task;
+  std::string task{};
   Backend backend = Backend::Auto;
   /// "fp32", "fp16", "q8", "int8", "uint8", "q4", "q4f16", "bnb4"; empty: the catalogue's default,
   /// else the first there is.
-  std::string dtype;
-  ProgressCallback progress;
+  std::string dtype{};
+  ProgressCallback progress{};
   std::chrono::milliseconds timeout{600'000};
-  std::stop_token stop;
+  std::stop_token stop{};
 };
 
 struct RunOptions {
   std::chrono::milliseconds timeout{600'000};
-  std::stop_token stop;
+  std::stop_token stop{};
 };
 
 }  // namespace webpool

@@ -75,7 +75,8 @@ TEST_F(IpfsHandlerTest, SendsTheBlocksOfFoldersAndFiles) {
   const auto block = get("/ipfs/" + root_, "format=raw");
   EXPECT_EQ(block.status, 200);
   EXPECT_EQ(block.headers.get("Content-Type"), "application/vnd.ipld.raw");
-  EXPECT_TRUE(cid::Cid::parse(root_)->matches(std::as_bytes(std::span(body(block)))));
+  const auto bytes = body(block);
+  EXPECT_TRUE(cid::Cid::parse(root_)->matches(std::as_bytes(std::span(bytes))));
 }
 
 TEST_F(IpfsHandlerTest, RefusesWhatItCantSend) {

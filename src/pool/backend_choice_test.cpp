@@ -6,9 +6,13 @@ namespace webpool::pool {
 namespace {
 
 BrowserCapabilities withAdapter(bool software, bool shaderF16) {
-  BrowserCapabilities browser{.browser = "chromium", .version = "1"};
-  browser.webgpu = AdapterInfo{.description = "Adapter", .software = software,
-                               .shaderF16 = shaderF16};
+  BrowserCapabilities browser;
+  browser.browser = "chromium";
+  AdapterInfo adapter;
+  adapter.description = "Adapter";
+  adapter.software = software;
+  adapter.shaderF16 = shaderF16;
+  browser.webgpu = adapter;
   return browser;
 }
 
@@ -38,7 +42,10 @@ TEST(BackendChoice, Fp16NeedsShaderF16AndTheErrorNamesTheAdapter) {
 }
 
 TEST(BackendChoice, ThreadsNeverOversubscribeByThemselves) {
-  BrowserCapabilities browser{.crossOriginIsolated = true, .cores = 2, .wasmThreads = true};
+  BrowserCapabilities browser;
+  browser.crossOriginIsolated = true;
+  browser.cores = 2;
+  browser.wasmThreads = true;
   EXPECT_EQ(chooseThreads(0, browser), 1u);
   browser.cores = 16;
   EXPECT_EQ(chooseThreads(0, browser), 4u);

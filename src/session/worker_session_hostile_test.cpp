@@ -99,14 +99,14 @@ TEST(WorkerSessionHostile, ABackendIsNeverSubstituted) {
 }
 
 TEST(WorkerSessionHostile, HostileFramesEndIt) {
-  const auto good = frameOf(resultOf(1)).text();
-  std::string lying(good);
+  const std::string good(frameOf(resultOf(1)).text());
+  auto lying = good;
   lying[8] = '\x7f';
   const std::vector<std::string> frames{
       "",
       "garbage",
       std::string(100, '\0'),
-      std::string(good.substr(0, good.size() - 1)),
+      good.substr(0, good.size() - 1),
       lying,
       std::string(frameOf(wire::PageMessage(wire::Hello{})).text()),
       std::string(frameOf(wire::PageMessage(wire::Pong{99})).text())};

@@ -3,11 +3,11 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
-#include <fstream>
+#include <cstdio>
 
 #include "cli_harness.h"
 #include "reference.h"
-#include "webpool/result.h"
+#include "webpool/pool.h"
 
 namespace webpool::functional {
 namespace {
@@ -16,73 +16,80 @@ using testing::HasSubstr;
 
 class Embedding : public CliTest {
  protected:
-  /// Embeds the reference sentences, one run each, and returns the lowest cosine.
-  double lowestCosine(const std::string& backend, const std::string& dtype,
-                      boost::json::object& last) {
+  /// Embeds the reference sentences one by one and returns the lowest cosine.
+  double lowestCosine(Backend backend, const std::string& dtype, RanOn& ranOn) {
     ensureModel("all-minilm-l6-v2", dtype);
     const auto reference = readMiniLmReference(dtype);
     EXPECT_GE(reference.sentences.size(), 20u);
-    std::string lines;
-    for (const auto& sentence : reference.sentences) lines += sentence + "\n";
-    const auto result = run({"run", "--model", "all-minilm-l6-v2", "--backend", backend, "--dtype",
-                             dtype, "--json"},
-                            lines);
-    EXPECT_EQ(result.code, 0) << result.err;
-    if (result.code != 0) return 0;
-    last = result.json();
-    const auto& rows = last.at("embeddings").as_array();
-    EXPECT_EQ(rows.size(), reference.sentences.size());
+    auto pool = ResourcePool::open({.dataFolder = sharedData(),
+                                    .cacheFolder = folder() / "cache",
+                                    .ephemeral = true});
+    EXPECT_TRUE(pool) << pool.error().describe();
+    if (!pool) return 0;
+    const auto model = (*pool)->load("all-minilm-l6-v2", {.backend = backend, .dtype = dtype});
+    EXPECT_TRUE(model) << model.error().describe();
+    if (!model) return 0;
     double lowest = 1;
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      const auto vector = boost::json::value_to<std::vector<float>>(rows[i]);
-      EXPECT_EQ(vector.size(), 384u);
-      const auto cosine = cosineSimilarity(vector, reference.vectors[i]);
+    for (std::size_t i = 0; i < reference.sentences.size(); ++i) {
+      const auto result = model->embed(std::span(&reference.sentences[i], 1));
+      EXPECT_TRUE(result) << result.error().describe();
+      if (!result) return 0;
+      EXPECT_EQ(result->vectors[0].size(), 384u);
+      const auto cosine = cosineSimilarity(result->vectors[0], reference.vectors[i]);
       EXPECT_GT(cosine, 0.99) << reference.sentences[i];
       lowest = std::min(lowest, cosine);
+      ranOn = result->ranOn;
     }
-    RecordProperty("lowest_cosine", std::to_string(lowest));
-    std::printf("lowest cosine, %s %s: %.6f\n", backend.c_str(), dtype.c_str(), lowest);
+    std::printf("lowest cosine, %s %s: %.6f\n", std::string(backendName(backend)).c_str(),
+                dtype.c_str(), lowest);
     return lowest;
   }
 
-  static void expectRanOn(const boost::json::object& result, const std::string& backend) {
-    const auto& ranOn = result.at("ran_on").as_object();
-    EXPECT_EQ(ranOn.at("backend"), backend);
-    ASSERT_TRUE(ranOn.at("placement").is_object()) << "the runtime told no node placement";
-    const auto counted = ranOn.at("placement").at("counted").to_number<double>();
-    const auto there = ranOn.at("placement").at("on_backend").to_number<double>();
-    EXPECT_GT(counted, 30);
-    EXPECT_GE(there / counted, 0.9);
+  static void expectRanOn(const RanOn& ranOn, Backend backend) {
+    EXPECT_EQ(ranOn.label, backendName(backend));
+    ASSERT_TRUE(ranOn.placement) << "the runtime told no node placement";
+    EXPECT_GT(ranOn.placement->counted, 30u);
+    EXPECT_GE(ranOn.placement->share(), 0.9);
   }
 };
 
 TEST_F(Embedding, Fp32OnWasmIsNative) {
-  boost::json::object result;
-  EXPECT_GE(lowestCosine("wasm", "fp32", result), 0.9999);
-  expectRanOn(result, "wasm");
-  EXPECT_FALSE(result.at("ran_on").at("is_real_hardware").as_bool());
+  RanOn ranOn;
+  EXPECT_GE(lowestCosine(Backend::Wasm, "fp32", ranOn), 0.9999);
+  expectRanOn(ranOn, Backend::Wasm);
+  EXPECT_FALSE(ranOn.isRealHardware());
   expectNothingLeft();
 }
 
 TEST_F(Embedding, Q4OnWasm) {
-  boost::json::object result;
-  EXPECT_GE(lowestCosine("wasm", "q4", result), 0.999);
-  expectRanOn(result, "wasm");
+  RanOn ranOn;
+  EXPECT_GE(lowestCosine(Backend::Wasm, "q4", ranOn), 0.999);
+  expectRanOn(ranOn, Backend::Wasm);
 }
 
 TEST_F(Embedding, Fp32OnWebGpu) {
-  boost::json::object result;
-  EXPECT_GE(lowestCosine("webgpu", "fp32", result), 0.9999);
-  expectRanOn(result, "webgpu");
-  const auto& adapter = result.at("ran_on").at("adapter").as_object();
+  RanOn ranOn;
+  EXPECT_GE(lowestCosine(Backend::WebGpu, "fp32", ranOn), 0.9999);
+  expectRanOn(ranOn, Backend::WebGpu);
+  ASSERT_TRUE(ranOn.adapter);
   // A machine without a GPU has Chromium's software adapter, and the result says so.
-  EXPECT_EQ(adapter.at("software").as_bool(), !result.at("ran_on").at("is_real_hardware").as_bool());
+  EXPECT_EQ(ranOn.adapter->software, !ranOn.isRealHardware());
 }
 
 TEST_F(Embedding, Q4OnWebGpu) {
-  boost::json::object result;
-  EXPECT_GE(lowestCosine("webgpu", "q4", result), 0.997);
-  expectRanOn(result, "webgpu");
+  RanOn ranOn;
+  EXPECT_GE(lowestCosine(Backend::WebGpu, "q4", ranOn), 0.997);
+  expectRanOn(ranOn, Backend::WebGpu);
+}
+
+TEST_F(Embedding, ALineOfStandardInputIsAText) {
+  ensureModel("all-minilm-l6-v2", "q4");
+  const auto result = run({"run", "--model", "all-minilm-l6-v2", "--json", "--ephemeral"},
+                          "first line\nsecond line\n");
+  ASSERT_EQ(result.code, 0) << result.err;
+  const auto object = result.json();
+  EXPECT_EQ(object.at("embeddings").as_array().size(), 2u);
+  EXPECT_EQ(object.at("ran_on").at("backend"), "wasm");
 }
 
 TEST_F(Embedding, AParaphraseIsNearAndTheTextOutputSaysWhatRan) {

@@ -1,6 +1,7 @@
 // Storage in the origin private file system, by synchronous access handles: only in a Worker.
 // A handle is exclusive in the whole origin, so callers hold a lock by the file's name.
 
+import { within } from '../deadline';
 import type { PendingFile, Storage, StoredFile } from './storage';
 
 /** In Chromium, Firefox and Safari, but not in TypeScript's library. */
@@ -9,6 +10,17 @@ interface MovableHandle extends FileSystemFileHandle {
 }
 
 const kPartial = '.part';
+
+const kPatience = 5000; // ms
+
+function prompt<T>(work: Promise<T>): Promise<T> {
+  return within(kPatience, work, () => new Error('the browser storage does not answer'));
+}
+
+async function openFolder(name: string): Promise<FileSystemDirectoryHandle> {
+  const root = await navigator.storage.getDirectory();
+  return root.getDirectoryHandle(name, { create: true });
+}
 
 function isMissing(thrown: unknown): boolean {
   return thrown instanceof DOMException && thrown.name === 'NotFoundError';
@@ -21,8 +33,7 @@ export class OpfsStorage implements Storage {
   static async open(folder: string): Promise<OpfsStorage | null> {
     try {
       if (typeof FileSystemFileHandle.prototype.createSyncAccessHandle !== 'function') return null;
-      const root = await navigator.storage.getDirectory();
-      return new OpfsStorage(await root.getDirectoryHandle(folder, { create: true }));
+      return new OpfsStorage(await prompt(openFolder(folder)));
     } catch {
       return null;
     }
@@ -31,7 +42,8 @@ export class OpfsStorage implements Storage {
   async open(name: string): Promise<StoredFile | null> {
     let handle: FileSystemSyncAccessHandle;
     try {
-      handle = await (await this.directory.getFileHandle(name)).createSyncAccessHandle();
+      const opened = this.directory.getFileHandle(name).then((file) => file.createSyncAccessHandle());
+      handle = await prompt(opened);
     } catch (thrown) {
       if (isMissing(thrown)) return null;
       throw thrown;
@@ -49,8 +61,10 @@ export class OpfsStorage implements Storage {
     // One fixed temporary name for each file: what a killed browser left is overwritten by the
     // next try, and the lock by name keeps a second writer away.
     const partial = name + kPartial;
-    const file: MovableHandle = await this.directory.getFileHandle(partial, { create: true });
-    const handle = await file.createSyncAccessHandle();
+    const file: MovableHandle = await prompt(
+      this.directory.getFileHandle(partial, { create: true }),
+    );
+    const handle = await prompt(file.createSyncAccessHandle());
     handle.truncate(0);
     let open = true;
     const close = (): void => {

@@ -46,6 +46,17 @@ describe('HttpSource', () => {
     expect(asked[0]?.[0]).toBe(`${kUrl}?format=raw`);
   });
 
+  it('does not wait for ever for bytes that do not come', async () => {
+    const body = new ReadableStream({ start: (stream) => stream.enqueue(new Uint8Array(2)) });
+    const source = new HttpSource('', async () => new Response(body, { status: 206 }), 20);
+    await expect(read(source, 0, 5)).rejects.toMatchObject({
+      category: 'fetch',
+      message: expect.stringContaining('nothing came for 20 ms'),
+    });
+    const silent = new HttpSource('', () => new Promise(() => undefined), 20);
+    await expect(read(silent, 0, 5)).rejects.toMatchObject({ category: 'fetch' });
+  });
+
   it.each([
     ['the whole file for a later range', new Response('hello world'), 'fetch'],
     ['too few bytes', new Response('ell', { status: 206 }), 'fetch'],

@@ -1,6 +1,7 @@
 // The pool's side of the cache: bytes and blocks by HTTP from the page's own origin. Nothing here
 // is trusted; the cache hashes what it gets.
 
+import { within } from '../deadline';
 import { PoolError, errorText } from '../error';
 import type { Cid } from './cid';
 
@@ -29,7 +30,8 @@ export class HttpSource implements Source {
   constructor(
     private readonly origin: string,
     private readonly fetch: FetchFunction,
-    private readonly signal?: AbortSignal,
+    /** Longest wait for the next bytes. */
+    private readonly patience = 30_000,
   ) {}
 
   async block(cid: Cid): Promise<Uint8Array> {
@@ -37,7 +39,7 @@ export class HttpSource implements Source {
       headers: { accept: 'application/vnd.ipld.raw' },
       cache: kNoCopy,
     });
-    return new Uint8Array(await response.arrayBuffer());
+    return new Uint8Array(await this.prompt(response.arrayBuffer()));
   }
 
   async range(
@@ -57,7 +59,8 @@ export class HttpSource implements Source {
     let left = end - start;
     const reader = response.body?.getReader();
     while (reader && left > 0) {
-      const { done, value } = await reader.read().catch((thrown: unknown) => {
+      const { done, value } = await this.prompt(reader.read()).catch((thrown: unknown) => {
+        void reader.cancel().catch(() => undefined);
         throw new PoolError('fetch', `reading ${cid.text} broke off: ${errorText(thrown)}`);
       });
       if (done) break;
@@ -70,15 +73,17 @@ export class HttpSource implements Source {
     await reader?.cancel().catch(() => undefined);
   }
 
+  private prompt<T>(work: Promise<T>): Promise<T> {
+    const late = (): Error => new Error(`nothing came for ${this.patience} ms`);
+    return within(this.patience, work, late);
+  }
+
   private async ask(path: string, options: RequestInit): Promise<Response> {
     let response: Response;
     try {
-      response = await this.fetch(this.origin + path, {
-        ...options,
-        credentials: 'omit',
-        redirect: 'error',
-        ...(this.signal ? { signal: this.signal } : {}),
-      });
+      response = await this.prompt(
+        this.fetch(this.origin + path, { ...options, credentials: 'omit', redirect: 'error' }),
+      );
     } catch (thrown) {
       throw new PoolError('fetch', `GET ${path} failed: ${errorText(thrown)}`);
     }

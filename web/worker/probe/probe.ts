@@ -3,6 +3,7 @@
 
 import type { Capabilities, WebGpuInfo } from '../../protocol/values';
 import { type UserAgentData, browserName } from './browser-name';
+import { within } from '../deadline';
 import { type AdapterFacts, describeAdapter } from './adapter';
 import { wasmSupport } from './wasm-support';
 
@@ -18,9 +19,9 @@ interface WorkerNavigatorExtras {
 export async function probe(): Promise<Capabilities> {
   const extras = navigator as unknown as WorkerNavigatorExtras;
   const [webgpu, webnn, opfs] = await Promise.all([
-    within(kAdapterDeadline, null, adapter()),
+    attempt(kAdapterDeadline, null, adapter()),
     contexts(extras),
-    within(kDeadline, false, canStore()),
+    attempt(kDeadline, false, canStore()),
   ]);
   return {
     browser: browserName(navigator.userAgent, extras.userAgentData),
@@ -35,18 +36,9 @@ export async function probe(): Promise<Capabilities> {
   };
 }
 
-async function within<T>(ms: number, otherwise: T, work: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const deadline = new Promise<T>((resolve) => {
-    timer = setTimeout(() => resolve(otherwise), ms);
-  });
-  try {
-    return await Promise.race([work, deadline]);
-  } catch {
-    return otherwise;
-  } finally {
-    clearTimeout(timer);
-  }
+/** `otherwise` where the work fails or takes longer. */
+function attempt<T>(ms: number, otherwise: T, work: Promise<T>): Promise<T> {
+  return within(ms, work, () => new Error('too slow')).catch(() => otherwise);
 }
 
 async function adapter(): Promise<WebGpuInfo | null> {
@@ -79,7 +71,7 @@ async function contexts(extras: WorkerNavigatorExtras): Promise<Capabilities['we
   return Promise.all(
     types.map(async (type) => ({
       device_type: type,
-      ok: await within(
+      ok: await attempt(
         kDeadline,
         false,
         ml.createContext({ deviceType: type }).then(() => true),

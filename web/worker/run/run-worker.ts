@@ -7,6 +7,7 @@ import type { LoadTimings } from '../../protocol/values';
 import { OpfsStorage } from '../cache/opfs-storage';
 import { HttpSource } from '../cache/source';
 import { VerifiedCache } from '../cache/verified-cache';
+import { within } from '../deadline';
 import { PoolError, toReport } from '../error';
 import {
   type Bundle,
@@ -26,6 +27,17 @@ import { ProgressGate } from './progress-gate';
 
 declare const kBundle: Bundle;
 declare const kOrtWasm: string;
+
+const kStartPatience = 60_000; // ms
+
+function notStarted(): Error {
+  const seconds = kStartPatience / 1000;
+  return new PoolError(
+    'internal',
+    `ONNX Runtime did not start within ${seconds} s`,
+    'open the page again; if that does not help, clear the browser profile',
+  );
+}
 
 class RunWorker {
   private engine: Engine | null = null;
@@ -92,7 +104,7 @@ class RunWorker {
     checkBackend(load, files, shaderF16);
     gate.now({ phase: 'compile', loaded: 0, total: 1, file: '' });
     const compile = performance.now();
-    await this.runtime.ready;
+    await within(kStartPatience, this.runtime.ready, notStarted);
     const context = {
       load,
       files,
