@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <sstream>
+
 #include "webpool/version.h"
 
 namespace webpool::cli {
@@ -10,7 +12,7 @@ namespace {
 
 constexpr const char* kFooter = R"(
 Examples:
-  webpool run --task text-embedding --model all-minilm-l6-v2 "a sentence" "another"
+  webpool run --model all-minilm-l6-v2 "a sentence" "another"
   webpool run --model ./silero_vad.onnx --inputs in.npz --outputs out.npz
   webpool models add ./my-model.onnx --name my-model
   webpool browsers
@@ -24,8 +26,35 @@ Exit codes:
   5 no browser, or it failed   130 interrupted
 
 Files:
-  models    $WEBPOOL_DATA_DIR, else $XDG_DATA_HOME/webpool, else ~/.local/share/webpool
-  profiles  $WEBPOOL_CACHE_DIR, else $XDG_CACHE_HOME/webpool, else ~/.cache/webpool)";
+  models    $WEBPOOL_DATA_DIR, else ~/.local/share/webpool
+  profiles  $WEBPOOL_CACHE_DIR, else ~/.cache/webpool
+  (XDG_DATA_HOME and XDG_CACHE_HOME are respected))";
+
+/// CLI11's help, its long descriptions wrapped to 80 columns.
+class WrappingFormatter final : public CLI::Formatter {
+ public:
+  WrappingFormatter() { column_width(kColumn); }
+
+  std::string make_help(const CLI::App* app, std::string name,
+                        CLI::AppFormatMode mode) const override {
+    std::istringstream lines(CLI::Formatter::make_help(app, std::move(name), mode));
+    std::string text;
+    for (std::string line; std::getline(lines, line);) {
+      while (line.size() > kWidth) {
+        const auto space = line.rfind(' ', kWidth);
+        if (space == std::string::npos || space <= kColumn) break;
+        text += line.substr(0, space) + "\n";
+        line = std::string(kColumn, ' ') + line.substr(space + 1);
+      }
+      text += line + "\n";
+    }
+    return text;
+  }
+
+ private:
+  static constexpr std::size_t kWidth = 80;
+  static constexpr std::size_t kColumn = 30;
+};
 
 }  // namespace
 
@@ -66,6 +95,7 @@ Result<PoolOptions> BrowserFlags::poolOptions(
 
 std::unique_ptr<CLI::App> makeApp(Context& context, Action& action) {
   auto app = std::make_unique<CLI::App>("webpool runs AI models in web browsers.", "webpool");
+  app->formatter(std::make_shared<WrappingFormatter>());
   app->set_version_flag("--version", std::string("webpool ") + kVersion);
   app->add_flag("-q,--quiet", context.quiet, "No progress and no notices");
   app->add_flag("-v,--verbose", context.verbose, "Log what happens to stderr");

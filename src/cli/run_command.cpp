@@ -262,8 +262,8 @@ void addRunCommand(CLI::App& app, Context& context, Action& action) {
   flags->browser.addTo(*command);
   command->footer(R"(
 Examples:
-  webpool run --task text-embedding --model all-minilm-l6-v2 "a sentence" "another"
-  webpool run --model all-minilm-l6-v2 --backend webgpu --json < sentences.txt
+  webpool run --model all-minilm-l6-v2 "a sentence" "another"
+  webpool run --model all-minilm-l6-v2 --backend webgpu --json < texts.txt
   webpool run --model ./silero_vad.onnx --inputs in.npz --outputs out.npz)");
   command->callback([flags, &context, &action] {
     action = [flags, &context] { return run(*flags, context); };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <cctype>
 #include <utility>
 
@@ -61,6 +62,15 @@ std::string guessTask(const std::vector<store::ModelFile>& files, const onnx::Mo
                        (graph.findOutput("last_hidden_state") != nullptr ||
                         graph.findOutput("token_embeddings") != nullptr);
   return tokenizer && encoder ? "text-embedding" : "tensors";
+}
+
+/// The catalogue gives one golden answer for all dtypes, or one a dtype.
+std::string goldenFor(const std::string& golden, const std::string& dtype) {
+  if (golden.empty()) return {};
+  const auto value = boost::json::parse(golden);
+  if (value.as_object().contains("inputs")) return golden;
+  const auto* chosen = value.as_object().if_contains(dtype);
+  return chosen != nullptr ? boost::json::serialize(*chosen) : std::string();
 }
 
 }  // namespace
@@ -129,7 +139,7 @@ Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection,
     return fail(ErrorCategory::InvalidArgument, fmt::format("unknown task '{}'", description.task),
                 "one of text-embedding, tensors");
   }
-  if (entry != nullptr) resolved.golden = entry->golden;
+  if (entry != nullptr) resolved.golden = goldenFor(entry->golden, description.dtype);
   for (const auto& port : resolved.graph.inputs) description.inputs.push_back(toSpec(port));
   for (const auto& port : resolved.graph.outputs) description.outputs.push_back(toSpec(port));
   return resolved;

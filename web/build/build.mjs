@@ -65,7 +65,8 @@ for (const [bundle, { api, module }] of Object.entries(bundles)) {
   };
   // One instance for this project and transformers.js, whichever name each imports.
   const alias = { 'onnxruntime-web/webgpu': join(ortDist, api) };
-  scripts.run[bundle] = `./${await script(`run-${bundle}`, 'worker/run/run-worker.ts', define, alias)}`;
+  scripts.run[bundle] =
+    `./${await script(`run-${bundle}`, 'worker/run/run-worker.ts', define, alias)}`;
 }
 scripts.socket = `./${await script('socket', 'worker/socket-worker.ts', { kPageVersion: version })}`;
 const page = await script('page', 'worker/page.ts', { kScripts: scripts });

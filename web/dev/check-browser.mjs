@@ -51,7 +51,8 @@ async function withPage(name, work, hint = '') {
     await work(session, browser);
   } catch (error) {
     check(`${name}: ${error.message}`, false);
-    for (const line of [...lines, ...session.log.map((entry) => entry.message)]) console.log('    ', line);
+    for (const line of [...lines, ...session.log.map((entry) => entry.message)])
+      console.log('    ', line);
   } finally {
     await browser.close();
   }
@@ -65,7 +66,10 @@ const common = ['config.json', 'tokenizer.json', 'tokenizer_config.json'].map((f
 const q4 = server.addFiles(
   Object.fromEntries([
     ...common,
-    ...['onnx/model_q4.onnx', 'onnx/model_q4.onnx_data'].map((file) => [file, read(args.minilm, file)]),
+    ...['onnx/model_q4.onnx', 'onnx/model_q4.onnx_data'].map((file) => [
+      file,
+      read(args.minilm, file),
+    ]),
   ]),
 );
 const kSentences = [
@@ -107,19 +111,38 @@ function checkEmbedding(what, answer) {
 }
 
 const checkPlaced = (what, { placement }) =>
-  check(what, placement?.counted > 0 && placement.on_backend / placement.counted >= 0.9, JSON.stringify(placement));
+  check(
+    what,
+    placement?.counted > 0 && placement.on_backend / placement.counted >= 0.9,
+    JSON.stringify(placement),
+  );
 
 await withPage('q4 on wasm', async (session) => {
   const { capabilities } = session.hello;
-  check('capabilities', capabilities.cross_origin_isolated && capabilities.wasm.threads && capabilities.opfs);
-  check('software adapter is called so', capabilities.webgpu?.software === true, capabilities.webgpu?.architecture);
+  check(
+    'capabilities',
+    capabilities.cross_origin_isolated && capabilities.wasm.threads && capabilities.opfs,
+  );
+  check(
+    'software adapter is called so',
+    capabilities.webgpu?.software === true,
+    capabilities.webgpu?.architecture,
+  );
   const loaded = await load(session, q4);
   check('loaded', loaded.type === 'loaded', JSON.stringify(loaded.timings ?? errorOf(loaded)));
   checkPlaced('placement', loaded);
   checkEmbedding('embedding', await embed(session));
-  check('progress', session.progress.some(({ phase }) => phase === 'fetch'), `${session.progress.length} messages`);
+  check(
+    'progress',
+    session.progress.some(({ phase }) => phase === 'fetch'),
+    `${session.progress.length} messages`,
+  );
   const stats = await session.ask({ type: 'stats' });
-  check('stats', stats.models[0]?.runs === 1 && stats.memory.opfs_used > 5e7, JSON.stringify(stats.memory));
+  check(
+    'stats',
+    stats.models[0]?.runs === 1 && stats.memory.opfs_used > 5e7,
+    JSON.stringify(stats.memory),
+  );
 });
 
 await withPage('second start', async (session) => {
@@ -127,14 +150,19 @@ await withPage('second start', async (session) => {
   server.requests.length = 0;
   const loaded = await load(session, q4);
   const asked = server.requests.filter((request) => request.includes('/ipfs/'));
-  check('no model byte over the network', asked.length === 0 && loaded.timings?.bytes_network === 0,
-    JSON.stringify(loaded.timings ?? errorOf(loaded)));
+  check(
+    'no model byte over the network',
+    asked.length === 0 && loaded.timings?.bytes_network === 0,
+    JSON.stringify(loaded.timings ?? errorOf(loaded)),
+  );
   checkEmbedding('embedding', await embed(session));
 });
 
 await withPage('cancel, heartbeat, queue', async (session) => {
   await load(session, q4);
-  const many = new Array(400).fill('A sentence that is long enough to keep the thread busy for a while.');
+  const many = new Array(400).fill(
+    'A sentence that is long enough to keep the thread busy for a while.',
+  );
   const slow = embed(session, many);
   const second = embed(session, ['a']);
   const third = embed(session, ['b']);
@@ -144,13 +172,23 @@ await withPage('cancel, heartbeat, queue', async (session) => {
   session.send({ type: 'cancel', id: third.id });
   while (session.pongs === 0 && session.open.has(slow.id)) await pause(10);
   check('pong while a model runs', session.open.has(slow.id));
-  check('a call in the inbox is dropped', (await within(2000, second, 'cancel')).category === 'cancelled');
-  check('a waiting call is dropped', (await within(2000, third, 'cancel')).category === 'cancelled');
+  check(
+    'a call in the inbox is dropped',
+    (await within(2000, second, 'cancel')).category === 'cancelled',
+  );
+  check(
+    'a waiting call is dropped',
+    (await within(2000, third, 'cancel')).category === 'cancelled',
+  );
   const other = embed(session, ['c']);
   const at = performance.now();
   session.send({ type: 'cancel', id: slow.id });
   const ended = await within(5000, slow, 'cancel of the running call');
-  check('a running call is cancelled', ended.category === 'cancelled' && ended.lost[0] === 'm', `${(performance.now() - at).toFixed(0)} ms`);
+  check(
+    'a running call is cancelled',
+    ended.category === 'cancelled' && ended.lost[0] === 'm',
+    `${(performance.now() - at).toFixed(0)} ms`,
+  );
   check('what waited with it is lost', (await other).category === 'worker_lost');
   check('the model is gone', (await embed(session)).category === 'not_found');
   check('and can be loaded again', (await load(session, q4)).type === 'loaded');
@@ -180,7 +218,10 @@ await withPage('a connection that breaks', async (session) => {
 await withPage('bad leaves', async (session) => {
   const bytes = new Uint8Array(read(args.minilm, 'onnx/model_q4.onnx_data'));
   bytes[7] ^= 1; // Another file than the one kept before.
-  const files = server.addFiles({ 'onnx/model_q4.onnx': read(args.minilm, 'onnx/model_q4.onnx'), 'onnx/model_q4.onnx_data': bytes });
+  const files = server.addFiles({
+    'onnx/model_q4.onnx': read(args.minilm, 'onnx/model_q4.onnx'),
+    'onnx/model_q4.onnx_data': bytes,
+  });
   const cid = files[1].cid;
   let wrong = 1;
   server.hooks.onIpfs = (request, response, asked) => {
@@ -192,13 +233,22 @@ await withPage('bad leaves', async (session) => {
     wrong -= 1;
     const piece = Buffer.from(bytes.subarray(start, end));
     piece[at - start] ^= 1;
-    response.writeHead(206, { 'content-length': piece.length, 'cross-origin-resource-policy': 'same-origin' }).end(piece);
+    response
+      .writeHead(206, {
+        'content-length': piece.length,
+        'cross-origin-resource-policy': 'same-origin',
+      })
+      .end(piece);
     return true;
   };
   const all = [...q4.slice(0, 3), ...files];
   wrong = 2;
   const refused = await load(session, all);
-  check('wrong twice: refused by name', refused.category === 'integrity' && /^leaf bafkrei/.test(refused.message), errorOf(refused));
+  check(
+    'wrong twice: refused by name',
+    refused.category === 'integrity' && /^leaf bafkrei/.test(refused.message),
+    errorOf(refused),
+  );
   wrong = 1;
   const loaded = await load(session, all);
   check('wrong once: fetched again', loaded.type === 'loaded', errorOf(loaded));
@@ -215,16 +265,28 @@ await withPage('two Workers, one file', async (session) => {
   const graph = read(args.minilm, 'onnx/model_q4.onnx');
   const bytes = new Uint8Array(read(args.minilm, 'onnx/model_q4.onnx_data'));
   bytes[8] ^= 1;
-  const files = [...q4.slice(0, 3), ...server.addFiles({ 'onnx/model_q4.onnx': graph, 'onnx/model_q4.onnx_data': bytes })];
-  const both = await Promise.all([load(session, files, { model: 'a' }), load(session, files, { model: 'b' })]);
+  const files = [
+    ...q4.slice(0, 3),
+    ...server.addFiles({ 'onnx/model_q4.onnx': graph, 'onnx/model_q4.onnx_data': bytes }),
+  ];
+  const both = await Promise.all([
+    load(session, files, { model: 'a' }),
+    load(session, files, { model: 'b' }),
+  ]);
   const network = both.reduce((sum, { timings }) => sum + (timings?.bytes_network ?? NaN), 0);
   check('fetched once', network === bytes.length, `${network} bytes`);
   const at = performance.now();
-  await Promise.all(['a', 'b'].flatMap((model) => [1, 2, 3].map(() => embed(session, kSentences, model))));
-  check('both run', true, `${(18 / (performance.now() - at) * 1000).toFixed(1)} sentences/s`);
+  await Promise.all(
+    ['a', 'b'].flatMap((model) => [1, 2, 3].map(() => embed(session, kSentences, model))),
+  );
+  check('both run', true, `${((18 / (performance.now() - at)) * 1000).toFixed(1)} sentences/s`);
 });
 
-const kHalfModel = Buffer.from([8, 8, 58, 55, 10, 16, 10, 1, 120, 18, 1, 121, 34, 8, 73, 100, 101, 110, 116, 105, 116, 121, 18, 1, 103, 90, 15, 10, 1, 120, 18, 10, 10, 8, 8, 10, 18, 4, 10, 2, 8, 1, 98, 15, 10, 1, 121, 18, 10, 10, 8, 8, 10, 18, 4, 10, 2, 8, 1, 66, 2, 16, 13]);
+const kHalfModel = Buffer.from([
+  8, 8, 58, 55, 10, 16, 10, 1, 120, 18, 1, 121, 34, 8, 73, 100, 101, 110, 116, 105, 116, 121, 18, 1,
+  103, 90, 15, 10, 1, 120, 18, 10, 10, 8, 8, 10, 18, 4, 10, 2, 8, 1, 98, 15, 10, 1, 121, 18, 10, 10,
+  8, 8, 10, 18, 4, 10, 2, 8, 1, 66, 2, 16, 13,
+]);
 
 {
   const bytes = new Uint8Array(read(args.minilm, 'onnx/model_q4.onnx_data'));
@@ -238,11 +300,18 @@ const kHalfModel = Buffer.from([8, 8, 58, 55, 10, 16, 10, 1, 120, 18, 1, 121, 34
     const started = () => session.progress.some(({ loaded }) => loaded > bytes.length / 4);
     while (!started()) await pause(5);
     await browser.kill();
-    check('killed in the middle', session.progress.every(({ loaded }) => loaded < bytes.length));
+    check(
+      'killed in the middle',
+      session.progress.every(({ loaded }) => loaded < bytes.length),
+    );
   });
   await withPage('killed while it loads: the next start', async (session) => {
     const again = await load(session, [...q4.slice(0, 3), ...files]);
-    check('loads', again.timings?.bytes_network === bytes.length, JSON.stringify(again.timings ?? errorOf(again)));
+    check(
+      'loads',
+      again.timings?.bytes_network === bytes.length,
+      JSON.stringify(again.timings ?? errorOf(again)),
+    );
     checkEmbedding('embedding', await embed(session));
     const third = await load(session, [...q4.slice(0, 3), ...files], { model: 'third' });
     check('and was kept', third.timings?.bytes_network === 0);
@@ -268,7 +337,9 @@ await withPage('models that can not run', async (session) => {
   const halfWasm = await tensors('half-wasm.onnx', kHalfModel);
   check('fp16 on wasm loads', halfWasm.type === 'loaded', errorOf(halfWasm));
   const bits = new Uint16Array([0x3c00]);
-  const ran = await session.ask({ type: 'run', model: 'half-wasm.onnx', parameters: {} }, [{ name: 'x', datatype: 'FP16', shape: [1], data: bits }]);
+  const ran = await session.ask({ type: 'run', model: 'half-wasm.onnx', parameters: {} }, [
+    { name: 'x', datatype: 'FP16', shape: [1], data: bits },
+  ]);
   check('fp16 there and back', ran.outputs?.[0]?.data[0] === 0x3c00, errorOf(ran));
   const webnn = await load(session, q4, { model: 'n', backend: 'webnn' });
   check('webnn is not replaced', webnn.category === 'unsupported', errorOf(webnn));
@@ -281,16 +352,28 @@ await withPage('echo', async (session) => {
   const tensor = [{ name: 'x', datatype: 'FP32', shape: [data.length], data }];
   const echo = () => session.ask({ type: 'echo' }, tensor);
   const first = await echo();
-  check('the bytes come back', Buffer.compare(Buffer.from(first.outputs[0].data.buffer, first.outputs[0].data.byteOffset, 4 * data.length), Buffer.from(data.buffer)) === 0);
+  check(
+    'the bytes come back',
+    Buffer.compare(
+      Buffer.from(first.outputs[0].data.buffer, first.outputs[0].data.byteOffset, 4 * data.length),
+      Buffer.from(data.buffer),
+    ) === 0,
+  );
   for (let i = 0; i < 20; ++i) await echo();
   const at = performance.now();
   for (let i = 0; i < 60; ++i) await echo();
-  check('1 MiB there and back', true, `${(60 / (performance.now() - at) * 1000).toFixed(0)} MiB/s, one at a time`);
+  check(
+    '1 MiB there and back',
+    true,
+    `${((60 / (performance.now() - at)) * 1000).toFixed(0)} MiB/s, one at a time`,
+  );
 });
 
 if (args.fp32) {
   await withPage('fp32 on wasm', async (session) => {
-    const files = server.addFiles(Object.fromEntries([...common, ['onnx/model.onnx', read(args.fp32)]]));
+    const files = server.addFiles(
+      Object.fromEntries([...common, ['onnx/model.onnx', read(args.fp32)]]),
+    );
     const loaded = await load(session, files, { dtype: 'fp32' });
     checkPlaced('placement', loaded);
     checkEmbedding('embedding', await embed(session));
@@ -301,20 +384,38 @@ if (args.silero && existsSync(args.silero)) {
   await withPage('raw tensors', async (session) => {
     const files = server.addFiles({ 'silero_vad.onnx': read(args.silero) });
     const loaded = await load(session, files, { task: 'tensors', dtype: '' });
-    check('signature', JSON.stringify(loaded.inputs) === JSON.stringify([
-      { name: 'input', datatype: 'FP32', shape: [-1, -1] },
-      { name: 'state', datatype: 'FP32', shape: [2, -1, 128] },
-      { name: 'sr', datatype: 'INT64', shape: [] },
-    ]), JSON.stringify(loaded.inputs ?? errorOf(loaded)));
+    check(
+      'signature',
+      JSON.stringify(loaded.inputs) ===
+        JSON.stringify([
+          { name: 'input', datatype: 'FP32', shape: [-1, -1] },
+          { name: 'state', datatype: 'FP32', shape: [2, -1, 128] },
+          { name: 'sr', datatype: 'INT64', shape: [] },
+        ]),
+      JSON.stringify(loaded.inputs ?? errorOf(loaded)),
+    );
     const input = { name: 'input', datatype: 'FP32', shape: [1, 512], data: new Float32Array(512) };
-    const state = { name: 'state', datatype: 'FP32', shape: [2, 1, 128], data: new Float32Array(256) };
+    const state = {
+      name: 'state',
+      datatype: 'FP32',
+      shape: [2, 1, 128],
+      data: new Float32Array(256),
+    };
     const sr = { name: 'sr', datatype: 'INT64', shape: [], data: new BigInt64Array([16000n]) };
     const run = (...inputs) => session.ask({ type: 'run', model: 'm', parameters: {} }, inputs);
     const quiet = await run(input, state, sr);
-    check('silence is no speech', quiet.outputs?.[0]?.data[0] < 0.1, quiet.outputs?.[0]?.data[0] ?? errorOf(quiet));
+    check(
+      'silence is no speech',
+      quiet.outputs?.[0]?.data[0] < 0.1,
+      quiet.outputs?.[0]?.data[0] ?? errorOf(quiet),
+    );
     const wrong = await run(input, state, { ...sr, name: 'rate' });
     check('wrong name', wrong.category === 'invalid_input', errorOf(wrong));
-    const type = await run(input, state, { ...sr, datatype: 'INT32', data: new Int32Array([16000]) });
+    const type = await run(input, state, {
+      ...sr,
+      datatype: 'INT32',
+      data: new Int32Array([16000]),
+    });
     check('wrong type', type.category === 'invalid_input', errorOf(type));
     const shape = await run(input, { ...state, shape: [1, 2, 128] }, sr);
     check('wrong shape', shape.category === 'invalid_input', errorOf(shape));
@@ -325,12 +426,16 @@ if (args.silero && existsSync(args.silero)) {
 }
 
 if (args.webgpu) {
-  await withPage('q4 on webgpu', async (session) => {
-    const loaded = await load(session, q4, { backend: 'webgpu' });
-    check('loaded', loaded.type === 'loaded', JSON.stringify(loaded.timings ?? errorOf(loaded)));
-    checkPlaced('placement', loaded);
-    checkEmbedding('embedding', await within(120000, embed(session), 'run'));
-  }, '&warm=webgpu');
+  await withPage(
+    'q4 on webgpu',
+    async (session) => {
+      const loaded = await load(session, q4, { backend: 'webgpu' });
+      check('loaded', loaded.type === 'loaded', JSON.stringify(loaded.timings ?? errorOf(loaded)));
+      checkPlaced('placement', loaded);
+      checkEmbedding('embedding', await within(120000, embed(session), 'run'));
+    },
+    '&warm=webgpu',
+  );
 }
 
 server.close();

@@ -32,7 +32,9 @@ export async function loadProtocol() {
     platform: 'node',
     write: false,
   });
-  return import(`data:text/javascript;base64,${Buffer.from(result.outputFiles[0].text).toString('base64')}`);
+  return import(
+    `data:text/javascript;base64,${Buffer.from(result.outputFiles[0].text).toString('base64')}`
+  );
 }
 
 /** The headers that make the page cross-origin isolated and keep it from asking anyone else. */
@@ -68,7 +70,8 @@ class Session {
   }
 
   send(header, tensors = []) {
-    const lists = tensors.length || header.type === 'run' || header.type === 'echo' ? { inputs: tensors } : {};
+    const lists =
+      tensors.length || header.type === 'run' || header.type === 'echo' ? { inputs: tensors } : {};
     this.socket?.send(this.protocol.encodeFrame(header, lists));
   }
 
@@ -87,13 +90,20 @@ class Session {
     else if (header.type === 'pong') this.pongs += 1;
     else if (header.type === 'log' || header.id === 0) this.log.push(header);
     else {
-      this.open.get(header.id)?.({ ...header, outputs: frame.outputs.length ? frame.outputs : header.outputs });
+      this.open.get(header.id)?.({
+        ...header,
+        outputs: frame.outputs.length ? frame.outputs : header.outputs,
+      });
       this.open.delete(header.id);
     }
   }
 }
 
-export async function startDevServer({ port = 0, dist = join(web, 'dist'), onLog = () => {} } = {}) {
+export async function startDevServer({
+  port = 0,
+  dist = join(web, 'dist'),
+  onLog = () => {},
+} = {}) {
   const protocol = await loadProtocol();
   const files = new Map(); // CID -> whole file
   const blocks = new Map(); // CID -> block
@@ -216,7 +226,13 @@ async function main(args) {
   console.log(`open ${url}`);
   const [folder] = args;
   if (!folder) return;
-  const names = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'onnx/model_q4.onnx', 'onnx/model_q4.onnx_data'];
+  const names = [
+    'config.json',
+    'tokenizer.json',
+    'tokenizer_config.json',
+    'onnx/model_q4.onnx',
+    'onnx/model_q4.onnx_data',
+  ];
   const found = names.filter((name) => existsSync(join(folder, name)));
   const files = server.addFiles(
     Object.fromEntries(found.map((name) => [name, readFileSync(join(folder, name))])),
@@ -242,4 +258,5 @@ async function main(args) {
   console.dir(result, { depth: 3 });
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await main(process.argv.slice(2));
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href)
+  await main(process.argv.slice(2));

@@ -17,7 +17,13 @@ function cidBytes(codec, block) {
 function base32(bytes) {
   let bits = '';
   for (const byte of bytes) bits += byte.toString(2).padStart(8, '0');
-  return 'b' + bits.match(/.{1,5}/g).map((five) => kAlphabet[parseInt(five.padEnd(5, '0'), 2)]).join('');
+  return (
+    'b' +
+    bits
+      .match(/.{1,5}/g)
+      .map((five) => kAlphabet[parseInt(five.padEnd(5, '0'), 2)])
+      .join('')
+  );
 }
 
 function varint(value) {

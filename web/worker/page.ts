@@ -4,7 +4,11 @@
 import type { Bundle, PageToRunner, PageToSocket, SocketToPage } from './thread-messages';
 
 /** File names with their hashes, from the build. */
-declare const kScripts: { socket: string; run: Record<Bundle, string>; wasm: Record<Bundle, string> };
+declare const kScripts: {
+  socket: string;
+  run: Record<Bundle, string>;
+  wasm: Record<Bundle, string>;
+};
 
 const runWorkers = new Map<number, Worker>();
 const modules = new Map<Bundle, Promise<WebAssembly.Module | null>>();

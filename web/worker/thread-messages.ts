@@ -47,8 +47,7 @@ export interface RunCall {
 
 /** Socket Worker -> run Worker. */
 export type ToRunner =
-  | { kind: 'load'; load: LoadMessage; flags: Int32Array | null; shaderF16: boolean }
-  | RunCall;
+  { kind: 'load'; load: LoadMessage; flags: Int32Array | null; shaderF16: boolean } | RunCall;
 
 /** Run Worker -> socket Worker. */
 export type FromRunner =

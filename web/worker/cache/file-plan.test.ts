@@ -27,13 +27,16 @@ const kNested = {
 
 const fromBase64 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'base64'));
 
-async function reader(nodes: string[]): Promise<(cid: { digest: Uint8Array }) => Promise<Uint8Array>> {
+async function reader(
+  nodes: string[],
+): Promise<(cid: { digest: Uint8Array }) => Promise<Uint8Array>> {
   const byDigest = new Map<string, Uint8Array>();
   for (const block of nodes.map(fromBase64)) {
     const digest = await crypto.subtle.digest('SHA-256', block as Uint8Array<ArrayBuffer>);
     byDigest.set(Buffer.from(digest).toString('hex'), block);
   }
-  return async ({ digest }) => byDigest.get(Buffer.from(digest).toString('hex')) ?? new Uint8Array();
+  return async ({ digest }) =>
+    byDigest.get(Buffer.from(digest).toString('hex')) ?? new Uint8Array();
 }
 
 describe('planFile', () => {
@@ -70,7 +73,9 @@ describe('planFile', () => {
   it('refuses a node that does not match its hash', async () => {
     const forged = fromBase64(kFile.root);
     forged[20]! ^= 1;
-    await expect(planFile(parseCid(kFile.cid), kFile.size, async () => forged)).rejects.toMatchObject({
+    await expect(
+      planFile(parseCid(kFile.cid), kFile.size, async () => forged),
+    ).rejects.toMatchObject({
       category: 'integrity',
     });
   });

@@ -42,7 +42,9 @@ export class OpfsStorage implements Storage {
   async open(name: string): Promise<StoredFile | null> {
     let handle: FileSystemSyncAccessHandle;
     try {
-      const opened = this.directory.getFileHandle(name).then((file) => file.createSyncAccessHandle());
+      const opened = this.directory
+        .getFileHandle(name)
+        .then((file) => file.createSyncAccessHandle());
       handle = await prompt(opened);
     } catch (thrown) {
       if (isMissing(thrown)) return null;

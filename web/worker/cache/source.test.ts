@@ -5,7 +5,10 @@ import { HttpSource } from './source';
 const kCid = parseCid('bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e');
 const kUrl = `http://127.0.0.1:1/ipfs/${kCid.text}`;
 
-function answering(response: Response | Error): { source: HttpSource; asked: [string, RequestInit][] } {
+function answering(response: Response | Error): {
+  source: HttpSource;
+  asked: [string, RequestInit][];
+} {
   const asked: [string, RequestInit][] = [];
   const source = new HttpSource('http://127.0.0.1:1', async (url, options) => {
     asked.push([url, options]);
@@ -15,7 +18,12 @@ function answering(response: Response | Error): { source: HttpSource; asked: [st
   return { source, asked };
 }
 
-async function read(source: HttpSource, start: number, end: number, fresh = false): Promise<string> {
+async function read(
+  source: HttpSource,
+  start: number,
+  end: number,
+  fresh = false,
+): Promise<string> {
   let text = '';
   await source.range(kCid, start, end, fresh, (piece) => (text += new TextDecoder().decode(piece)));
   return text;

@@ -4,13 +4,7 @@
 
 import { PoolError, errorText } from '../error';
 import { type Cid, parseCid } from './cid';
-import {
-  type FilePlan,
-  type Leaf,
-  packNodes,
-  packedNodeReader,
-  planFile,
-} from './file-plan';
+import { type FilePlan, type Leaf, packNodes, packedNodeReader, planFile } from './file-plan';
 import { LeafChecker } from './leaf-checker';
 import type { Source } from './source';
 import type { PendingFile, Storage, StoredFile } from './storage';
@@ -40,7 +34,11 @@ export class VerifiedCache {
   constructor(private readonly options: CacheOptions) {}
 
   /** Throws PoolError: integrity, fetch, not_found, unsupported (too large), out_of_memory. */
-  async load(cidText: string, size: number, onBytes: OnBytes = () => undefined): Promise<CachedFile> {
+  async load(
+    cidText: string,
+    size: number,
+    onBytes: OnBytes = () => undefined,
+  ): Promise<CachedFile> {
     const cid = parseCid(cidText);
     if (size > kLargest) {
       throw new PoolError(

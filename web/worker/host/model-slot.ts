@@ -98,12 +98,7 @@ export class ModelSlot {
 
   private dropFromInbox(slot: number): boolean {
     if (!this.flags) return false;
-    const before = Atomics.compareExchange(
-      this.flags,
-      slot,
-      CallFlag.Waiting,
-      CallFlag.Cancelled,
-    );
+    const before = Atomics.compareExchange(this.flags, slot, CallFlag.Waiting, CallFlag.Cancelled);
     return before === CallFlag.Waiting;
   }
 

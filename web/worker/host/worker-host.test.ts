@@ -1,7 +1,14 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { PoolMessage } from '../../protocol/messages';
 import type { Capabilities } from '../../protocol/values';
-import { FakeLink, FakeRunners, capabilities, loadMessage, runMessage, shared } from './fakes.test-util';
+import {
+  FakeLink,
+  FakeRunners,
+  capabilities,
+  loadMessage,
+  runMessage,
+  shared,
+} from './fakes.test-util';
 import { WarmRunners } from './runner';
 import { WorkerHost, usualThreads } from './worker-host';
 

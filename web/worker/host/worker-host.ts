@@ -199,7 +199,9 @@ export class WorkerHost {
   }
 
   private showStatus(): void {
-    const models = [...this.slots.values()].map(({ stats }) => `${stats.model} on ${stats.backend}`);
+    const models = [...this.slots.values()].map(
+      ({ stats }) => `${stats.model} on ${stats.backend}`,
+    );
     this.options.status(models.length ? `models: ${models.join(', ')}` : 'waiting for models');
   }
 }

@@ -14,7 +14,8 @@ export interface AdapterFacts {
   maxStorageBufferBindingSize: number;
 }
 
-const kSoftware = /swiftshader|llvmpipe|lavapipe|softpipe|swrast|software|basic render|\bwarp\b|\bcpu\b/i;
+const kSoftware =
+  /swiftshader|llvmpipe|lavapipe|softpipe|swrast|software|basic render|\bwarp\b|\bcpu\b/i;
 
 export function describeAdapter(facts: AdapterFacts): WebGpuInfo {
   const { vendor, architecture, device, description } = facts;

@@ -41,11 +41,36 @@ describe('browserName', () => {
   const chrome = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)';
   it.each([
     [`${chrome} HeadlessChrome/156.0.0.0 Safari/537.36`, undefined, 'Chromium', '156.0.0.0'],
-    [`${chrome} Chrome/156.0.0.0 Safari/537.36 Edg/156.0.1.2`, undefined, 'Microsoft Edge', '156.0.1.2'],
-    ['Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0', undefined, 'Firefox', '153.0'],
-    ['Mozilla/5.0 (X11; Linux) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Safari/605.1.15', undefined, 'Safari', '26.0'],
-    [`${chrome} Chrome/156.0.0.0 Safari/537.36`, ['Not)A;Brand', 'Chromium', 'Google Chrome'], 'Google Chrome', '156.0.0.0'],
-    [`${chrome} Chrome/156.0.0.0 Safari/537.36`, ['Chromium', 'Not/A)Brand'], 'Chromium', '156.0.0.0'],
+    [
+      `${chrome} Chrome/156.0.0.0 Safari/537.36 Edg/156.0.1.2`,
+      undefined,
+      'Microsoft Edge',
+      '156.0.1.2',
+    ],
+    [
+      'Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0',
+      undefined,
+      'Firefox',
+      '153.0',
+    ],
+    [
+      'Mozilla/5.0 (X11; Linux) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Safari/605.1.15',
+      undefined,
+      'Safari',
+      '26.0',
+    ],
+    [
+      `${chrome} Chrome/156.0.0.0 Safari/537.36`,
+      ['Not)A;Brand', 'Chromium', 'Google Chrome'],
+      'Google Chrome',
+      '156.0.0.0',
+    ],
+    [
+      `${chrome} Chrome/156.0.0.0 Safari/537.36`,
+      ['Chromium', 'Not/A)Brand'],
+      'Chromium',
+      '156.0.0.0',
+    ],
     ['unheard of', undefined, '', ''],
   ])('%s %s', (agent, brands, brand, version) => {
     const data = brands && { brands: brands.map((name) => ({ brand: name, version: '1' })) };

@@ -4,7 +4,8 @@ import type { Capabilities } from '../../protocol/values';
 
 // (func (result v128) i32.const 0 i8x16.splat)
 const kSimd = [
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15, 11,
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15,
+  11,
 ];
 // (memory 1 1 shared) (func i32.const 0 i32.atomic.load drop)
 const kThreads = [

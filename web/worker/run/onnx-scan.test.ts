@@ -9,7 +9,8 @@ const text = (number: number, value: string): number[] => bytes(number, [...Buff
 const node = (operator: string, ...more: number[]): number[] =>
   bytes(1, [...text(1, 'x'), ...text(4, operator), ...more]);
 const weight = (type: number, ...more: number[]): number[] => bytes(5, [0x10, type, ...more]);
-const input = (type: number): number[] => bytes(11, [...text(1, 'x'), ...bytes(2, bytes(1, [8, type]))]);
+const input = (type: number): number[] =>
+  bytes(11, [...text(1, 'x'), ...bytes(2, bytes(1, [8, type]))]);
 const model = (...graph: number[]): Uint8Array<ArrayBuffer> =>
   new Uint8Array([8, 8, ...bytes(7, graph)]);
 
@@ -17,7 +18,11 @@ describe('scanOnnx', () => {
   it('counts operators, those of subgraphs too', () => {
     const branch = bytes(5, bytes(6, node('Conv')));
     const scan = scanOnnx(model(...node('MatMul'), ...node('If', ...branch), ...node('MatMul')));
-    expect([...scan.operators]).toEqual([['MatMul', 2], ['If', 1], ['Conv', 1]]);
+    expect([...scan.operators]).toEqual([
+      ['MatMul', 2],
+      ['If', 1],
+      ['Conv', 1],
+    ]);
     expect(scan.usesFp16).toBe(false);
   });
 
@@ -45,7 +50,10 @@ describe('checkBackend', () => {
   it('refuses fp16 on an adapter without shader-f16, and only there', () => {
     const half = files(model(...weight(10)));
     expect(() => checkBackend(webgpu, half, false)).toThrow(
-      expect.objectContaining({ category: 'unsupported', message: expect.stringContaining('shader-f16') }),
+      expect.objectContaining({
+        category: 'unsupported',
+        message: expect.stringContaining('shader-f16'),
+      }),
     );
     expect(() => checkBackend(webgpu, half, true)).not.toThrow();
     expect(() => checkBackend(loadMessage(1), half, false)).not.toThrow();

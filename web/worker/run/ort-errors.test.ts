@@ -3,12 +3,24 @@ import { isFatal, loadFailure, runFailure } from './ort-errors';
 
 describe('loadFailure', () => {
   it.each([
-    ["Can't create a session. ERROR_CODE: 7, ERROR_MESSAGE: Failed to load model because protobuf parsing failed.", 'invalid_model'],
-    ["Can't create a session. ERROR_CODE: 1, ERROR_MESSAGE: Type Error: Type parameter (T) bound to different types", 'invalid_model'],
+    [
+      "Can't create a session. ERROR_CODE: 7, ERROR_MESSAGE: Failed to load model because protobuf parsing failed.",
+      'invalid_model',
+    ],
+    [
+      "Can't create a session. ERROR_CODE: 1, ERROR_MESSAGE: Type Error: Type parameter (T) bound to different types",
+      'invalid_model',
+    ],
     ["Can't create a session. failed to allocate a buffer of size 3000000000.", 'out_of_memory'],
     ["Can't create a session. ERROR_CODE: 6, ERROR_MESSAGE: std::bad_alloc", 'out_of_memory'],
-    ["Can't create a session. ERROR_CODE: 9, ERROR_MESSAGE: Could not find an implementation for X(1)", 'unsupported'],
-    ['no available backend found. ERR: [webgpu] Error: WebGPU is not supported in current environment', 'unsupported'],
+    [
+      "Can't create a session. ERROR_CODE: 9, ERROR_MESSAGE: Could not find an implementation for X(1)",
+      'unsupported',
+    ],
+    [
+      'no available backend found. ERR: [webgpu] Error: WebGPU is not supported in current environment',
+      'unsupported',
+    ],
     ['something else', 'internal'],
   ])('%s', (text, category) => {
     const failure = loadFailure(text);
@@ -19,7 +31,10 @@ describe('loadFailure', () => {
 
 describe('runFailure', () => {
   it.each([
-    ['failed to call OrtRun(). ERROR_CODE: 2, ERROR_MESSAGE: Got invalid dimensions for input: x', 'invalid_input'],
+    [
+      'failed to call OrtRun(). ERROR_CODE: 2, ERROR_MESSAGE: Got invalid dimensions for input: x',
+      'invalid_input',
+    ],
     ['failed to call OrtRun(). ERROR_CODE: 6, ERROR_MESSAGE: std::bad_alloc', 'out_of_memory'],
     ['RangeError: Array buffer allocation failed', 'out_of_memory'],
     ['failed to call OrtRun(). ERROR_CODE: 1, ERROR_MESSAGE: Non-zero status code', 'internal'],

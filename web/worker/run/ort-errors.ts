@@ -46,5 +46,7 @@ export function runFailure(text: string): PoolError {
 
 /** The WebAssembly itself broke off: nothing can be run in its realm any more. */
 export function isFatal(text: string): boolean {
-  return /\bAborted\(|memory access out of bounds|\bunreachable\b|null function|indirect call/.test(text);
+  return /\bAborted\(|memory access out of bounds|\bunreachable\b|null function|indirect call/.test(
+    text,
+  );
 }

@@ -60,7 +60,12 @@ export function fromOrt(name: string, tensor: ort.Tensor): Tensor {
   }
   const data = tensor.data as TypedArray;
   if (datatype === 'FP16') {
-    return { name, datatype, shape, data: new Uint16Array(data.buffer, data.byteOffset, data.length) };
+    return {
+      name,
+      datatype,
+      shape,
+      data: new Uint16Array(data.buffer, data.byteOffset, data.length),
+    };
   }
   return { name, datatype, shape, data };
 }

@@ -4,8 +4,10 @@ import { isCounted, readPlacement } from './placement';
 // As ONNX Runtime Web 1.30 writes them.
 const line = (at: number, text: string): string =>
   `2026-11-23 13:46:42.695468 [V:onnxruntime:, session_state.cc:${at} VerifyEachNodeIsAssignedToAnEp] ${text}`;
-const kBefore = '2026-11-23 13:46:42.1 [I:onnxruntime:, inference_session.cc:2610 Initialize] Initializing session.';
-const kAfter = '2026-11-23 13:46:42.9 [V:onnxruntime:, session_state.cc:186 CreateGraphInfo] SaveMLValueNameIndexMapping';
+const kBefore =
+  '2026-11-23 13:46:42.1 [I:onnxruntime:, inference_session.cc:2610 Initialize] Initializing session.';
+const kAfter =
+  '2026-11-23 13:46:42.9 [V:onnxruntime:, session_state.cc:186 CreateGraphInfo] SaveMLValueNameIndexMapping';
 const kMixed = [
   kBefore,
   line(1377, 'Node placements'),
@@ -59,15 +61,35 @@ describe('readPlacement', () => {
 
   it('is null where the log does not tell', () => {
     expect(readPlacement([kBefore, kAfter], 'CPUExecutionProvider', kNone)).toBeNull();
-    expect(readPlacement([line(1377, 'Node placements')], 'CPUExecutionProvider', kNone)).toBeNull();
+    expect(
+      readPlacement([line(1377, 'Node placements')], 'CPUExecutionProvider', kNone),
+    ).toBeNull();
   });
 });
 
 describe('isCounted', () => {
-  it.each(['MatMul', 'MatMulNBits', 'MatMulInteger', 'MatMulIntegerToFloat', 'FusedMatMul',
-    'DynamicQuantizeMatMul', 'QLinearMatMul', 'Gemm', 'FusedGemm', 'QGemm', 'Conv', 'FusedConv',
-    'ConvInteger', 'QLinearConv', 'ConvTranspose', 'NhwcFusedConv', 'Attention', 'QAttention',
-    'MultiHeadAttention', 'GroupQueryAttention'])('counts %s', (operator) => {
+  it.each([
+    'MatMul',
+    'MatMulNBits',
+    'MatMulInteger',
+    'MatMulIntegerToFloat',
+    'FusedMatMul',
+    'DynamicQuantizeMatMul',
+    'QLinearMatMul',
+    'Gemm',
+    'FusedGemm',
+    'QGemm',
+    'Conv',
+    'FusedConv',
+    'ConvInteger',
+    'QLinearConv',
+    'ConvTranspose',
+    'NhwcFusedConv',
+    'Attention',
+    'QAttention',
+    'MultiHeadAttention',
+    'GroupQueryAttention',
+  ])('counts %s', (operator) => {
     expect(isCounted(operator)).toBe(true);
   });
 

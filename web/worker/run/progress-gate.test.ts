@@ -4,7 +4,10 @@ import { type Progress, ProgressGate } from './progress-gate';
 it('lets ten messages a second through, and the first of each phase', () => {
   let now = 0;
   const sent: number[] = [];
-  const gate = new ProgressGate(({ loaded }) => sent.push(loaded), () => now);
+  const gate = new ProgressGate(
+    ({ loaded }) => sent.push(loaded),
+    () => now,
+  );
   const at = (phase: Progress['phase'], loaded: number): void =>
     gate.maybe({ phase, loaded, total: 9, file: '' });
   for (let i = 0; i < 100; ++i, now += 10) at('fetch', i);

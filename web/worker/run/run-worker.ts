@@ -2,6 +2,7 @@
 // one call after another. ONNX Runtime's run() may block this thread for its whole length, so
 // whether a waiting call was cancelled is read from shared memory, not from a message.
 
+import type { JsonObject } from '../../protocol/frame';
 import type { LoadMessage } from '../../protocol/messages';
 import type { LoadTimings } from '../../protocol/values';
 import { OpfsStorage } from '../cache/opfs-storage';
@@ -37,6 +38,15 @@ function notStarted(): Error {
     `ONNX Runtime did not start within ${seconds} s`,
     'open the page again; if that does not help, clear the browser profile',
   );
+}
+
+/**
+ * `repeat` runs the same call n times and answers the last one: the loop inside the page against
+ * which the way through the pool is measured.
+ */
+function repeats(parameters: JsonObject): number {
+  const asked = parameters['repeat'];
+  return typeof asked === 'number' && Number.isSafeInteger(asked) ? asked : 1;
 }
 
 class RunWorker {
@@ -142,7 +152,8 @@ class RunWorker {
     const cache = new VerifiedCache({
       storage: await OpfsStorage.open('webpool-v1'),
       source: new HttpSource(self.location.origin, (url, options) => fetch(url, options)),
-      lock: (name, work) => (navigator.locks ? navigator.locks.request(name, work) : work()) as never,
+      lock: (name, work) =>
+        (navigator.locks ? navigator.locks.request(name, work) : work()) as never,
       log: (level, message) => this.log(level, message),
     });
     const files: ModelFiles = new Map();
@@ -197,7 +208,10 @@ class RunWorker {
     const begin = performance.now();
     try {
       if (!this.engine) throw new PoolError('not_found', 'no model is loaded in this Worker');
-      const outputs = await this.engine.run(inputs, parameters);
+      let outputs = await this.engine.run(inputs, parameters);
+      for (let left = repeats(parameters) - 1; left > 0; --left) {
+        outputs = await this.engine.run(inputs, parameters);
+      }
       const timings = {
         queue_ms: Math.max(0, performance.timeOrigin + begin - receivedAt),
         run_ms: performance.now() - begin,
