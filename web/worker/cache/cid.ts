@@ -106,7 +106,7 @@ export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
-/** True where `block` hashes to `digest`. crypto.subtle works off-thread: several may be awaited. */
+/** True where `block` hashes to `digest`. Works off-thread: several may be awaited together. */
 export async function matchesDigest(block: Uint8Array, digest: Uint8Array): Promise<boolean> {
   const found = await crypto.subtle.digest('SHA-256', block as Uint8Array<ArrayBuffer>);
   return sameBytes(new Uint8Array(found), digest);

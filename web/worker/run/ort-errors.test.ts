@@ -21,6 +21,11 @@ describe('loadFailure', () => {
       'no available backend found. ERR: [webgpu] Error: WebGPU is not supported in current environment',
       'unsupported',
     ],
+    ['no room for zooming', 'internal'],
+    [
+      "Can't create a session. ERROR_CODE: 1, ERROR_MESSAGE: Unsupported model IR version: 99",
+      'unsupported',
+    ],
     ['something else', 'internal'],
   ])('%s', (text, category) => {
     const failure = loadFailure(text);

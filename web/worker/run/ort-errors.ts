@@ -3,10 +3,11 @@
 import { PoolError } from '../error';
 
 const kOutOfMemory =
-  /bad_alloc|out of memory|allocation failed|failed to allocate|could not allocate|memory\.grow|OOM/i;
-const kCorrupt =
-  /protobuf parsing failed|INVALID_PROTOBUF|INVALID_GRAPH|ERROR_CODE: (?:7|10)\b|no graph was found|not a valid model|unsupported model IR|Failed to load model|Load model .* failed|external data|Invalid model|ShapeInferenceError|TypeInferenceError|is not a registered function\/op/i;
-const kUnsupported = /NOT_IMPLEMENTED|ERROR_CODE: 9\b|not supported|shader-f16|does not support/i;
+  /bad_alloc|out of memory|allocation failed|(?:failed to|could not) allocate|\bOOM\b/i;
+const kUnsupported =
+  /NOT_IMPLEMENTED|ERROR_CODE: 9\b|not supported|does not support|Unsupported model IR/i;
+/** Whatever else is wrong while a session is made is wrong with the model. */
+const kNoSession = /Can't create a session|protobuf|external data/;
 
 function outOfMemory(text: string): PoolError {
   return new PoolError(
@@ -22,7 +23,7 @@ export function loadFailure(text: string): PoolError {
   if (kUnsupported.test(text)) {
     return new PoolError('unsupported', text, 'try another backend or dtype');
   }
-  if (kCorrupt.test(text) || /Can't create a session/.test(text)) {
+  if (kNoSession.test(text)) {
     return new PoolError(
       'invalid_model',
       text,
