@@ -29,7 +29,6 @@ test-tsan:  ## all tests under the thread sanitizer
 
 bench:  ## the comparisons of docs/benchmarks.md (not tests; takes a while)
 	@scripts/setup bench
-	@scripts/build release webpool_cli
 	@bench/run
 
 lint:  ## formatting, static analysis, type checks

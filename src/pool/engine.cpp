@@ -72,7 +72,10 @@ Engine::Engine(PoolOptions options, std::shared_ptr<spdlog::logger> log,
       hub_(std::make_unique<PageHub>(loop_, base::systemRandom(), log_)),
       workers_(std::make_unique<net::WorkerThreads>(loop_, kWorkerThreads)) {}
 
-Engine::~Engine() { close(); }
+Engine::~Engine() {
+  close();
+  loop_.stop();
+}
 
 Result<void> Engine::listen() {
   const auto remembered = host_->slot().port();
@@ -243,16 +246,18 @@ bool Engine::isResident(const std::shared_ptr<Loaded>& model) const {
   return current != 0 && model->incarnation == current;
 }
 
-void Engine::inBackground(std::function<void()> work) {
+bool Engine::inBackground(std::function<void()> work) {
   joinBackground(false);
   auto entry = std::make_unique<Background>();
   auto* raw = entry.get();
   const std::lock_guard lock(backgroundMutex_);
+  if (closed_) return false;
   background_.push_back(std::move(entry));
   raw->thread = std::jthread([raw, work = std::move(work)] {
     work();
     raw->finished = true;
   });
+  return true;
 }
 
 void Engine::joinBackground(bool all) {
@@ -296,8 +301,6 @@ void Engine::close() {
     stopped->set(true);
   });
   (void)stopped->wait({});
-  loop_.stop();
-  thread_.join();
   log_->debug("closed");
 }
 

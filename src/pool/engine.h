@@ -42,7 +42,8 @@ struct LoadOutcome {
   double launchMs = 0;  ///< of the browser that the model is in
 };
 
-/// Blocking calls are made from any thread but the loop's.
+/// Blocking calls are made from any thread but the loop's. The loop runs as long as the engine lives,
+/// also after close(), so that every call gets its answer.
 class Engine {
  public:
   static Result<std::shared_ptr<Engine>> open(PoolOptions options);
@@ -74,8 +75,11 @@ class Engine {
   void unload(const std::shared_ptr<Loaded>& model);
 
   /// Runs `work`, which may make blocking calls of the engine, on a thread of its own. close() waits
-  /// for it. Any thread.
-  void inBackground(std::function<void()> work);
+  /// for it. False, and nothing is run, once the pool is closed. Any thread.
+  bool inBackground(std::function<void()> work);
+
+  /// What every call answers once the pool is closed.
+  Error closedError() const;
 
   bool isResident(const std::shared_ptr<Loaded>& model) const;
   std::string newHandle();
@@ -98,7 +102,6 @@ class Engine {
   void onProcessEnded();
   void failLaunch(const Error& error);
   void joinBackground(bool all);
-  Error closedError() const;
 
   PoolOptions options_;
   std::shared_ptr<spdlog::logger> log_;

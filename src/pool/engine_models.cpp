@@ -23,8 +23,13 @@ Error lostError() {
           "call again: the pool loads it anew"};
 }
 
-/// Cancels a request when its caller's stop token says so; empty once the answer is there.
-using CancelOnStop = std::optional<std::stop_callback<std::function<void()>>>;
+/// What ends a run early. The deadline is kept here and not by the session: a run that is too late
+/// is cancelled, and its answer comes when the page has told which models that cost.
+struct EarlyEnd {
+  std::optional<std::stop_callback<std::function<void()>>> stop;
+  net::Timer deadline;
+  bool late = false;
+};
 
 }  // namespace
 
@@ -101,24 +106,32 @@ void Engine::run(const std::shared_ptr<Loaded>& model, std::vector<Tensor> input
       done(std::unexpected(lostError()));
       return;
     }
-    auto canceller = std::make_shared<CancelOnStop>();
-    auto answered = [canceller, done](Result<session::Answer> answer) {
-      canceller->reset();
+    auto early = std::make_shared<EarlyEnd>();
+    auto answered = [early, done](Result<session::Answer> answer) {
+      early->stop.reset();
+      early->deadline.cancel();
       if (answer) {
         done(std::get<wire::RunResult>(std::move(*answer)));
+      } else if (early->late && answer.error().category == ErrorCategory::Cancelled) {
+        done(fail(ErrorCategory::Timeout, "the run was not done by its deadline",
+                  "allow more time, or give it less work"));
       } else {
         done(std::unexpected(std::move(answer.error())));
       }
     };
-    auto sent = hub_->submit(session_, wire::Run{0, model->handle, std::move(inputs),
-                                                 std::move(parameters)},
-                             loop_.now() + options.timeout, std::move(answered));
+    const auto sent = hub_->submit(
+        session_, wire::Run{0, model->handle, std::move(inputs), std::move(parameters)},
+        std::nullopt, std::move(answered));
     if (!sent) {
       done(std::unexpected(sent.error()));
       return;
     }
+    early->deadline = loop_.callAfter(options.timeout, [this, id = *sent, early = early.get()] {
+      early->late = true;
+      hub_->cancel(session_, id);
+    });
     if (options.stop.stop_possible()) {
-      canceller->emplace(options.stop, [this, id = *sent] {
+      early->stop.emplace(options.stop, [this, id = *sent] {
         loop_.post([this, id] { hub_->cancel(session_, id); });
       });
     }

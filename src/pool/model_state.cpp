@@ -183,9 +183,9 @@ void Model::State::run(std::vector<Tensor> inputs, boost::json::object parameter
     send(std::move(inputs), std::move(parameters), runOptions, began, std::move(done));
     return;
   }
-  engine->inBackground([self = shared_from_this(), inputs = std::move(inputs),
-                        parameters = std::move(parameters), runOptions, began,
-                        done = std::move(done)]() mutable {
+  const bool begun = engine->inBackground([self = shared_from_this(), inputs = std::move(inputs),
+                                           parameters = std::move(parameters), runOptions, began,
+                                           done]() mutable {
     if (auto there = self->ensureLoaded(runOptions.stop); !there) {
       done(std::unexpected(there.error()));
       return;
@@ -196,6 +196,7 @@ void Model::State::run(std::vector<Tensor> inputs, boost::json::object parameter
     }
     self->send(std::move(inputs), std::move(parameters), runOptions, began, std::move(done));
   });
+  if (!begun) done(std::unexpected(engine->closedError()));
 }
 
 }  // namespace webpool

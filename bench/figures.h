@@ -1,0 +1,38 @@
+// The comparisons, one a file. Each adds its lines to the report, and throws BenchFailure where it
+// can't be measured.
+#pragma once
+
+#include <filesystem>
+#include <iosfwd>
+#include <string>
+
+#include "report.h"
+
+namespace webpool::bench {
+
+struct Settings {
+  std::filesystem::path source;  ///< the root of the clone
+  std::filesystem::path work;    ///< for files that are removed afterwards
+  bool quick = false;            ///< fewer and shorter slices: does it run at all?
+  std::ostream* progress = nullptr;
+
+  /// `full`, or `few` where it has to be quick.
+  unsigned count(unsigned full, unsigned few) const { return quick ? few : full; }
+};
+
+/// Sentences a second through the pool ÷ the same pipeline looped inside the page.
+void measurePoolTax(const Settings& settings, Report& report);
+
+/// What the pool adds to a model whose run is short ÷ a bare round trip of 1 KiB.
+void measureShortRun(const Settings& settings, Report& report);
+
+/// 1 MiB to the page and back ÷ a bare server and page, and ÷ Playwright's evaluate.
+void measureTensor(const Settings& settings, Report& report);
+
+/// Launch to first correct embedding ÷ launch alone and session creation alone.
+void measureStart(const Settings& settings, Report& report);
+
+/// Importing a file ÷ hashing its bytes on one core.
+void measureImport(const Settings& settings, Report& report);
+
+}  // namespace webpool::bench

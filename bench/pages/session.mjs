@@ -1,0 +1,36 @@
+// "prepare URL" brings ONNX Runtime and the model into memory; "create" makes a session of them and
+// answers how many milliseconds it took.
+let ort;
+let model;
+
+async function prepare(url) {
+  ort = await import('/ort/ort.wasm.min.mjs');
+  await import('/ort/ort-wasm-simd-threaded.mjs'); // Its loader, parsed.
+  const bytes = async (from) => (await fetch(from)).arrayBuffer();
+  ort.env.wasm.wasmBinary = await bytes('/ort/ort-wasm-simd-threaded.wasm');
+  ort.env.wasm.wasmPaths = '/ort/';
+  ort.env.wasm.numThreads = 1;
+  model = new Uint8Array(await bytes(url));
+  return String(model.length);
+}
+
+async function create() {
+  const begin = performance.now();
+  const session = await ort.InferenceSession.create(model, {
+    executionProviders: ['wasm'],
+    graphOptimizationLevel: 'all',
+  });
+  const milliseconds = performance.now() - begin;
+  await session.release();
+  return String(milliseconds);
+}
+
+const socket = new WebSocket(`ws://${location.host}/socket`);
+socket.onmessage = async ({ data }) => {
+  const [command, argument] = data.split(' ');
+  try {
+    socket.send(await (command === 'prepare' ? prepare(argument) : create()));
+  } catch (thrown) {
+    socket.send(`failed: ${thrown}`);
+  }
+};

@@ -1,0 +1,112 @@
+#include "pool_access.h"
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "failure.h"
+#include "onnx/json_tensors.h"
+#include "stopwatch.h"
+
+namespace webpool::bench {
+namespace {
+
+std::shared_ptr<Model::State> load(OpenPool& pool, const std::string& name,
+                                   const std::string& dtype) {
+  ModelOptions options;
+  options.backend = Backend::Wasm;
+  options.dtype = dtype;
+  auto loaded = std::make_shared<pool::Loaded>();
+  loaded->handle = pool.engine().newHandle();
+  loaded->source = valueOf(pool.engine().resolve(name, options));
+  loaded->backend = Backend::Wasm;
+  loaded->threads = 1;
+  auto state = std::make_shared<Model::State>(pool.share(), std::move(loaded), options);
+  valueOf(state->ensureLoaded({}));
+  return state;
+}
+
+}  // namespace
+
+OpenPool::OpenPool() {
+  PoolOptions options;
+  options.wasmThreads = 1;
+  engine_ = valueOf(pool::Engine::open(std::move(options)));
+  (void)valueOf(engine_->connect({}));
+}
+
+OpenPool::~OpenPool() {
+  engine_->close();
+}
+
+OpenModel::OpenModel(OpenPool& pool, const std::string& name, const std::string& dtype,
+                     boost::json::object parameters)
+    : pool_(pool),
+      parameters_(std::move(parameters)),
+      state_(load(pool, name, dtype)),
+      model_(state_) {}
+
+double OpenModel::loopInPage(const std::vector<Tensor>& inputs, unsigned count) {
+  auto parameters = parameters_;
+  parameters["repeat"] = count;
+  const auto result = valueOf(
+      pool_.engine().runAndWait(state_->loaded, inputs, std::move(parameters), RunOptions{}));
+  return result.timings.runMs / count;
+}
+
+std::vector<double> OpenModel::runOneByOne(const std::vector<Tensor>& inputs, unsigned count) {
+  std::vector<double> milliseconds;
+  for (unsigned i = 0; i < count; ++i) {
+    const Stopwatch watch;
+    (void)valueOf(model_.run(inputs));
+    milliseconds.push_back(watch.milliseconds());
+  }
+  return milliseconds;
+}
+
+double OpenModel::runTwoInFlight(const std::vector<Tensor>& inputs, unsigned count) {
+  constexpr unsigned kInFlight = 2;
+  std::mutex mutex;
+  std::condition_variable changed;
+  unsigned open = 0;
+  std::optional<Error> failed;
+  const Stopwatch watch;
+  for (unsigned i = 0; i < count; ++i) {
+    {
+      std::unique_lock lock(mutex);
+      changed.wait(lock, [&] { return open < kInFlight; });
+      ++open;
+    }
+    model_.runAsync(inputs, RunOptions{}, [&](const Result<Inference>& result) {
+      const std::lock_guard lock(mutex);
+      --open;
+      if (!result && !failed) failed = result.error();
+      changed.notify_one();
+    });
+  }
+  std::unique_lock lock(mutex);
+  changed.wait(lock, [&] { return open == 0; });
+  if (failed) throw BenchFailure(failed->describe());
+  return watch.milliseconds();
+}
+
+void OpenModel::warmUp(const std::vector<Tensor>& inputs, unsigned count) {
+  loopInPage(inputs, count);
+  runOneByOne(inputs, count);
+  runTwoInFlight(inputs, count);
+}
+
+std::vector<Tensor> OpenModel::goldenInputs() const {
+  return valueOf(onnx::readJsonTensors(state_->loaded->source.golden, nullptr));
+}
+
+Tensor textTensor(const std::string& sentence) {
+  const auto length = static_cast<std::uint32_t>(sentence.size());
+  std::string bytes(reinterpret_cast<const char*>(&length), sizeof(length));
+  bytes += sentence;
+  return {"text", DataType::Bytes, {1}, Bytes::adopt(std::move(bytes))};
+}
+
+}  // namespace webpool::bench

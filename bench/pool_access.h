@@ -1,0 +1,64 @@
+// The pool as its own engine sees it, so that one model can be asked both ways: through the public
+// API, and in a loop inside the page.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pool/engine.h"
+#include "pool/model_state.h"
+#include "webpool/model.h"
+
+namespace webpool::bench {
+
+/// A pool with its browser, and one WASM thread a model. Closes the pool.
+class OpenPool {
+ public:
+  OpenPool();
+  ~OpenPool();
+
+  pool::Engine& engine() { return *engine_; }
+  std::shared_ptr<pool::Engine> share() { return engine_; }
+
+ private:
+  std::shared_ptr<pool::Engine> engine_;
+};
+
+/// A model on WASM in the page of an OpenPool.
+class OpenModel {
+ public:
+  /// `parameters`: what the public API would send with each run.
+  OpenModel(OpenPool& pool, const std::string& name, const std::string& dtype,
+            boost::json::object parameters = {});
+
+  /// The public handle.
+  const Model& model() const { return model_; }
+
+  /// Runs `count` times inside the page; milliseconds of a run.
+  double loopInPage(const std::vector<Tensor>& inputs, unsigned count);
+
+  /// Runs through the public API, one at a time; milliseconds of each.
+  std::vector<double> runOneByOne(const std::vector<Tensor>& inputs, unsigned count);
+
+  /// Runs through the public API, two in flight; milliseconds of all together.
+  double runTwoInFlight(const std::vector<Tensor>& inputs, unsigned count);
+
+  /// Until V8 has its best code for the model and for the way to it.
+  void warmUp(const std::vector<Tensor>& inputs, unsigned count);
+
+  /// The catalogue's inputs with a known answer.
+  std::vector<Tensor> goldenInputs() const;
+
+ private:
+  OpenPool& pool_;
+  boost::json::object parameters_;
+  std::shared_ptr<Model::State> state_;
+  Model model_;
+};
+
+/// The input of a text-embedding model.
+Tensor textTensor(const std::string& sentence);
+
+}  // namespace webpool::bench
