@@ -31,8 +31,8 @@ struct ModelDescription {
   std::string name;
   std::string task;
   std::string dtype;
-  std::string cid;          ///< root of the model's folder in the content store
-  std::uint64_t bytes = 0;  ///< of the files that this dtype needs
+  std::string cid;                  ///< root of the model's folder in the content store
+  std::uint64_t bytes = 0;          ///< of the files that this dtype needs
   std::vector<TensorSpec> inputs;   ///< of the graph
   std::vector<TensorSpec> outputs;  ///< of the graph
   bool usesFp16 = false;
@@ -47,12 +47,12 @@ struct ModelInfo {
   std::vector<TensorSpec> inputs;   ///< what run() takes
   std::vector<TensorSpec> outputs;  ///< what run() gives
   LoadTimings timings;
-  RanOn ranOn;                      ///< where runs will happen
+  RanOn ranOn;  ///< where runs will happen
 };
 
-/// A handle: cheap to copy, valid until the pool closes. Every call is thread-safe. The model leaves
-/// the browser with its last handle. When the browser died or a running call was cancelled, the
-/// next call brings the model back first.
+/// A handle: cheap to copy, valid until the pool closes. Every call is thread-safe. The model
+/// leaves the browser with its last handle. When the browser died or a running call was cancelled,
+/// the next call brings the model back first.
 class Model {
  public:
   const ModelInfo& info() const;
@@ -66,7 +66,8 @@ class Model {
                 std::function<void(Result<Inference>)> done) const;
 
   /// Sentence vectors (mean-pooled, normalised). Errors: InvalidArgument for another task.
-  Result<Embeddings> embed(std::span<const std::string> texts, const RunOptions& options = {}) const;
+  Result<Embeddings> embed(std::span<const std::string> texts,
+                           const RunOptions& options = {}) const;
 
   struct State;
   explicit Model(std::shared_ptr<State> state) : state_(std::move(state)) {}

@@ -24,10 +24,10 @@ Result<Backend> backendFromName(std::string_view name);
 
 /// What a long step does at the moment. Called on a thread of the pool; must return soon.
 struct Progress {
-  std::string step{};            ///< "download", "import", "launch", "fetch", "compile", "warmup", …
-  std::string detail{};          ///< file or package, may be empty
-  std::uint64_t done = 0;      ///< bytes
-  std::uint64_t total = 0;     ///< bytes; 0 where unknown, or where the step has no size
+  std::string step{};       ///< "download", "import", "launch", "fetch", "compile", "warmup", …
+  std::string detail{};     ///< file or package, may be empty
+  std::uint64_t done = 0;   ///< bytes
+  std::uint64_t total = 0;  ///< bytes; 0 where unknown, or where the step has no size
 };
 using ProgressCallback = std::function<void(const Progress&)>;
 

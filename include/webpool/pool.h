@@ -39,8 +39,8 @@ struct BrowserCapabilities {
   bool opfs = false;
 };
 
-/// Thread-safe, but not to be closed from a callback. Closing (or destroying) the pool cancels what is open, ends its browsers and waits
-/// until every process of theirs is gone.
+/// Thread-safe, but not to be closed from a callback. Closing (or destroying) the pool cancels what
+/// is open, ends its browsers and waits until every process of theirs is gone.
 class ResourcePool {
  public:
   /// Opens the store, takes a profile slot and listens on loopback. A browser starts with the first
@@ -57,13 +57,13 @@ class ResourcePool {
   /// Launches the browser if none runs and returns what its page measured.
   Result<BrowserCapabilities> capabilities();
 
-  /// A catalogue or repository name, or the path of an .onnx file or of a folder in the Hugging Face
-  /// layout. Fetches what is missing, verifies it, loads it and checks that its backend answers
-  /// right.
+  /// A catalogue or repository name, or the path of an .onnx file or of a folder in the Hugging
+  /// Face layout. Fetches what is missing, verifies it, loads it and checks that its backend
+  /// answers right.
   Result<Model> load(std::string_view model, const ModelOptions& options = {});
 
-  /// What load() would load: fetches and verifies what is missing, reads the model's signature, asks
-  /// no browser.
+  /// What load() would load: fetches and verifies what is missing, reads the model's signature,
+  /// asks no browser.
   Result<ModelDescription> describe(std::string_view model, const ModelOptions& options = {});
 
   /// The page's address, without the token: "http://127.0.0.1:8123".

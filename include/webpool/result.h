@@ -55,7 +55,7 @@ struct LoadTimings {
   double fetchMs = 0;    ///< model bytes into the page, verified
   double compileMs = 0;  ///< session creation
   double warmupMs = 0;
-  double totalMs = 0;    ///< the whole call
+  double totalMs = 0;              ///< the whole call
   std::uint64_t bytesNetwork = 0;  ///< model bytes the page got from the pool
   std::uint64_t bytesCache = 0;    ///< model bytes the page had kept
 };

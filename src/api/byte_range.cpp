@@ -16,7 +16,7 @@ std::optional<std::uint64_t> number(std::string_view text) {
 }  // namespace
 
 std::variant<WholeBody, ByteRange, UnsatisfiableRange> parseRange(std::string_view header,
-                                                                 std::uint64_t size) {
+                                                                  std::uint64_t size) {
   constexpr std::string_view kUnit = "bytes=";
   if (!header.starts_with(kUnit)) return WholeBody{};
   header.remove_prefix(kUnit.size());

@@ -24,6 +24,6 @@ struct UnsatisfiableRange {
 /// What to send of a body of `size` bytes. A header that is empty, malformed, of another unit or of
 /// several ranges asks for the whole body, as the standard allows.
 std::variant<WholeBody, ByteRange, UnsatisfiableRange> parseRange(std::string_view header,
-                                                                 std::uint64_t size);
+                                                                  std::uint64_t size);
 
 }  // namespace webpool::api

@@ -98,8 +98,8 @@ net::Response send(const store::Content& content, const cid::Cid& cid, const net
   if (const auto* region = std::get_if<store::StoredRegion>(&content)) {
     response.body = net::FileRegion{region->file, region->offset + range.offset, range.length};
   } else {
-    response.body = std::string(
-        std::get<Bytes>(content).text().substr(range.offset, static_cast<std::size_t>(range.length)));
+    response.body = std::string(std::get<Bytes>(content).text().substr(
+        range.offset, static_cast<std::size_t>(range.length)));
   }
   return response;
 }

@@ -41,9 +41,9 @@ class IpfsHandlerTest : public testing::Test {
     if (const auto* text = std::get_if<std::string>(&response.body)) return *text;
     const auto& region = std::get<net::FileRegion>(response.body);
     std::string bytes(region.length, '\0');
-    EXPECT_EQ(pread(region.file->get(), bytes.data(), bytes.size(),
-                    static_cast<off_t>(region.offset)),
-              static_cast<ssize_t>(bytes.size()));
+    EXPECT_EQ(
+        pread(region.file->get(), bytes.data(), bytes.size(), static_cast<off_t>(region.offset)),
+        static_cast<ssize_t>(bytes.size()));
     return bytes;
   }
 
@@ -89,8 +89,11 @@ TEST_F(IpfsHandlerTest, RefusesWhatItCantSend) {
 }
 
 TEST_F(IpfsHandlerTest, KnowsWhatTheClientHas) {
-  net::Request request{.method = "GET", .path = "/ipfs/" + root_ + "/hello.txt", .query = {},
-                       .headers = {}, .body = {}};
+  net::Request request{.method = "GET",
+                       .path = "/ipfs/" + root_ + "/hello.txt",
+                       .query = {},
+                       .headers = {},
+                       .body = {}};
   const auto first = respondWithContent(*store_, request);
   request.headers.set("If-None-Match", std::string(first.headers.get("ETag")));
   EXPECT_EQ(respondWithContent(*store_, request).status, 304);

@@ -44,7 +44,9 @@ const CategoryInfo& info(ErrorCategory category) noexcept {
 
 }  // namespace
 
-std::string_view categoryName(ErrorCategory category) noexcept { return info(category).name; }
+std::string_view categoryName(ErrorCategory category) noexcept {
+  return info(category).name;
+}
 
 ErrorCategory categoryFromName(std::string_view name) noexcept {
   for (const auto& entry : kCategories) {
@@ -53,7 +55,9 @@ ErrorCategory categoryFromName(std::string_view name) noexcept {
   return ErrorCategory::Internal;
 }
 
-bool Error::shouldRetry() const noexcept { return info(category).retry; }
+bool Error::shouldRetry() const noexcept {
+  return info(category).retry;
+}
 
 std::string Error::describe() const {
   return hint.empty() ? message : message + " (" + hint + ")";

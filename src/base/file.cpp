@@ -27,7 +27,9 @@ FileDescriptor::~FileDescriptor() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-int FileDescriptor::release() noexcept { return std::exchange(fd_, -1); }
+int FileDescriptor::release() noexcept {
+  return std::exchange(fd_, -1);
+}
 
 Error fileError(std::string_view what, const std::filesystem::path& path, int errnoValue) {
   auto message = fmt::format("{} {}: {}", what, path.native(), std::strerror(errnoValue));

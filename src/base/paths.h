@@ -6,7 +6,8 @@
 namespace webpool::base {
 
 struct Paths {
-  std::filesystem::path data;   ///< $WEBPOOL_DATA_DIR, $XDG_DATA_HOME/webpool, ~/.local/share/webpool
+  std::filesystem::path
+      data;  ///< $WEBPOOL_DATA_DIR, $XDG_DATA_HOME/webpool, ~/.local/share/webpool
   std::filesystem::path cache;  ///< $WEBPOOL_CACHE_DIR, $XDG_CACHE_HOME/webpool, ~/.cache/webpool
 };
 

@@ -32,22 +32,23 @@ Result<void> validateStrings(const Tensor& tensor, std::uint64_t count) {
   for (std::uint64_t i = 0; i < count; ++i) {
     std::uint32_t length = 0;
     if (view.size() - at < sizeof(length)) {
-      return fail(ErrorCategory::InvalidInput,
-                  fmt::format("tensor '{}': element {} of {} has no length", tensor.name, i, count));
+      return fail(
+          ErrorCategory::InvalidInput,
+          fmt::format("tensor '{}': element {} of {} has no length", tensor.name, i, count));
     }
     std::memcpy(&length, view.data() + at, sizeof(length));
     at += sizeof(length);
     if (view.size() - at < length) {
       return fail(ErrorCategory::InvalidInput,
-                  fmt::format("tensor '{}': element {} claims {} bytes, {} are left", tensor.name, i,
-                              length, view.size() - at));
+                  fmt::format("tensor '{}': element {} claims {} bytes, {} are left", tensor.name,
+                              i, length, view.size() - at));
     }
     at += length;
   }
   if (at != view.size()) {
-    return fail(ErrorCategory::InvalidInput,
-                fmt::format("tensor '{}': {} bytes after its last element", tensor.name,
-                            view.size() - at));
+    return fail(
+        ErrorCategory::InvalidInput,
+        fmt::format("tensor '{}': {} bytes after its last element", tensor.name, view.size() - at));
   }
   return {};
 }
@@ -58,7 +59,9 @@ Bytes Bytes::copyOf(std::span<const std::byte> source) {
   return adopt(std::vector<std::byte>(source.begin(), source.end()));
 }
 
-Bytes Bytes::copyOf(std::string_view source) { return adopt(std::string(source)); }
+Bytes Bytes::copyOf(std::string_view source) {
+  return adopt(std::string(source));
+}
 
 Bytes Bytes::adopt(std::vector<std::byte> source) {
   auto owner = std::make_shared<const std::vector<std::byte>>(std::move(source));
@@ -113,7 +116,9 @@ std::optional<std::uint64_t> elementCount(const Shape& shape) noexcept {
   return count;
 }
 
-std::string shapeText(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+std::string shapeText(const Shape& shape) {
+  return fmt::format("[{}]", fmt::join(shape, ", "));
+}
 
 Result<void> Tensor::validate() const {
   const auto count = elementCount(shape);

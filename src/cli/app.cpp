@@ -1,7 +1,7 @@
 #include "cli/app.h"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <sstream>
 
@@ -63,7 +63,8 @@ void BrowserFlags::addTo(CLI::App& command) {
   command.add_option("--browser-path", browserPaths,
                      "Use this executable, e.g. chromium=/opt/chromium/chrome");
   command.add_flag("--visible", visible, "Show the browser's window");
-  command.add_flag("--ephemeral", ephemeral, "Delete the browser's profile (and its cache) afterwards");
+  command.add_flag("--ephemeral", ephemeral,
+                   "Delete the browser's profile (and its cache) afterwards");
   command.add_option("--port", port, "TCP port on 127.0.0.1 (default: the profile's own)")
       ->check(CLI::Range(0, 65535));
   command.add_option("--threads", threads, "WASM threads per model (default: chosen)")

@@ -21,8 +21,8 @@ int listBrowsers(const Context& context, const BrowserFlags& flags, bool asJson)
     if (const auto checked = finder.find(name); !checked) return reportError(checked.error());
   }
   const auto found = finder.findAll();
-  const auto machine =
-      browsers::inspectMachine(environment, found.empty() ? std::filesystem::path() : found[0].path);
+  const auto machine = browsers::inspectMachine(
+      environment, found.empty() ? std::filesystem::path() : found[0].path);
   if (asJson) {
     boost::json::array list;
     for (const auto& browser : found) {
@@ -46,7 +46,8 @@ int listBrowsers(const Context& context, const BrowserFlags& flags, bool asJson)
     rows.push_back({browser.name, browser.engine, browser.version, browser.path.native()});
   }
   std::printf("%s", tableText(rows).c_str());
-  if (!machine.sandbox && !context.quiet) std::fprintf(stderr, "note: %s\n", machine.notice.c_str());
+  if (!machine.sandbox && !context.quiet)
+    std::fprintf(stderr, "note: %s\n", machine.notice.c_str());
   return 0;
 }
 

@@ -35,8 +35,8 @@ int clean(const Context& context) {
 }  // namespace
 
 void addCleanCommand(CLI::App& app, Context& context, Action& action) {
-  auto* command = app.add_subcommand(
-      "clean", "Remove the browser profiles that webpool keeps (models stay)");
+  auto* command =
+      app.add_subcommand("clean", "Remove the browser profiles that webpool keeps (models stay)");
   command->footer(
       "\nProfiles hold the browsers' own copies of models; the next start is slower once.\n"
       "Models are removed by `webpool models rm NAME`.");

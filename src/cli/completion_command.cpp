@@ -1,6 +1,6 @@
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <CLI/CLI.hpp>
 
 #include <cstdio>
 
@@ -89,7 +89,8 @@ void addCompletionCommand(CLI::App& app, Context&, Action& action) {
   command->add_option("shell", *shell, "bash, zsh or fish")
       ->required()
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
-  command->footer("\nExample:\n  webpool completion bash > ~/.local/share/bash-completion/completions/webpool");
+  command->footer(
+      "\nExample:\n  webpool completion bash > ~/.local/share/bash-completion/completions/webpool");
   command->callback([&app, &action, shell] {
     action = [&app, shell] {
       std::fputs(completionScript(app, *shell).c_str(), stdout);

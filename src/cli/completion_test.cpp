@@ -13,8 +13,9 @@ namespace {
 std::string completeInBash(const std::string& script, const std::string& words) {
   char path[] = "/tmp/webpool-completion-XXXXXX";
   const int fd = mkstemp(path);
-  const auto text = script + "COMP_WORDS=(" + words +
-                    "); COMP_CWORD=$((${#COMP_WORDS[@]}-1)); _webpool; printf '%s\\n' \"${COMPREPLY[@]}\"\n";
+  const auto text =
+      script + "COMP_WORDS=(" + words +
+      "); COMP_CWORD=$((${#COMP_WORDS[@]}-1)); _webpool; printf '%s\\n' \"${COMPREPLY[@]}\"\n";
   EXPECT_EQ(write(fd, text.data(), text.size()), static_cast<ssize_t>(text.size()));
   close(fd);
   FILE* pipe = popen((std::string("bash ") + path + " 2>&1").c_str(), "r");

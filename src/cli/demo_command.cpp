@@ -1,5 +1,5 @@
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <cstdio>
@@ -41,7 +41,8 @@ Result<Measured> measure(const Model& model, const RunOptions& options, int warm
   for (int i = 0; i < warm; ++i) {
     const auto again = model.embed(sentences(), options);
     if (!again) return std::unexpected(again.error());
-    if (i == 0 || again->timings.totalMs < measured.warmMs) measured.warmMs = again->timings.totalMs;
+    if (i == 0 || again->timings.totalMs < measured.warmMs)
+      measured.warmMs = again->timings.totalMs;
   }
   return measured;
 }
@@ -49,12 +50,13 @@ Result<Measured> measure(const Model& model, const RunOptions& options, int warm
 void printRow(const Model& model, const Measured& measured) {
   const auto& info = model.info();
   std::printf("\n%s\n", ranOnText(info.ranOn).c_str());
-  std::printf("  load       %-9s (fetch %s, compile %s, warm-up %s)\n",
-              millisecondsText(info.timings.fetchMs + info.timings.compileMs +
-                               info.timings.warmupMs).c_str(),
-              millisecondsText(info.timings.fetchMs).c_str(),
-              millisecondsText(info.timings.compileMs).c_str(),
-              millisecondsText(info.timings.warmupMs).c_str());
+  std::printf(
+      "  load       %-9s (fetch %s, compile %s, warm-up %s)\n",
+      millisecondsText(info.timings.fetchMs + info.timings.compileMs + info.timings.warmupMs)
+          .c_str(),
+      millisecondsText(info.timings.fetchMs).c_str(),
+      millisecondsText(info.timings.compileMs).c_str(),
+      millisecondsText(info.timings.warmupMs).c_str());
   std::printf("  first run  %-9s for 3 sentences\n", millisecondsText(measured.firstMs).c_str());
   std::printf("  warm run   %-9s for 3 sentences\n", millisecondsText(measured.warmMs).c_str());
 }
@@ -67,8 +69,11 @@ int demo(const Context& context, const BrowserFlags& flags) {
   auto pool = ResourcePool::open(std::move(*options));
   if (!pool) return reportError(pool.error());
   const RunOptions runOptions{.stop = context.stop};
-  const ModelOptions wasmOptions{.task = "text-embedding", .backend = Backend::Wasm, .dtype = "q4",
-                                 .progress = progress.callback(), .stop = context.stop};
+  const ModelOptions wasmOptions{.task = "text-embedding",
+                                 .backend = Backend::Wasm,
+                                 .dtype = "q4",
+                                 .progress = progress.callback(),
+                                 .stop = context.stop};
 
   std::printf("webpool demo: %s, three sentences, in a real browser\n", kModel);
   auto wasm = (*pool)->load(kModel, wasmOptions);
@@ -117,9 +122,8 @@ void addDemoCommand(CLI::App& app, Context& context, Action& action) {
   command->add_option("--browser-path", flags->browserPaths,
                       "Use this executable, e.g. chromium=/opt/chromium/chrome");
   command->add_flag("--visible", flags->visible, "Show the browser's window");
-  command->callback([flags, &context, &action] {
-    action = [flags, &context] { return demo(context, *flags); };
-  });
+  command->callback(
+      [flags, &context, &action] { action = [flags, &context] { return demo(context, *flags); }; });
 }
 
 }  // namespace webpool::cli

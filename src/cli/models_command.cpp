@@ -1,11 +1,11 @@
-#include <CLI/CLI.hpp>
-#include <boost/json.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <algorithm>
 
 #include "cli/app.h"
 #include "cli/exit_code.h"
@@ -41,8 +41,11 @@ Result<std::unique_ptr<Opened>> openSource(const Context& context) {
 int add(const Context& context, const ModelsFlags& flags) {
   auto opened = openSource(context);
   if (!opened) return reportError(opened.error());
-  const ModelOptions options{.task = {}, .backend = Backend::Auto, .dtype = flags.dtype,
-                             .progress = (*opened)->progress.callback(), .timeout = {},
+  const ModelOptions options{.task = {},
+                             .backend = Backend::Auto,
+                             .dtype = flags.dtype,
+                             .progress = (*opened)->progress.callback(),
+                             .timeout = {},
                              .stop = context.stop};
   auto resolved = (*opened)->source->add(flags.model, flags.name, options);
   (*opened)->progress.clear();
@@ -132,15 +135,16 @@ int show(const Context& context, const ModelsFlags& flags) {
       files.push_back(
           json::object{{"path", file.path}, {"cid", file.cid.text()}, {"bytes", file.size}});
     }
-    std::printf("%s\n", json::serialize(json::object{{"name", description.name},
-                                                     {"task", description.task},
-                                                     {"dtype", description.dtype},
-                                                     {"cid", description.cid},
-                                                     {"bytes", description.bytes},
-                                                     {"inputs", portsJson(resolved->graph.inputs)},
-                                                     {"outputs", portsJson(resolved->graph.outputs)},
-                                                     {"files", std::move(files)}})
-                            .c_str());
+    std::printf("%s\n",
+                json::serialize(json::object{{"name", description.name},
+                                             {"task", description.task},
+                                             {"dtype", description.dtype},
+                                             {"cid", description.cid},
+                                             {"bytes", description.bytes},
+                                             {"inputs", portsJson(resolved->graph.inputs)},
+                                             {"outputs", portsJson(resolved->graph.outputs)},
+                                             {"files", std::move(files)}})
+                    .c_str());
     return 0;
   }
   std::printf("name   %s\ntask   %s\ndtype  %s\ncid    %s\nsize   %s\n", description.name.c_str(),
@@ -174,15 +178,17 @@ void addModelsCommand(CLI::App& app, Context& context, Action& action) {
   auto* command = app.add_subcommand("models", "The models that are kept here");
   command->require_subcommand(1);
   auto flags = std::make_shared<ModelsFlags>();
-  const auto bind = [&context, &action, flags](CLI::App* sub, int (*function)(const Context&,
-                                                                             const ModelsFlags&)) {
+  const auto bind = [&context, &action, flags](
+                        CLI::App* sub, int (*function)(const Context&, const ModelsFlags&)) {
     sub->callback([&context, &action, flags, function] {
       action = [&context, flags, function] { return function(context, *flags); };
     });
   };
 
-  auto* added = command->add_subcommand("add", "Fetch a catalogue model, or import a file or folder");
-  added->add_option("model", flags->model, "Catalogue name, .onnx file or model folder")->required();
+  auto* added =
+      command->add_subcommand("add", "Fetch a catalogue model, or import a file or folder");
+  added->add_option("model", flags->model, "Catalogue name, .onnx file or model folder")
+      ->required();
   added->add_option("--name", flags->name, "Name to keep a file or folder under");
   added->add_option("--dtype", flags->dtype, "Which precision (default: the catalogue's)");
   added->add_flag("--json", flags->json, "Print one JSON object");
@@ -196,7 +202,8 @@ void addModelsCommand(CLI::App& app, Context& context, Action& action) {
   listed->add_flag("--json", flags->json, "Print one JSON object");
   bind(listed, list);
 
-  auto* shown = command->add_subcommand("show", "Signature, files and CIDs of a model that is here");
+  auto* shown =
+      command->add_subcommand("show", "Signature, files and CIDs of a model that is here");
   shown->add_option("model", flags->model, "Name")->required();
   shown->add_option("--dtype", flags->dtype, "Which precision");
   shown->add_flag("--json", flags->json, "Print one JSON object");

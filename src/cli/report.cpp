@@ -11,9 +11,10 @@ namespace webpool::cli {
 std::string ranOnText(const RanOn& ranOn) {
   std::string text = ranOn.label;
   if (ranOn.label == "mixed") {
-    text += ranOn.placement ? fmt::format(" ({:.0f} % of the heavy nodes on {})",
-                                          ranOn.placement->share() * 100, backendName(ranOn.backend))
-                            : fmt::format(" ({}; node placement unknown)", backendName(ranOn.backend));
+    text += ranOn.placement
+                ? fmt::format(" ({:.0f} % of the heavy nodes on {})",
+                              ranOn.placement->share() * 100, backendName(ranOn.backend))
+                : fmt::format(" ({}; node placement unknown)", backendName(ranOn.backend));
   }
   if (ranOn.adapter) text += " on " + ranOn.adapter->label();
   text += fmt::format(", {} {}, {}", ranOn.browser, ranOn.browserVersion, ranOn.dtype);
@@ -53,9 +54,9 @@ boost::json::object toJson(const RanOn& ranOn) {
 }
 
 boost::json::object toJson(const LoadTimings& timings) {
-  return {{"launch_ms", timings.launchMs},         {"fetch_ms", timings.fetchMs},
-          {"compile_ms", timings.compileMs},       {"warmup_ms", timings.warmupMs},
-          {"total_ms", timings.totalMs},           {"bytes_network", timings.bytesNetwork},
+  return {{"launch_ms", timings.launchMs},    {"fetch_ms", timings.fetchMs},
+          {"compile_ms", timings.compileMs},  {"warmup_ms", timings.warmupMs},
+          {"total_ms", timings.totalMs},      {"bytes_network", timings.bytesNetwork},
           {"bytes_cache", timings.bytesCache}};
 }
 

@@ -11,7 +11,8 @@
 
 namespace webpool::cli {
 
-/// "wasm, chromium 156.0, q4, 1 thread" or "webgpu on SwiftShader (software), chromium 156.0, fp32".
+/// "wasm, chromium 156.0, q4, 1 thread" or "webgpu on SwiftShader (software), chromium 156.0,
+/// fp32".
 std::string ranOnText(const RanOn& ranOn);
 
 boost::json::object toJson(const RanOn& ranOn);

@@ -6,18 +6,29 @@ namespace webpool::cli {
 namespace {
 
 TEST(Report, ASoftwareAdapterIsNamedAsSuch) {
-  RanOn ranOn{.browser = "chromium", .browserVersion = "156.0", .backend = Backend::WebGpu,
-              .label = "webgpu", .placement = Placement{10, 10},
-              .adapter = AdapterInfo{.vendor = "google", .architecture = "swiftshader",
-                                     .device = "", .description = "SwiftShader", .software = true},
+  RanOn ranOn{.browser = "chromium",
+              .browserVersion = "156.0",
+              .backend = Backend::WebGpu,
+              .label = "webgpu",
+              .placement = Placement{10, 10},
+              .adapter = AdapterInfo{.vendor = "google",
+                                     .architecture = "swiftshader",
+                                     .device = "",
+                                     .description = "SwiftShader",
+                                     .software = true},
               .dtype = "fp32"};
   EXPECT_EQ(ranOnText(ranOn), "webgpu on SwiftShader (software), chromium 156.0, fp32");
   EXPECT_FALSE(toJson(ranOn).at("is_real_hardware").as_bool());
 }
 
 TEST(Report, MixedTellsTheShare) {
-  RanOn ranOn{.browser = "chromium", .browserVersion = "156.0", .backend = Backend::WebGpu,
-              .label = "mixed", .placement = Placement{10, 4}, .adapter = {}, .dtype = "q4"};
+  RanOn ranOn{.browser = "chromium",
+              .browserVersion = "156.0",
+              .backend = Backend::WebGpu,
+              .label = "mixed",
+              .placement = Placement{10, 4},
+              .adapter = {},
+              .dtype = "q4"};
   EXPECT_EQ(ranOnText(ranOn), "mixed (40 % of the heavy nodes on webgpu), chromium 156.0, q4");
   ranOn.placement.reset();
   EXPECT_EQ(ranOnText(ranOn), "mixed (webgpu; node placement unknown), chromium 156.0, q4");

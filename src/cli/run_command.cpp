@@ -1,7 +1,7 @@
-#include <CLI/CLI.hpp>
-#include <boost/json.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
 
 #include <cstdio>
 #include <filesystem>
@@ -59,15 +59,15 @@ Result<Bytes> readInputFile(const std::string& path) {
 
 Result<void> writeOutputs(const RunFlags& flags, const std::vector<Tensor>& outputs) {
   const auto extension = std::filesystem::path(flags.outputs).extension();
-  Result<std::string> contents = extension == ".npz" ? onnx::writeNpz(outputs)
-                                                     : onnx::writeJsonTensors(flags.model, outputs);
+  Result<std::string> contents =
+      extension == ".npz" ? onnx::writeNpz(outputs) : onnx::writeJsonTensors(flags.model, outputs);
   if (!contents) return std::unexpected(contents.error());
   return base::writeFileAtomically(flags.outputs, *contents);
 }
 
 std::string tensorLine(const Tensor& tensor) {
-  auto line = fmt::format("{}  {} {}", tensor.name, dataTypeName(tensor.type),
-                          shapeText(tensor.shape));
+  auto line =
+      fmt::format("{}  {} {}", tensor.name, dataTypeName(tensor.type), shapeText(tensor.shape));
   if (tensor.type == DataType::Fp32) {
     line += " ";
     const auto values = tensor.as<float>();
@@ -93,9 +93,8 @@ void printRan(const Model& model, const RanOn& ranOn, const RunTimings& timings)
 
 json::object summary(const Model& model, const RanOn& ranOn, const RunTimings& timings) {
   const auto& info = model.info();
-  return {{"model", info.name},       {"task", info.task},
-          {"cid", info.cid},          {"bytes", info.bytes},
-          {"ran_on", toJson(ranOn)},  {"load", toJson(info.timings)},
+  return {{"model", info.name},    {"task", info.task},       {"cid", info.cid},
+          {"bytes", info.bytes},   {"ran_on", toJson(ranOn)}, {"load", toJson(info.timings)},
           {"run", toJson(timings)}};
 }
 
@@ -114,8 +113,8 @@ int runEmbedding(const RunFlags& flags, const Model& model, const RunOptions& op
   }
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const auto& vector = result->vectors[i];
-    std::printf("%zu  [%.4f, %.4f, %.4f, … %zu]  %s\n", i + 1, double(vector[0]),
-                double(vector[1]), double(vector[2]), vector.size(), fitText(texts[i], 36).c_str());
+    std::printf("%zu  [%.4f, %.4f, %.4f, … %zu]  %s\n", i + 1, double(vector[0]), double(vector[1]),
+                double(vector[2]), vector.size(), fitText(texts[i], 36).c_str());
   }
   if (texts.size() > 1) {
     std::printf("\ncosine similarity\n%s", similarityTable(texts, result->vectors).c_str());
@@ -214,13 +213,13 @@ int run(const RunFlags& flags, const Context& context) {
   auto pool = ResourcePool::open(std::move(*poolOptions));
   if (!pool) return reportError(pool.error());
 
-  ModelOptions options{.task = flags.task,
-                       .backend = *backend,
-                       .dtype = flags.dtype,
-                       .progress = progress.callback(),
-                       .timeout = std::chrono::milliseconds(
-                           static_cast<std::int64_t>(flags.timeoutSeconds * 1000)),
-                       .stop = context.stop};
+  ModelOptions options{
+      .task = flags.task,
+      .backend = *backend,
+      .dtype = flags.dtype,
+      .progress = progress.callback(),
+      .timeout = std::chrono::milliseconds(static_cast<std::int64_t>(flags.timeoutSeconds * 1000)),
+      .stop = context.stop};
   auto description = (*pool)->describe(flags.model, options);
   if (!description) {
     progress.clear();
@@ -265,9 +264,8 @@ Examples:
   webpool run --model all-minilm-l6-v2 "a sentence" "another"
   webpool run --model all-minilm-l6-v2 --backend webgpu --json < texts.txt
   webpool run --model ./silero_vad.onnx --inputs in.npz --outputs out.npz)");
-  command->callback([flags, &context, &action] {
-    action = [flags, &context] { return run(*flags, context); };
-  });
+  command->callback(
+      [flags, &context, &action] { action = [flags, &context] { return run(*flags, context); }; });
 }
 
 }  // namespace webpool::cli

@@ -40,6 +40,8 @@ SignalWatch::~SignalWatch() {
   close(event_);
 }
 
-int SignalWatch::received() const { return received_; }
+int SignalWatch::received() const {
+  return received_;
+}
 
 }  // namespace webpool::cli

@@ -9,8 +9,8 @@
 namespace webpool::cli {
 
 /// Blocks the signals in the calling thread (and so in every thread started after) and waits for
-/// them in one of its own. Make it first in main(). A second signal changes nothing: the clean-up is
-/// bounded by itself.
+/// them in one of its own. Make it first in main(). A second signal changes nothing: the clean-up
+/// is bounded by itself.
 class SignalWatch {
  public:
   SignalWatch();

@@ -9,7 +9,9 @@
 namespace webpool::cli {
 namespace {
 
-bool isContinuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+bool isContinuation(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+}
 
 /// The byte at which code point `count` begins.
 std::size_t byteOf(std::string_view text, std::size_t count) {
@@ -85,7 +87,9 @@ std::string tableText(const std::vector<std::vector<std::string>>& rows) {
 
 ProgressLine::ProgressLine(bool quiet) : quiet_(quiet), terminal_(::isatty(STDERR_FILENO) != 0) {}
 
-ProgressLine::~ProgressLine() { clear(); }
+ProgressLine::~ProgressLine() {
+  clear();
+}
 
 ProgressCallback ProgressLine::callback() {
   return [this](const Progress& progress) { show(progress); };
@@ -110,10 +114,10 @@ void ProgressLine::show(const Progress& progress) {
   const auto step = progress.step + " " + progress.detail;
   if (!terminal_) {
     if (step != lastStep_) {
-      std::fprintf(stderr, "%s%s%s%s\n", progress.step.c_str(), progress.detail.empty() ? "" : " ",
-                   progress.detail.c_str(),
-                   progress.total > 0 ? fmt::format(" ({})", bytesText(progress.total)).c_str()
-                                      : "");
+      std::fprintf(
+          stderr, "%s%s%s%s\n", progress.step.c_str(), progress.detail.empty() ? "" : " ",
+          progress.detail.c_str(),
+          progress.total > 0 ? fmt::format(" ({})", bytesText(progress.total)).c_str() : "");
     }
     lastStep_ = step;
     return;

@@ -71,8 +71,8 @@ double toleranceFor(std::string_view dtype) {
 
 Agreement compareOutputs(std::span<const Tensor> answer, std::span<const Tensor> reference,
                          std::string_view dtype) {
-  Agreement agreement{.agrees = true, .relativeError = 0, .tolerance = toleranceFor(dtype),
-                      .worst = {}};
+  Agreement agreement{
+      .agrees = true, .relativeError = 0, .tolerance = toleranceFor(dtype), .worst = {}};
   if (answer.size() != reference.size()) agreement.relativeError = kDisagree;
   for (const auto& expected : reference) {
     const auto found = std::ranges::find(answer, expected.name, &Tensor::name);

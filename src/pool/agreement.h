@@ -1,5 +1,5 @@
-// Does a backend's answer agree with the reference? Runtimes differ in the last digits, so bytes are
-// never compared; some combinations of model and driver are plainly wrong and throw nothing.
+// Does a backend's answer agree with the reference? Runtimes differ in the last digits, so bytes
+// are never compared; some combinations of model and driver are plainly wrong and throw nothing.
 #pragma once
 
 #include <span>

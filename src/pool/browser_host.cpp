@@ -67,15 +67,14 @@ Result<browsers::Browser> BrowserHost::launch(const std::string& url) {
   if (!machine.sandbox && options_.notice && !std::exchange(noticed_, true)) {
     options_.notice(machine.notice);
   }
-  auto process = browsers::BrowserProcess::launch(
-      launcher_, base::systemRandom(),
-      {.browser = *found,
-       .folder = std::move(*folder),
-       .url = url,
-       .machine = machine,
-       .environment = environment_,
-       .headless = options_.headless,
-       .extraFlags = extraFlags(environment_)});
+  auto process = browsers::BrowserProcess::launch(launcher_, base::systemRandom(),
+                                                  {.browser = *found,
+                                                   .folder = std::move(*folder),
+                                                   .url = url,
+                                                   .machine = machine,
+                                                   .environment = environment_,
+                                                   .headless = options_.headless,
+                                                   .extraFlags = extraFlags(environment_)});
   if (!process) return std::unexpected(process.error());
   process_.emplace(std::move(*process));
   log_->debug("browser started: {} {}, pid {}", found->name, found->version, process_->pid());

@@ -14,9 +14,9 @@ BrowserCapabilities toPublic(const wire::Capabilities& capabilities, const std::
   result.wasmSimd = capabilities.wasmSimd;
   result.wasmThreads = capabilities.wasmThreads;
   if (const auto& gpu = capabilities.webgpu) {
-    result.webgpu = AdapterInfo{gpu->vendor,        gpu->architecture,  gpu->device,
-                                gpu->description,   gpu->software,      gpu->shaderF16,
-                                gpu->maxBufferSize, gpu->maxStorageBufferBindingSize};
+    result.webgpu = AdapterInfo{
+        gpu->vendor,   gpu->architecture, gpu->device,        gpu->description,
+        gpu->software, gpu->shaderF16,    gpu->maxBufferSize, gpu->maxStorageBufferBindingSize};
   }
   for (const auto& context : capabilities.webnn) {
     if (context.ok) result.webnn.push_back(context.deviceType);

@@ -33,8 +33,11 @@ double millisecondsSince(base::TimePoint began, base::TimePoint now) {
 }
 
 /// The page's address: the token is in the fragment, which no server and no log sees.
-std::string pageUrl(const net::Server& server, const std::string& token) {
-  return server.origin() + "/worker/#token=" + token;
+std::string pageUrl(const net::Server& server, const std::string& token, unsigned threads) {
+  auto url = server.origin() + "/worker/#token=" + token;
+  // The page starts a WASM Worker ahead, which serves if it has the right number of threads.
+  if (threads > 0) url += fmt::format("&threads={}", threads);
+  return url;
 }
 
 }  // namespace
@@ -101,7 +104,9 @@ Result<void> Engine::listen() {
   return {};
 }
 
-std::string Engine::origin() const { return server_->origin(); }
+std::string Engine::origin() const {
+  return server_->origin();
+}
 
 Error Engine::closedError() const {
   return {ErrorCategory::Cancelled, "the pool is closed", "open a new one"};
@@ -143,7 +148,9 @@ void Engine::beginLaunch() {
        .ended = [this](std::optional<Error> cause) { onPageEnded(std::move(cause)); }});
   session_ = admission.session;
   const auto taken = workers_->run(
-      [this, url = pageUrl(*server_, admission.token)] { return host_->launch(url); },
+      [this, url = pageUrl(*server_, admission.token, options_.wasmThreads)] {
+        return host_->launch(url);
+      },
       [this](const Result<browsers::Browser>& launched) { onLaunched(launched); });
   if (!taken) failLaunch(taken.error());
 }
@@ -239,7 +246,9 @@ Result<ResolvedModel> Engine::resolve(std::string_view model, const ModelOptions
   return models_->resolve(model, options);
 }
 
-std::string Engine::newHandle() { return fmt::format("m{}", nextHandle_++); }
+std::string Engine::newHandle() {
+  return fmt::format("m{}", nextHandle_++);
+}
 
 bool Engine::isResident(const std::shared_ptr<Loaded>& model) const {
   const auto current = residentIncarnation_.load();

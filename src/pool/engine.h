@@ -42,8 +42,8 @@ struct LoadOutcome {
   double launchMs = 0;  ///< of the browser that the model is in
 };
 
-/// Blocking calls are made from any thread but the loop's. The loop runs as long as the engine lives,
-/// also after close(), so that every call gets its answer.
+/// Blocking calls are made from any thread but the loop's. The loop runs as long as the engine
+/// lives, also after close(), so that every call gets its answer.
 class Engine {
  public:
   static Result<std::shared_ptr<Engine>> open(PoolOptions options);
@@ -74,8 +74,8 @@ class Engine {
   /// Ends the model's Worker in the page. Any thread; nothing waits for it.
   void unload(const std::shared_ptr<Loaded>& model);
 
-  /// Runs `work`, which may make blocking calls of the engine, on a thread of its own. close() waits
-  /// for it. False, and nothing is run, once the pool is closed. Any thread.
+  /// Runs `work`, which may make blocking calls of the engine, on a thread of its own. close()
+  /// waits for it. False, and nothing is run, once the pool is closed. Any thread.
   bool inBackground(std::function<void()> work);
 
   /// What every call answers once the pool is closed.
@@ -116,7 +116,7 @@ class Engine {
   // Loop thread only.
   enum class BrowserState { None, Launching, Ready, Stopping };
   BrowserState browserState_ = BrowserState::None;
-  std::optional<browsers::Browser> browser_;       ///< once launch() has returned
+  std::optional<browsers::Browser> browser_;      ///< once launch() has returned
   std::optional<wire::Capabilities> earlyReady_;  ///< the page was there before launch() returned
   std::map<std::string, std::weak_ptr<Loaded>> held_;  ///< by handle: what the page holds
   std::string session_;

@@ -84,9 +84,8 @@ Result<LoadOutcome> Engine::loadOnPage(const std::shared_ptr<Loaded>& model,
     log_->debug("load sent: {} on {}", model->source.description.name, backendName(model->backend));
     *id = *sent;
   });
-  const std::stop_callback cancel(options.stop, [this, id] {
-    loop_.post([this, id] { hub_->cancel(session_, *id); });
-  });
+  const std::stop_callback cancel(
+      options.stop, [this, id] { loop_.post([this, id] { hub_->cancel(session_, *id); }); });
   auto answer = pending->wait(options.stop);
   if (!answer) return std::unexpected(answer.error());
   log_->debug("model ready: {}", model->source.description.name);
@@ -155,15 +154,15 @@ Result<std::vector<Tensor>> Engine::echo(std::vector<Tensor> tensors, const RunO
       pending->set(std::unexpected(closedError()));
       return;
     }
-    auto sent = hub_->submit(session_, wire::EchoRequest{0, std::move(tensors)},
-                             loop_.now() + options.timeout,
-                             [pending](Result<session::Answer> answer) {
-                               if (answer) {
-                                 pending->set(std::get<wire::EchoResult>(std::move(*answer)).outputs);
-                               } else {
-                                 pending->set(std::unexpected(std::move(answer.error())));
-                               }
-                             });
+    auto sent =
+        hub_->submit(session_, wire::EchoRequest{0, std::move(tensors)},
+                     loop_.now() + options.timeout, [pending](Result<session::Answer> answer) {
+                       if (answer) {
+                         pending->set(std::get<wire::EchoResult>(std::move(*answer)).outputs);
+                       } else {
+                         pending->set(std::unexpected(std::move(answer.error())));
+                       }
+                     });
     if (!sent) pending->set(std::unexpected(sent.error()));
   });
   return pending->wait(options.stop);

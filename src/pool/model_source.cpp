@@ -20,8 +20,8 @@ store::JobOptions jobOptions(const ModelOptions& options) {
   if (options.progress) {
     job.progress = [callback = options.progress](const store::Progress& progress) {
       constexpr const char* kSteps[] = {"import", "verify", "download", "wait for"};
-      callback({kSteps[static_cast<int>(progress.phase)], progress.item, progress.done,
-                progress.total});
+      callback(
+          {kSteps[static_cast<int>(progress.phase)], progress.item, progress.done, progress.total});
     };
   }
   return job;
@@ -106,8 +106,8 @@ Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection,
   auto info = onnx::readModel(*bytes);
   if (!info) {
     auto error = info.error();
-    error.message = fmt::format("{}: {}", graph->path.empty() ? selection.name : graph->path,
-                                error.message);
+    error.message =
+        fmt::format("{}: {}", graph->path.empty() ? selection.name : graph->path, error.message);
     return std::unexpected(std::move(error));
   }
   for (const auto& external : info->externalFiles) {
@@ -132,7 +132,7 @@ Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection,
   description.cid = selection.root.text();
   description.bytes = selection.bytes;
   description.usesFp16 = resolved.graph.usesFp16;
-  description.task = !task.empty() ? std::string(task)
+  description.task = !task.empty()      ? std::string(task)
                      : entry != nullptr ? entry->task
                                         : guessTask(resolved.files, resolved.graph);
   if (description.task != "tensors" && description.task != "text-embedding") {
@@ -151,9 +151,10 @@ Result<ResolvedModel> ModelSource::resolve(std::string_view model, const ModelOp
     // A name of its own for each path: running ./b/model.onnx must not displace ./a/model.onnx.
     const auto path = std::filesystem::absolute(model).lexically_normal();
     const auto digest = cid::sha256(std::as_bytes(std::span(path.native())));
-    return add(model, fmt::format("{}-{:02x}{:02x}{:02x}{:02x}", nameFromPath(path),
-                                  std::to_integer<int>(digest[0]), std::to_integer<int>(digest[1]),
-                                  std::to_integer<int>(digest[2]), std::to_integer<int>(digest[3])),
+    return add(model,
+               fmt::format("{}-{:02x}{:02x}{:02x}{:02x}", nameFromPath(path),
+                           std::to_integer<int>(digest[0]), std::to_integer<int>(digest[1]),
+                           std::to_integer<int>(digest[2]), std::to_integer<int>(digest[3])),
                options);
   }
   auto selection = installer_->ensure(model, options.dtype, jobOptions(options));
@@ -173,7 +174,8 @@ Result<ResolvedModel> ModelSource::add(std::string_view model, const std::string
   }
   const std::filesystem::path path(model);
   if (!std::filesystem::exists(path, ignored)) {
-    return fail(ErrorCategory::NotFound, fmt::format("there is no file or folder {}", path.native()),
+    return fail(ErrorCategory::NotFound,
+                fmt::format("there is no file or folder {}", path.native()),
                 "check the path; `webpool models list` shows the names that are known");
   }
   const auto chosen = name.empty() ? nameFromPath(path) : name;
@@ -197,7 +199,8 @@ Result<ResolvedModel> ModelSource::add(std::string_view model, const std::string
 
 Result<ResolvedModel> ModelSource::findHere(std::string_view name, std::string_view dtype) const {
   const auto* entry = catalogue_.find(name);
-  auto selection = repository_->select(entry != nullptr ? std::string_view(entry->name) : name, dtype);
+  auto selection =
+      repository_->select(entry != nullptr ? std::string_view(entry->name) : name, dtype);
   if (!selection) return std::unexpected(selection.error());
   return describe(std::move(*selection), "");
 }

@@ -61,7 +61,9 @@ Model::State::State(std::shared_ptr<pool::Engine> owner, std::shared_ptr<pool::L
                     ModelOptions chosen)
     : engine(std::move(owner)), loaded(std::move(model)), options(std::move(chosen)) {}
 
-Model::State::~State() { engine->unload(loaded); }
+Model::State::~State() {
+  engine->unload(loaded);
+}
 
 Result<void> Model::State::ensureLoaded(const std::stop_token& stop) {
   const std::lock_guard lock(mutex_);
@@ -86,9 +88,8 @@ Result<void> Model::State::ensureLoaded(const std::stop_token& stop) {
     info.outputs = {{"embedding", DataType::Fp32, {-1, -1}, {"n", "dimensions"}, true}};
   }
   const auto& timings = outcome->answer.timings;
-  info.timings = {outcome->launchMs, timings.fetchMs,      timings.compileMs,
-                  timings.warmupMs,  0,                    timings.bytesNetwork,
-                  timings.bytesCache};
+  info.timings = {outcome->launchMs,    timings.fetchMs,   timings.compileMs, timings.warmupMs, 0,
+                  timings.bytesNetwork, timings.bytesCache};
   info.ranOn = ranOnOf(*loaded, *outcome);
   return {};
 }
@@ -106,8 +107,8 @@ Result<std::vector<Tensor>> Model::State::reference(const std::vector<Tensor>& i
   if (auto outcome = engine->loadOnPage(wasm, wanted); !outcome) {
     return std::unexpected(outcome.error());
   }
-  auto result = engine->runAndWait(wasm, inputs, parameters, {.timeout = options.timeout,
-                                                              .stop = stop});
+  auto result =
+      engine->runAndWait(wasm, inputs, parameters, {.timeout = options.timeout, .stop = stop});
   engine->unload(wasm);
   if (!result) return std::unexpected(result.error());
   return std::move(result->outputs);
@@ -146,56 +147,54 @@ Result<void> Model::State::ensureChecked(const std::vector<Tensor>& inputs,
     checked_ = true;
     return {};
   }
-  refused_ = Error{
-      ErrorCategory::WrongResult,
-      fmt::format("{} on {}{} of {} {} answers wrong: output '{}' is off by {:.1f} % from {} "
-                  "(allowed: {:.1f} %), so it is not served",
-                  info.name, backendName(loaded->backend),
-                  info.ranOn.adapter ? " (" + info.ranOn.adapter->label() + ")" : "",
-                  info.ranOn.browser, info.ranOn.browserVersion, agreement.worst,
-                  agreement.relativeError * 100, by, agreement.tolerance * 100),
-      loaded->backend == Backend::Wasm ? "try another browser" : "use --backend wasm"};
+  refused_ =
+      Error{ErrorCategory::WrongResult,
+            fmt::format("{} on {}{} of {} {} answers wrong: output '{}' is off by {:.1f} % from {} "
+                        "(allowed: {:.1f} %), so it is not served",
+                        info.name, backendName(loaded->backend),
+                        info.ranOn.adapter ? " (" + info.ranOn.adapter->label() + ")" : "",
+                        info.ranOn.browser, info.ranOn.browserVersion, agreement.worst,
+                        agreement.relativeError * 100, by, agreement.tolerance * 100),
+            loaded->backend == Backend::Wasm ? "try another browser" : "use --backend wasm"};
   return std::unexpected(*refused_);
 }
 
 void Model::State::send(std::vector<Tensor> inputs, boost::json::object parameters,
                         const RunOptions& runOptions, base::TimePoint began,
                         std::function<void(Result<Inference>)> done) {
-  engine->run(loaded, std::move(inputs), std::move(parameters), runOptions,
-              [self = shared_from_this(), began,
-               done = std::move(done)](Result<wire::RunResult> result) {
-                if (!result) {
-                  done(std::unexpected(std::move(result.error())));
-                  return;
-                }
-                done(Inference{std::move(result->outputs),
-                               {result->timings.queueMs, result->timings.runMs,
-                                millisecondsSince(began)},
-                               self->info.ranOn});
-              });
+  engine->run(
+      loaded, std::move(inputs), std::move(parameters), runOptions,
+      [self = shared_from_this(), began, done = std::move(done)](Result<wire::RunResult> result) {
+        if (!result) {
+          done(std::unexpected(std::move(result.error())));
+          return;
+        }
+        done(Inference{std::move(result->outputs),
+                       {result->timings.queueMs, result->timings.runMs, millisecondsSince(began)},
+                       self->info.ranOn});
+      });
 }
 
 void Model::State::run(std::vector<Tensor> inputs, boost::json::object parameters,
-                       const RunOptions& runOptions,
-                       std::function<void(Result<Inference>)> done) {
+                       const RunOptions& runOptions, std::function<void(Result<Inference>)> done) {
   const auto began = base::SystemClock().now();
   if (checked_ && engine->isResident(loaded)) {
     send(std::move(inputs), std::move(parameters), runOptions, began, std::move(done));
     return;
   }
-  const bool begun = engine->inBackground([self = shared_from_this(), inputs = std::move(inputs),
-                                           parameters = std::move(parameters), runOptions, began,
-                                           done]() mutable {
-    if (auto there = self->ensureLoaded(runOptions.stop); !there) {
-      done(std::unexpected(there.error()));
-      return;
-    }
-    if (auto right = self->ensureChecked(inputs, parameters, runOptions.stop); !right) {
-      done(std::unexpected(right.error()));
-      return;
-    }
-    self->send(std::move(inputs), std::move(parameters), runOptions, began, std::move(done));
-  });
+  const bool begun =
+      engine->inBackground([self = shared_from_this(), inputs = std::move(inputs),
+                            parameters = std::move(parameters), runOptions, began, done]() mutable {
+        if (auto there = self->ensureLoaded(runOptions.stop); !there) {
+          done(std::unexpected(there.error()));
+          return;
+        }
+        if (auto right = self->ensureChecked(inputs, parameters, runOptions.stop); !right) {
+          done(std::unexpected(right.error()));
+          return;
+        }
+        self->send(std::move(inputs), std::move(parameters), runOptions, began, std::move(done));
+      });
   if (!begun) done(std::unexpected(engine->closedError()));
 }
 

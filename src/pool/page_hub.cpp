@@ -55,18 +55,19 @@ PageHub::PageHub(net::EventLoop& loop, base::RandomSource random,
 PageHub::~PageHub() = default;
 
 void PageHub::serve(net::Server& server, const std::string& path) {
-  server.onWebSocket(path, [this](std::unique_ptr<session::Channel> channel,
-                                  const net::RequestInfo& info) -> session::ChannelListener* {
-    const auto id = nextChannel_++;
-    log_->debug("page connection {} from {}", id, info.peer);
-    auto peer = std::make_unique<Peer>(*this, id, std::move(channel));
-    auto* listener = peer.get();
-    peers_.emplace(id, std::move(peer));
-    gate_.channelOpened(id, loop_.now());
-    // The gate may refuse at once; the listener must live until this returns.
-    loop_.post([this] { pump(); });
-    return listener;
-  });
+  server.onWebSocket(path,
+                     [this](std::unique_ptr<session::Channel> channel,
+                            const net::RequestInfo& info) -> session::ChannelListener* {
+                       const auto id = nextChannel_++;
+                       log_->debug("page connection {} from {}", id, info.peer);
+                       auto peer = std::make_unique<Peer>(*this, id, std::move(channel));
+                       auto* listener = peer.get();
+                       peers_.emplace(id, std::move(peer));
+                       gate_.channelOpened(id, loop_.now());
+                       // The gate may refuse at once; the listener must live until this returns.
+                       loop_.post([this] { pump(); });
+                       return listener;
+                     });
 }
 
 PageHub::Admission PageHub::expect(session::SessionOptions options, Events events) {
@@ -74,8 +75,8 @@ PageHub::Admission PageHub::expect(session::SessionOptions options, Events event
   options.id = admission.session;
   gate_.issue(admission.token, admission.session);
   pages_.emplace(admission.session,
-                 std::unique_ptr<Page>(new Page{session::WorkerSession(options, loop_.now()),
-                                                std::move(events), {}}));
+                 std::unique_ptr<Page>(new Page{
+                     session::WorkerSession(options, loop_.now()), std::move(events), {}}));
   pump();
   return admission;
 }
@@ -237,7 +238,8 @@ void PageHub::perform(Page& page, session::Action action) {
 void PageHub::arm() {
   std::optional<base::TimePoint> due = gate_.nextDeadline();
   for (const auto& [id, page] : pages_) {
-    if (const auto deadline = page->machine.nextDeadline(); deadline && (!due || *deadline < *due)) {
+    if (const auto deadline = page->machine.nextDeadline();
+        deadline && (!due || *deadline < *due)) {
       due = deadline;
     }
   }

@@ -1,4 +1,5 @@
-// The session machines behind real sockets: hostile peers, and a fake page that speaks the protocol.
+// The session machines behind real sockets: hostile peers, and a fake page that speaks the
+// protocol.
 #include "pool/page_hub.h"
 
 #include <gtest/gtest.h>
@@ -60,12 +61,13 @@ class PageHubTest : public net::ServerTest {
       auto log = std::make_shared<spdlog::logger>("test");
       hub_ = std::make_unique<PageHub>(loop_, base::systemRandom(), std::move(log));
       hub_->serve(*server_, "/worker/socket");
-      admission_ = hub_->expect({}, {.ready = [this](const wire::Capabilities&) { ready_.set(true); },
-                                     .modelsLost = {},
-                                     .ended = [this](std::optional<Error> cause) {
-                                       ended_.set(cause ? Result<bool>(std::unexpected(*cause))
-                                                        : Result<bool>(true));
-                                     }});
+      admission_ = hub_->expect(
+          {}, {.ready = [this](const wire::Capabilities&) { ready_.set(true); },
+               .modelsLost = {},
+               .ended =
+                   [this](std::optional<Error> cause) {
+                     ended_.set(cause ? Result<bool>(std::unexpected(*cause)) : Result<bool>(true));
+                   }});
     });
   }
 
@@ -131,8 +133,7 @@ TEST_F(PageHubTest, AHeaderThatLiesEndsThePageAndFailsWhatWasOpen) {
 TEST_F(PageHubTest, TensorsGoThereAndBackAndADoubledAnswerIsDropped) {
   FakePage page(server_->port(), admission_.token);
   const std::vector<float> values{1, 2, 3};
-  auto answer =
-      submit(wire::EchoRequest{0, {Tensor::of<float>("x", DataType::Fp32, {3}, values)}});
+  auto answer = submit(wire::EchoRequest{0, {Tensor::of<float>("x", DataType::Fp32, {3}, values)}});
   auto request = page.receive<wire::EchoRequest>();
   ASSERT_EQ(request.inputs.size(), 1u);
   const wire::EchoResult echo{request.id, request.inputs};

@@ -26,7 +26,9 @@ Tensor textTensor(std::span<const std::string> texts) {
     bytes.append(reinterpret_cast<const char*>(&length), sizeof(length));
     bytes += text;
   }
-  return {"text", DataType::Bytes, {static_cast<std::int64_t>(texts.size())},
+  return {"text",
+          DataType::Bytes,
+          {static_cast<std::int64_t>(texts.size())},
           Bytes::adopt(std::move(bytes))};
 }
 
@@ -53,11 +55,17 @@ Result<std::unique_ptr<ResourcePool>> ResourcePool::open(PoolOptions options) {
 
 ResourcePool::ResourcePool(std::shared_ptr<pool::Engine> engine) : engine_(std::move(engine)) {}
 
-ResourcePool::~ResourcePool() { close(); }
+ResourcePool::~ResourcePool() {
+  close();
+}
 
-void ResourcePool::start() { engine_->start(); }
+void ResourcePool::start() {
+  engine_->start();
+}
 
-Result<BrowserCapabilities> ResourcePool::capabilities() { return engine_->connect({}); }
+Result<BrowserCapabilities> ResourcePool::capabilities() {
+  return engine_->connect({});
+}
 
 Result<Model> ResourcePool::load(std::string_view name, const ModelOptions& options) {
   const auto began = base::SystemClock().now();
@@ -102,13 +110,21 @@ Result<ModelDescription> ResourcePool::describe(std::string_view model,
   return std::move(resolved->description);
 }
 
-std::string ResourcePool::origin() const { return engine_->origin(); }
+std::string ResourcePool::origin() const {
+  return engine_->origin();
+}
 
-int ResourcePool::browserPid() const { return engine_->browserPid(); }
+int ResourcePool::browserPid() const {
+  return engine_->browserPid();
+}
 
-void ResourcePool::close() { engine_->close(); }
+void ResourcePool::close() {
+  engine_->close();
+}
 
-const ModelInfo& Model::info() const { return state_->info; }
+const ModelInfo& Model::info() const {
+  return state_->info;
+}
 
 void Model::runAsync(std::vector<Tensor> inputs, const RunOptions& options,
                      std::function<void(Result<Inference>)> done) const {

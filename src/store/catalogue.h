@@ -53,7 +53,7 @@ struct CatalogueEntry {
   std::vector<CatalogueVariant> variants;
   std::vector<SourcePackage> packages;
   std::vector<CatalogueFile> files;
-  std::string golden;  ///< JSON {"inputs", "outputs"}; empty where none is known
+  std::string golden;  ///< JSON {"inputs", "outputs"}, or one such object a dtype; empty: none
 
   const CatalogueVariant* variant(std::string_view dtype) const noexcept;
   std::vector<const CatalogueFile*> filesFor(std::string_view dtype) const;

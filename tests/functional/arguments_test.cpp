@@ -95,10 +95,12 @@ TEST_F(Arguments, InputsAreCheckedByNameTypeAndShapeBeforeABrowserStarts) {
   const auto given = [&](std::string_view json) {
     return run({"run", "--model", path, "--inputs", write("in.json", json)});
   };
-  const auto wrongName = given(R"({"inputs":[{"name":"z","shape":[1,4],"datatype":"FP32","data":[1,2,3,4]}]})");
+  const auto wrongName =
+      given(R"({"inputs":[{"name":"z","shape":[1,4],"datatype":"FP32","data":[1,2,3,4]}]})");
   EXPECT_EQ(wrongName.code, 3);
   EXPECT_THAT(wrongName.err, HasSubstr("'z'"));
-  const auto wrongType = given(R"({"inputs":[{"name":"x","shape":[1,4],"datatype":"INT64","data":[1,2,3,4]}]})");
+  const auto wrongType =
+      given(R"({"inputs":[{"name":"x","shape":[1,4],"datatype":"INT64","data":[1,2,3,4]}]})");
   EXPECT_EQ(wrongType.code, 3);
   EXPECT_THAT(wrongType.err, HasSubstr("INT64"));
   const auto wrongShape = given(R"({"x": [[1, 2, 3]]})");

@@ -26,8 +26,9 @@ std::string request(int port, const std::string& method, const std::string& targ
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   std::string answer;
   if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0) {
-    const auto text = method + " " + target + " HTTP/1.1\r\nHost: 127.0.0.1:" +
-                      std::to_string(port) + "\r\nConnection: close\r\n\r\n";
+    const auto text = method + " " + target +
+                      " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port) +
+                      "\r\nConnection: close\r\n\r\n";
     if (write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size())) {
       char buffer[1 << 14];
       // The server keeps the connection open: stop when the body is whole.

@@ -86,7 +86,9 @@ Running::~Running() {
   if (err_ >= 0) close(err_);
 }
 
-void Running::signal(int number) const { ::kill(pid_, number); }
+void Running::signal(int number) const {
+  ::kill(pid_, number);
+}
 
 bool Running::readSome() {
   if (out_ < 0 && err_ < 0) return false;

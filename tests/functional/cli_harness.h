@@ -14,7 +14,7 @@
 namespace webpool::functional {
 
 struct Finished {
-  int code = -1;    ///< exit code, or 128 + signal
+  int code = -1;  ///< exit code, or 128 + signal
   std::string out;
   std::string err;
 

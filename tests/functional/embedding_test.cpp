@@ -21,9 +21,8 @@ class Embedding : public CliTest {
     ensureModel("all-minilm-l6-v2", dtype);
     const auto reference = readMiniLmReference(dtype);
     EXPECT_GE(reference.sentences.size(), 20u);
-    auto pool = ResourcePool::open({.dataFolder = sharedData(),
-                                    .cacheFolder = folder() / "cache",
-                                    .ephemeral = true});
+    auto pool = ResourcePool::open(
+        {.dataFolder = sharedData(), .cacheFolder = folder() / "cache", .ephemeral = true});
     EXPECT_TRUE(pool) << pool.error().describe();
     if (!pool) return 0;
     const auto model = (*pool)->load("all-minilm-l6-v2", {.backend = backend, .dtype = dtype});
@@ -105,8 +104,8 @@ TEST_F(Embedding, AParaphraseIsNearAndTheTextOutputSaysWhatRan) {
 
 TEST_F(Embedding, TheSecondStartAsksForNoModelByte) {
   ensureModel("all-minilm-l6-v2", "q4");
-  const std::vector<std::string> command{"run", "--model", "all-minilm-l6-v2", "--backend", "wasm",
-                                         "--json", "hello"};
+  const std::vector<std::string> command{
+      "run", "--model", "all-minilm-l6-v2", "--backend", "wasm", "--json", "hello"};
   const auto first = run(command);
   ASSERT_EQ(first.code, 0) << first.err;
   EXPECT_GT(first.json().at("load").at("bytes_network").to_number<double>(), 54e6);

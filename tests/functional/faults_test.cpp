@@ -89,7 +89,7 @@ TEST_F(Faults, ALeafThatDoesNotMatchIsRefused) {
   bool changed = false;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder() / "data")) {
     if (!entry.is_regular_file() || entry.file_size() != std::filesystem::file_size(path)) continue;
-    struct stat before {};
+    struct stat before{};
     ASSERT_EQ(stat(entry.path().c_str(), &before), 0);
     ASSERT_EQ(chmod(entry.path().c_str(), 0600), 0);
     const int fd = open(entry.path().c_str(), O_RDWR | O_CLOEXEC);

@@ -22,15 +22,16 @@ TEST_F(Install, AProgramOfTenLinesFindsTheLibraryAndEmbeds) {
   const auto build = (folder() / "example").native();
   const auto installed = shell("cmake --install " WEBPOOL_BINARY_DIR " --prefix " + prefix);
   ASSERT_EQ(installed.code, 0) << installed.out << installed.err;
-  const auto built = shell("cmake -G Ninja -S " + source + " -B " + build +
-                           " -DCMAKE_CXX_COMPILER=clang++-19 -DCMAKE_CXX_FLAGS='" +
-                           WEBPOOL_SANITIZER_FLAGS + "' -DCMAKE_PREFIX_PATH=" + prefix +
-                           " && cmake --build " + build);
+  const auto built =
+      shell("cmake -G Ninja -S " + source + " -B " + build +
+            " -DCMAKE_CXX_COMPILER=clang++-19 -DCMAKE_CXX_FLAGS='" + WEBPOOL_SANITIZER_FLAGS +
+            "' -DCMAKE_PREFIX_PATH=" + prefix + " && cmake --build " + build);
   ASSERT_EQ(built.code, 0) << built.out << built.err;
   const auto ran = shell(build + "/embed");
   EXPECT_EQ(ran.code, 0) << ran.err;
   EXPECT_THAT(ran.out, testing::MatchesRegex("0\\.[0-9]+\n"));
-  const auto program = shell("cd / && " + prefix + "/bin/webpool run --model all-minilm-l6-v2 "
+  const auto program = shell("cd / && " + prefix +
+                             "/bin/webpool run --model all-minilm-l6-v2 "
                              "--ephemeral hello");
   EXPECT_EQ(program.code, 0) << program.err;
   expectNothingLeft();

@@ -18,9 +18,8 @@ class Pool : public CliTest {
  protected:
   void SetUp() override {
     ensureModel("all-minilm-l6-v2", "q4");
-    auto pool = ResourcePool::open({.dataFolder = sharedData(),
-                                    .cacheFolder = folder() / "cache",
-                                    .ephemeral = true});
+    auto pool = ResourcePool::open(
+        {.dataFolder = sharedData(), .cacheFolder = folder() / "cache", .ephemeral = true});
     ASSERT_TRUE(pool) << pool.error().describe();
     pool_ = std::move(*pool);
     auto model = pool_->load("all-minilm-l6-v2", {.backend = Backend::Wasm});
@@ -59,7 +58,8 @@ TEST_F(Pool, ThreadsGetTheirOwnAnswers) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < 5; ++i) {
         const auto result = embed({texts[t]});
-        lowest[t] = result ? std::min(lowest[t], cosineSimilarity(result->vectors[0], alone[t])) : 0;
+        lowest[t] =
+            result ? std::min(lowest[t], cosineSimilarity(result->vectors[0], alone[t])) : 0;
       }
     });
   }

@@ -33,8 +33,8 @@ TEST_F(Tensors, NpzInNpzOut) {
                                               Tensor::of<float>("b", DataType::Fp32, {2, 2}, b)});
   ASSERT_TRUE(npz);
   const auto out = folder() / "out.npz";
-  const auto result = run({"run", "--model", path, "--inputs", write("in.npz", *npz), "--outputs",
-                           out, "--ephemeral"});
+  const auto result = run(
+      {"run", "--model", path, "--inputs", write("in.npz", *npz), "--outputs", out, "--ephemeral"});
   ASSERT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("ran on   wasm"));
   const auto outputs = onnx::readNpz(Bytes::adopt(base::readFile(out).value()));
@@ -47,9 +47,8 @@ TEST_F(Tensors, NpzInNpzOut) {
 
 TEST_F(Tensors, EveryTypeSurvivesThePageUnchanged) {
   // The bytes of an Identity come back as they were sent, whatever they mean.
-  auto pool = ResourcePool::open({.dataFolder = folder() / "data",
-                                  .cacheFolder = folder() / "cache",
-                                  .ephemeral = true});
+  auto pool = ResourcePool::open(
+      {.dataFolder = folder() / "data", .cacheFolder = folder() / "cache", .ephemeral = true});
   ASSERT_TRUE(pool) << pool.error().describe();
   for (const auto type : {DataType::Bool, DataType::Uint8, DataType::Int8, DataType::Int32,
                           DataType::Int64, DataType::Fp16, DataType::Fp32, DataType::Fp64}) {
@@ -73,7 +72,8 @@ TEST_F(Tensors, EveryTypeSurvivesThePageUnchanged) {
 
 /// A test's own little WAV reader: 16-bit mono, as the clips are.
 std::vector<float> readClip(const std::string& name) {
-  for (const auto& entry : std::filesystem::recursive_directory_iterator("/usr/share/pocketsphinx")) {
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator("/usr/share/pocketsphinx")) {
     if (entry.path().filename() != name) continue;
     std::ifstream in(entry.path(), std::ios::binary);
     const std::string bytes(std::istreambuf_iterator<char>(in), {});
@@ -121,9 +121,8 @@ std::vector<float> speech(const Model& model, const std::vector<float>& samples)
 TEST_F(Tensors, SileroFindsSpeechWhereItIs) {
   ensureModel("silero-vad-v5", "fp32");
   const auto reference = readReference("silero.json");
-  auto pool = ResourcePool::open({.dataFolder = sharedData(),
-                                  .cacheFolder = folder() / "cache",
-                                  .ephemeral = true});
+  auto pool = ResourcePool::open(
+      {.dataFolder = sharedData(), .cacheFolder = folder() / "cache", .ephemeral = true});
   ASSERT_TRUE(pool) << pool.error().describe();
   auto model = (*pool)->load("silero-vad-v5", {.backend = Backend::Wasm});
   ASSERT_TRUE(model) << model.error().describe();
@@ -170,11 +169,11 @@ TEST_F(Tensors, SilerosWrongAnswerOnWebGpuIsDetectedNotServed) {
     golden.erase("outputs");
     return boost::json::serialize(golden);
   }());
-  const auto served = run({"run", "--model", "silero-vad-v5", "--inputs", input, "--backend",
-                           "wasm", "--ephemeral"});
+  const auto served = run(
+      {"run", "--model", "silero-vad-v5", "--inputs", input, "--backend", "wasm", "--ephemeral"});
   EXPECT_EQ(served.code, 0) << served.err;
-  const auto refused = run({"run", "--model", "silero-vad-v5", "--inputs", input, "--backend",
-                            "webgpu", "--ephemeral"});
+  const auto refused = run(
+      {"run", "--model", "silero-vad-v5", "--inputs", input, "--backend", "webgpu", "--ephemeral"});
   EXPECT_EQ(refused.code, 6) << refused.out << refused.err;
   EXPECT_THAT(refused.err, HasSubstr("[wrong_result]"));
   expectNothingLeft();
@@ -197,8 +196,8 @@ TEST_F(Tensors, AFileOfTheSameModelIsCheckedAgainstWasmByItsFirstInputs) {
     return boost::json::serialize(golden);
   }());
   environment_["WEBPOOL_DATA_DIR"] = folder() / "data";
-  const auto refused = run({"run", "--model", path, "--inputs", input, "--backend", "webgpu",
-                            "--ephemeral"});
+  const auto refused =
+      run({"run", "--model", path, "--inputs", input, "--backend", "webgpu", "--ephemeral"});
   EXPECT_EQ(refused.code, 6) << refused.out << refused.err;
   EXPECT_THAT(refused.err, HasSubstr("wasm in the same browser"));
 }
