@@ -67,18 +67,24 @@ Expected readExpected(const Settings& settings, const std::string& dtype) {
   return expected;
 }
 
-/// The graph's file as the store keeps it.
-Bytes modelBytes(const std::string& dtype) {
+/// Serves the graph and its external data as the store keeps them; their addresses, the graph
+/// first.
+std::string serveModel(BareServer& server, const std::string& dtype) {
   const auto source = valueOf(pool::ModelSource::open(base::pathsFromEnvironment().data));
   ModelOptions options;
   options.dtype = dtype;
   const auto model = valueOf(source->resolve(kModel, options));
+  std::string graph;
+  std::string data;
   for (const auto& file : model.files) {
-    if (!file.path.ends_with(".onnx")) continue;
+    if (!file.isWeights()) continue;
     const auto found = valueOf(source->content().resolve(file.cid));
-    return valueOf(store::readContent(std::get<store::ResolvedFile>(found).content));
+    const auto path = "/model/" + file.path;
+    server.serveBytes(path,
+                      valueOf(store::readContent(std::get<store::ResolvedFile>(found).content)));
+    (path.ends_with(".onnx") ? graph : data) += " " + path;
   }
-  throw BenchFailure("the model has no .onnx file");
+  return graph + data;
 }
 
 /// One start of the pool; `cached`: the browser must have kept the model.
@@ -127,7 +133,7 @@ void startPool(const std::filesystem::path& cache, const std::string& dtype,
 void startBare(BareServer& server, const std::filesystem::path& cache, const std::string& model,
                Parts& parts) {
   BareBrowser browser(server, "/pages/session.html", cache);
-  const auto size = browser.ask("prepare " + model);
+  const auto size = browser.ask("prepare" + model);
   require(std::atoll(size.c_str()) > 0, "the bare page: " + size);
   const auto ask = [&] {
     const auto answer = browser.ask("create");
@@ -150,8 +156,7 @@ void settle() {
 void measure(BareServer& server, const std::string& dtype, const Settings& settings,
              Report& report) {
   const auto expected = readExpected(settings, dtype);
-  const std::string path = "/model/" + dtype;
-  server.serveBytes(path, modelBytes(dtype));
+  const auto model = serveModel(server, dtype);
 
   std::array<Parts, 2> poolParts;  // first start, second start
   std::array<Parts, 2> bareParts;
@@ -164,7 +169,7 @@ void measure(BareServer& server, const std::string& dtype, const Settings& setti
       settle();
       startPool(poolCache, dtype, expected, start == 1, poolParts[start]);
       settle();
-      startBare(server, bareCache, path, bareParts[start]);
+      startBare(server, bareCache, model, bareParts[start]);
     }
     std::filesystem::remove_all(poolCache);
     std::filesystem::remove_all(bareCache);

@@ -87,7 +87,10 @@ TEST_F(LauncherTest, InheritsNoDescriptorNorSignalSettings) {
   // 3 is ls's own.
   EXPECT_THAT(output(), testing::StartsWith("0\n1\n2\n3\nSig"));
   EXPECT_THAT(output(), HasSubstr("SigBlk:\t0000000000000000"));
-  EXPECT_THAT(output(), HasSubstr("SigIgn:\t0000000000000000"));
+  // Signals 32 and 33 belong to the C library: nobody can set them back.
+  const auto ignored = output().find("SigIgn:\t");
+  ASSERT_NE(ignored, std::string::npos);
+  EXPECT_EQ(std::stoull(output().substr(ignored + 8), nullptr, 16) & ~(3ull << 31), 0u);
 }
 
 TEST_F(LauncherTest, AProgramThatCannotBeExecuted) {
