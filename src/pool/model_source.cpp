@@ -64,13 +64,19 @@ std::string guessTask(const std::vector<store::ModelFile>& files, const onnx::Mo
   return tokenizer && encoder ? "text-embedding" : "tensors";
 }
 
-/// The catalogue gives one golden answer for all dtypes, or one a dtype.
-std::string goldenFor(const std::string& golden, const std::string& dtype) {
+/// The catalogue gives golden answers for all dtypes, or some a dtype; one, or a list.
+std::vector<std::string> goldenFor(const std::string& golden, const std::string& dtype) {
   if (golden.empty()) return {};
   const auto value = boost::json::parse(golden);
-  if (value.as_object().contains("inputs")) return golden;
-  const auto* chosen = value.as_object().if_contains(dtype);
-  return chosen != nullptr ? boost::json::serialize(*chosen) : std::string();
+  const auto* chosen = &value;
+  if (value.is_object() && !value.as_object().contains("inputs")) {
+    chosen = value.as_object().if_contains(dtype);
+  }
+  if (chosen == nullptr) return {};
+  if (!chosen->is_array()) return {boost::json::serialize(*chosen)};
+  std::vector<std::string> answers;
+  for (const auto& one : chosen->as_array()) answers.push_back(boost::json::serialize(one));
+  return answers;
 }
 
 }  // namespace

@@ -21,7 +21,8 @@ struct ResolvedModel {
   ModelDescription description;
   onnx::ModelInfo graph;                ///< of the main graph file
   std::vector<store::ModelFile> files;  ///< all that the dtype needs, paths below the root
-  std::string golden;                   ///< the catalogue's golden answer as JSON; may be empty
+  /// The catalogue's golden answers as JSON, the quickest first; may be empty.
+  std::vector<std::string> golden;
 };
 
 /// Every call is synchronous, may take as long as a download, and may be made from any thread.

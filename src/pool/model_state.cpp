@@ -121,42 +121,52 @@ Result<void> Model::State::ensureChecked(const std::vector<Tensor>& inputs,
   const std::lock_guard lock(mutex_);
   if (refused_) return std::unexpected(*refused_);
   if (checked_) return {};
-  const bool golden = !loaded->source.golden.empty();
-  if (!golden && loaded->backend == Backend::Wasm) {
-    checked_ = true;  // WASM is the reference
-    return {};
-  }
-  Golden known{inputs, {}};
-  std::string by = "wasm in the same browser";
-  if (golden) {
-    auto read = readGolden(loaded->source.golden);
+  const bool wasm = loaded->backend == Backend::Wasm;
+  std::vector<Golden> known;
+  for (const auto& text : loaded->source.golden) {
+    auto read = readGolden(text);
     if (!read) return std::unexpected(read.error());
-    known = std::move(*read);
-    by = "native ONNX Runtime";
+    known.push_back(std::move(*read));
+    // WASM is one code for all sizes; other backends choose kernels by size, so all are tried.
+    if (wasm) break;
   }
-  const RunOptions runOptions{.timeout = options.timeout, .stop = stop};
-  auto answer = engine->runAndWait(loaded, known.inputs, parameters, runOptions);
-  if (!answer) return std::unexpected(answer.error());
-  if (!golden) {
-    auto outputs = reference(known.inputs, parameters, stop);
-    if (!outputs) return std::unexpected(outputs.error());
-    known.outputs = std::move(*outputs);
+  const char* by = known.empty() ? "wasm in the same browser" : "native ONNX Runtime";
+  if (known.empty()) {
+    if (wasm) {
+      checked_ = true;  // the reference itself
+      return {};
+    }
+    known.push_back({inputs, {}});
   }
-  const auto agreement = pool::compareOutputs(answer->outputs, known.outputs, info.dtype);
-  if (agreement.agrees) {
-    checked_ = true;
-    return {};
+  for (auto& golden : known) {
+    auto answer = engine->runAndWait(loaded, golden.inputs, parameters,
+                                     {.timeout = options.timeout, .stop = stop});
+    if (!answer) return std::unexpected(answer.error());
+    if (golden.outputs.empty()) {
+      auto outputs = reference(golden.inputs, parameters, stop);
+      if (!outputs) return std::unexpected(outputs.error());
+      golden.outputs = std::move(*outputs);
+    }
+    const auto agreement = pool::compareOutputs(answer->outputs, golden.outputs, info.dtype);
+    if (agreement.agrees) continue;
+    refused_ = wrongResult(agreement, by);
+    return std::unexpected(*refused_);
   }
-  refused_ =
-      Error{ErrorCategory::WrongResult,
-            fmt::format("{} on {}{} of {} {} answers wrong: output '{}' is off by {:.1f} % from {} "
-                        "(allowed: {:.1f} %), so it is not served",
-                        info.name, backendName(loaded->backend),
-                        info.ranOn.adapter ? " (" + info.ranOn.adapter->label() + ")" : "",
-                        info.ranOn.browser, info.ranOn.browserVersion, agreement.worst,
-                        agreement.relativeError * 100, by, agreement.tolerance * 100),
-            loaded->backend == Backend::Wasm ? "try another browser" : "use --backend wasm"};
-  return std::unexpected(*refused_);
+  checked_ = true;
+  return {};
+}
+
+Error Model::State::wrongResult(const pool::Agreement& agreement, const char* by) const {
+  return {
+      ErrorCategory::WrongResult,
+      fmt::format("{} {} on {}{} of {} {} answers wrong: output '{}' is off by {:.1f} % from {} "
+                  "(allowed: {:.1f} %), so it is not served",
+                  info.name, info.dtype, backendName(loaded->backend),
+                  info.ranOn.adapter ? " (" + info.ranOn.adapter->label() + ")" : "",
+                  info.ranOn.browser, info.ranOn.browserVersion, agreement.worst,
+                  agreement.relativeError * 100, by, agreement.tolerance * 100),
+      loaded->backend == Backend::Wasm ? "try another browser"
+                                       : "use --backend wasm, or another --dtype"};
 }
 
 void Model::State::send(std::vector<Tensor> inputs, boost::json::object parameters,

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 
+#include "pool/agreement.h"
 #include "pool/engine.h"
 #include "webpool/model.h"
 
@@ -20,7 +21,7 @@ struct Model::State : std::enable_shared_from_this<Model::State> {
   /// Loads the model onto the page where it is not there. Blocks.
   Result<void> ensureLoaded(const std::stop_token& stop);
 
-  /// Once a model and backend: compares an answer with the catalogue's golden one, or with WASM in
+  /// Once a model and backend: compares answers with the catalogue's golden ones, or with WASM in
   /// the same browser on `inputs`. WrongResult for a disagreement, now and ever after. Blocks.
   Result<void> ensureChecked(const std::vector<Tensor>& inputs,
                              const boost::json::object& parameters, const std::stop_token& stop);
@@ -35,6 +36,7 @@ struct Model::State : std::enable_shared_from_this<Model::State> {
   ModelInfo info;  ///< complete after the first load; then constant
 
  private:
+  Error wrongResult(const pool::Agreement& agreement, const char* by) const;
   Result<std::vector<Tensor>> reference(const std::vector<Tensor>& inputs,
                                         const boost::json::object& parameters,
                                         const std::stop_token& stop);
