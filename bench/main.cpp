@@ -26,10 +26,10 @@ std::vector<std::pair<std::string, Measure>> figures() {
 
 int run(const std::vector<std::string>& wanted, const Settings& settings,
         const std::filesystem::path& json) {
+  std::filesystem::remove_all(settings.work);
   std::filesystem::create_directories(settings.work);
-  const auto bareCache = settings.work / "cache-bare";
   auto machine = inspectThisMachine();
-  machine.browser = describeBrowser(bareCache);
+  machine.browser = describeBrowser(settings.work / "cache-bare");
   Report report(machine);
   for (const auto& [name, measure] : figures()) {
     if (!wanted.empty() && std::ranges::find(wanted, name) == wanted.end()) continue;
@@ -41,7 +41,7 @@ int run(const std::vector<std::string>& wanted, const Settings& settings,
       std::cerr << "bench: " << name << ": " << error.what() << std::endl;
     }
   }
-  std::filesystem::remove_all(bareCache);
+  std::filesystem::remove_all(settings.work);
   report.writeMarkdown(std::cout);
   std::ofstream(json) << boost::json::serialize(report.json()) << '\n';
   return report.hasFailures() ? 1 : 0;
@@ -58,9 +58,10 @@ int main(int argc, char** argv) {
   std::filesystem::path json;
   app.add_option("figure", wanted, "only these")->check(CLI::IsMember(names));
   app.add_flag("--quick", settings.quick, "fewer and shorter slices");
-  app.add_option("--work", settings.work, "folder for what is removed afterwards")->required();
+  app.add_option("--work", settings.work, "folder in which a scratch folder is made")->required();
   app.add_option("--json", json, "file for the results")->required();
   CLI11_PARSE(app, argc, argv);
+  settings.work /= "scratch";
   return run(wanted, settings, json);
 }
 

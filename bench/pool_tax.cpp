@@ -17,7 +17,7 @@ void measure(OpenPool& pool, const std::string& dtype, const Settings& settings,
   const std::vector<Tensor> inputs{textTensor(kSentence)};
   model.warmUp(inputs, settings.count(kWarmUpRuns, 20));
 
-  const unsigned count = settings.count(60, 10);
+  const unsigned count = 20;
   const std::array<Slice, 3> slices{
       [&] { return 1000 / model.loopInPage(inputs, count); },
       [&] {
@@ -26,7 +26,7 @@ void measure(OpenPool& pool, const std::string& dtype, const Settings& settings,
       },
       [&] { return 1000 * count / model.runTwoInFlight(inputs, count); },
   };
-  const auto values = alternate(slices, settings.count(9, 3));
+  const auto values = alternate(slices, settings.count(21, 3));
   const Side loop{"the same, looped inside the page", values[0], "sentences/s"};
   const auto add = [&](const std::string& how, const std::vector<double>& rates, double aim) {
     report.add({.figure = "Pool tax, MiniLM " + dtype + ", " + how,

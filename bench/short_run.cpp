@@ -48,7 +48,7 @@ void measureShortRun(const Settings& settings, Report& report) {
   OpenModel model(pool, "silero-vad-v5", "fp32");
   const auto inputs = model.goldenInputs();
 
-  const unsigned count = settings.count(300, 50);
+  const unsigned count = settings.count(150, 50);
   model.warmUp(inputs, count);
   bareMedian(bare, count);
   echoMedian(pool, count);
@@ -59,7 +59,7 @@ void measureShortRun(const Settings& settings, Report& report) {
       [&] { return bareMedian(bare, count); },
       [&] { return echoMedian(pool, count); },
   };
-  const auto values = alternate(slices, settings.count(9, 3));
+  const auto values = alternate(slices, settings.count(25, 3));
   std::vector<double> added;
   for (std::size_t i = 0; i < values[0].size(); ++i) added.push_back(values[0][i] - values[1][i]);
   const Side numerator{"p50 through the pool − run time in the page", added, "ms"};

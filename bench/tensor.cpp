@@ -110,8 +110,8 @@ void measureTensor(const Settings& settings, Report& report) {
   bare.roundTrips(tensor.data, 1, 1);
   require(sameBytes(bare.lastAnswer(), tensor.data), "the bare page echoes other bytes");
 
-  const unsigned count = settings.count(150, 30);
-  const unsigned few = settings.count(8, 3);  // Playwright takes more than ten times as long.
+  const unsigned count = settings.count(40, 20);
+  const unsigned few = settings.count(4, 2);  // Playwright takes more than ten times as long.
   for (const unsigned inFlight : {1U, 2U}) {
     const auto rate = [](unsigned trips, double milliseconds) {
       return 1000 * trips / milliseconds;
@@ -133,7 +133,7 @@ void measureTensor(const Settings& settings, Report& report) {
         [&] { return rate(few, playwright.roundTrips(few, inFlight, Playwright::Form::Bytes)); },
     };
     for (const auto& slice : slices) slice();  // Warm-up.
-    const auto values = alternate(slices, settings.count(9, 3));
+    const auto values = alternate(slices, settings.count(21, 3));
     const std::string how = inFlight == 1 ? ", one at a time" : ", two in flight";
     const auto add = [&](const std::string& what, const std::vector<double>& measured,
                          const std::string& with, const std::vector<double>& compared,

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
 
 #include "cli_harness.h"
@@ -16,10 +17,12 @@ using testing::HasSubstr;
 
 class Embedding : public CliTest {
  protected:
-  /// Embeds the reference sentences one by one and returns the lowest cosine.
-  double lowestCosine(Backend backend, const std::string& dtype, RanOn& ranOn) {
+  /// Embeds the reference sentences (the first `count`) one by one and returns the lowest cosine.
+  double lowestCosine(Backend backend, const std::string& dtype, RanOn& ranOn,
+                      std::size_t count = SIZE_MAX) {
     ensureModel("all-minilm-l6-v2", dtype);
-    const auto reference = readMiniLmReference(dtype);
+    auto reference = readMiniLmReference(dtype);
+    reference.sentences.resize(std::min(count, reference.sentences.size()));
     EXPECT_GE(reference.sentences.size(), 20u);
     auto pool = ResourcePool::open(
         {.dataFolder = sharedData(), .cacheFolder = folder() / "cache", .ephemeral = true});
@@ -68,7 +71,8 @@ TEST_F(Embedding, Q4OnWasm) {
 
 TEST_F(Embedding, Fp32OnWebGpu) {
   RanOn ranOn;
-  EXPECT_GE(lowestCosine(Backend::WebGpu, "fp32", ranOn), 0.9999);
+  // Without the last two, of 87 and 184 tokens: a minute each on a software adapter.
+  EXPECT_GE(lowestCosine(Backend::WebGpu, "fp32", ranOn, 22), 0.9999);
   expectRanOn(ranOn, Backend::WebGpu);
   ASSERT_TRUE(ranOn.adapter);
   // A machine without a GPU has Chromium's software adapter, and the result says so.
@@ -140,8 +144,8 @@ TEST_F(Embedding, TheDemoTellsBothBackendsTimesAndCidAndLeavesNothing) {
   ensureModel("all-minilm-l6-v2", "fp32");
   const auto result = run({"demo"});
   ASSERT_EQ(result.code, 0) << result.err;
-  for (const auto* text : {"cosine similarity", "wasm, chromium", "webgpu on ", "first run", "warm run",
-                           "browser launch", "model CID       baf"}) {
+  for (const auto* text : {"cosine similarity", "wasm, chromium", "webgpu on ", "first run",
+                           "warm run", "browser launch", "model CID       baf"}) {
     EXPECT_THAT(result.out, HasSubstr(text));
   }
   expectNothingLeft();
