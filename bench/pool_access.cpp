@@ -99,7 +99,7 @@ void OpenModel::warmUp(const std::vector<Tensor>& inputs, unsigned count) {
 }
 
 std::vector<Tensor> OpenModel::goldenInputs() const {
-  return valueOf(onnx::readJsonTensors(state_->loaded->source.golden, nullptr));
+  return valueOf(onnx::readJsonTensors(state_->loaded->source.golden.at(0), nullptr));
 }
 
 Tensor textTensor(const std::string& sentence) {

@@ -53,8 +53,9 @@ Result<Pipe> makePipe() {
 }
 
 /// Between fork and exec: only calls that are safe there. All memory was made before the fork.
-[[noreturn]] void becomeProgram(const char* program, char* const* argv, const char* folder,
-                                int nullFile, int output, int errors, int failure, pid_t parent) {
+[[noreturn]] void becomeProgram(const char* program, char* const* argv, char* const* environment,
+                                const char* folder, int nullFile, int output, int errors,
+                                int failure, pid_t parent) {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   sigset_t none;
@@ -65,7 +66,7 @@ Result<Pipe> makePipe() {
   }
   const bool ready = ::getppid() == parent && ::chdir(folder) == 0 && ::dup2(nullFile, 0) == 0 &&
                      ::dup2(output, 1) == 1 && ::dup2(errors, 2) == 2;
-  if (ready) ::execv(program, argv);
+  if (ready) ::execve(program, argv, environment);
   const int cause = errno;
   (void)!::write(failure, &cause, sizeof(cause));
   ::_exit(127);
@@ -151,13 +152,19 @@ Result<std::unique_ptr<Child>> start(const ProcessSpec& spec, const std::string&
   std::vector<char*> argv;
   for (const auto& argument : spec.argv) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
+  // Of a name that stands twice the first counts.
+  std::vector<char*> environment;
+  for (const auto& entry : spec.environment)
+    environment.push_back(const_cast<char*>(entry.c_str()));
+  for (char** entry = environ; *entry != nullptr; ++entry) environment.push_back(*entry);
+  environment.push_back(nullptr);
   const auto folder = spec.folder.empty() ? std::string(".") : spec.folder.native();
   const auto parent = ::getpid();
   const auto pid = ::fork();
   if (pid < 0) return std::unexpected(base::fileError("can't start", program, errno));
   if (pid == 0) {
-    becomeProgram(program.c_str(), argv.data(), folder.c_str(), nothing->get(), output->write.get(),
-                  errors->write.get(), failure->write.get(), parent);
+    becomeProgram(program.c_str(), argv.data(), environment.data(), folder.c_str(), nothing->get(),
+                  output->write.get(), errors->write.get(), failure->write.get(), parent);
   }
   ::setpgid(pid, pid);  // in both, so that the group is there whoever runs first
   auto child = std::make_unique<Child>(pid, std::move(output->read), std::move(errors->read));

@@ -18,6 +18,8 @@ struct ProcessSpec {
   base::Duration timeout = std::chrono::minutes(10);
   std::stop_token stop;
   std::function<void()> tick;  ///< called about twice a second while it runs; may be empty
+  /// "NAME=value", beside our own environment and before it.
+  std::vector<std::string> environment{};
 };
 
 struct ProcessResult {

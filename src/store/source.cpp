@@ -121,7 +121,14 @@ class SystemPackageFetcher final : public PackageFetcher {
     const auto tick = [&] {
       if (options.progress) options.progress({Progress::Phase::Fetch, package.text(), 0, 0});
     };
-    auto result = runProcess({std::move(argv), folder, timeout_, options.stop, tick});
+    // Neither Node nor Java is to leave files of its own in /tmp.
+    auto result =
+        runProcess({std::move(argv),
+                    folder,
+                    timeout_,
+                    options.stop,
+                    tick,
+                    {"NODE_DISABLE_COMPILE_CACHE=1", "JDK_JAVA_OPTIONS=-XX:-UsePerfData"}});
     if (!result) {
       auto error = result.error();
       if (error.category == ErrorCategory::NotFound) {
