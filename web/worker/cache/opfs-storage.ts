@@ -2,6 +2,7 @@
 // A handle is exclusive in the whole origin, so callers hold a lock by the file's name.
 
 import { within } from '../deadline';
+import { keptAlive } from '../keep-alive';
 import type { PendingFile, Storage, StoredFile } from './storage';
 
 /** In Chromium, Firefox and Safari, but not in TypeScript's library. */
@@ -19,7 +20,29 @@ function prompt<T>(work: Promise<T>): Promise<T> {
 
 async function openFolder(name: string): Promise<FileSystemDirectoryHandle> {
   const root = await navigator.storage.getDirectory();
-  return root.getDirectoryHandle(name, { create: true });
+  return keptAlive(root, () => root.getDirectoryHandle(name, { create: true }));
+}
+
+function getFile(
+  directory: FileSystemDirectoryHandle,
+  name: string,
+  create: boolean,
+): Promise<MovableHandle> {
+  return prompt(keptAlive(directory, () => directory.getFileHandle(name, { create })));
+}
+
+async function openFile(file: FileSystemFileHandle): Promise<FileSystemSyncAccessHandle> {
+  const opening = keptAlive(file, () => file.createSyncAccessHandle());
+  try {
+    return await prompt(opening);
+  } catch (thrown) {
+    // Open after all, it would keep everyone else out.
+    void opening.then(
+      (handle) => handle.close(),
+      () => undefined,
+    );
+    throw thrown;
+  }
 }
 
 function isMissing(thrown: unknown): boolean {
@@ -42,10 +65,7 @@ export class OpfsStorage implements Storage {
   async open(name: string): Promise<StoredFile | null> {
     let handle: FileSystemSyncAccessHandle;
     try {
-      const opened = this.directory
-        .getFileHandle(name)
-        .then((file) => file.createSyncAccessHandle());
-      handle = await prompt(opened);
+      handle = await openFile(await getFile(this.directory, name, false));
     } catch (thrown) {
       if (isMissing(thrown)) return null;
       throw thrown;
@@ -63,10 +83,8 @@ export class OpfsStorage implements Storage {
     // One fixed temporary name for each file: what a killed browser left is overwritten by the
     // next try, and the lock by name keeps a second writer away.
     const partial = name + kPartial;
-    const file: MovableHandle = await prompt(
-      this.directory.getFileHandle(partial, { create: true }),
-    );
-    const handle = await prompt(file.createSyncAccessHandle());
+    const file = await getFile(this.directory, partial, true);
+    const handle = await openFile(file);
     handle.truncate(0);
     let open = true;
     const close = (): void => {
@@ -78,7 +96,8 @@ export class OpfsStorage implements Storage {
       commit: async () => {
         handle.flush();
         close();
-        if (file.move) await file.move(this.directory, name);
+        const { move } = file;
+        if (move) await keptAlive(file, () => move.call(file, this.directory, name));
         else await this.copyInto(partial, name);
       },
       abort: async () => {
@@ -90,7 +109,7 @@ export class OpfsStorage implements Storage {
 
   async remove(name: string): Promise<void> {
     try {
-      await this.directory.removeEntry(name);
+      await keptAlive(this.directory, (directory) => directory.removeEntry(name));
     } catch (thrown) {
       if (!isMissing(thrown)) throw thrown;
     }
@@ -99,9 +118,7 @@ export class OpfsStorage implements Storage {
   /** For browsers that can't move a file. A kill in between leaves a file that fails its hashes. */
   private async copyInto(from: string, to: string): Promise<void> {
     const source = await this.open(from);
-    const handle = await (
-      await this.directory.getFileHandle(to, { create: true })
-    ).createSyncAccessHandle();
+    const handle = await openFile(await getFile(this.directory, to, true));
     try {
       handle.truncate(0);
       const piece = new Uint8Array(4 * 1024 * 1024);

@@ -4,6 +4,7 @@
 import type { Capabilities, WebGpuInfo } from '../../protocol/values';
 import { type UserAgentData, browserName } from './browser-name';
 import { within } from '../deadline';
+import { keptAlive } from '../keep-alive';
 import { type AdapterFacts, describeAdapter } from './adapter';
 import { wasmSupport } from './wasm-support';
 
@@ -84,9 +85,9 @@ async function contexts(extras: WorkerNavigatorExtras): Promise<Capabilities['we
 async function canStore(): Promise<boolean> {
   const name = `probe-${crypto.randomUUID()}`;
   const root = await navigator.storage.getDirectory();
-  const file = await root.getFileHandle(name, { create: true });
+  const file = await keptAlive(root, () => root.getFileHandle(name, { create: true }));
   try {
-    const handle = await file.createSyncAccessHandle();
+    const handle = await keptAlive(file, () => file.createSyncAccessHandle());
     try {
       const read = new Uint8Array(3);
       handle.write(new Uint8Array([1, 2, 3]), { at: 0 });
@@ -96,6 +97,6 @@ async function canStore(): Promise<boolean> {
       handle.close();
     }
   } finally {
-    await root.removeEntry(name);
+    await keptAlive(root, () => root.removeEntry(name));
   }
 }
