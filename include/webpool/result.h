@@ -54,7 +54,7 @@ struct LoadTimings {
   double launchMs = 0;   ///< of the browser it is in: decision to launch to page connected
   double fetchMs = 0;    ///< model bytes into the page, verified
   double compileMs = 0;  ///< session creation
-  double warmupMs = 0;
+  double warmupMs = 0;   ///< the first run: of the golden input, where the catalogue has one
   double totalMs = 0;              ///< the whole call
   std::uint64_t bytesNetwork = 0;  ///< model bytes the page got from the pool
   std::uint64_t bytesCache = 0;    ///< model bytes the page had kept

@@ -84,6 +84,23 @@ Result<Browser> BrowserFinder::find(std::string_view name) {
   return findKind(*kind);
 }
 
+std::optional<Browser> BrowserFinder::guess(std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  for (const auto* kind : browserKinds()) {
+    const bool meant = name.empty() || name == "auto" || name == kind->name;
+    if (!meant) continue;
+    if (overrides_.contains(kind->name)) return std::nullopt;
+    for (const auto& path : candidates(*kind)) {
+      const auto program = resolveProgram(environment_, path, kind->realNames);
+      if (!program) continue;
+      const auto known = versions_.find(fileKey(*program));
+      return Browser{std::string(kind->engine), std::string(kind->name), *program,
+                     known != versions_.end() ? known->second : ""};
+    }
+  }
+  return std::nullopt;
+}
+
 Result<Browser> BrowserFinder::findKind(const BrowserKind& kind) {
   const std::lock_guard lock(mutex_);
   if (const auto given = overrides_.find(kind.name); given != overrides_.end()) {

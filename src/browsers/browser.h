@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,10 @@ class BrowserFinder {
   /// that webpool does not know; BrowserNotFound when it is not installed or when the path given
   /// for it is no such browser.
   Result<Browser> find(std::string_view name);
+
+  /// The browser that find() would most likely answer, without having asked it: its version is only
+  /// known where it was asked before. None for a path that a person gave, which may be anything.
+  std::optional<Browser> guess(std::string_view name);
 
   /// The names that find() knows, without "auto".
   static std::vector<std::string> knownNames();

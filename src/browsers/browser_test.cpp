@@ -66,6 +66,29 @@ TEST_F(Finder, AsksForTheVersionOnceWhileTheFileStays) {
   EXPECT_EQ(timesAsked(), 2);
 }
 
+TEST_F(Finder, GuessesWithoutAsking) {
+  const auto program = fakeBrowser("opt/bin/chromium", "Chromium 1.0");
+  const auto cache = folder_.path() / "cache/versions";
+  BrowserFinder finder(environment_, cache);
+  const auto guessed = finder.guess("auto");
+  ASSERT_TRUE(guessed);
+  EXPECT_EQ(guessed->path, program);
+  EXPECT_EQ(guessed->version, "");
+  EXPECT_EQ(timesAsked(), 0);
+  finder.find("chromium");
+  EXPECT_EQ(BrowserFinder(environment_, cache).guess("chromium")->version, "1.0");
+}
+
+TEST_F(Finder, GuessesNothingOfWhatItCanNotKnow) {
+  BrowserFinder none(environment_);
+  EXPECT_FALSE(none.guess("auto"));
+  EXPECT_FALSE(none.guess("no-such-browser"));
+  fakeBrowser("opt/bin/chromium", "Chromium 1.0");
+  BrowserFinder given(environment_);
+  ASSERT_TRUE(given.overridePath("chromium", folder_.path() / "opt/bin/chromium"));
+  EXPECT_FALSE(given.guess("chromium"));
+}
+
 TEST_F(Finder, NoneInstalledSaysHowToGetOne) {
   BrowserFinder finder(environment_);
   const auto browser = finder.find("");

@@ -50,7 +50,12 @@ constexpr std::string_view kFlags[] = {
 constexpr std::string_view kDisabledFeatures =
     "NetworkTimeServiceQuerying,OptimizationHints,OptimizationGuideModelDownloading,"
     "OptimizationGuideOnDeviceModel,MediaRouter,DialMediaRouteProvider,Translate,"
-    "CertificateTransparencyComponentUpdater,AutofillServerCommunication";
+    "CertificateTransparencyComponentUpdater,AutofillServerCommunication,"
+    "SpareRendererForSitePerProcess";
+
+// The machine code of WebAssembly is kept for the next start after each 100 kB of it; usually that
+// happens after 1 MB or two quiet seconds, which a single run does not live to see.
+constexpr std::string_view kJavaScriptFlags = "--wasm-caching-hard-threshold=100000";
 
 std::string hostOf(std::string_view url) {
   const auto scheme = url.find("://");
@@ -77,12 +82,13 @@ std::string resolverRules(std::string_view url) {
 /// Chromium heeds only the last of several --enable-features: joins them.
 class FeatureList {
  public:
-  FeatureList(std::string_view flag, std::string_view features) : flag_(flag), list_(features) {}
+  FeatureList(std::string_view flag, std::string_view features, char separator = ',')
+      : flag_(flag), list_(features), separator_(separator) {}
 
   bool take(std::string_view argument) {
     if (!argument.starts_with(flag_)) return false;
     argument.remove_prefix(flag_.size());
-    if (!list_.empty() && !argument.empty()) list_ += ',';
+    if (!list_.empty() && !argument.empty()) list_ += separator_;
     list_ += argument;
     return true;
   }
@@ -94,12 +100,14 @@ class FeatureList {
  private:
   std::string flag_;
   std::string list_;
+  char separator_;
 };
 
 std::vector<std::string> chromiumArguments(const LaunchOptions& options) {
   std::vector<std::string> arguments(std::begin(kFlags), std::end(kFlags));
   FeatureList enabled("--enable-features=", options.machine.gpu ? "Vulkan" : "");
   FeatureList disabled("--disable-features=", kDisabledFeatures);
+  FeatureList javascript("--js-flags=", kJavaScriptFlags, ' ');
   if (options.headless) arguments.emplace_back("--headless=new");
   if (!options.machine.sandbox) arguments.emplace_back("--no-sandbox");
   if (options.machine.smallSharedMemory) arguments.emplace_back("--disable-dev-shm-usage");
@@ -110,11 +118,16 @@ std::vector<std::string> chromiumArguments(const LaunchOptions& options) {
   arguments.push_back(fmt::format("--host-resolver-rules={}", resolverRules(options.url)));
   arguments.push_back(fmt::format("--user-data-dir={}", options.folder.profile().native()));
   for (const auto& flag : options.extraFlags) {
-    if (!enabled.take(flag) && !disabled.take(flag)) arguments.push_back(flag);
+    if (!enabled.take(flag) && !disabled.take(flag) && !javascript.take(flag)) {
+      arguments.push_back(flag);
+    }
   }
   enabled.writeTo(arguments);
   disabled.writeTo(arguments);
-  arguments.push_back(options.url);
+  javascript.writeTo(arguments);
+  // A window without an address bar: what serves that one (two pages of its own in a renderer of
+  // their own) would take half of the CPU time of a start.
+  arguments.push_back("--app=" + options.url);
   return arguments;
 }
 

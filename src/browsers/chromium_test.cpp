@@ -27,7 +27,7 @@ std::vector<std::string> argumentsOf(const LaunchOptions& launch) {
 
 TEST(Chromium, HasOneUrlAtTheEndAndItsOwnProfile) {
   const auto arguments = argumentsOf(options());
-  EXPECT_EQ(arguments.back(), "http://127.0.0.1:1234/?token=x");
+  EXPECT_EQ(arguments.back(), "--app=http://127.0.0.1:1234/?token=x");
   EXPECT_THAT(arguments, IsSupersetOf({"--headless=new", "--enable-unsafe-webgpu",
                                        "--user-data-dir=/cache/slots/0/chromium-0/profile",
                                        "--disable-background-timer-throttling",
@@ -61,11 +61,12 @@ TEST(Chromium, SmallSharedMemoryIsNotUsed) {
 TEST(Chromium, JoinsFeatureListsBecauseOnlyTheLastCounts) {
   auto launch = options();
   launch.machine.gpu = true;
-  launch.extraFlags = {"--enable-features=A,B", "--disable-features=C", "--other"};
+  launch.extraFlags = {"--enable-features=A,B", "--disable-features=C", "--js-flags=--d", "--other"};
   const auto arguments = argumentsOf(launch);
   EXPECT_THAT(arguments, Contains("--enable-features=Vulkan,A,B"));
   EXPECT_THAT(arguments,
               Contains(AllOf(StartsWith("--disable-features=Network"), HasSubstr(",C"))));
+  EXPECT_THAT(arguments, Contains(AllOf(StartsWith("--js-flags=--wasm"), HasSubstr(" --d"))));
   EXPECT_THAT(arguments, Contains("--other"));
   EXPECT_EQ(std::ranges::count_if(
                 arguments, [](const auto& text) { return text.starts_with("--enable-features"); }),

@@ -38,19 +38,21 @@ BrowserHost::BrowserHost(const PoolOptions& options, std::shared_ptr<spdlog::log
     : options_(options),
       log_(std::move(log)),
       environment_(browsers::Environment::ofThisProcess()),
-      finder_(environment_),
+      finder_(environment_, options_.cacheFolder / "browser-versions"),
       profiles_(std::move(profiles)),
       slot_(std::move(slot)) {
   for (const auto& [name, path] : options_.browserPaths) finder_.overridePath(name, path);
 }
 
+std::string BrowserHost::wantedName() const {
+  // A path that was given for just one browser says which one is meant.
+  const bool one = options_.browser == "auto" && options_.browserPaths.size() == 1;
+  return one ? options_.browserPaths.begin()->first : options_.browser;
+}
+
 Result<browsers::Browser> BrowserHost::browser() {
   if (!browser_) {
-    // A path that was given for just one browser says which one is meant.
-    const auto& name = options_.browser == "auto" && options_.browserPaths.size() == 1
-                           ? options_.browserPaths.begin()->first
-                           : options_.browser;
-    auto found = finder_.find(name);
+    auto found = finder_.find(wantedName());
     if (!found) return found;
     browser_ = std::move(*found);
   }
@@ -59,16 +61,34 @@ Result<browsers::Browser> BrowserHost::browser() {
 
 Result<browsers::Browser> BrowserHost::launch(const std::string& url) {
   stop();
+  // Asking a browser for its version takes 0.1 s: the one that is meant, most likely, is already
+  // starting meanwhile.
+  const auto guessed = browser_ ? browser_ : finder_.guess(wantedName());
+  if (guessed) {
+    if (auto started = start(*guessed, url); !started) return std::unexpected(started.error());
+  }
   auto found = browser();
-  if (!found) return std::unexpected(found.error());
-  auto folder = slot_.browserFolder(found->name, 0);
+  if (!found) {
+    stop();
+    return found;
+  }
+  if (!guessed || guessed->path != found->path) {
+    stop();
+    if (auto started = start(*found, url); !started) return std::unexpected(started.error());
+  }
+  log_->debug("browser started: {} {}, pid {}", found->name, found->version, process_->pid());
+  return found;
+}
+
+Result<void> BrowserHost::start(const browsers::Browser& browser, const std::string& url) {
+  auto folder = slot_.browserFolder(browser.name, 0);
   if (!folder) return std::unexpected(folder.error());
-  const auto machine = browsers::inspectMachine(environment_, found->path);
+  const auto machine = browsers::inspectMachine(environment_, browser.path);
   if (!machine.sandbox && options_.notice && !std::exchange(noticed_, true)) {
     options_.notice(machine.notice);
   }
   auto process = browsers::BrowserProcess::launch(launcher_, base::systemRandom(),
-                                                  {.browser = *found,
+                                                  {.browser = browser,
                                                    .folder = std::move(*folder),
                                                    .url = url,
                                                    .machine = machine,
@@ -77,8 +97,7 @@ Result<browsers::Browser> BrowserHost::launch(const std::string& url) {
                                                    .extraFlags = extraFlags(environment_)});
   if (!process) return std::unexpected(process.error());
   process_.emplace(std::move(*process));
-  log_->debug("browser started: {} {}, pid {}", found->name, found->version, process_->pid());
-  return *found;
+  return {};
 }
 
 void BrowserHost::stop() {

@@ -39,6 +39,9 @@ class BrowserHost {
   void stop();
 
  private:
+  Result<void> start(const browsers::Browser& browser, const std::string& url);
+  std::string wantedName() const;
+
   BrowserHost(const PoolOptions& options, std::shared_ptr<spdlog::logger> log,
               browsers::ProfileStore profiles, browsers::Slot slot);
 

@@ -55,7 +55,9 @@ class Engine {
   Result<ResolvedModel> resolve(std::string_view model, const ModelOptions& options);
 
   /// Loads onto the page, launching the browser where none runs. Blocks.
-  Result<LoadOutcome> loadOnPage(const std::shared_ptr<Loaded>& model, const ModelOptions& options);
+  /// `warmUp`: the page runs the model once before it answers; not needed where the caller does.
+  Result<LoadOutcome> loadOnPage(const std::shared_ptr<Loaded>& model, const ModelOptions& options,
+                                 bool warmUp);
 
   /// Runs on a resident model; WorkerLost with nothing sent when it is not resident. `done` is
   /// called once, on the loop thread. Any thread.

@@ -34,14 +34,14 @@ struct EarlyEnd {
 }  // namespace
 
 Result<LoadOutcome> Engine::loadOnPage(const std::shared_ptr<Loaded>& model,
-                                       const ModelOptions& options) {
+                                       const ModelOptions& options, bool warmUp) {
   const auto deadline = base::SystemClock().now() + options.timeout;
   auto browser = connect(options.stop);
   if (!browser) return std::unexpected(browser.error());
 
   auto pending = std::make_shared<Pending<wire::Loaded>>();
   auto id = std::make_shared<std::atomic<session::RequestId>>(0);
-  loop_.post([this, pending, id, model, options, deadline] {
+  loop_.post([this, pending, id, model, options, deadline, warmUp] {
     if (closed_) {
       pending->set(std::unexpected(closedError()));
       return;
@@ -56,6 +56,7 @@ Result<LoadOutcome> Engine::loadOnPage(const std::shared_ptr<Loaded>& model,
                     .dtype = model->source.description.dtype,
                     .threads = model->threads,
                     .options = {}};
+    if (!warmUp) load.options["warmup_runs"] = 0;
     PageHub::OnProgress progress;
     if (options.progress) {
       progress = [callback = options.progress](const wire::Progress& at) {

@@ -107,7 +107,7 @@ Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection,
   }
   const auto stored = content_->resolve(graph->cid);
   if (!stored) return std::unexpected(stored.error());
-  const auto bytes = store::readContent(std::get<store::ResolvedFile>(*stored).content);
+  const auto bytes = store::mapContent(std::get<store::ResolvedFile>(*stored).content);
   if (!bytes) return std::unexpected(bytes.error());
   auto info = onnx::readModel(*bytes);
   if (!info) {

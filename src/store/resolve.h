@@ -28,6 +28,10 @@ std::uint64_t contentSize(const Content& content) noexcept;
 /// Reads all of it into memory.
 Result<Bytes> readContent(const Content& content);
 
+/// All of it as memory that the kernel reads from the file where it is touched: for content of
+/// which little is looked at. The store's files are never changed in place.
+Result<Bytes> mapContent(const Content& content);
+
 struct ResolvedFile {
   cid::Cid cid;  ///< of the file, whatever path led there
   Content content;

@@ -60,6 +60,22 @@ TEST_F(ResolveTest, LeavesAndNodesAreBlocks) {
   }
 }
 
+TEST_F(ResolveTest, MapsWhatItReads) {
+  const auto whole = resolveFile(root_, "onnx/model.onnx");
+  const auto mapped = mapContent(whole.content);
+  ASSERT_TRUE(mapped);
+  EXPECT_EQ(mapped->text(), weights_);
+  auto part = std::get<StoredRegion>(whole.content);
+  part.offset = 4097;  // on no page's border
+  part.length = 1000;
+  EXPECT_EQ(mapContent(part).value().text(), weights_.substr(4097, 1000));
+  part.length = weights_.size();  // reaches behind the end
+  EXPECT_EQ(mapContent(part).error().category, ErrorCategory::Integrity);
+  part.offset = part.length = 0;
+  EXPECT_TRUE(mapContent(part).value().empty());
+  EXPECT_EQ(mapContent(Bytes::copyOf("x")).value().text(), "x");
+}
+
 TEST_F(ResolveTest, PartOfALargeFileIsARegion) {
   const auto path = file("sparse", "");
   std::filesystem::resize_file(path, 1025 * kMiB);

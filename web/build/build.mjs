@@ -49,7 +49,7 @@ rmSync(dist, { recursive: true, force: true });
 const ort = `ort-${ortVersion}`;
 mkdirSync(join(assets, ort), { recursive: true });
 
-const scripts = { socket: '', run: {}, wasm: {} };
+const scripts = { socket: '', files: '', run: {}, wasm: {} };
 const loader = readFileSync(join(root, 'worker/run/ort-loader.mjs'), 'utf8');
 for (const [bundle, { api, module }] of Object.entries(bundles)) {
   for (const ending of ['.mjs', '.wasm']) {
@@ -69,6 +69,7 @@ for (const [bundle, { api, module }] of Object.entries(bundles)) {
     `./${await script(`run-${bundle}`, 'worker/run/run-worker.ts', define, alias)}`;
 }
 scripts.socket = `./${await script('socket', 'worker/socket-worker.ts', { kPageVersion: version })}`;
+scripts.files = `./${await script('files', 'worker/cache/file-worker.ts', {})}`;
 const page = await script('page', 'worker/page.ts', { kScripts: scripts });
 const style = hashed('page', '.css', readFileSync(join(root, 'worker/page.css'), 'utf8'));
 const html = readFileSync(join(root, 'worker/index.html'), 'utf8')

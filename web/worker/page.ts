@@ -1,16 +1,24 @@
 // The page itself: takes the token from the URL, starts the Workers, ends them, shows one line.
 // Nothing heavy runs here.
 
-import type { Bundle, PageToRunner, PageToSocket, SocketToPage } from './thread-messages';
+import type {
+  Bundle,
+  PageToFiles,
+  PageToRunner,
+  PageToSocket,
+  SocketToPage,
+} from './thread-messages';
 
 /** File names with their hashes, from the build. */
 declare const kScripts: {
   socket: string;
+  files: string;
   run: Record<Bundle, string>;
   wasm: Record<Bundle, string>;
 };
 
-const runWorkers = new Map<number, Worker>();
+/** A run Worker and its file Worker, by the run Worker's key. */
+const workers = new Map<number, Worker[]>();
 const modules = new Map<Bundle, Promise<WebAssembly.Module | null>>();
 
 function here(file: string): URL {
@@ -35,8 +43,8 @@ function start(token: string, warm: Bundle | null, threads: number): void {
     const message = event.data;
     if (message.kind === 'spawn') spawn(message, send);
     if (message.kind === 'terminate') {
-      runWorkers.get(message.key)?.terminate();
-      runWorkers.delete(message.key);
+      for (const worker of workers.get(message.key) ?? []) worker.terminate();
+      workers.delete(message.key);
     }
     if (message.kind === 'status') {
       show(message.text);
@@ -51,14 +59,21 @@ function spawn(
   { key, bundle, threads, port }: Extract<SocketToPage, { kind: 'spawn' }>,
   send: (message: PageToSocket) => void,
 ): void {
-  const name = `webpool ${bundle} ${key}`;
-  const worker = new Worker(here(kScripts.run[bundle]), { type: 'module', name });
-  runWorkers.set(key, worker);
-  worker.onerror = (event) =>
-    send({ kind: 'worker-failed', key, message: event.message || 'its script was not loaded' });
+  const begin = (file: string, name: string): Worker => {
+    const worker = new Worker(here(file), { type: 'module', name: `webpool ${name} ${key}` });
+    worker.onerror = (event) =>
+      send({ kind: 'worker-failed', key, message: event.message || 'its script was not loaded' });
+    return worker;
+  };
+  const files = begin(kScripts.files, 'files');
+  const worker = begin(kScripts.run[bundle], bundle);
+  workers.set(key, [worker, files]);
+  const { port1, port2 } = new MessageChannel();
+  const toFiles: PageToFiles = { port: port1 };
+  files.postMessage(toFiles, [port1]);
   const post = (message: PageToRunner, transfer: Transferable[] = []): void =>
     worker.postMessage(message, transfer);
-  post({ kind: 'start', port, threads }, [port]);
+  post({ kind: 'start', port, files: port2, threads }, [port, port2]);
   void compiled(bundle).then((module) => post({ kind: 'module', module }));
 }
 

@@ -1,5 +1,6 @@
-// What the three kinds of thread in a page say to each other. The socket Worker and a run Worker
-// talk by a MessagePort of their own; the page only starts and ends Workers.
+// What the kinds of thread in a page say to each other. The socket Worker and a run Worker talk by a
+// MessagePort of their own, and so do a run Worker and its file Worker; the page only starts and
+// ends Workers.
 
 import type { LoadTimings, Placement, RunTimings, TensorSpec } from '../protocol/values';
 import type { LoadMessage, LoadPhase, LogLevel } from '../protocol/messages';
@@ -23,9 +24,41 @@ export type SocketToPage =
 
 /** Page -> run Worker. */
 export type PageToRunner =
-  | { kind: 'start'; port: MessagePort; threads: number }
+  | { kind: 'start'; port: MessagePort; files: MessagePort; threads: number }
   /** ONNX Runtime's WebAssembly, compiled once for all Workers; null where that failed. */
   | { kind: 'module'; module: WebAssembly.Module | null };
+
+/** Page -> file Worker: the way to its run Worker. */
+export interface PageToFiles {
+  port: MessagePort;
+}
+
+export interface WantedFile {
+  path: string;
+  cid: string;
+  size: number;
+}
+
+/** Run Worker -> file Worker, once: all files of its model. */
+export interface ToFiles {
+  files: WantedFile[];
+}
+
+/** File Worker -> run Worker. After `kept` or `failed` nothing follows. */
+export type FromFiles =
+  | { kind: 'progress'; path: string; loaded: number; total: number }
+  /** Verified; the buffer is transferred. */
+  | {
+      kind: 'file';
+      path: string;
+      bytes: Uint8Array<ArrayBuffer>;
+      fromNetwork: number;
+      fromCache: number;
+    }
+  /** All files were sent, and the storage has them as far as it could take them. */
+  | { kind: 'kept' }
+  | { kind: 'failed'; report: ErrorReport }
+  | { kind: 'log'; level: LogLevel; message: string };
 
 /** Flags shared by the socket Worker and one run Worker, an Int32 for each call in flight. */
 export const enum CallFlag {

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 // @ts-expect-error A tool of the development server, in plain JavaScript.
 import { importFile } from '../../dev/unixfs.mjs';
 import { FakeSource, FakeStorage } from './fakes.test-util';
-import { VerifiedCache } from './verified-cache';
+import { type CachedFile, type OnBytes, VerifiedCache } from './verified-cache';
 
 const kMiB = 1048576;
 
@@ -37,6 +37,14 @@ describe('VerifiedCache', () => {
       log: (_, message) => void log.push(message),
     });
 
+  /** A visit: loads the file and stays until it is kept. */
+  const visit = async (kept = storage as FakeStorage | null, seen?: OnBytes): Promise<CachedFile> => {
+    const cache = page(kept);
+    const loaded = await cache.load(cid, file.length, seen);
+    await cache.kept();
+    return loaded;
+  };
+
   beforeEach(() => {
     storage = new FakeStorage();
     source = new FakeSource(new Map([[cid, file]]), blocks);
@@ -45,7 +53,7 @@ describe('VerifiedCache', () => {
 
   it('fetches a file in a few large ranges at once and keeps it', async () => {
     const seen: number[] = [];
-    const loaded = await page().load(cid, file.length, (bytes) => seen.push(bytes));
+    const loaded = await visit(storage, (bytes) => seen.push(bytes));
     expectSame(loaded.bytes, file);
     expect([loaded.fromNetwork, loaded.fromCache]).toEqual([file.length, 0]);
     expect(source.asked.filter((what) => what.startsWith('range'))).toHaveLength(3);
@@ -56,19 +64,19 @@ describe('VerifiedCache', () => {
   });
 
   it('asks the network for nothing the second time', async () => {
-    await page().load(cid, file.length);
+    await visit();
     source.asked.length = 0;
-    const again = await page().load(cid, file.length);
+    const again = await visit();
     expectSame(again.bytes, file);
     expect([again.fromNetwork, again.fromCache]).toEqual([0, file.length]);
     expect(source.asked).toEqual([]);
   });
 
   it('fetches only the leaf that is corrupt in the storage, and repairs it', async () => {
-    await page().load(cid, file.length);
+    await visit();
     storage.files.get(`${cid}.data`)![4 * kMiB + 17]! ^= 1;
     source.asked.length = 0;
-    const again = await page().load(cid, file.length);
+    const again = await visit();
     expectSame(again.bytes, file);
     expect(again.fromNetwork).toBe(kMiB);
     expect(source.asked).toEqual([`range ${4 * kMiB}-${5 * kMiB}`]);
@@ -77,7 +85,7 @@ describe('VerifiedCache', () => {
 
   it('fetches a leaf once more, past the HTTP cache, when it came wrong', async () => {
     source.wrong.set(2 * kMiB + 3, 1);
-    const loaded = await page().load(cid, file.length);
+    const loaded = await visit();
     expectSame(loaded.bytes, file);
     expect(source.asked.at(-1)).toBe(`range ${2 * kMiB}-${3 * kMiB} fresh`);
     expectSame(storage.files.get(`${cid}.data`), file);
@@ -85,13 +93,13 @@ describe('VerifiedCache', () => {
 
   it('refuses a leaf that is wrong twice, by name, and keeps nothing', async () => {
     source.wrong.set(2 * kMiB + 3, 2);
-    await expect(page().load(cid, file.length)).rejects.toMatchObject({
+    await expect(visit()).rejects.toMatchObject({
       category: 'integrity',
       message: expect.stringMatching(/^leaf bafkrei\w+ of bafybei\w+ \(bytes 2097152 to 3145727\)/),
     });
     expect(storage.files.size).toBe(0);
     expect(storage.partial.size).toBe(0);
-    expectSame((await page().load(cid, file.length)).bytes, file);
+    expectSame((await visit()).bytes, file);
   });
 
   it.each([
@@ -99,47 +107,58 @@ describe('VerifiedCache', () => {
     ['forged', (kept: FakeStorage) => void (kept.files.get(`${cid}.nodes`)![30]! ^= 1)],
     ['cut off', (kept: FakeStorage) => void kept.files.set(`${cid}.nodes`, new Uint8Array(2))],
   ])('fetches again when the stored leaf list is %s', async (_, damage) => {
-    await page().load(cid, file.length);
+    await visit();
     damage(storage);
-    const again = await page().load(cid, file.length);
+    const again = await visit();
     expectSame(again.bytes, file);
     expect(again.fromNetwork).toBe(file.length);
   });
 
   it('fetches again when the stored file is cut off', async () => {
-    await page().load(cid, file.length);
+    await visit();
     storage.files.set(`${cid}.data`, file.slice(0, 3 * kMiB));
-    expect((await page().load(cid, file.length)).fromNetwork).toBe(file.length);
+    expect((await visit()).fromNetwork).toBe(file.length);
     expectSame(storage.files.get(`${cid}.data`), file);
   });
 
   it('uses the file without keeping it when the storage is full', async () => {
     storage.room = 2 * kMiB;
-    const loaded = await page().load(cid, file.length);
+    const loaded = await visit();
     expectSame(loaded.bytes, file);
     expect(storage.files.size).toBe(0);
     expect(log.join()).toContain('without being kept');
   });
 
   it('works without a storage', async () => {
-    expectSame((await page(null).load(cid, file.length)).bytes, file);
-    expect((await page(null).load(cid, file.length)).fromNetwork).toBe(file.length);
+    expectSame((await visit(null)).bytes, file);
+    expect((await visit(null)).fromNetwork).toBe(file.length);
   });
 
   it('fetches once for two Workers that load the same file', async () => {
     const [first, second] = await Promise.all([
-      page().load(cid, file.length),
-      page().load(cid, file.length),
+      visit(),
+      visit(),
     ]);
     expect(first.fromNetwork + second.fromNetwork).toBe(file.length);
     expectSame(second.bytes, file);
+  });
+
+  it('hands the file out before it is kept', async () => {
+    const cache = page();
+    const { bytes } = await cache.load(cid, file.length);
+    expectSame(bytes, file);
+    expect(storage.files.has(`${cid}.data`)).toBe(false);
+    await cache.kept();
+    expectSame(storage.files.get(`${cid}.data`), file);
   });
 
   it('loads files of one leaf and of no byte', async () => {
     for (const small of [content(11), new Uint8Array()]) {
       const made = importFile(small) as { cid: string; blocks: Map<string, Uint8Array> };
       source = new FakeSource(new Map([[made.cid, small]]), made.blocks);
-      expectSame((await page().load(made.cid, small.length)).bytes, small);
+      const first = page();
+      expectSame((await first.load(made.cid, small.length)).bytes, small);
+      await first.kept();
       source.asked.length = 0;
       expectSame((await page().load(made.cid, small.length)).bytes, small);
       expect(source.asked).toEqual([]);
@@ -157,6 +176,6 @@ describe('VerifiedCache', () => {
 
   it('says so when the pool does not have the file', async () => {
     source = new FakeSource(new Map(), new Map());
-    await expect(page().load(cid, file.length)).rejects.toMatchObject({ category: 'not_found' });
+    await expect(visit()).rejects.toMatchObject({ category: 'not_found' });
   });
 });

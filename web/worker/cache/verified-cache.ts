@@ -31,9 +31,15 @@ const kInFlight = 5; // Of a browser's six connections to one host, one is left 
 const kLargest = 2 ** 31 - 2 ** 16;
 
 export class VerifiedCache {
+  private readonly keeping = new Set<Promise<void>>();
+
   constructor(private readonly options: CacheOptions) {}
 
-  /** Throws PoolError: integrity, fetch, not_found, unsupported (too large), out_of_memory. */
+  /**
+   * Resolves as soon as all bytes are verified; what is still to be done so that they are kept goes
+   * on, see `kept`. Throws PoolError: integrity, fetch, not_found, unsupported (too large),
+   * out_of_memory.
+   */
   async load(
     cidText: string,
     size: number,
@@ -48,10 +54,20 @@ export class VerifiedCache {
       );
     }
     const bytes = allocate(size);
-    return this.options.lock(`webpool:${cid.text}`, async () => {
-      const stored = await this.fromStorage(cid, bytes, onBytes);
-      return stored ?? (await this.fromSource(cid, bytes, onBytes));
+    return new Promise((resolve, reject) => {
+      const work = this.options.lock(`webpool:${cid.text}`, async () => {
+        const stored = await this.fromStorage(cid, bytes, onBytes);
+        if (stored) resolve(stored);
+        else await this.fromSource(cid, bytes, onBytes, resolve);
+      });
+      const ended = work.catch(reject).finally(() => this.keeping.delete(ended));
+      this.keeping.add(ended);
     });
+  }
+
+  /** Every file loaded so far is in the storage, or was given up (which is in the log). */
+  async kept(): Promise<void> {
+    await Promise.all(this.keeping);
   }
 
   private async fromStorage(
@@ -122,7 +138,8 @@ export class VerifiedCache {
     cid: Cid,
     bytes: Uint8Array<ArrayBuffer>,
     onBytes: OnBytes,
-  ): Promise<CachedFile> {
+    onVerified: (file: CachedFile) => void,
+  ): Promise<void> {
     const { source } = this.options;
     const plan = await planFile(cid, bytes.length, (node) => source.block(node));
     const writer = await this.startWriting(cid);
@@ -139,8 +156,8 @@ export class VerifiedCache {
       await writer.abort();
       throw thrown;
     }
+    onVerified({ bytes, fromNetwork: bytes.length, fromCache: 0 });
     await writer.finish(packNodes(plan.nodes));
-    return { bytes, fromNetwork: bytes.length, fromCache: 0 };
   }
 
   /** All leaves, in ranges of several MiB, a few in flight. */

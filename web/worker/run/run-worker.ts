@@ -1,15 +1,13 @@
-// The thread in which one model lives: fetches and verifies its files, makes the session, and runs
-// one call after another. ONNX Runtime's run() may block this thread for its whole length, so
+// The thread in which one model lives: makes the session from the files that its file Worker brings,
+// and runs one call after another. ONNX Runtime's run() may block this thread for its whole length, so
 // whether a waiting call was cancelled is read from shared memory, not from a message.
 
 import type { JsonObject } from '../../protocol/frame';
-import type { LoadMessage } from '../../protocol/messages';
+import type { LoadMessage, LogLevel } from '../../protocol/messages';
 import type { LoadTimings } from '../../protocol/values';
-import { OpfsStorage } from '../cache/opfs-storage';
-import { HttpSource } from '../cache/source';
-import { VerifiedCache } from '../cache/verified-cache';
 import { within } from '../deadline';
 import { PoolError, toReport } from '../error';
+import { ProgressGate } from '../progress-gate';
 import {
   type Bundle,
   CallFlag,
@@ -18,13 +16,13 @@ import {
   type RunCall,
   type ToRunner,
 } from '../thread-messages';
-import type { Engine, ModelFiles } from './engine';
+import type { Engine } from './engine';
+import { ModelDownload } from './model-download';
 import { OrtEngine } from './ort-engine';
 import { Runtime } from './runtime';
 import { TransformersEngine, kTasks } from './transformers-engine';
 import { checkBackend } from './check-backend';
 import { isFatal } from './ort-errors';
-import { ProgressGate } from './progress-gate';
 
 declare const kBundle: Bundle;
 declare const kOrtWasm: string;
@@ -57,6 +55,7 @@ class RunWorker {
 
   constructor(
     private readonly port: MessagePort,
+    private readonly filesPort: MessagePort,
     private readonly runtime: Runtime,
   ) {
     port.onmessage = (event: MessageEvent<ToRunner>) => {
@@ -69,7 +68,7 @@ class RunWorker {
     };
   }
 
-  log(level: 'info' | 'warning', message: string): void {
+  log(level: LogLevel, message: string): void {
     this.send({ kind: 'log', level, message });
   }
 
@@ -108,7 +107,12 @@ class RunWorker {
     }
 
     const begin = performance.now();
-    const files = await this.fetchFiles(load, timings, gate);
+    const download = new ModelDownload(this.filesPort, load.files, {
+      progress: (loaded, total, file) =>
+        this.send({ kind: 'progress', phase: 'fetch', loaded, total, file }),
+      log: (level, message) => this.log(level, message),
+    });
+    const files = await download.files;
     timings.fetch_ms = performance.now() - begin;
 
     checkBackend(load, files, shaderF16);
@@ -132,6 +136,9 @@ class RunWorker {
     const warmup = performance.now();
     await engine.warmUp();
     timings.warmup_ms = performance.now() - warmup;
+    await download.kept; // The next start shall find them.
+    timings.bytes_network = download.fromNetwork;
+    timings.bytes_cache = download.fromCache;
     this.engine = engine;
     if (load.backend === 'webgpu') void this.watchDevice();
     this.send({
@@ -142,35 +149,6 @@ class RunWorker {
       bytes: load.files.reduce((sum, file) => sum + file.size, 0),
       timings,
     });
-  }
-
-  private async fetchFiles(
-    load: LoadMessage,
-    timings: LoadTimings,
-    gate: ProgressGate,
-  ): Promise<ModelFiles> {
-    const cache = new VerifiedCache({
-      storage: await OpfsStorage.open('webpool-v1'),
-      source: new HttpSource(self.location.origin, (url, options) => fetch(url, options)),
-      lock: (name, work) =>
-        (navigator.locks ? navigator.locks.request(name, work) : work()) as never,
-      log: (level, message) => this.log(level, message),
-    });
-    const files: ModelFiles = new Map();
-    const total = load.files.reduce((sum, file) => sum + file.size, 0);
-    const loaded = new Map<string, number>();
-    const fetched = load.files.map(async ({ path, cid, size }) => {
-      const file = await cache.load(cid, size, (bytes) => {
-        loaded.set(path, bytes);
-        const sum = [...loaded.values()].reduce((a, b) => a + b, 0);
-        gate.maybe({ phase: 'fetch', loaded: sum, total, file: path });
-      });
-      files.set(path, file.bytes);
-      timings.bytes_network += file.fromNetwork;
-      timings.bytes_cache += file.fromCache;
-    });
-    await Promise.all(fetched);
-    return files;
   }
 
   private async work(): Promise<void> {
@@ -235,7 +213,7 @@ self.onmessage = (event: MessageEvent<PageToRunner>) => {
   const message = event.data;
   if (message.kind === 'start') {
     runtime.start(message.threads);
-    worker = new RunWorker(message.port, runtime);
+    worker = new RunWorker(message.port, message.files, runtime);
   } else {
     const own = (): Promise<WebAssembly.Module> =>
       WebAssembly.compileStreaming(fetch(new URL(kOrtWasm, import.meta.url)));

@@ -60,7 +60,7 @@ export class TransformersEngine implements Engine {
     const runs = typeof asked === 'number' ? asked : 1;
     for (let i = 0; i < runs; ++i) {
       const result = await this.embed([kWarmupText], {});
-      const spec = this.outputs[0];
+      const [spec] = this.outputs;
       if (spec) spec.shape = [-1, result.dims[1] ?? -1];
       onWarmup(i + 1, runs);
     }

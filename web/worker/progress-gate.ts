@@ -1,6 +1,6 @@
 // Lets at most ten progress messages a second through; the first of a phase and the last always.
 
-import type { LoadPhase } from '../../protocol/messages';
+import type { LoadPhase } from '../protocol/messages';
 
 export interface Progress {
   phase: LoadPhase;

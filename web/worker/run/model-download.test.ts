@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import type { FromFiles, ToFiles } from '../thread-messages';
+import { ModelDownload } from './model-download';
+
+const kWanted = [
+  { path: 'config.json', cid: 'bafyA', size: 2 },
+  { path: 'onnx/model.onnx', cid: 'bafyB', size: 3 },
+];
+
+function begin(): {
+  download: ModelDownload;
+  asked: ToFiles[];
+  say: (message: FromFiles) => void;
+  seen: string[];
+} {
+  const asked: ToFiles[] = [];
+  const port = { onmessage: null, postMessage: (message: ToFiles) => void asked.push(message) };
+  const seen: string[] = [];
+  const download = new ModelDownload(port as unknown as MessagePort, kWanted, {
+    progress: (loaded, total, path) => void seen.push(`${path} ${loaded}/${total}`),
+    log: (level, message) => void seen.push(`${level} ${message}`),
+  });
+  const onmessage = (port as { onmessage: unknown }).onmessage as (event: unknown) => void;
+  return { download, asked, seen, say: (message) => onmessage({ data: message }) };
+}
+
+function file(path: string, fromNetwork: number, fromCache: number): FromFiles {
+  const bytes = new Uint8Array(fromNetwork + fromCache);
+  return { kind: 'file', path, bytes, fromNetwork, fromCache };
+}
+
+/** What the promise has come to by now. */
+async function stateOf(promise: Promise<unknown>): Promise<string> {
+  const pending = new Promise((resolve) => setTimeout(() => resolve('pending'), 0));
+  return String(await Promise.race([promise.then(() => 'done', String), pending]));
+}
+
+describe('ModelDownload', () => {
+  it('asks once for all files, and has them before they are kept', async () => {
+    const { download, asked, say } = begin();
+    expect(asked).toEqual([{ files: kWanted }]);
+    say(file('onnx/model.onnx', 3, 0));
+    expect(await stateOf(download.files)).toBe('pending');
+    say(file('config.json', 0, 2));
+    const files = await download.files;
+    expect([...files.keys()].sort()).toEqual(['config.json', 'onnx/model.onnx']);
+    expect([download.fromNetwork, download.fromCache]).toEqual([3, 2]);
+    expect(await stateOf(download.kept)).toBe('pending');
+    say({ kind: 'kept' });
+    expect(await stateOf(download.kept)).toBe('done');
+  });
+
+  it('fails with the cause that the file Worker gives', async () => {
+    const { download, say } = begin();
+    const report = { category: 'integrity' as const, message: 'a leaf is wrong', hint: 'add it' };
+    say({ kind: 'failed', report });
+    await expect(download.files).rejects.toMatchObject(report);
+    await expect(download.kept).rejects.toMatchObject(report);
+  });
+
+  it('passes progress and log on', () => {
+    const { say, seen } = begin();
+    say({ kind: 'progress', path: 'config.json', loaded: 1, total: 5 });
+    say({ kind: 'log', level: 'warning', message: 'not kept' });
+    expect(seen).toEqual(['config.json 1/5', 'warning not kept']);
+  });
+});
