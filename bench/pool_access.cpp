@@ -56,14 +56,20 @@ double OpenModel::loopInPage(const std::vector<Tensor>& inputs, unsigned count) 
   return result.timings.runMs / count;
 }
 
-std::vector<double> OpenModel::runOneByOne(const std::vector<Tensor>& inputs, unsigned count) {
-  std::vector<double> milliseconds;
+std::vector<RunTimings> OpenModel::runOneByOne(const std::vector<Tensor>& inputs, unsigned count) {
+  std::vector<RunTimings> calls;
   for (unsigned i = 0; i < count; ++i) {
     const Stopwatch watch;
-    (void)valueOf(model_.run(inputs));
-    milliseconds.push_back(watch.milliseconds());
+    calls.push_back(valueOf(model_.run(inputs)).timings);
+    calls.back().totalMs = watch.milliseconds();
   }
-  return milliseconds;
+  return calls;
+}
+
+std::vector<double> valuesOf(const std::vector<RunTimings>& calls, double RunTimings::* part) {
+  std::vector<double> values;
+  for (const auto& call : calls) values.push_back(call.*part);
+  return values;
 }
 
 double OpenModel::runTwoInFlight(const std::vector<Tensor>& inputs, unsigned count) {

@@ -39,8 +39,8 @@ class OpenModel {
   /// Runs `count` times inside the page; milliseconds of a run.
   double loopInPage(const std::vector<Tensor>& inputs, unsigned count);
 
-  /// Runs through the public API, one at a time; milliseconds of each.
-  std::vector<double> runOneByOne(const std::vector<Tensor>& inputs, unsigned count);
+  /// Runs through the public API, one at a time.
+  std::vector<RunTimings> runOneByOne(const std::vector<Tensor>& inputs, unsigned count);
 
   /// Runs through the public API, two in flight; milliseconds of all together.
   double runTwoInFlight(const std::vector<Tensor>& inputs, unsigned count);
@@ -57,6 +57,9 @@ class OpenModel {
   std::shared_ptr<Model::State> state_;
   Model model_;
 };
+
+/// One part of each call, in milliseconds.
+std::vector<double> valuesOf(const std::vector<RunTimings>& calls, double RunTimings::* part);
 
 /// The input of a text-embedding model.
 Tensor textTensor(const std::string& sentence);

@@ -85,16 +85,9 @@ int demo(const Context& context, const BrowserFlags& flags) {
   std::printf("\ncosine similarity\n%s", similarityTable(sentences(), vectors).c_str());
   printRow(*wasm, *onWasm);
 
-  // WebGPU gets the fp32 weights: 4-bit ones answer wrong on some adapters, which is then refused.
   auto gpuOptions = wasmOptions;
   gpuOptions.backend = Backend::WebGpu;
-  gpuOptions.dtype = "fp32";
   auto webgpu = (*pool)->load(kModel, gpuOptions);
-  if (!webgpu && webgpu.error().category == ErrorCategory::Fetch) {
-    progress.note("note: " + webgpu.error().message + "; WebGPU gets the 4-bit weights instead");
-    gpuOptions.dtype = "q4";
-    webgpu = (*pool)->load(kModel, gpuOptions);
-  }
   progress.clear();
   if (webgpu) {
     std::vector<std::vector<float>> again;
@@ -105,8 +98,7 @@ int demo(const Context& context, const BrowserFlags& flags) {
     for (std::size_t i = 0; i < vectors.size(); ++i) {
       lowest = std::min(lowest, cosineSimilarity(vectors[i], again[i]));
     }
-    std::printf("  agreement  cosine with wasm's %s at least %.4f\n", wasm->info().dtype.c_str(),
-                lowest);
+    std::printf("  agreement  cosine with wasm's at least %.4f\n", lowest);
   } else if (webgpu.error().category == ErrorCategory::Unsupported ||
              webgpu.error().category == ErrorCategory::WrongResult) {
     std::printf("\nwebgpu: not run: %s\n", webgpu.error().message.c_str());

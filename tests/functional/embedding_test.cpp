@@ -79,27 +79,11 @@ TEST_F(Embedding, Fp32OnWebGpu) {
   EXPECT_EQ(ranOn.adapter->software, !ranOn.isRealHardware());
 }
 
-TEST_F(Embedding, Q4OnWebGpuIsRightOrRefused) {
-  // Chromium's software WebGPU computes these weights right up to 32 tokens, and wrong above
-  // (cosine 0.91 to 0.93 with native). What is wrong for some texts must not be served for any.
-  ensureModel("all-minilm-l6-v2", "q4");
-  auto pool = ResourcePool::open(
-      {.dataFolder = sharedData(), .cacheFolder = folder() / "cache", .ephemeral = true});
-  ASSERT_TRUE(pool) << pool.error().describe();
-  const auto model = (*pool)->load("all-minilm-l6-v2", {.backend = Backend::WebGpu, .dtype = "q4"});
-  if (!model) {
-    EXPECT_EQ(model.error().category, ErrorCategory::WrongResult) << model.error().describe();
-    std::printf("%s\n", model.error().message.c_str());
-    return;
-  }
-  const auto reference = readMiniLmReference("q4");
-  for (std::size_t i = 0; i < reference.sentences.size(); ++i) {
-    const auto result = model->embed(std::span(&reference.sentences[i], 1));
-    ASSERT_TRUE(result) << result.error().describe();
-    EXPECT_GE(cosineSimilarity(result->vectors[0], reference.vectors[i]), 0.997)
-        << reference.sentences[i];
-    expectRanOn(result->ranOn, Backend::WebGpu);
-  }
+TEST_F(Embedding, Q4OnWebGpu) {
+  RanOn ranOn;
+  // Short and long ones: from 32 tokens on ONNX Runtime takes another kernel for attention.
+  EXPECT_GE(lowestCosine(Backend::WebGpu, "q4", ranOn, 23), 0.997);
+  expectRanOn(ranOn, Backend::WebGpu);
 }
 
 TEST_F(Embedding, ALineOfStandardInputIsAText) {
@@ -141,7 +125,6 @@ TEST_F(Embedding, TheSecondStartAsksForNoModelByte) {
 
 TEST_F(Embedding, TheDemoTellsBothBackendsTimesAndCidAndLeavesNothing) {
   ensureModel("all-minilm-l6-v2", "q4");
-  ensureModel("all-minilm-l6-v2", "fp32");
   const auto result = run({"demo"});
   ASSERT_EQ(result.code, 0) << result.err;
   for (const auto* text : {"cosine similarity", "wasm, chromium", "webgpu on ", "first run",

@@ -4,6 +4,7 @@
 
 import * as ort from 'onnxruntime-web/webgpu';
 import type { Bundle } from '../thread-messages';
+import { requestSafeAdapters } from './safe-adapter';
 
 declare const kOrtLoader: string;
 
@@ -31,6 +32,7 @@ export class Runtime {
   ) {
     const hooks: LoaderHooks = { module, print: (line) => this.printed(line) };
     (globalThis as Record<symbol, unknown>)[kHooks] = hooks;
+    if (navigator.gpu) requestSafeAdapters(navigator.gpu);
     const loader = new URL(kOrtLoader, import.meta.url).href;
     void import(loader).catch(() => undefined); // Parsed by the time it is needed.
     ort.env.wasm.wasmPaths = { mjs: loader };
