@@ -115,14 +115,15 @@ Result<void> writeFileAtomically(const std::filesystem::path& path, std::string_
 }
 
 Result<void> makeFolders(const std::filesystem::path& path) {
-  if (path.empty() || std::filesystem::is_directory(path)) return {};
+  std::error_code unknown;  // a folder that can't be looked at is told by mkdir
+  if (path.empty() || std::filesystem::is_directory(path, unknown)) return {};
   if (const auto parent = path.parent_path(); parent != path) {
     if (auto made = makeFolders(parent); !made) return made;
   }
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
     return std::unexpected(fileError("can't create folder", path, errno));
   }
-  if (!std::filesystem::is_directory(path)) {
+  if (!std::filesystem::is_directory(path, unknown)) {
     return std::unexpected(fileError("can't create folder", path, ENOTDIR));
   }
   return {};

@@ -23,6 +23,7 @@ struct Listener : session::ChannelListener {
     if (react) return react(std::move(frame));
     received.push_back(std::move(frame));
   }
+  void onPart() override { ++parts; }
   void onClosed(std::uint16_t c, std::string r) override {
     EXPECT_FALSE(closed) << "onClosed comes once";
     closed = true;
@@ -36,6 +37,7 @@ struct Listener : session::ChannelListener {
   std::vector<Bytes> received;
   std::function<void(Bytes)> react;
   int frames = 0;
+  int parts = 0;
   bool closed = false;
   std::uint16_t code = 0;
   std::string reason;

@@ -326,6 +326,7 @@ asio::awaitable<error_code> WebSocketConnection::readMessage(MessageBuffer& mess
     if (waiting > 0) std::memcpy(room.data(), first.data(), waiting);
     message.commit(std::exchange(waiting, 0));
     if (done) co_return error_code();
+    if (listener_) listener_->onPart();
     const auto target = message.room(rest);
     std::tie(error, count) =
         co_await stream_.async_read_some(asio::buffer(target.data(), target.size()), kAwait);

@@ -63,6 +63,17 @@ TEST_F(WebSocketTest, FragmentedMessagesAreOneFrame) {
   });
 }
 
+TEST_F(WebSocketTest, ThePartsOfAFrameAreToldBeforeItIsWhole) {
+  serve();
+  auto client = connect();
+  client->stream().write_some(false, asio::buffer(std::string(1000, 'x')));
+  waitFor([this] { return last().parts > 0; });
+  onLoop([this] { EXPECT_EQ(last().frames, 0); });
+  client->stream().write_some(true, asio::buffer(std::string(1000, 'x')));
+  waitFor([this] { return last().received.size() == 1; });
+  onLoop([this] { EXPECT_EQ(last().received[0].size(), 2000u); });
+}
+
 TEST_F(WebSocketTest, PiecesAreOneMessageAndAreLetGoWhenSent) {
   serve();
   auto client = connect();

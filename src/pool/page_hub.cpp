@@ -30,6 +30,10 @@ struct PageHub::Peer final : session::ChannelListener {
     hub.pump();
   }
 
+  void onPart() override {
+    if (page != nullptr) page->machine.bytesReceived(id);
+  }
+
   void onClosed(std::uint16_t code, std::string reason) override {
     auto& owner = hub;
     owner.log_->debug("page connection {} closed: {} {}", id, code, reason);

@@ -42,6 +42,8 @@ class ChannelListener {
  public:
   virtual ~ChannelListener() = default;
   virtual void onFrame(Bytes frame) = 0;
+  /// A part of a frame came, and more of it is awaited: a sign of life while a large one travels.
+  virtual void onPart() {}
   /// Last call; the channel may be destroyed in it.
   virtual void onClosed(std::uint16_t code, std::string reason) = 0;
 };
