@@ -39,7 +39,9 @@ format:  ## format the C++ sources
 	@scripts/setup lint
 	@git ls-files -z '*.cpp' '*.h' | xargs -0 clang-format-19 -i
 
-install: build  ## install under PREFIX (default /usr/local)
+install:  ## install the program and the library under PREFIX (default /usr/local)
+	@scripts/setup build
+	@scripts/build release webpool_cli webpool
 	@cmake --install build/release --prefix "$${PREFIX:-/usr/local}"
 
 clean:  ## remove what the build made
