@@ -17,8 +17,11 @@ declare const kScripts: {
   wasm: Record<Bundle, string>;
 };
 
-/** A run Worker and its file Worker, by the run Worker's key. */
-const workers = new Map<number, Worker[]>();
+interface Pair {
+  run: Worker;
+  files: Worker;
+}
+const workers = new Map<number, Pair>();
 const modules = new Map<Bundle, Promise<WebAssembly.Module | null>>();
 
 function here(file: string): URL {
@@ -42,8 +45,14 @@ function start(token: string, warm: Bundle | null, threads: number): void {
   socket.onmessage = (event: MessageEvent<SocketToPage>) => {
     const message = event.data;
     if (message.kind === 'spawn') spawn(message, send);
+    if (message.kind === 'fetch') {
+      const request: PageToFiles = { kind: 'fetch', files: message.files };
+      workers.get(message.key)?.files.postMessage(request);
+    }
     if (message.kind === 'terminate') {
-      for (const worker of workers.get(message.key) ?? []) worker.terminate();
+      const pair = workers.get(message.key);
+      pair?.run.terminate();
+      pair?.files.terminate();
       workers.delete(message.key);
     }
     if (message.kind === 'status') {
@@ -66,13 +75,13 @@ function spawn(
     return worker;
   };
   const files = begin(kScripts.files, 'files');
-  const worker = begin(kScripts.run[bundle], bundle);
-  workers.set(key, [worker, files]);
+  const run = begin(kScripts.run[bundle], bundle);
+  workers.set(key, { run, files });
   const { port1, port2 } = new MessageChannel();
-  const toFiles: PageToFiles = { port: port1 };
+  const toFiles: PageToFiles = { kind: 'start', port: port1 };
   files.postMessage(toFiles, [port1]);
   const post = (message: PageToRunner, transfer: Transferable[] = []): void =>
-    worker.postMessage(message, transfer);
+    run.postMessage(message, transfer);
   post({ kind: 'start', port, files: port2, threads }, [port, port2]);
   void compiled(bundle).then((module) => post({ kind: 'module', module }));
 }
@@ -88,7 +97,9 @@ function main(): void {
   const token = parameters.get('token') ?? '';
   history.replaceState(null, '', location.pathname);
   if (!token) {
-    show('This page is opened by webpool: its address holds a key that is used once.');
+    const what = document.getElementById('what');
+    if (what) what.textContent = 'This page computes nothing: webpool itself must open it.';
+    show('The address that webpool opens holds a key that works once.');
     return;
   }
   if (!crossOriginIsolated) show('not cross-origin isolated: one thread, no shared memory');

@@ -22,7 +22,13 @@ class PageRunners implements RunnerFactory {
     const key = this.nextKey++;
     const { port1, port2 } = new MessageChannel();
     const runner: Runner = {
-      post: (message, transfer = []) => port1.postMessage(message, transfer),
+      post: (message, transfer = []) => {
+        if (message.kind === 'load') {
+          const files = message.load.files.map(({ path, cid, size }) => ({ path, cid, size }));
+          toPage({ kind: 'fetch', key, files });
+        }
+        port1.postMessage(message, transfer);
+      },
       onMessage: () => undefined,
       onFailure: () => undefined,
       terminate: () => {

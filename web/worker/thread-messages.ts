@@ -19,6 +19,8 @@ export type PageToSocket =
 /** Socket Worker -> page. */
 export type SocketToPage =
   | { kind: 'spawn'; key: number; bundle: Bundle; threads: number; port: MessagePort }
+  /** The files of the model that the Worker will load: fetched before its script has even run. */
+  | { kind: 'fetch'; key: number; files: WantedFile[] }
   | { kind: 'terminate'; key: number }
   | { kind: 'status'; text: string; ended: boolean };
 
@@ -28,21 +30,15 @@ export type PageToRunner =
   /** ONNX Runtime's WebAssembly, compiled once for all Workers; null where that failed. */
   | { kind: 'module'; module: WebAssembly.Module | null };
 
-/** Page -> file Worker: the way to its run Worker. */
-export interface PageToFiles {
-  port: MessagePort;
-}
-
 export interface WantedFile {
   path: string;
   cid: string;
   size: number;
 }
 
-/** Run Worker -> file Worker, once: all files of its model. */
-export interface ToFiles {
-  files: WantedFile[];
-}
+/** Page -> file Worker: the way to its run Worker, then all files of the model, once. */
+export type PageToFiles =
+  { kind: 'start'; port: MessagePort } | { kind: 'fetch'; files: WantedFile[] };
 
 /** File Worker -> run Worker. After `kept` or `failed` nothing follows. */
 export type FromFiles =

@@ -3,7 +3,7 @@
 
 import { toReport } from '../error';
 import { ProgressGate } from '../progress-gate';
-import type { FromFiles, PageToFiles, ToFiles, WantedFile } from '../thread-messages';
+import type { FromFiles, PageToFiles, WantedFile } from '../thread-messages';
 import { OpfsStorage } from './opfs-storage';
 import { HttpSource } from './source';
 import { VerifiedCache } from './verified-cache';
@@ -41,16 +41,20 @@ async function bring(
   await cache.kept();
 }
 
-self.onmessage = ({ data: { port } }: MessageEvent<PageToFiles>) => {
-  port.onmessage = async ({ data: { files } }: MessageEvent<ToFiles>) => {
-    const send = (message: FromFiles, transfer: Transferable[] = []): void =>
-      port.postMessage(message, transfer);
-    try {
-      await bring(files, send);
-      send({ kind: 'kept' });
-    } catch (thrown) {
-      send({ kind: 'failed', report: toReport(thrown) });
-    }
-    self.close();
-  };
+let port: MessagePort | null = null;
+
+self.onmessage = async ({ data: message }: MessageEvent<PageToFiles>) => {
+  if (message.kind === 'start') {
+    port = message.port;
+    return;
+  }
+  const send = (reply: FromFiles, transfer: Transferable[] = []): void =>
+    port?.postMessage(reply, transfer);
+  try {
+    await bring(message.files, send);
+    send({ kind: 'kept' });
+  } catch (thrown) {
+    send({ kind: 'failed', report: toReport(thrown) });
+  }
+  self.close();
 };

@@ -1,27 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import type { FromFiles, ToFiles } from '../thread-messages';
+import type { FromFiles } from '../thread-messages';
 import { ModelDownload } from './model-download';
-
-const kWanted = [
-  { path: 'config.json', cid: 'bafyA', size: 2 },
-  { path: 'onnx/model.onnx', cid: 'bafyB', size: 3 },
-];
 
 function begin(): {
   download: ModelDownload;
-  asked: ToFiles[];
   say: (message: FromFiles) => void;
   seen: string[];
 } {
-  const asked: ToFiles[] = [];
-  const port = { onmessage: null, postMessage: (message: ToFiles) => void asked.push(message) };
+  const port = { onmessage: null };
   const seen: string[] = [];
-  const download = new ModelDownload(port as unknown as MessagePort, kWanted, {
+  const download = new ModelDownload(port as unknown as MessagePort, 2, {
     progress: (loaded, total, path) => void seen.push(`${path} ${loaded}/${total}`),
     log: (level, message) => void seen.push(`${level} ${message}`),
   });
   const onmessage = (port as { onmessage: unknown }).onmessage as (event: unknown) => void;
-  return { download, asked, seen, say: (message) => onmessage({ data: message }) };
+  return { download, seen, say: (message) => onmessage({ data: message }) };
 }
 
 function file(path: string, fromNetwork: number, fromCache: number): FromFiles {
@@ -36,9 +29,8 @@ async function stateOf(promise: Promise<unknown>): Promise<string> {
 }
 
 describe('ModelDownload', () => {
-  it('asks once for all files, and has them before they are kept', async () => {
-    const { download, asked, say } = begin();
-    expect(asked).toEqual([{ files: kWanted }]);
+  it('has all files before they are kept', async () => {
+    const { download, say } = begin();
     say(file('onnx/model.onnx', 3, 0));
     expect(await stateOf(download.files)).toBe('pending');
     say(file('config.json', 0, 2));

@@ -2,7 +2,7 @@
 
 import type { LogLevel } from '../../protocol/messages';
 import { PoolError } from '../error';
-import type { FromFiles, ToFiles, WantedFile } from '../thread-messages';
+import type { FromFiles } from '../thread-messages';
 import type { ModelFiles } from './engine';
 
 export interface DownloadEvents {
@@ -18,8 +18,8 @@ export class ModelDownload {
   fromNetwork = 0;
   fromCache = 0;
 
-  /** Asks for the files. One download a port. */
-  constructor(port: MessagePort, wanted: readonly WantedFile[], events: DownloadEvents) {
+  /** `count`: so many files will come. */
+  constructor(port: MessagePort, count: number, events: DownloadEvents) {
     const files: ModelFiles = new Map();
     let onFiles: (files: ModelFiles) => void;
     let onKept: () => void;
@@ -45,7 +45,7 @@ export class ModelDownload {
           files.set(message.path, message.bytes);
           this.fromNetwork += message.fromNetwork;
           this.fromCache += message.fromCache;
-          if (files.size === wanted.length) onFiles(files);
+          if (files.size === count) onFiles(files);
           return;
         case 'kept':
           onFiles(files);
@@ -57,9 +57,5 @@ export class ModelDownload {
         }
       }
     };
-    const request: ToFiles = {
-      files: wanted.map(({ path, cid, size }) => ({ path, cid, size })),
-    };
-    port.postMessage(request);
   }
 }

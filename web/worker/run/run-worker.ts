@@ -107,7 +107,7 @@ class RunWorker {
     }
 
     const begin = performance.now();
-    const download = new ModelDownload(this.filesPort, load.files, {
+    const download = new ModelDownload(this.filesPort, load.files.length, {
       progress: (loaded, total, file) =>
         this.send({ kind: 'progress', phase: 'fetch', loaded, total, file }),
       log: (level, message) => this.log(level, message),
