@@ -41,6 +41,8 @@ class BrowserProcess {
   Error failure();
 
   /// The last lines of what the browser wrote, at most `bytes`, without those that say nothing.
+  std::filesystem::path logPath() const { return folder_.log(); }
+
   std::string logTail(std::size_t bytes = 2000) const;
 
   /// Asks it to end; returns at once. Lets several browsers end at the same time before stop().

@@ -60,8 +60,10 @@ class WrappingFormatter final : public CLI::Formatter {
 
 void BrowserFlags::addTo(CLI::App& command) {
   command.add_option("--browser", browser, "Browser engine: auto, chromium")->capture_default_str();
-  command.add_option("--browser-path", browserPaths,
-                     "Use this executable, e.g. chromium=/opt/chromium/chrome");
+  command
+      .add_option("--browser-path", browserPaths,
+                  "Use this executable, e.g. chromium=/opt/chromium/chrome")
+      ->allow_extra_args(false);
   command.add_flag("--visible", visible, "Show the browser's window");
   command.add_flag("--ephemeral", ephemeral,
                    "Delete the browser's profile (and its cache) afterwards");

@@ -57,7 +57,8 @@ void addBrowsersCommand(CLI::App& app, Context& context, Action& action) {
   auto flags = std::make_shared<BrowserFlags>();
   auto asJson = std::make_shared<bool>(false);
   auto* command = app.add_subcommand("browsers", "List the browsers that webpool can use");
-  command->add_option("--browser-path", flags->browserPaths, "Check this executable, NAME=PATH");
+  command->add_option("--browser-path", flags->browserPaths, "Check this executable, NAME=PATH")
+      ->allow_extra_args(false);
   command->add_flag("--json", *asJson, "Print one JSON object");
   command->footer("\nExample:\n  webpool browsers --json");
   command->callback([flags, asJson, &context, &action] {

@@ -119,8 +119,10 @@ void addDemoCommand(CLI::App& app, Context& context, Action& action) {
       "demo", "Embed three sentences on WASM and on WebGPU, with times; leaves nothing behind");
   command->add_option("--browser", flags->browser, "Browser engine: auto, chromium")
       ->capture_default_str();
-  command->add_option("--browser-path", flags->browserPaths,
-                      "Use this executable, e.g. chromium=/opt/chromium/chrome");
+  command
+      ->add_option("--browser-path", flags->browserPaths,
+                   "Use this executable, e.g. chromium=/opt/chromium/chrome")
+      ->allow_extra_args(false);
   command->add_flag("--visible", flags->visible, "Show the browser's window");
   command->callback(
       [flags, &context, &action] { action = [flags, &context] { return demo(context, *flags); }; });

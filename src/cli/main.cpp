@@ -17,9 +17,16 @@ int main(int argc, char** argv) {
       app->parse(argc, argv);
     } catch (const CLI::ParseError& error) {
       const int code = app->exit(error);
+      if (code == 0 && std::fflush(stdout) != 0) return cli::exitCode(ErrorCategory::Storage);
       return code == 0 ? 0 : cli::kUsageExit;
     }
-    const int code = action();
+    int code = action();
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+      const int failed =
+          cli::reportError({ErrorCategory::Storage, "standard output can't be written",
+                            "free space where it goes, or give another place"});
+      if (code == 0) code = failed;
+    }
     return signals.received() != 0 && code != 0 ? 128 + signals.received() : code;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "webpool: %s [internal]\n", error.what());

@@ -3,9 +3,11 @@
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 
+#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <span>
 
 #include "base/file.h"
 #include "cli/app.h"
@@ -16,6 +18,7 @@
 #include "onnx/json_tensors.h"
 #include "onnx/npz.h"
 #include "pool/signature.h"
+#include "pool/texts.h"
 #include "webpool/pool.h"
 
 namespace webpool::cli {
@@ -57,12 +60,52 @@ Result<Bytes> readInputFile(const std::string& path) {
   return Bytes::adopt(std::move(*contents));
 }
 
+/// Before a browser is started for it: whether outputs could be written there at all.
+Result<void> checkOutputs(const std::filesystem::path& path) {
+  namespace fs = std::filesystem;
+  if (path.empty()) return {};
+  if (path.extension() != ".npz" && path.extension() != ".json") {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("--outputs {}: the name must end in .npz or .json", path.native()),
+                "or use --json, which prints to standard output");
+  }
+  std::error_code none;
+  const auto status = fs::status(path, none);
+  if (fs::exists(status) && !fs::is_regular_file(status)) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("--outputs {} is no plain file", path.native()), "give another name");
+  }
+  const auto folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  if (::access(folder.c_str(), W_OK | X_OK) == 0) return {};
+  auto error = base::fileError("can't write in", folder, errno);
+  error.hint = "give --outputs a folder that exists and may be written";
+  return std::unexpected(std::move(error));
+}
+
 Result<void> writeOutputs(const RunFlags& flags, const std::vector<Tensor>& outputs) {
-  const auto extension = std::filesystem::path(flags.outputs).extension();
-  Result<std::string> contents =
-      extension == ".npz" ? onnx::writeNpz(outputs) : onnx::writeJsonTensors(flags.model, outputs);
+  const std::filesystem::path path(flags.outputs);
+  Result<std::string> contents = path.extension() == ".npz"
+                                     ? onnx::writeNpz(outputs)
+                                     : onnx::writeJsonTensors(flags.model, outputs);
   if (!contents) return std::unexpected(contents.error());
-  return base::writeFileAtomically(flags.outputs, *contents);
+  // Through a symbolic link to its target, and not in its place.
+  std::error_code none;
+  const auto target = std::filesystem::weakly_canonical(path, none);
+  return base::writeFileAtomically(none ? path : target, *contents);
+}
+
+/// One row a text.
+Tensor embeddingTensor(const std::vector<std::vector<float>>& vectors) {
+  const auto width = vectors.empty() ? 0 : vectors.front().size();
+  std::vector<std::byte> bytes;
+  for (const auto& vector : vectors) {
+    const auto view = std::as_bytes(std::span(vector));
+    bytes.insert(bytes.end(), view.begin(), view.end());
+  }
+  return {"embedding",
+          DataType::Fp32,
+          {static_cast<std::int64_t>(vectors.size()), static_cast<std::int64_t>(width)},
+          Bytes::adopt(std::move(bytes))};
 }
 
 std::string tensorLine(const Tensor& tensor) {
@@ -103,11 +146,20 @@ int runEmbedding(const RunFlags& flags, const Model& model, const RunOptions& op
   auto result = model.embed(texts, options);
   for (unsigned i = 1; result && i < flags.repeat; ++i) result = model.embed(texts, options);
   if (!result) return reportError(result.error());
+  if (!flags.outputs.empty()) {
+    if (auto written = writeOutputs(flags, {embeddingTensor(result->vectors)}); !written) {
+      return reportError(written.error());
+    }
+  }
   if (flags.json) {
     auto object = summary(model, result->ranOn, result->timings);
-    json::array rows;
-    for (const auto& vector : result->vectors) rows.emplace_back(json::value_from(vector));
-    object["embeddings"] = std::move(rows);
+    if (flags.outputs.empty()) {
+      json::array rows;
+      for (const auto& vector : result->vectors) rows.emplace_back(json::value_from(vector));
+      object["embeddings"] = std::move(rows);
+    } else {
+      object["outputs_file"] = flags.outputs;
+    }
     std::printf("%s\n", json::serialize(object).c_str());
     return 0;
   }
@@ -119,6 +171,7 @@ int runEmbedding(const RunFlags& flags, const Model& model, const RunOptions& op
   if (texts.size() > 1) {
     std::printf("\ncosine similarity\n%s", similarityTable(texts, result->vectors).c_str());
   }
+  if (!flags.outputs.empty()) std::printf("written to %s\n", flags.outputs.c_str());
   printRan(model, result->ranOn, result->timings);
   return 0;
 }
@@ -200,12 +253,16 @@ Result<Work> prepare(const RunFlags& flags, const ModelDescription& description)
   if (work.texts.empty()) {
     return fail(ErrorCategory::InvalidArgument, "no text given", "standard input was empty");
   }
+  if (auto checked = pool::checkTexts(work.texts); !checked) {
+    return std::unexpected(checked.error());
+  }
   return work;
 }
 
 int run(const RunFlags& flags, const Context& context) {
   const auto backend = backendFromName(flags.backend);
   if (!backend) return reportError(backend.error());
+  if (auto possible = checkOutputs(flags.outputs); !possible) return reportError(possible.error());
   ProgressLine progress(context.quiet);
   auto poolOptions = flags.browser.poolOptions(
       context, [&progress](const std::string& text) { progress.note("note: " + text); });
@@ -251,7 +308,7 @@ void addRunCommand(CLI::App& app, Context& context, Action& action) {
       ->capture_default_str();
   command->add_option("--dtype", flags->dtype, "fp32, fp16, q8, int8, uint8, q4, q4f16, bnb4");
   command->add_option("-i,--inputs", flags->inputs, "Tensors: .npz or JSON; - is stdin");
-  command->add_option("-o,--outputs", flags->outputs, "Write tensors to this .npz or .json");
+  command->add_option("-o,--outputs", flags->outputs, "Write the result to this .npz or .json");
   command->add_option("--repeat", flags->repeat, "Run so many times; the last one is reported")
       ->check(CLI::Range(1u, 1'000'000u));
   command->add_option("--timeout", flags->timeoutSeconds, "Seconds for load and for each run")

@@ -10,6 +10,7 @@
 #include "api/ipfs_handler.h"
 #include "api/page_handler.h"
 #include "base/paths.h"
+#include "browsers/blocked_ports.h"
 #include "embedded/page_files.h"
 #include "pool/convert.h"
 
@@ -54,6 +55,12 @@ Result<std::shared_ptr<Engine>> Engine::open(PoolOptions options) {
                 fmt::format("webpool knows no browser '{}'", options.browser),
                 fmt::format("one of auto, {}", fmt::join(known, ", ")));
   }
+  if (options.port != 0 && browsers::isBlockedPort(options.port)) {
+    return fail(
+        ErrorCategory::InvalidArgument,
+        fmt::format("no browser opens port {}: it belongs to another protocol", options.port),
+        "choose another port, for example 8080");
+  }
   auto models = ModelSource::open(options.dataFolder);
   if (!models) return std::unexpected(models.error());
   auto host = BrowserHost::open(options, log);
@@ -96,7 +103,6 @@ Result<void> Engine::listen() {
   }
   if (!server) return std::unexpected(server.error());
   server_ = std::move(*server);
-  if (auto kept = host_->slot().rememberPort(server_->port()); !kept) return kept;
   server_->routePrefix("GET", "/ipfs/", api::contentHandler(models_->content()));
   server_->routePrefix("GET", "/", api::pageHandler(page_));
   hub_->serve(*server_, "/worker/socket");
@@ -183,6 +189,12 @@ void Engine::onReady(const wire::Capabilities& capabilities) {
   capabilities_ = toPublic(capabilities, browser_->name, browser_->version);
   browserState_ = BrowserState::Ready;
   residentIncarnation_ = ++incarnation_;
+  // A port is the profile's own once a page has come by it; one that was asked for is not.
+  if (options_.port == 0) {
+    if (auto kept = host_->slot().rememberPort(server_->port()); !kept) {
+      log_->warn("{}", kept.error().describe());
+    }
+  }
   lastLaunchMs_ = millisecondsSince(launchBegan_, loop_.now());
   log_->debug("browser connected after {:.0f} ms", lastLaunchMs_.load());
   for (const auto& waiter : std::exchange(connectWaiters_, {})) waiter->set(capabilities_);
@@ -219,13 +231,13 @@ void Engine::onPageEnded(std::optional<Error> cause) {
   watch_.reset();
   if (!connectWaiters_.empty()) {
     Error error = cause.value_or(closedError());
-    if (cause && browserState_ == BrowserState::Launching &&
-        error.category != ErrorCategory::BrowserFailed && host_->process() != nullptr) {
+    if (cause && browserState_ == BrowserState::Launching && host_->process() != nullptr) {
       const auto tail = host_->process()->logTail();
       error = {ErrorCategory::BrowserFailed,
                fmt::format("the browser did not connect: {}{}{}", error.message,
-                           tail.empty() ? "" : "; its last words: ", tail),
-               "try --visible to look at it, or -v for a log"};
+                           tail.empty() ? "; it wrote nothing" : "; its last words: ", tail),
+               fmt::format("try --visible to look at it; its whole log is {}",
+                           host_->process()->logPath().native())};
     }
     for (const auto& waiter : std::exchange(connectWaiters_, {})) {
       waiter->set(std::unexpected(error));

@@ -43,6 +43,12 @@ std::string nameFromPath(const std::filesystem::path& path) {
   return name;
 }
 
+std::unexpected<Error> missingData(std::string_view graph, std::string_view file) {
+  return fail(ErrorCategory::InvalidModel,
+              fmt::format("{} needs the file {}, which is not there", graph, file),
+              "put the external data beside the .onnx file and add the model again");
+}
+
 /// The graph to describe and load: the only .onnx file, or the one called model….
 const store::ModelFile* mainGraph(const std::vector<store::ModelFile>& files) {
   const store::ModelFile* chosen = nullptr;
@@ -120,9 +126,7 @@ Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection,
     const auto beside = (std::filesystem::path(graph->path).parent_path() / external.path).native();
     const auto found = std::ranges::find(resolved.files, beside, &store::ModelFile::path);
     if (found == resolved.files.end()) {
-      return fail(ErrorCategory::InvalidModel,
-                  fmt::format("{} needs the file {}, which is not there", graph->path, beside),
-                  "put the external data beside the .onnx file and add the model again");
+      return missingData(graph->path, beside);
     }
     if (found->size < external.minimumSize) {
       return fail(ErrorCategory::InvalidModel,
@@ -145,7 +149,20 @@ Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection,
     return fail(ErrorCategory::InvalidArgument, fmt::format("unknown task '{}'", description.task),
                 "one of text-embedding, tensors");
   }
-  if (entry != nullptr) resolved.golden = goldenFor(entry->golden, description.dtype);
+  if (description.task == "text-embedding" &&
+      std::ranges::find(resolved.files, "tokenizer.json", &store::ModelFile::path) ==
+          resolved.files.end()) {
+    return fail(
+        ErrorCategory::InvalidArgument,
+        fmt::format("the model '{}' has no tokenizer.json, so it can't embed text", selection.name),
+        "give the folder that holds it, or use --task tensors");
+  }
+  // A file of the user's own may be one that the catalogue knows by its content.
+  const auto known = catalogue_.findFile(graph->cid);
+  const bool sameTask = known.entry != nullptr && known.entry->task == description.task;
+  if (sameTask) {
+    resolved.golden = goldenFor(known.entry->golden, known.file->dtype.value_or(description.dtype));
+  }
   for (const auto& port : resolved.graph.inputs) description.inputs.push_back(toSpec(port));
   for (const auto& port : resolved.graph.outputs) description.outputs.push_back(toSpec(port));
   return resolved;
@@ -186,9 +203,15 @@ Result<ResolvedModel> ModelSource::add(std::string_view model, const std::string
   }
   const auto chosen = name.empty() ? nameFromPath(path) : name;
   // What can't be a model is refused before a byte of it is stored.
+  std::vector<std::string> companions;
   if (std::filesystem::is_regular_file(path, ignored)) {
-    if (auto checked = onnx::readModelFile(path); !checked) {
-      return std::unexpected(checked.error());
+    auto checked = onnx::readModelFile(path);
+    if (!checked) return std::unexpected(checked.error());
+    for (const auto& external : checked->externalFiles) {
+      if (!std::filesystem::exists(path.parent_path() / external.path, ignored)) {
+        return missingData(path.native(), external.path);
+      }
+      companions.push_back(external.path);
     }
   }
   if (catalogue_.find(chosen) != nullptr) {
@@ -196,11 +219,16 @@ Result<ResolvedModel> ModelSource::add(std::string_view model, const std::string
                 fmt::format("'{}' is the name of a catalogue model", chosen),
                 "keep the file under another name: webpool models add PATH --name NAME");
   }
-  auto added = repository_->addPath(chosen, path, jobOptions(options));
+  const bool replaced = repository_->show(chosen).has_value();
+  auto added = repository_->addPath(chosen, path, jobOptions(options), companions);
   if (!added) return std::unexpected(added.error());
   auto selection = repository_->select(chosen, options.dtype);
-  if (!selection) return std::unexpected(selection.error());
-  return describe(std::move(*selection), options.task);
+  auto described = selection ? describe(std::move(*selection), options.task)
+                             : Result<ResolvedModel>(std::unexpected(selection.error()));
+  // A model that can't be used is not kept.
+  const bool unusable = !described && described.error().category == ErrorCategory::InvalidModel;
+  if (unusable && !replaced) (void)repository_->remove(chosen);
+  return described;
 }
 
 Result<ResolvedModel> ModelSource::findHere(std::string_view name, std::string_view dtype) const {

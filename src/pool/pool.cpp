@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
-#include <cstring>
 #include <utility>
 
 #include "onnx/check_inputs.h"
@@ -13,24 +12,12 @@
 #include "pool/model_state.h"
 #include "pool/pending.h"
 #include "pool/signature.h"
+#include "pool/texts.h"
 
 namespace webpool {
 namespace {
 
 constexpr const char* kSampleText = "A quick check that this backend computes what it should.";
-
-Tensor textTensor(std::span<const std::string> texts) {
-  std::string bytes;
-  for (const auto& text : texts) {
-    const auto length = static_cast<std::uint32_t>(text.size());
-    bytes.append(reinterpret_cast<const char*>(&length), sizeof(length));
-    bytes += text;
-  }
-  return {"text",
-          DataType::Bytes,
-          {static_cast<std::int64_t>(texts.size())},
-          Bytes::adopt(std::move(bytes))};
-}
 
 const boost::json::object& embeddingParameters() {
   static const boost::json::object parameters{{"pooling", "mean"}, {"normalize", true}};
@@ -93,7 +80,7 @@ Result<Model> ResourcePool::load(std::string_view name, const ModelOptions& opti
   if (text || !state->loaded->source.golden.empty()) {
     const std::string sample = kSampleText;
     std::vector<Tensor> inputs;
-    if (text) inputs.push_back(textTensor(std::span(&sample, 1)));
+    if (text) inputs.push_back(pool::textTensor(std::span(&sample, 1)));
     const auto right = state->ensureChecked(
         inputs, text ? embeddingParameters() : boost::json::object{}, options.stop);
     if (!right) return std::unexpected(right.error());
@@ -154,8 +141,8 @@ Result<Embeddings> Model::embed(std::span<const std::string> texts,
                             state_->info.task),
                 "load it with the task text-embedding");
   }
-  if (texts.empty()) return fail(ErrorCategory::InvalidArgument, "no texts to embed");
-  auto result = runAndWait(*state_, {textTensor(texts)}, embeddingParameters(), options);
+  if (auto checked = pool::checkTexts(texts); !checked) return std::unexpected(checked.error());
+  auto result = runAndWait(*state_, {pool::textTensor(texts)}, embeddingParameters(), options);
   if (!result) return std::unexpected(result.error());
   const auto& output = result->outputs.empty() ? Tensor{} : result->outputs.front();
   if (output.type != DataType::Fp32 || output.shape.size() != 2 ||

@@ -196,4 +196,13 @@ const CatalogueEntry* Catalogue::find(std::string_view name) const {
   return nullptr;
 }
 
+Catalogue::Known Catalogue::findFile(const cid::Cid& cid) const {
+  for (const auto& entry : entries_) {
+    for (const auto& file : entry.files) {
+      if (file.cid == cid.normalized()) return {&entry, &file};
+    }
+  }
+  return {};
+}
+
 }  // namespace webpool::store

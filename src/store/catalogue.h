@@ -76,6 +76,13 @@ class Catalogue {
   /// By name or alias, ignoring case; null when unknown.
   const CatalogueEntry* find(std::string_view name) const;
 
+  /// Where a file is known by its content, whatever it is called; nulls when unknown.
+  struct Known {
+    const CatalogueEntry* entry = nullptr;
+    const CatalogueFile* file = nullptr;
+  };
+  Known findFile(const cid::Cid& cid) const;
+
  private:
   std::vector<CatalogueEntry> entries_;
 };

@@ -10,6 +10,23 @@
 #include "store/tree_reader.h"
 
 namespace webpool::store {
+namespace {
+
+/// An index that is new where files are already: it was lost. Going on would take the files for
+/// what an import left behind, and delete them.
+Result<void> checkIndexIsThere(const std::filesystem::path& folder) {
+  std::error_code none;
+  const auto size = std::filesystem::file_size(folder / "index.sqlite", none);
+  if (!none && size > 0) return {};
+  std::error_code failure;
+  const std::filesystem::directory_iterator files(folder / "files", failure);
+  if (failure || files == std::filesystem::directory_iterator()) return {};
+  return fail(ErrorCategory::Storage,
+              fmt::format("the store {} has files and no index", folder.native()),
+              "put its index.sqlite back; or move the folder away and add the models again");
+}
+
+}  // namespace
 
 ContentStore::ContentStore(std::filesystem::path folder, base::RandomSource random)
     : folder_(std::move(folder)), random_(std::move(random)) {}
@@ -20,6 +37,7 @@ Result<std::unique_ptr<ContentStore>> ContentStore::open(const std::filesystem::
   for (const auto* name : {"files", "tmp", "locks"}) {
     if (auto made = base::makeFolders(folder / name); !made) return std::unexpected(made.error());
   }
+  if (auto there = checkIndexIsThere(folder); !there) return std::unexpected(there.error());
   std::unique_ptr<ContentStore> store(new ContentStore(folder, std::move(random)));
   store->staging_ = std::make_unique<StagingArea>(folder / "tmp", store->random_);
   auto writer = Index::open(folder / "index.sqlite");

@@ -202,6 +202,19 @@ TEST_F(DurabilityTest, AMissingFileIsIntegrity) {
   EXPECT_TRUE(store_->verify(kept_));
 }
 
+TEST_F(DurabilityTest, ALostIndexCostsNoFile) {
+  for (const auto* name : {"index.sqlite", "index.sqlite-wal", "index.sqlite-shm"}) {
+    fs::remove(folder_ / "store" / name);
+  }
+  std::ofstream(folder_ / "store" / "index.sqlite").close();
+  for (int i = 0; i < 2; ++i) {
+    const auto refused = ContentStore::open(folder_ / "store", base::systemRandom());
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().category, ErrorCategory::Storage);
+    EXPECT_NE(fs::directory_iterator(folder_ / "store/files"), fs::directory_iterator());
+  }
+}
+
 TEST_F(DurabilityTest, AForeignIndexIsRefusedByName) {
   writeFile(folder_ / "bad/index.sqlite", "this is no database, however long it goes on.......");
   const auto opened = ContentStore::open(folder_ / "bad", base::systemRandom());

@@ -161,10 +161,11 @@ Result<ModelSelection> ModelInstaller::ensure(std::string_view name, std::string
   if (!entry && !own && own.error().category == ErrorCategory::NotFound) {
     std::vector<std::string> known;
     for (const auto& each : catalogue_.entries()) known.push_back(each.name);
-    return fail(ErrorCategory::NotFound,
-                fmt::format("no model is called \"{}\", in the store or in the catalogue", name),
-                fmt::format("the catalogue knows {}; webpool models add NAME PATH adds another",
-                            fmt::join(known, ", ")));
+    return fail(
+        ErrorCategory::NotFound,
+        fmt::format("no model is called \"{}\", in the store or in the catalogue", name),
+        fmt::format("the catalogue knows {}; webpool models add PATH --name NAME adds another",
+                    fmt::join(known, ", ")));
   }
   if (isOwn || !entry) return repository_.select(name, dtype);
 

@@ -33,9 +33,22 @@ std::vector<ModelFile> classifyRoot(std::vector<TreeFile> files) {
   return classify(std::move(files));
 }
 
-/// The file and the external data that lies beside it under the usual names.
-Result<std::vector<std::filesystem::path>> filesOfOnnx(const std::filesystem::path& path) {
-  std::vector<std::filesystem::path> files{path};
+/// Whether a model could be in there at all, before gigabytes of it are read.
+bool holdsOnnx(const std::filesystem::path& folder) {
+  using Entries = std::filesystem::recursive_directory_iterator;
+  std::error_code failure;
+  Entries entries(folder, std::filesystem::directory_options::skip_permission_denied, failure);
+  for (; !failure && entries != Entries(); entries.increment(failure)) {
+    if (entries->path().extension() == ".onnx") return true;
+  }
+  return false;
+}
+
+/// Names below the file's folder: itself, and the external data that lies beside it, under the
+/// usual names or as the model calls it.
+Result<std::vector<std::string>> filesOfOnnx(const std::filesystem::path& path,
+                                             const std::vector<std::string>& companions) {
+  std::vector<std::string> files{path.filename().native()};
   const auto name = path.filename().native();
   const auto stem = path.stem().native();
   auto folder = path.parent_path();
@@ -44,10 +57,13 @@ Result<std::vector<std::filesystem::path>> filesOfOnnx(const std::filesystem::pa
   for (const auto& entry : std::filesystem::directory_iterator(folder, failure)) {
     const auto other = entry.path().filename().native();
     if (other.starts_with(name + "_data") || other == name + ".data" || other == stem + ".data") {
-      files.push_back(entry.path());
+      files.push_back(other);
     }
   }
   if (failure) return std::unexpected(base::fileError("can't list", folder, failure.value()));
+  for (const auto& companion : companions) {
+    if (std::ranges::find(files, companion) == files.end()) files.push_back(companion);
+  }
   return files;
 }
 
@@ -105,12 +121,14 @@ Result<Model> ModelRepository::add(const std::string& name, const cid::Cid& root
 }
 
 Result<Model> ModelRepository::addPath(const std::string& name, const std::filesystem::path& path,
-                                       const JobOptions& options) {
+                                       const JobOptions& options,
+                                       const std::vector<std::string>& companions) {
   if (auto checked = checkModelName(name); !checked) return std::unexpected(checked.error());
   auto session = store_.beginImport();
   if (!session) return std::unexpected(session.error());
   std::error_code failure;
   if (std::filesystem::is_directory(path, failure)) {
+    if (!holdsOnnx(path)) return std::unexpected(checkIsModel({}).error());
     auto added = (*session)->addFolder(path, options);
     if (!added) return std::unexpected(added.error());
   } else {
@@ -118,18 +136,18 @@ Result<Model> ModelRepository::addPath(const std::string& name, const std::files
       return fail(ErrorCategory::InvalidModel, fmt::format("{} is no .onnx file", path.native()),
                   "give an .onnx file or a folder that holds one");
     }
-    auto files = filesOfOnnx(path);
+    auto files = filesOfOnnx(path, companions);
     if (!files) return std::unexpected(files.error());
+    const auto folder = path.parent_path();
     std::uint64_t total = 0;
     for (const auto& file : *files) {
-      const auto size = std::filesystem::file_size(file, failure);
+      const auto size = std::filesystem::file_size(folder / file, failure);
       if (!failure) total += size;
     }
     std::uint64_t done = 0;
     for (const auto& file : *files) {
       auto added = (*session)->addFile(
-          {file.filename().native(), file, std::nullopt, {}, ImportSession::Take::Copy}, options,
-          done, total);
+          {file, folder / file, std::nullopt, {}, ImportSession::Take::Copy}, options, done, total);
       if (!added) return std::unexpected(added.error());
       done += added->size;
     }

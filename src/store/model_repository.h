@@ -46,9 +46,11 @@ class ModelRepository {
   Result<Model> add(const std::string& name, const cid::Cid& root, const std::string& variant = {});
 
   /// Imports a folder, or one .onnx file with the external data that lies beside it
-  /// (x.onnx_data, x.onnx.data, x.data), and gives it a name.
+  /// (x.onnx_data, x.onnx.data, x.data, and what `companions` name below its folder), and gives it
+  /// a name.
   Result<Model> addPath(const std::string& name, const std::filesystem::path& path,
-                        const JobOptions& options = {});
+                        const JobOptions& options = {},
+                        const std::vector<std::string>& companions = {});
 
   Result<std::vector<Model>> list() const;
   Result<Model> show(std::string_view name) const;

@@ -86,6 +86,21 @@ TEST_F(ModelTest, ABareOnnxFileBringsItsExternalData) {
   EXPECT_THAT(pathsOf(selection.files), ElementsAre("x_q4.onnx", "x_q4.onnx_data"));
 }
 
+TEST_F(ModelTest, ExternalDataOfAnyNameComesAlong) {
+  file("bare/x.onnx", "graph");
+  file("bare/parts/w.bin", "weights");
+  ASSERT_TRUE(repository_->addPath("bare", folder_ / "bare/x.onnx", {}, {"parts/w.bin"}));
+  EXPECT_THAT(pathsOf(repository_->select("bare").value().files),
+              ElementsAre("parts/w.bin", "x.onnx"));
+}
+
+TEST_F(ModelTest, AFolderWithoutAModelIsRefusedBeforeItIsRead) {
+  file("big/a/readme.txt", "no model");
+  std::filesystem::create_symlink("nowhere", folder_ / "big/dangling");
+  const auto refused = repository_->addPath("big", folder_ / "big");
+  EXPECT_EQ(refused.error().category, ErrorCategory::InvalidModel) << refused.error().describe();
+}
+
 TEST_F(ModelTest, ARootThatIsOneFileIsAModel) {
   const auto root = store_->importPath(file("silero.onnx", "graph")).value().root;
   ASSERT_TRUE(repository_->add("silero", root));

@@ -139,9 +139,14 @@ class SystemPackageFetcher final : public PackageFetcher {
       return std::unexpected(std::move(error));
     }
     if (result->exitCode == 0) return {};
+    const auto words = lastWords(*result);
+    if (words.contains("ENOSPC") || words.contains("o space left")) {
+      return fail(ErrorCategory::NoSpace, fmt::format("no room for {}: {}", package.text(), words),
+                  "free space on that disk; nothing already stored is lost");
+    }
     return fail(ErrorCategory::Fetch,
                 fmt::format("{} can't be fetched: {} ended with code {}: {}", package.text(), name,
-                            result->exitCode, lastWords(*result)),
+                            result->exitCode, words),
                 fmt::format("check the network and {}'s settings, then try again", name));
   }
 

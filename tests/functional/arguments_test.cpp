@@ -113,6 +113,77 @@ TEST_F(Arguments, InputsAreCheckedByNameTypeAndShapeBeforeABrowserStarts) {
   EXPECT_FALSE(std::filesystem::exists(folder() / "cache" / "slots" / "0" / "chromium-0"));
 }
 
+TEST_F(Arguments, AnOutputThatCannotBeWrittenIsToldBeforeABrowserStarts) {
+  const auto path = write("id.onnx", onnx::testing::identityModel(DataType::Fp32, {1, 4}));
+  const auto input = write("in.json", R"({"x": [[1, 2, 3, 4]]})");
+  const auto folderName = folder() / "folder.npz";
+  std::filesystem::create_directory(folderName);
+  for (const std::string& output : {std::string("/dev/full"), std::string("-"),
+                                    (folder() / "out.txt").native(), folderName.native()}) {
+    const auto result = run({"run", "--model", path, "--inputs", input, "--outputs", output});
+    EXPECT_EQ(result.code, 2) << output << result.err;
+    EXPECT_THAT(result.err, HasSubstr(output));
+  }
+  const auto nowhere = run({"run", "--model", path, "--inputs", input, "--outputs",
+                            (folder() / "none" / "out.npz").native()});
+  EXPECT_EQ(nowhere.code, 4) << nowhere.err;
+  EXPECT_THAT(nowhere.err, HasSubstr("a folder that exists"));
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/full"));
+  EXPECT_FALSE(std::filesystem::exists(folder() / "cache" / "slots" / "0" / "chromium-0"));
+}
+
+TEST_F(Arguments, APortThatBrowsersRefuseIsNotTried) {
+  const auto path = write("id.onnx", onnx::testing::identityModel(DataType::Fp32, {1, 4}));
+  const auto result = run({"run", "--model", path, "--inputs",
+                           write("in.json", R"({"x": [[1, 2, 3, 4]]})"), "--port", "6667"});
+  EXPECT_EQ(result.code, 2) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("6667"));
+}
+
+TEST_F(Arguments, AFullStandardOutputIsNoSuccess) {
+  Running full({"/bin/sh", "-c", std::string(WEBPOOL_CLI) + " models list >/dev/full"},
+               environment_, {});
+  const auto result = full.wait();
+  EXPECT_EQ(result.code, 7) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("standard output"));
+}
+
+TEST_F(Arguments, ExternalDataOfAnyNameIsFoundAndWhatCannotBeUsedIsNotKept) {
+  environment_["WEBPOOL_DATA_DIR"] = folder() / "data";
+  const auto path = write("id.onnx", onnx::testing::ModelBuilder()
+                                         .input("x", DataType::Fp32, {2})
+                                         .output("y", DataType::Fp32, {2})
+                                         .externalInitializer("w", DataType::Fp32, {2}, "w.bin")
+                                         .node("Add", {"x", "w"}, {"y"})
+                                         .build());
+  const auto kept = [&] { return run({"models", "list"}).out.contains("a file or folder"); };
+  const auto missing = run({"models", "add", path, "--name", "mine"});
+  EXPECT_EQ(missing.code, 3) << missing.err;
+  EXPECT_THAT(missing.err, HasSubstr("w.bin"));
+  EXPECT_FALSE(kept());
+  write("w.bin", "1234567");
+  const auto cut = run({"models", "add", path, "--name", "mine"});
+  EXPECT_EQ(cut.code, 3) << cut.err;
+  EXPECT_THAT(cut.err, HasSubstr("cut off"));
+  EXPECT_FALSE(kept());
+  write("w.bin", "12345678");
+  const auto whole = run({"models", "add", path, "--name", "mine"});
+  EXPECT_EQ(whole.code, 0) << whole.err;
+  EXPECT_TRUE(kept());
+}
+
+TEST_F(Arguments, TextThatIsNoUtf8AndAModelWithoutATokenizer) {
+  const auto path = write("id.onnx", onnx::testing::identityModel(DataType::Fp32, {1, 4}));
+  const auto noTokenizer = run({"run", "--model", path, "--task", "text-embedding", "hello"});
+  EXPECT_EQ(noTokenizer.code, 2) << noTokenizer.err;
+  EXPECT_THAT(noTokenizer.err, HasSubstr("tokenizer.json"));
+  ensureModel("all-minilm-l6-v2", "q4");
+  const auto latin1 = run({"run", "--model", "all-minilm-l6-v2", "fine", "caf\xe9"});
+  EXPECT_EQ(latin1.code, 3) << latin1.err;
+  EXPECT_THAT(latin1.err, HasSubstr("text 2 is not valid UTF-8"));
+  EXPECT_FALSE(std::filesystem::exists(folder() / "cache" / "slots" / "0" / "chromium-0"));
+}
+
 TEST_F(Arguments, ModelsAreAddedListedShownAndRemoved) {
   environment_["WEBPOOL_DATA_DIR"] = folder() / "data";
   const auto path = write("id.onnx", onnx::testing::identityModel(DataType::Fp32, {1, 4}));

@@ -88,9 +88,11 @@ export class HttpSource implements Source {
       throw new PoolError('fetch', `GET ${path} failed: ${errorText(thrown)}`);
     }
     if (!response.ok) {
+      const missing = response.status === 404;
       throw new PoolError(
-        response.status === 404 ? 'not_found' : 'fetch',
+        missing ? 'not_found' : 'fetch',
         `GET ${path} answered ${response.status}`,
+        missing ? 'the model was removed from the store meanwhile: add it again' : '',
       );
     }
     return response;

@@ -43,6 +43,11 @@ describe('runFailure', () => {
     ['failed to call OrtRun(). ERROR_CODE: 6, ERROR_MESSAGE: std::bad_alloc', 'out_of_memory'],
     ['RangeError: Array buffer allocation failed', 'out_of_memory'],
     ['failed to call OrtRun(). ERROR_CODE: 1, ERROR_MESSAGE: Non-zero status code', 'internal'],
+    [
+      'ERROR_CODE: 1, ERROR_MESSAGE: Non-zero status code returned while running Conv node. ' +
+        'Invalid input shape: {0}',
+      'invalid_input',
+    ],
   ])('%s', (text, category) => expect(runFailure(text).category).toBe(category));
 });
 

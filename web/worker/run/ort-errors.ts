@@ -9,6 +9,10 @@ const kUnsupported =
 /** Whatever else is wrong while a session is made is wrong with the model. */
 const kNoSession = /Can't create a session|protobuf|external data/;
 
+/** A node can fail for reasons of its own; where it speaks of sizes, the inputs were wrong. */
+const kInvalidInput =
+  /ERROR_CODE: 2\b|INVALID_ARGUMENT|Got invalid dimensions|while running .*(?:shape|dimension|mismatch|out of (?:bounds|range))/is;
+
 function outOfMemory(text: string): PoolError {
   return new PoolError(
     'out_of_memory',
@@ -36,7 +40,7 @@ export function loadFailure(text: string): PoolError {
 /** Why a run failed. */
 export function runFailure(text: string): PoolError {
   if (kOutOfMemory.test(text)) return outOfMemory(text);
-  if (/ERROR_CODE: 2\b|INVALID_ARGUMENT|Got invalid dimensions/.test(text)) {
+  if (kInvalidInput.test(text)) {
     return new PoolError('invalid_input', text, 'check the names, types and shapes of the inputs');
   }
   if (kUnsupported.test(text)) {

@@ -1,0 +1,32 @@
+#include "pool/texts.h"
+
+#include <fmt/format.h>
+
+#include "wire/utf8.h"
+
+namespace webpool::pool {
+
+Result<void> checkTexts(std::span<const std::string> texts) {
+  if (texts.empty()) return fail(ErrorCategory::InvalidArgument, "no texts to embed");
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (wire::isValidUtf8(texts[i])) continue;
+    return fail(ErrorCategory::InvalidInput, fmt::format("text {} is not valid UTF-8", i + 1),
+                "convert it to UTF-8, for example with iconv");
+  }
+  return {};
+}
+
+Tensor textTensor(std::span<const std::string> texts) {
+  std::string bytes;
+  for (const auto& text : texts) {
+    const auto length = static_cast<std::uint32_t>(text.size());
+    bytes.append(reinterpret_cast<const char*>(&length), sizeof(length));
+    bytes += text;
+  }
+  return {"text",
+          DataType::Bytes,
+          {static_cast<std::int64_t>(texts.size())},
+          Bytes::adopt(std::move(bytes))};
+}
+
+}  // namespace webpool::pool
