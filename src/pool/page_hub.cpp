@@ -1,8 +1,12 @@
 #include "pool/page_hub.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <utility>
 #include <variant>
+
+#include "net/peer_owner.h"
 
 namespace webpool::pool {
 
@@ -59,19 +63,26 @@ PageHub::PageHub(net::EventLoop& loop, base::RandomSource random,
 PageHub::~PageHub() = default;
 
 void PageHub::serve(net::Server& server, const std::string& path) {
-  server.onWebSocket(path,
-                     [this](std::unique_ptr<session::Channel> channel,
-                            const net::RequestInfo& info) -> session::ChannelListener* {
-                       const auto id = nextChannel_++;
-                       log_->debug("page connection {} from {}", id, info.peer);
-                       auto peer = std::make_unique<Peer>(*this, id, std::move(channel));
-                       auto* listener = peer.get();
-                       peers_.emplace(id, std::move(peer));
-                       gate_.channelOpened(id, loop_.now());
-                       // The gate may refuse at once; the listener must live until this returns.
-                       loop_.post([this] { pump(); });
-                       return listener;
-                     });
+  server.onWebSocket(
+      path,
+      [this, port = server.port()](std::unique_ptr<session::Channel> channel,
+                                   const net::RequestInfo& info) -> session::ChannelListener* {
+        const auto id = nextChannel_++;
+        log_->debug("page connection {} from {}", id, info.peer);
+        // The token stands in the browser's command line, which other users of this
+        // machine can read: a connection of theirs is none of our page's.
+        if (const auto owner = net::peerOwner(info.peer, port); owner && *owner != ::geteuid()) {
+          log_->warn("page connection {} refused: it is of user {}", id, *owner);
+          return nullptr;
+        }
+        auto peer = std::make_unique<Peer>(*this, id, std::move(channel));
+        auto* listener = peer.get();
+        peers_.emplace(id, std::move(peer));
+        gate_.channelOpened(id, loop_.now());
+        // The gate may refuse at once; the listener must live until this returns.
+        loop_.post([this] { pump(); });
+        return listener;
+      });
 }
 
 PageHub::Admission PageHub::expect(session::SessionOptions options, Events events) {
