@@ -124,6 +124,8 @@ void addDemoCommand(CLI::App& app, Context& context, Action& action) {
                    "Use this executable, e.g. chromium=/opt/chromium/chrome")
       ->allow_extra_args(false);
   command->add_flag("--visible", flags->visible, "Show the browser's window");
+  command->footer(
+      "\nExamples:\n  webpool demo\n  webpool demo --browser-path chromium=/opt/chromium/chrome");
   command->callback(
       [flags, &context, &action] { action = [flags, &context] { return demo(context, *flags); }; });
 }

@@ -200,6 +200,7 @@ void addModelsCommand(CLI::App& app, Context& context, Action& action) {
 
   auto* listed = command->add_subcommand("list", "What is here, and what the catalogue offers");
   listed->add_flag("--json", flags->json, "Print one JSON object");
+  listed->footer("\nExamples:\n  webpool models list\n  webpool models list --json");
   bind(listed, list);
 
   auto* shown =
@@ -207,11 +208,17 @@ void addModelsCommand(CLI::App& app, Context& context, Action& action) {
   shown->add_option("model", flags->model, "Name")->required();
   shown->add_option("--dtype", flags->dtype, "Which precision");
   shown->add_flag("--json", flags->json, "Print one JSON object");
+  shown->footer(
+      "\nExamples:\n  webpool models show all-minilm-l6-v2\n"
+      "  webpool models show all-minilm-l6-v2 --dtype q4 --json");
   bind(shown, show);
 
   auto* removed = command->add_subcommand("rm", "Remove a model and the files nothing else uses");
   removed->add_option("model", flags->model, "Name")->required();
   removed->add_option("--dtype", flags->dtype, "Only this precision");
+  removed->footer(
+      "\nExamples:\n  webpool models rm my-model\n"
+      "  webpool models rm all-minilm-l6-v2 --dtype fp32");
   bind(removed, remove);
   command->footer("\nExamples:\n  webpool models list\n  webpool models show all-minilm-l6-v2");
 }

@@ -37,7 +37,9 @@ TEST_F(Arguments, HelpFitsEightyColumns) {
 
 TEST_F(Arguments, WrongUseIsTwo) {
   EXPECT_EQ(run({}).code, 2);
-  EXPECT_EQ(run({"no-such-command"}).code, 2);
+  const auto unknown = run({"-q", "no-such-command", "x"});
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_THAT(unknown.err, HasSubstr("'no-such-command'"));
   EXPECT_EQ(run({"run"}).code, 2);
   EXPECT_EQ(run({"run", "--model", "x", "--backend", "quantum", "text"}).code, 2);
   const auto path = run({"run", "--model", "all-minilm-l6-v2", "--browser-path", "nonsense", "x"});
