@@ -30,25 +30,12 @@ TEST(PeerOwner, NobodyIsGuessed) {
   EXPECT_EQ(peerOwner("127.0.0.1:1", 1), std::nullopt);
 }
 
-class LivePeer : public ServerTest {};
+class LivePeer : public WebSocketTest {};
 
 TEST_F(LivePeer, IsThisProgramsUser) {
-  start({});
-  Listener listener;
-  onLoop([&] {
-    server_->onWebSocket("/socket",
-                         [&](std::unique_ptr<session::Channel> channel,
-                             const RequestInfo& info) -> session::ChannelListener* {
-                           listener.channel = std::move(channel);
-                           listener.info = info;
-                           return &listener;
-                         });
-  });
-  const auto host = "127.0.0.1:" + std::to_string(server_->port());
-  WebSocketClient client(server_->port());
-  ASSERT_FALSE(client.handshake(host, "/socket", "http://" + host));
-  onLoop([&] { EXPECT_EQ(peerOwner(listener.info.peer, server_->port()), ::geteuid()); });
-  onLoop([&] { listener.channel.reset(); });
+  serve();
+  const auto client = connect();
+  onLoop([this] { EXPECT_EQ(peerOwner(last().info.peer, server_->port()), ::geteuid()); });
 }
 
 }  // namespace
