@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kPrefix = "/ipfs/";
 
-net::Response plain(int status, std::string text) {
+net::Response plain(int status, const std::string& text) {
   net::Response response{.status = status, .headers = {}, .body = text + "\n"};
   response.headers.set("Content-Type", "text/plain; charset=utf-8");
   return response;
@@ -68,7 +68,7 @@ bool asksForRawBlock(const net::Request& request) {
 }
 
 net::Response send(const store::Content& content, const cid::Cid& cid, const net::Request& request,
-                   std::string contentType, std::string etag) {
+                   std::string contentType, const std::string& etag) {
   net::Response response;
   response.headers.set("Content-Type", std::move(contentType));
   response.headers.set("X-Content-Type-Options", "nosniff");

@@ -114,7 +114,7 @@ std::optional<fs::path> targetOfScript(const Environment& environment, std::stri
     text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
     learn(line, variables);
     if (const auto target = execTarget(line, variables)) {
-      const auto program = environment.at(*target);
+      auto program = environment.at(*target);
       if (isProgram(program)) return program;
     }
   }

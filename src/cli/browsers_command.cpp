@@ -17,7 +17,9 @@ int listBrowsers(const Context& context, const BrowserFlags& flags, bool asJson)
   if (!options) return reportError(options.error());
   browsers::BrowserFinder finder(environment);
   for (const auto& [name, path] : options->browserPaths) {
-    finder.overridePath(name, path);
+    if (const auto given = finder.overridePath(name, path); !given) {
+      return reportError(given.error());
+    }
     if (const auto checked = finder.find(name); !checked) return reportError(checked.error());
   }
   const auto found = finder.findAll();

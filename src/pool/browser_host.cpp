@@ -29,8 +29,14 @@ Result<std::unique_ptr<BrowserHost>> BrowserHost::open(const PoolOptions& option
   for (const auto& problem : swept.problems) log->warn("sweep: {}", problem);
   auto slot = profiles.acquire({.ephemeral = options.ephemeral});
   if (!slot) return std::unexpected(slot.error());
-  return std::unique_ptr<BrowserHost>(
+  std::unique_ptr<BrowserHost> host(
       new BrowserHost(options, std::move(log), std::move(profiles), std::move(*slot)));
+  for (const auto& [name, path] : options.browserPaths) {
+    if (auto given = host->finder_.overridePath(name, path); !given) {
+      return std::unexpected(given.error());
+    }
+  }
+  return host;
 }
 
 BrowserHost::BrowserHost(const PoolOptions& options, std::shared_ptr<spdlog::logger> log,
@@ -40,9 +46,7 @@ BrowserHost::BrowserHost(const PoolOptions& options, std::shared_ptr<spdlog::log
       environment_(browsers::Environment::ofThisProcess()),
       finder_(environment_, options_.cacheFolder / "browser-versions"),
       profiles_(std::move(profiles)),
-      slot_(std::move(slot)) {
-  for (const auto& [name, path] : options_.browserPaths) finder_.overridePath(name, path);
-}
+      slot_(std::move(slot)) {}
 
 std::string BrowserHost::wantedName() const {
   // A path that was given for just one browser says which one is meant.

@@ -151,9 +151,18 @@ bool PageHub::pumpOnce() {
   for (const auto& [id, page] : pages_) sessions.push_back(id);
   for (const auto& id : sessions) {
     auto& page = *pages_.at(id);
-    for (auto& action : page.machine.takeActions()) {
-      any = true;
-      perform(page, std::move(action));
+    auto actions = page.machine.takeActions();
+    // Who gets an answer may call again at once, on another thread: what is lost is told first.
+    const auto tellsLoss = [](const session::Action& action) {
+      return std::holds_alternative<session::ModelsLost>(action) ||
+             std::holds_alternative<session::Ended>(action);
+    };
+    for (const bool loss : {true, false}) {
+      for (auto& action : actions) {
+        if (tellsLoss(action) != loss) continue;
+        any = true;
+        perform(page, std::move(action));
+      }
     }
     if (!page.machine.hasEnded()) continue;
     auto ended = std::move(pages_.extract(id).mapped());

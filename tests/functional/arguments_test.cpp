@@ -45,6 +45,10 @@ TEST_F(Arguments, WrongUseIsTwo) {
   const auto path = run({"run", "--model", "all-minilm-l6-v2", "--browser-path", "nonsense", "x"});
   EXPECT_EQ(path.code, 2);
   EXPECT_THAT(path.err, HasSubstr("NAME=PATH"));
+  const auto noBrowser =
+      run({"run", "--model", "all-minilm-l6-v2", "--browser-path", "mosaic=/bin/true", "x"});
+  EXPECT_EQ(noBrowser.code, 2);
+  EXPECT_THAT(noBrowser.err, HasSubstr("mosaic"));
 }
 
 TEST_F(Arguments, AnUnknownModelListsTheKnown) {
