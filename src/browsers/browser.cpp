@@ -1,16 +1,23 @@
 #include "browsers/browser.h"
 
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "base/file.h"
+#include "base/random.h"
 #include "browsers/browser_kind.h"
 #include "browsers/program_output.h"
+#include "browsers/spawn.h"
+#include "browsers/virtual_display.h"
 #include "browsers/wrapper.h"
 
 namespace webpool::browsers {
@@ -26,17 +33,64 @@ std::string fileKey(const fs::path& program) {
                      program.native());
 }
 
-/// "156.0.8078.79" of "Chromium 156.0.8078.79 built on …"; empty when the text starts with none of
-/// the titles.
+/// "156.0.8078.79" of "Chromium 156.0.8078.79 built on …"; empty when no line of the text starts
+/// with one of the titles.
 std::string parseVersion(const BrowserKind& kind, std::string_view text) {
-  for (const auto title : kind.titles) {
-    if (!text.starts_with(title)) continue;
-    const auto start = text.find_first_of("0123456789", title.size());
-    if (start == std::string_view::npos) continue;
-    const auto end = std::min(text.find_first_not_of("0123456789.", start), text.size());
-    return std::string(text.substr(start, end - start));
+  while (!text.empty()) {
+    const auto line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    for (const auto title : kind.titles) {
+      if (!line.starts_with(title)) continue;
+      const auto start = line.find_first_of("0123456789", title.size());
+      if (start == std::string_view::npos) continue;
+      const auto end = std::min(line.find_first_not_of("0123456789.", start), line.size());
+      return std::string(line.substr(start, end - start));
+    }
   }
   return {};
+}
+
+/// -1, 0 or 1 as `left` is older than, the same as or newer than `right`; both as "2.40.1".
+int compareVersions(std::string_view left, std::string_view right) {
+  const auto next = [](std::string_view& rest) {
+    unsigned long number = 0;
+    const auto end = std::min(rest.find('.'), rest.size());
+    std::from_chars(rest.data(), rest.data() + end, number);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    return number;
+  };
+  while (!left.empty() || !right.empty()) {
+    const auto a = next(left);
+    const auto b = next(right);
+    if (a != b) return a < b ? -1 : 1;
+  }
+  return 0;
+}
+
+/// The cookie of a display, for a file that is gone with this object.
+class AuthorityFile {
+ public:
+  AuthorityFile() : file_(::memfd_create("xauthority", MFD_CLOEXEC)) {
+    constexpr std::size_t kSecretBytes = 16;
+    const auto text =
+        VirtualDisplay::authorityText(base::randomHex(base::systemRandom(), kSecretBytes));
+    (void)base::writeAll(file_.get(), std::as_bytes(std::span(text)), path());
+  }
+  fs::path path() const { return fmt::format("/proc/{}/fd/{}", ::getpid(), file_.get()); }
+
+ private:
+  base::FileDescriptor file_;
+};
+
+/// What a program that needs the user's display is told of it.
+std::vector<std::string> userDisplay(const Environment& environment) {
+  std::vector<std::string> variables;
+  for (const auto* name : {"DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_RUNTIME_DIR"}) {
+    if (auto value = environment.variable(name); !value.empty()) {
+      variables.push_back(fmt::format("{}={}", name, value));
+    }
+  }
+  return variables;
 }
 
 Error unknownName(std::string_view name) {
@@ -75,8 +129,9 @@ std::vector<Browser> BrowserFinder::findAll() {
 
 Result<Browser> BrowserFinder::find(std::string_view name) {
   if (name.empty() || name == "auto") {
-    auto all = findAll();
-    if (!all.empty()) return std::move(all.front());
+    for (const auto* kind : browserKinds()) {
+      if (auto browser = findKind(*kind)) return browser;
+    }
     return findKind(*browserKinds().front());
   }
   const auto* kind = browserKind(name);
@@ -89,7 +144,7 @@ std::optional<Browser> BrowserFinder::guess(std::string_view name) {
   for (const auto* kind : browserKinds()) {
     const bool meant = name.empty() || name == "auto" || name == kind->name;
     if (!meant) continue;
-    if (overrides_.contains(kind->name)) return std::nullopt;
+    if (given(*kind)) return std::nullopt;
     for (const auto& path : candidates(*kind)) {
       const auto program = resolveProgram(environment_, path, kind->realNames);
       if (!program) continue;
@@ -103,18 +158,22 @@ std::optional<Browser> BrowserFinder::guess(std::string_view name) {
 
 Result<Browser> BrowserFinder::findKind(const BrowserKind& kind) {
   const std::lock_guard lock(mutex_);
-  if (const auto given = overrides_.find(kind.name); given != overrides_.end()) {
-    return inspect(kind, given->second);
-  }
+  if (const auto path = given(kind)) return inspect(kind, *path);
   Error reason{ErrorCategory::BrowserNotFound, fmt::format("no {} is installed", kind.name),
                std::string(kind.installHint)};
   for (const auto& path : candidates(kind)) {
     auto browser = inspect(kind, path);
     if (browser) return browser;
-    reason.message =
-        fmt::format("no usable {} is installed: {}", kind.name, browser.error().message);
+    reason = std::move(browser.error());
+    reason.message = fmt::format("no usable {} is installed: {}", kind.name, reason.message);
   }
   return std::unexpected(reason);
+}
+
+std::optional<fs::path> BrowserFinder::given(const BrowserKind& kind) const {
+  if (const auto path = overrides_.find(kind.name); path != overrides_.end()) return path->second;
+  if (auto path = environment_.variable(pathVariable(kind)); !path.empty()) return path;
+  return std::nullopt;
 }
 
 std::vector<fs::path> BrowserFinder::candidates(const BrowserKind& kind) const {
@@ -145,15 +204,36 @@ Result<Browser> BrowserFinder::inspect(const BrowserKind& kind, const fs::path& 
   }
   auto found = version(kind, *program);
   if (!found) return std::unexpected(found.error());
+  if (compareVersions(*found, kind.minimumVersion) < 0) {
+    return fail(ErrorCategory::Unsupported,
+                fmt::format("{} is {} {}, and webpool needs {} or newer, {}", program->native(),
+                            kind.name, *found, kind.minimumVersion, kind.minimumReason),
+                fmt::format("update it, or name another with --browser-path {}=PATH", kind.name));
+  }
   return Browser{std::string(kind.engine), std::string(kind.name), *program, std::move(*found)};
 }
 
-Result<std::string> BrowserFinder::version(const BrowserKind& kind, const fs::path& program) {
+Result<std::string> BrowserFinder::askVersion(const BrowserKind& kind, const fs::path& program) {
   constexpr std::chrono::seconds kLimit{10};
+  if (!kind.needsDisplay) return programOutput(program, {"--version"}, kLimit);
+  const AuthorityFile authority;
+  const auto display = VirtualDisplay::start(
+      environment_, {.folder = "/", .authority = authority.path(), .variables = {}}, spawnHere);
+  const auto ofUser = userDisplay(environment_);
+  if (!display && ofUser.empty()) {
+    return fail(ErrorCategory::BrowserNotFound, display.error().message, display.error().hint);
+  }
+  auto variables = display ? display->variables() : ofUser;
+  variables.emplace_back("MESA_SHADER_CACHE_DISABLE=true");
+  return programOutput(program, {"--version"}, kLimit, std::move(variables));
+}
+
+Result<std::string> BrowserFinder::version(const BrowserKind& kind, const fs::path& program) {
   const auto key = fileKey(program);
   if (const auto known = versions_.find(key); known != versions_.end()) return known->second;
-  const auto output = programOutput(program, {"--version"}, kLimit);
+  const auto output = askVersion(kind, program);
   auto parsed = output ? parseVersion(kind, *output) : std::string();
+  if (!output && output.error().category == ErrorCategory::BrowserNotFound) return output;
   if (parsed.empty()) {
     constexpr std::size_t kShown = 80;
     const auto cause = output ? fmt::format("its --version says \"{}\"",

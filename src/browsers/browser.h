@@ -18,8 +18,8 @@ namespace webpool::browsers {
 struct BrowserKind;
 
 struct Browser {
-  std::string engine;          ///< the family that decides flags and profile: "chromium"
-  std::string name;            ///< what --browser takes: "chromium"
+  std::string engine;          ///< the family: "chromium", "firefox", "webkit"
+  std::string name;            ///< what --browser takes; decides flags and profile: "chromium"
   std::filesystem::path path;  ///< the program to start, wrapper scripts resolved
   std::string version;         ///< "156.0.8078.79"
 };
@@ -32,15 +32,17 @@ class BrowserFinder {
   explicit BrowserFinder(Environment environment, std::filesystem::path versionCache = {});
 
   /// A path that a person gave (`--browser-path chromium=PATH`); it wins over the search.
-  /// InvalidArgument for a name that webpool does not know.
+  /// InvalidArgument for a name that webpool does not know. WEBPOOL_<NAME>=PATH in the environment
+  /// does the same, e.g. WEBPOOL_CHROMIUM_WEBNN.
   Result<void> overridePath(std::string_view name, std::filesystem::path path);
 
-  /// Every browser that is installed and works, the preferred first.
+  /// Every browser that is installed and works, the preferred first. Asks all of them (one that
+  /// needs a display takes 0.4 s the first time).
   std::vector<Browser> findAll();
 
   /// The browser of that name; "auto" or "" is the first of findAll(). InvalidArgument for a name
   /// that webpool does not know; BrowserNotFound when it is not installed or when the path given
-  /// for it is no such browser.
+  /// for it is no such browser; Unsupported when it is too old.
   Result<Browser> find(std::string_view name);
 
   /// The browser that find() would most likely answer, without having asked it: its version is only
@@ -53,7 +55,9 @@ class BrowserFinder {
  private:
   Result<Browser> findKind(const BrowserKind& kind);
   Result<Browser> inspect(const BrowserKind& kind, const std::filesystem::path& path);
+  Result<std::string> askVersion(const BrowserKind& kind, const std::filesystem::path& program);
   Result<std::string> version(const BrowserKind& kind, const std::filesystem::path& program);
+  std::optional<std::filesystem::path> given(const BrowserKind& kind) const;
   std::vector<std::filesystem::path> candidates(const BrowserKind& kind) const;
   void loadVersions();
 

@@ -1,6 +1,8 @@
 #include "browsers/browser_environment.h"
 
+#include <algorithm>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -27,41 +29,56 @@ constexpr std::string_view kPassedWithWindow[] = {
     "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "XDG_SESSION_TYPE", "XDG_CURRENT_DESKTOP",
 };
 
+/// Entries of a name that was there before are left out.
+class Entries {
+ public:
+  explicit Entries(std::vector<std::string> first) : entries_(std::move(first)) {}
+
+  void add(std::string_view name, std::string_view value) {
+    const auto same = [&](const std::string& entry) {
+      return entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=';
+    };
+    if (std::ranges::none_of(entries_, same)) {
+      entries_.push_back(fmt::format("{}={}", name, value));
+    }
+  }
+
+  std::vector<std::string> take() { return std::move(entries_); }
+
+ private:
+  std::vector<std::string> entries_;
+};
+
 }  // namespace
 
-std::vector<std::string> browserEnvironment(const LaunchOptions& options,
-                                            const std::string& marker) {
+std::vector<std::string> browserEnvironment(const LaunchOptions& options, const std::string& marker,
+                                            std::vector<std::string> own) {
   const auto& from = options.environment;
   const auto home = options.folder.home().native();
-  std::vector<std::string> result{
-      markerVariable(marker),
-      fmt::format("HOME={}", home),
-      fmt::format("XDG_CONFIG_HOME={}/.config", home),
-      fmt::format("XDG_CACHE_HOME={}/.cache", home),
-      fmt::format("XDG_DATA_HOME={}/.local/share", home),
-      fmt::format("XDG_STATE_HOME={}/.local/state", home),
-      // Relative to the working directory: Chromium makes a socket there, and a socket's path may
-      // have at most 107 bytes.
-      fmt::format("TMPDIR={}", options.folder.temporary().filename().native()),
-      "DBUS_SESSION_BUS_ADDRESS=disabled:",
-  };
+  own.insert(own.begin(), markerVariable(marker));
+  Entries entries(std::move(own));
+  entries.add("HOME", home);
+  entries.add("XDG_CONFIG_HOME", home + "/.config");
+  entries.add("XDG_CACHE_HOME", home + "/.cache");
+  entries.add("XDG_DATA_HOME", home + "/.local/share");
+  entries.add("XDG_STATE_HOME", home + "/.local/state");
+  entries.add("TMPDIR", options.folder.temporary().native());
+  entries.add("DBUS_SESSION_BUS_ADDRESS", "disabled:");
   const auto path = from.variable("PATH");
-  result.push_back(fmt::format("PATH={}", path.empty() ? "/usr/bin:/bin" : path));
+  entries.add("PATH", path.empty() ? "/usr/bin:/bin" : path);
   const auto pass = [&](std::string_view name) {
-    if (auto value = from.variable(name); !value.empty()) {
-      result.push_back(fmt::format("{}={}", name, value));
-    }
+    if (auto value = from.variable(name); !value.empty()) entries.add(name, value);
   };
   for (const auto name : kPassed) pass(name);
   if (options.headless) {
-    result.push_back(fmt::format("XDG_RUNTIME_DIR={}", options.folder.runtime().native()));
-    return result;
+    entries.add("XDG_RUNTIME_DIR", options.folder.runtime().native());
+    return entries.take();
   }
   for (const auto name : kPassedWithWindow) pass(name);
   auto authority = from.variable("XAUTHORITY");
   if (authority.empty()) authority = from.variable("HOME") + "/.Xauthority";
-  result.push_back(fmt::format("XAUTHORITY={}", authority));
-  return result;
+  entries.add("XAUTHORITY", authority);
+  return entries.take();
 }
 
 }  // namespace webpool::browsers

@@ -9,8 +9,8 @@
 
 namespace webpool::browsers {
 
-/// "NAME=value" entries, the marker among them.
-std::vector<std::string> browserEnvironment(const LaunchOptions& options,
-                                            const std::string& marker);
+/// "NAME=value" entries, the marker among them. Those of `own` win.
+std::vector<std::string> browserEnvironment(const LaunchOptions& options, const std::string& marker,
+                                            std::vector<std::string> own = {});
 
 }  // namespace webpool::browsers

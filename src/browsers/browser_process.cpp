@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -44,11 +46,50 @@ Result<void> checkOptions(const LaunchOptions& options) {
 Result<void> prepareFolder(const BrowserFolder& folder, const BrowserKind& kind) {
   for (const auto& path : {folder.profile(), folder.home(), folder.runtime(), folder.temporary()}) {
     if (auto made = base::makeFolders(path); !made) return made;
+    if (::access(path.c_str(), W_OK | X_OK) != 0) {
+      return std::unexpected(base::fileError("can't write to", path, errno));
+    }
   }
   emptyFolder(folder.temporary());
   emptyFolder(folder.runtime());
   for (const auto name : kind.staleFiles) ::unlink((folder.profile() / name).c_str());
   return {};
+}
+
+Result<void> writeFile(const std::filesystem::path& path, std::string_view text) {
+  const auto file = base::openFile(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  if (!file) return std::unexpected(file.error());
+  return base::writeAll(file->get(), std::as_bytes(std::span(text)), path);
+}
+
+Result<void> writeProfile(const LaunchOptions& options, const BrowserKind& kind) {
+  if (kind.profileFiles == nullptr) return {};
+  for (const auto& file : kind.profileFiles(options)) {
+    if (auto wrote = writeFile(options.folder.profile() / file.name, file.text); !wrote) {
+      return wrote;
+    }
+  }
+  return {};
+}
+
+/// None where it needs none of its own.
+Result<std::optional<VirtualDisplay>> makeDisplay(Launcher& launcher,
+                                                  const base::RandomSource& random,
+                                                  const LaunchOptions& options,
+                                                  const BrowserKind& kind,
+                                                  const std::string& marker) {
+  constexpr std::size_t kSecretBytes = 16;
+  if (!kind.needsDisplay || !options.headless) return std::nullopt;
+  const auto authority = options.folder.runtime() / "xauthority";
+  const auto text = VirtualDisplay::authorityText(base::randomHex(random, kSecretBytes));
+  if (auto wrote = writeFile(authority, text); !wrote) return std::unexpected(wrote.error());
+  auto display = VirtualDisplay::start(options.environment,
+                                       {.folder = options.folder.root,
+                                        .authority = authority,
+                                        .variables = {markerVariable(marker)}},
+                                       [&](const SpawnPlan& plan) { return launcher.spawn(plan); });
+  if (!display) return std::unexpected(display.error());
+  return std::move(*display);
 }
 
 }  // namespace
@@ -65,6 +106,7 @@ Result<BrowserProcess> BrowserProcess::launch(Launcher& launcher, const base::Ra
   if (auto ready = prepareFolder(options.folder, *kind); !ready) {
     return std::unexpected(ready.error());
   }
+  if (auto wrote = writeProfile(options, *kind); !wrote) return std::unexpected(wrote.error());
   const auto self = readProcess(::getpid());
   BrowserRecord record{
       .name = options.browser.name,
@@ -79,29 +121,44 @@ Result<BrowserProcess> BrowserProcess::launch(Launcher& launcher, const base::Ra
   const auto log =
       base::openFile(options.folder.log(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
   if (!log) return std::unexpected(log.error());
-  auto child = launcher.spawn({.program = options.browser.path,
-                               .arguments = kind->arguments(options),
-                               .environment = browserEnvironment(options, record.marker),
-                               .folder = options.folder.root,
-                               .output = log->get()});
+  auto display = makeDisplay(launcher, random, options, *kind, record.marker);
+  if (!display) {
+    removeRecord(options.folder);
+    return std::unexpected(display.error());
+  }
+  auto own = kind->environment == nullptr ? std::vector<std::string>() : kind->environment(options);
+  if (*display) {
+    for (auto& variable : (*display)->variables()) own.push_back(std::move(variable));
+  }
+  auto child =
+      launcher.spawn({.program = options.browser.path,
+                      .arguments = kind->arguments(options),
+                      .environment = browserEnvironment(options, record.marker, std::move(own)),
+                      .folder = options.folder.root,
+                      .output = log->get()});
   if (!child) {
     removeRecord(options.folder);
     return std::unexpected(child.error());
   }
   record.pid = child->pid();
   record.startTime = child->startTime();
-  BrowserProcess process(std::move(*child), options.folder, record);
+  BrowserProcess process(std::move(*child), std::move(*display), options.folder, record);
   if (auto wrote = writeRecord(options.folder, record); !wrote) {
     return std::unexpected(wrote.error());
   }
   return process;
 }
 
-BrowserProcess::BrowserProcess(ChildProcess child, BrowserFolder folder, BrowserRecord record)
-    : child_(std::move(child)), folder_(std::move(folder)), record_(std::move(record)) {}
+BrowserProcess::BrowserProcess(ChildProcess child, std::optional<VirtualDisplay> display,
+                               BrowserFolder folder, BrowserRecord record)
+    : child_(std::move(child)),
+      display_(std::move(display)),
+      folder_(std::move(folder)),
+      record_(std::move(record)) {}
 
 BrowserProcess::BrowserProcess(BrowserProcess&& other) noexcept
     : child_(std::move(other.child_)),
+      display_(std::move(other.display_)),
       folder_(std::move(other.folder_)),
       record_(std::move(other.record_)),
       stopped_(std::exchange(other.stopped_, true)) {}
@@ -110,6 +167,7 @@ BrowserProcess& BrowserProcess::operator=(BrowserProcess&& other) noexcept {
   if (this != &other) {
     (void)stop();
     child_ = std::move(other.child_);
+    display_ = std::move(other.display_);
     folder_ = std::move(other.folder_);
     record_ = std::move(other.record_);
     stopped_ = std::exchange(other.stopped_, true);
@@ -122,6 +180,17 @@ BrowserProcess::~BrowserProcess() {
   (void)stop();
 }
 
+BrowserIdentity BrowserProcess::identity() const {
+  auto identity = identityOf(record_);
+  identity.pidIsHeld = true;
+  return identity;
+}
+
+Result<MemoryUse> BrowserProcess::memory() const {
+  if (stopped_) return fail(ErrorCategory::NotFound, "the browser was stopped");
+  return memoryOf(identity());
+}
+
 void BrowserProcess::requestStop() noexcept {
   if (!stopped_) child_.signal(SIGTERM);
 }
@@ -131,10 +200,9 @@ Result<void> BrowserProcess::stop(std::chrono::milliseconds grace) {
   stopped_ = true;
   child_.signal(SIGTERM);
   child_.waitFor(grace);
+  if (display_) display_->stop();
   // Not reaped yet, so that its session's number is surely its own while the rest is ended.
-  auto identity = identityOf(record_);
-  identity.pidIsHeld = true;
-  const auto ended = endProcesses(identity, kKillLimit);
+  const auto ended = endProcesses(identity(), kKillLimit);
   child_.reap();
   if (!ended) return std::unexpected(ended.error());
   emptyFolder(folder_.temporary());

@@ -10,6 +10,8 @@
 #include "browsers/child_process.h"
 #include "browsers/launch_options.h"
 #include "browsers/launcher.h"
+#include "browsers/memory.h"
+#include "browsers/virtual_display.h"
 #include "webpool/error.h"
 
 namespace webpool::browsers {
@@ -19,9 +21,10 @@ class BrowserProcess {
  public:
   static constexpr std::chrono::milliseconds kGrace{3000};
 
-  /// Returns when the program runs, before it shows the page (some milliseconds). InvalidArgument
-  /// for a browser of unknown name, or a window without a display; BrowserFailed with the cause
-  /// when it can't be started; Storage when its folder can't be written.
+  /// Returns when the program runs, before it shows the page (some milliseconds; 0.1 s more for one
+  /// that gets a display of its own). InvalidArgument for a browser of unknown name, or a window
+  /// without a display; BrowserFailed with the cause when it or its display can't be started;
+  /// Storage when its folder can't be written.
   static Result<BrowserProcess> launch(Launcher& launcher, const base::RandomSource& random,
                                        const LaunchOptions& options);
 
@@ -45,6 +48,9 @@ class BrowserProcess {
 
   std::string logTail(std::size_t bytes = 2000) const;
 
+  /// Of all its processes, its own display among them. Reads /proc; NotFound when it has ended.
+  Result<MemoryUse> memory() const;
+
   /// Asks it to end; returns at once. Lets several browsers end at the same time before stop().
   void requestStop() noexcept;
 
@@ -57,9 +63,13 @@ class BrowserProcess {
   const std::string& marker() const noexcept { return record_.marker; }
 
  private:
-  BrowserProcess(ChildProcess child, BrowserFolder folder, BrowserRecord record);
+  BrowserProcess(ChildProcess child, std::optional<VirtualDisplay> display, BrowserFolder folder,
+                 BrowserRecord record);
+  /// Only while the main process is not reaped.
+  BrowserIdentity identity() const;
 
   ChildProcess child_;
+  std::optional<VirtualDisplay> display_;
   BrowserFolder folder_;
   BrowserRecord record_;
   bool stopped_ = false;

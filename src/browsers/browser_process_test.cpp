@@ -48,13 +48,6 @@ class Process : public testing::Test {
     return result;
   }
 
-  static std::vector<ProcessEntry> recorded(const BrowserFolder& folder) {
-    const auto record = readRecord(folder);
-    EXPECT_TRUE(record);
-    return record ? processesOf(identityOf(*record), readProcessTable())
-                  : std::vector<ProcessEntry>();
-  }
-
   ProfileStore store() const { return {cache_, base::systemRandom()}; }
 
   test::TempFolder folder_;
@@ -63,26 +56,6 @@ class Process : public testing::Test {
   Launcher launcher_;
   base::RandomSource random_ = base::systemRandom();
 };
-
-/// What a process holds open under the system's temporary folder but outside `own`.
-std::vector<std::string> strayFiles(const std::vector<ProcessEntry>& processes,
-                                    const fs::path& own) {
-  std::vector<std::string> stray;
-  const auto temporary = fs::temp_directory_path().native() + "/";
-  for (const auto& entry : processes) {
-    std::error_code error;
-    const auto descriptors = fs::path("/proc") / std::to_string(entry.pid) / "fd";
-    for (fs::directory_iterator it(descriptors, error), end; !error && it != end;
-         it.increment(error)) {
-      std::error_code gone;
-      const auto target = fs::read_symlink(it->path(), gone).native();
-      if (target.starts_with(temporary) && !target.starts_with(own.native())) {
-        stray.push_back(target);
-      }
-    }
-  }
-  return stray;
-}
 
 /// The addresses that Chromium's network log says it connected to, "127.0.0.1:80" each.
 std::vector<std::string> connectedTo(const fs::path& networkLog) {
@@ -110,9 +83,9 @@ TEST_F(Process, ChromiumShowsThePageAndLeavesNothing) {
   ASSERT_TRUE(server.waitForRequest("/ran", 60s)) << "the page's script did not run";
   EXPECT_FALSE(browser->exitStatus());
 
-  const auto processes = recorded(launch.folder);
+  const auto processes = test::recorded(launch.folder);
   EXPECT_GE(processes.size(), 4u) << "main, zygote, GPU, network, page";
-  EXPECT_THAT(strayFiles(processes, folder_.path()), IsEmpty());
+  EXPECT_THAT(test::strayFiles(processes, folder_.path()), IsEmpty());
   EXPECT_FALSE(fs::is_empty(launch.folder.temporary())) << "its socket lies elsewhere";
   const auto pidfds = test::openAll(processes);
 
@@ -139,7 +112,7 @@ TEST_F(Process, AKilledChromiumIsNoticedAndItsProfileStartsAgain) {
   auto browser = BrowserProcess::launch(launcher_, random_, launch);
   ASSERT_TRUE(browser);
   ASSERT_TRUE(server.waitForRequest("/first", 60s)) << browser->failure().describe();
-  const auto pidfds = test::openAll(recorded(launch.folder));
+  const auto pidfds = test::openAll(test::recorded(launch.folder));
 
   ::kill(browser->pid(), SIGKILL);
   std::vector<base::FileDescriptor> main;
@@ -162,11 +135,12 @@ TEST_F(Process, AKilledChromiumIsNoticedAndItsProfileStartsAgain) {
 
 TEST_F(Process, ChromiumEndsWithAWebpoolThatIsKilled) {
   test::PageServer server;
-  test::Helper webpool(WEBPOOL_CRASH_HELPER, {cache_, "ephemeral", installed().path, server.url()});
+  test::Helper webpool(WEBPOOL_CRASH_HELPER,
+                       {cache_, "ephemeral", "chromium", installed().path, server.url()});
   const BrowserFolder folder{webpool.readLine()};
   ASSERT_TRUE(fs::exists(folder.record())) << folder.root;
   ASSERT_TRUE(server.waitForRequest("/", 60s));
-  const auto pidfds = test::openAll(recorded(folder));
+  const auto pidfds = test::openAll(test::recorded(folder));
   EXPECT_GE(pidfds.size(), 4u);
 
   EXPECT_EQ(store().sweep().foldersRemoved, 0u) << "swept what a living webpool holds";
@@ -187,11 +161,11 @@ wait)";
 
 TEST_F(Process, WhatOutlivesAKilledWebpoolIsSweptAndNothingElse) {
   test::Helper bystander("/bin/sleep", {"1000"}, {"WEBPOOL_BROWSER=another"});
-  test::Helper webpool(WEBPOOL_CRASH_HELPER,
-                       {cache_, "ephemeral", fake(kLeavesOrphans).path, "http://127.0.0.1:9/"});
+  test::Helper webpool(WEBPOOL_CRASH_HELPER, {cache_, "ephemeral", "chromium",
+                                              fake(kLeavesOrphans).path, "http://127.0.0.1:9/"});
   const BrowserFolder folder{webpool.readLine()};
-  while (recorded(folder).size() < 3 && !webpool.process().exitStatus()) ::usleep(1000);
-  auto processes = recorded(folder);
+  while (test::recorded(folder).size() < 3 && !webpool.process().exitStatus()) ::usleep(1000);
+  auto processes = test::recorded(folder);
   ASSERT_EQ(processes.size(), 3u);
   const auto main = readRecord(folder)->pid;
   webpool.process().signal(SIGKILL);
@@ -221,8 +195,8 @@ TEST_F(Process, AStubbornBrowserIsKilledWithAllThatItStarted) {
               *slot, "http://127.0.0.1:9/");
   auto browser = BrowserProcess::launch(launcher_, random_, launch);
   ASSERT_TRUE(browser);
-  while (recorded(launch.folder).size() < 3 && !browser->exitStatus()) ::usleep(1000);
-  const auto pidfds = test::openAll(recorded(launch.folder));
+  while (test::recorded(launch.folder).size() < 3 && !browser->exitStatus()) ::usleep(1000);
+  const auto pidfds = test::openAll(test::recorded(launch.folder));
   ASSERT_EQ(pidfds.size(), 3u);
   const auto start = std::chrono::steady_clock::now();
   ASSERT_TRUE(browser->stop(200ms));

@@ -39,35 +39,35 @@ class Finder : public testing::Test {
 };
 
 TEST_F(Finder, FindsInPath) {
-  const auto program = fakeBrowser("opt/bin/chromium", "Chromium 1.22.3 built on Fake");
+  const auto program = fakeBrowser("opt/bin/chromium", "Chromium 901.22.3 built on Fake");
   BrowserFinder finder(environment_);
   const auto browser = finder.find("chromium");
   ASSERT_TRUE(browser) << browser.error().describe();
   EXPECT_EQ(browser->path, program);
-  EXPECT_EQ(browser->version, "1.22.3");
+  EXPECT_EQ(browser->version, "901.22.3");
   EXPECT_EQ(browser->engine, "chromium");
   EXPECT_EQ(finder.findAll().size(), 1u);
   EXPECT_EQ(finder.find("auto")->path, program);
 }
 
 TEST_F(Finder, AsksForTheVersionOnceWhileTheFileStays) {
-  fakeBrowser("opt/bin/chromium", "Chromium 1.0");
+  fakeBrowser("opt/bin/chromium", "Chromium 901.0");
   const auto cache = folder_.path() / "cache/versions";
   BrowserFinder first(environment_, cache);
   first.find("chromium");
   first.find("chromium");
   EXPECT_EQ(timesAsked(), 1);
   BrowserFinder second(environment_, cache);
-  EXPECT_EQ(second.find("chromium")->version, "1.0");
+  EXPECT_EQ(second.find("chromium")->version, "901.0");
   EXPECT_EQ(timesAsked(), 1);
-  fakeBrowser("opt/bin/chromium", "Chromium 2.0.0");
-  EXPECT_EQ(second.find("chromium")->version, "2.0.0");
-  EXPECT_EQ(BrowserFinder(environment_, cache).find("chromium")->version, "2.0.0");
+  fakeBrowser("opt/bin/chromium", "Chromium 902.0.0");
+  EXPECT_EQ(second.find("chromium")->version, "902.0.0");
+  EXPECT_EQ(BrowserFinder(environment_, cache).find("chromium")->version, "902.0.0");
   EXPECT_EQ(timesAsked(), 2);
 }
 
 TEST_F(Finder, GuessesWithoutAsking) {
-  const auto program = fakeBrowser("opt/bin/chromium", "Chromium 1.0");
+  const auto program = fakeBrowser("opt/bin/chromium", "Chromium 901.0");
   const auto cache = folder_.path() / "cache/versions";
   BrowserFinder finder(environment_, cache);
   const auto guessed = finder.guess("auto");
@@ -76,14 +76,14 @@ TEST_F(Finder, GuessesWithoutAsking) {
   EXPECT_EQ(guessed->version, "");
   EXPECT_EQ(timesAsked(), 0);
   finder.find("chromium");
-  EXPECT_EQ(BrowserFinder(environment_, cache).guess("chromium")->version, "1.0");
+  EXPECT_EQ(BrowserFinder(environment_, cache).guess("chromium")->version, "901.0");
 }
 
 TEST_F(Finder, GuessesNothingOfWhatItCanNotKnow) {
   BrowserFinder none(environment_);
   EXPECT_FALSE(none.guess("auto"));
   EXPECT_FALSE(none.guess("no-such-browser"));
-  fakeBrowser("opt/bin/chromium", "Chromium 1.0");
+  fakeBrowser("opt/bin/chromium", "Chromium 901.0");
   BrowserFinder given(environment_);
   ASSERT_TRUE(given.overridePath("chromium", folder_.path() / "opt/bin/chromium"));
   EXPECT_FALSE(given.guess("chromium"));
@@ -109,16 +109,16 @@ TEST_F(Finder, UnknownName) {
 }
 
 TEST_F(Finder, AGivenPathWins) {
-  fakeBrowser("opt/bin/chromium", "Chromium 1.0");
-  const auto given = fakeBrowser("home/me/fake_chrome", "Google Chrome 9.8.7.6 ");
+  fakeBrowser("opt/bin/chromium", "Chromium 901.0");
+  const auto given = fakeBrowser("home/me/fake_chrome", "Google Chrome 909.8.7.6 ");
   BrowserFinder finder(environment_);
   ASSERT_TRUE(finder.overridePath("chromium", given));
   EXPECT_EQ(finder.find("chromium")->path, given);
-  EXPECT_EQ(finder.find("chromium")->version, "9.8.7.6");
+  EXPECT_EQ(finder.find("chromium")->version, "909.8.7.6");
 }
 
 TEST_F(Finder, AGivenPathThatIsNoBrowser) {
-  fakeBrowser("opt/bin/chromium", "Chromium 1.0");
+  fakeBrowser("opt/bin/chromium", "Chromium 901.0");
   const auto expectRefused = [&](const std::filesystem::path& path, const std::string& why) {
     BrowserFinder finder(environment_);
     ASSERT_TRUE(finder.overridePath("chromium", path));

@@ -61,7 +61,8 @@ TEST(Chromium, SmallSharedMemoryIsNotUsed) {
 TEST(Chromium, JoinsFeatureListsBecauseOnlyTheLastCounts) {
   auto launch = options();
   launch.machine.gpu = true;
-  launch.extraFlags = {"--enable-features=A,B", "--disable-features=C", "--js-flags=--d", "--other"};
+  launch.extraFlags = {"--enable-features=A,B", "--disable-features=C", "--js-flags=--d",
+                       "--other"};
   const auto arguments = argumentsOf(launch);
   EXPECT_THAT(arguments, Contains("--enable-features=Vulkan,A,B"));
   EXPECT_THAT(arguments,
@@ -88,7 +89,7 @@ TEST(BrowserEnvironment, PassesOnLittleAndPutsEverythingElseInItsFolder) {
                                   {"HOME", "/home/me"},   {"http_proxy", "http://proxy"},
                                   {"SECRET_TOKEN", "s"},  {"DISPLAY", ":0"},
                                   {"TMPDIR", "/var/tmp"}, {"XDG_RUNTIME_DIR", "/run/user/1"}};
-  const auto variables = browserEnvironment(launch, "mark");
+  const auto variables = browserEnvironment(launch, "mark", chromiumKind().environment(launch));
   EXPECT_THAT(variables, IsSupersetOf({"WEBPOOL_BROWSER=mark", "PATH=/x", "LANG=de_DE.UTF-8",
                                        "HOME=/cache/slots/0/chromium-0/home", "TMPDIR=tmp",
                                        "XDG_RUNTIME_DIR=/cache/slots/0/chromium-0/run"}));

@@ -1,4 +1,4 @@
-// Starts child processes that can't outlive this one. The kernel kills each when the thread that
+// Starts child processes that can't outlive this one. The kernel ends each when the thread that
 // forked it ends (PR_SET_PDEATHSIG), so all are forked by one thread that lives as long as the
 // Launcher.
 #pragma once

@@ -3,8 +3,11 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -57,7 +60,8 @@ bool hasSetuidHelper(const std::filesystem::path& program) {
 }
 
 void decideSandbox(MachineFacts& facts, const Environment& environment,
-                   const std::filesystem::path& program) {
+                   const std::filesystem::path& program, SandboxRule rule) {
+  if (rule == SandboxRule::AlwaysOn) return;
   if (environment.userId == 0) {
     facts.sandbox = false;
     facts.notice = "the browser runs without its sandbox because webpool runs as root";
@@ -65,6 +69,13 @@ void decideSandbox(MachineFacts& facts, const Environment& environment,
     facts.sandbox = false;
     facts.notice =
         fmt::format("the browser runs without its sandbox because this is a container ({})", *sign);
+  } else if (rule == SandboxRule::Bubblewrap) {
+    if (!userNamespacesAllowed(environment)) {
+      facts.sandbox = false;
+      facts.notice =
+          "the browser runs without its sandbox because this system lets no user make user "
+          "namespaces";
+    }
   } else if (!userNamespacesAllowed(environment) && !hasSetuidHelper(program)) {
     facts.notice =
         "the browser's sandbox may not start: this system lets no user make user namespaces, and "
@@ -72,13 +83,72 @@ void decideSandbox(MachineFacts& facts, const Environment& environment,
   }
 }
 
-bool hasGpu(const Environment& environment) {
-  if (isThere(environment.at("/dev/nvidia0"))) return true;
+/// The value of "KEY<separator>value" in a text of such lines; empty when it is not there.
+std::string lineValue(std::string_view text, std::string_view key) {
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    auto line = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    if (!line.starts_with(key)) continue;
+    line.remove_prefix(key.size());
+    const auto start = line.find_first_not_of(" \t");
+    return start == std::string_view::npos ? "" : std::string(line.substr(start));
+  }
+  return {};
+}
+
+/// "NVIDIA H100 80GB HBM3" by the NVIDIA driver's own word; nullopt without that driver's device.
+std::optional<std::string> nvidiaName(const Environment& environment) {
+  if (!isThere(environment.at("/dev/nvidia0"))) return std::nullopt;
+  std::error_code error;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(environment.at("/proc/driver/nvidia/gpus"), error)) {
+    const auto text = base::readFile(entry.path() / "information", 1 << 16);
+    if (!text) continue;
+    if (auto model = lineValue(*text, "Model:"); !model.empty()) return model;
+  }
+  return "NVIDIA";
+}
+
+std::string vendorName(std::string_view id) {
+  if (id == "0x8086") return "Intel";
+  if (id == "0x1002") return "AMD";
+  if (id == "0x10de") return "NVIDIA";
+  if (id == "0x1af4") return "virtio";
+  if (id == "0x15ad") return "VMware";
+  return "GPU";
+}
+
+/// "Intel (i915, 8086:9a49)" of a render node.
+std::string renderNodeName(const Environment& environment, const std::string& node) {
+  const auto device = environment.at("/sys/class/drm/" + node + "/device");
+  const auto id = [&](const char* name) {
+    const auto text = base::readFile(device / name, 4096);
+    return text ? text->substr(0, text->find('\n')) : std::string();
+  };
+  const auto uevent = base::readFile(device / "uevent", 1 << 16);
+  const auto driver = uevent ? lineValue(*uevent, "DRIVER=") : std::string();
+  const auto vendor = id("vendor");
+  const auto product = id("device");
+  constexpr std::size_t kHexPrefix = 2;
+  std::string detail = driver.empty() ? node : driver;
+  if (vendor.size() > kHexPrefix && product.size() > kHexPrefix) {
+    detail += fmt::format(", {}:{}", vendor.substr(kHexPrefix), product.substr(kHexPrefix));
+  }
+  return fmt::format("{} ({})", vendorName(vendor), detail);
+}
+
+/// Empty without a GPU.
+std::string gpuName(const Environment& environment) {
+  if (auto nvidia = nvidiaName(environment)) return std::move(*nvidia);
+  std::vector<std::string> nodes;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(environment.at("/dev/dri"), error)) {
-    if (entry.path().filename().native().starts_with("renderD")) return true;
+    auto name = entry.path().filename().native();
+    if (name.starts_with("renderD")) nodes.push_back(std::move(name));
   }
-  return false;
+  if (nodes.empty()) return {};
+  return renderNodeName(environment, *std::ranges::min_element(nodes));
 }
 
 bool hasSmallSharedMemory(const Environment& environment) {
@@ -90,10 +160,12 @@ bool hasSmallSharedMemory(const Environment& environment) {
 
 }  // namespace
 
-MachineFacts inspectMachine(const Environment& environment, const std::filesystem::path& program) {
+MachineFacts inspectMachine(const Environment& environment, const std::filesystem::path& program,
+                            SandboxRule rule) {
   MachineFacts facts;
-  decideSandbox(facts, environment, program);
-  facts.gpu = hasGpu(environment);
+  decideSandbox(facts, environment, program, rule);
+  facts.gpuName = gpuName(environment);
+  facts.gpu = !facts.gpuName.empty();
   facts.smallSharedMemory = hasSmallSharedMemory(environment);
   return facts;
 }

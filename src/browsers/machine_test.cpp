@@ -80,6 +80,44 @@ TEST_F(Machine, AGpuIsARenderNodeOrAnNvidiaDevice) {
   EXPECT_TRUE(inspect().gpu);
 }
 
+TEST_F(Machine, NamesTheGpu) {
+  EXPECT_EQ(inspect().gpuName, "");
+  file("dev/dri/renderD128");
+  EXPECT_EQ(inspect().gpuName, "GPU (renderD128)");
+  file("sys/class/drm/renderD128/device/vendor", "0x8086\n");
+  file("sys/class/drm/renderD128/device/device", "0x9a49\n");
+  file("sys/class/drm/renderD128/device/uevent", "DRIVER=i915\nPCI_CLASS=30000\n");
+  EXPECT_EQ(inspect().gpuName, "Intel (i915, 8086:9a49)");
+  file("dev/nvidia0");
+  EXPECT_EQ(inspect().gpuName, "NVIDIA");
+  file("proc/driver/nvidia/gpus/0000:01:00.0/information",
+       "Model: \t\t NVIDIA H100 80GB HBM3\nIRQ:   \t\t 100\n");
+  EXPECT_EQ(inspect().gpuName, "NVIDIA H100 80GB HBM3");
+}
+
+TEST_F(Machine, FirefoxNeedsNoPermissionForItsSandbox) {
+  environment_.userId = 0;
+  file(".dockerenv");
+  const auto facts =
+      inspectMachine(environment_, folder_.path() / "firefox", SandboxRule::AlwaysOn);
+  EXPECT_TRUE(facts.sandbox);
+  EXPECT_THAT(facts.notice, IsEmpty());
+}
+
+TEST_F(Machine, BubblewrapIsOffWhereItCanNotStart) {
+  const auto bubblewrap = [this] {
+    return inspectMachine(environment_, folder_.path() / "MiniBrowser", SandboxRule::Bubblewrap);
+  };
+  EXPECT_TRUE(bubblewrap().sandbox);
+  file("proc/sys/user/max_user_namespaces", "0\n");
+  EXPECT_FALSE(bubblewrap().sandbox);
+  EXPECT_THAT(bubblewrap().notice, HasSubstr("user namespaces"));
+  file("proc/sys/user/max_user_namespaces", "1000\n");
+  environment_.userId = 0;
+  EXPECT_FALSE(bubblewrap().sandbox);
+  EXPECT_THAT(bubblewrap().notice, HasSubstr("root"));
+}
+
 TEST_F(Machine, NoSharedMemoryFolderIsSmall) {
   EXPECT_TRUE(inspect().smallSharedMemory);
 }

@@ -15,15 +15,17 @@ namespace webpool::browsers {
 
 Result<std::string> programOutput(const std::filesystem::path& program,
                                   std::vector<std::string> arguments,
-                                  std::chrono::milliseconds limit) {
+                                  std::chrono::milliseconds limit,
+                                  std::vector<std::string> variables) {
   const base::FileDescriptor output(::memfd_create("program-output", MFD_CLOEXEC));
   if (!output.valid()) return std::unexpected(base::fileError("can't run", program, errno));
-  auto child =
-      spawnHere({.program = program,
-                 .arguments = std::move(arguments),
-                 .environment = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8", "HOME=/nonexistent"},
-                 .folder = "/",
-                 .output = output.get()});
+  // No folder can be made under that HOME, not even by root.
+  variables.insert(variables.end(), {"PATH=/usr/bin:/bin", "LANG=C.UTF-8", "HOME=/dev/null"});
+  auto child = spawnHere({.program = program,
+                          .arguments = std::move(arguments),
+                          .environment = std::move(variables),
+                          .folder = "/",
+                          .output = output.get()});
   if (!child) return std::unexpected(child.error());
   const auto status = child->waitFor(limit);
   // The child leads its session's process group and is not reaped: the number is surely its own.

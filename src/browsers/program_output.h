@@ -10,11 +10,12 @@
 
 namespace webpool::browsers {
 
-/// Runs the program with an empty environment but PATH and LANG, and returns its stdout and stderr,
-/// at most 64 KiB. Blocks up to `limit`; then the program is killed. Timeout, or BrowserFailed when
-/// it can't be started or ends with a failure.
+/// Runs the program with an environment of PATH, LANG and `variables` only, and returns its stdout
+/// and stderr, at most 64 KiB. Blocks up to `limit`; then the program is killed. Timeout, or
+/// BrowserFailed when it can't be started or ends with a failure.
 Result<std::string> programOutput(const std::filesystem::path& program,
                                   std::vector<std::string> arguments,
-                                  std::chrono::milliseconds limit);
+                                  std::chrono::milliseconds limit,
+                                  std::vector<std::string> variables = {});
 
 }  // namespace webpool::browsers

@@ -19,6 +19,8 @@
 namespace webpool::browsers {
 namespace {
 
+constexpr int kChannel = 3;
+
 enum class Step : int { Prepare, Folder, Execute };
 
 struct ChildFailure {
@@ -35,7 +37,9 @@ struct ChildView {
   const char* folder;
   int nothing;
   int output;
+  int channel;
   int failurePipe;
+  int deathSignal;
   pid_t parent;
 };
 
@@ -46,7 +50,7 @@ struct ChildView {
 }
 
 [[noreturn]] void runChild(const ChildView& view) {
-  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) failChild(view, Step::Prepare);
+  if (::prctl(PR_SET_PDEATHSIG, view.deathSignal) != 0) failChild(view, Step::Prepare);
   if (::getppid() != view.parent) ::_exit(127);  // the parent ended before the line above
   ::setsid();
 
@@ -62,8 +66,10 @@ struct ChildView {
   if (::dup2(view.nothing, 0) < 0 || ::dup2(view.output, 1) < 0 || ::dup2(view.output, 2) < 0) {
     failChild(view, Step::Prepare);
   }
+  if (view.channel >= 0 && ::dup2(view.channel, kChannel) < 0) failChild(view, Step::Prepare);
   // The failure pipe has to stay until exec; everything else goes with it.
-  if (::syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC) != 0) {
+  const unsigned firstToClose = view.channel >= 0 ? kChannel + 1 : kChannel;
+  if (::syscall(SYS_close_range, firstToClose, ~0u, CLOSE_RANGE_CLOEXEC) != 0) {
     failChild(view, Step::Prepare);
   }
   if (::chdir(view.folder) != 0) failChild(view, Step::Folder);
@@ -117,6 +123,15 @@ Result<ChildProcess> spawnHere(const SpawnPlan& plan) {
   if (::pipe2(ends, O_CLOEXEC) != 0) return std::unexpected(failure(plan, Step::Prepare, errno));
   const base::FileDescriptor readEnd(ends[0]);
   base::FileDescriptor writeEnd(ends[1]);
+  // The child makes the channel its descriptor 3: nothing that it still needs may have that number.
+  base::FileDescriptor channel;
+  if (plan.channel >= 0) {
+    writeEnd = base::FileDescriptor(::fcntl(writeEnd.get(), F_DUPFD_CLOEXEC, kChannel + 1));
+    channel = base::FileDescriptor(::fcntl(plan.channel, F_DUPFD_CLOEXEC, kChannel + 1));
+    if (!writeEnd.valid() || !channel.valid()) {
+      return std::unexpected(failure(plan, Step::Prepare, errno));
+    }
+  }
 
   std::vector<std::string> arguments{plan.program.native()};
   arguments.insert(arguments.end(), plan.arguments.begin(), plan.arguments.end());
@@ -129,7 +144,9 @@ Result<ChildProcess> spawnHere(const SpawnPlan& plan) {
                        plan.folder.c_str(),
                        nothing->get(),
                        plan.output,
+                       channel.get(),
                        writeEnd.get(),
+                       plan.deathSignal,
                        ::getpid()};
   pid_t pid = -1;
   int forkError = 0;

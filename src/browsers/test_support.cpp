@@ -18,7 +18,9 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
+#include "browsers/browser_record.h"
 #include "browsers/spawn.h"
 
 namespace webpool::browsers::test {
@@ -115,6 +117,32 @@ std::vector<base::FileDescriptor> openAll(const std::vector<ProcessEntry>& proce
     if (pidfd.valid()) pidfds.push_back(std::move(pidfd));
   }
   return pidfds;
+}
+
+std::vector<ProcessEntry> recorded(const BrowserFolder& folder) {
+  const auto record = readRecord(folder);
+  EXPECT_TRUE(record) << folder.record();
+  return record ? processesOf(identityOf(*record), readProcessTable())
+                : std::vector<ProcessEntry>();
+}
+
+std::vector<std::string> strayFiles(const std::vector<ProcessEntry>& processes,
+                                    const std::filesystem::path& own) {
+  std::vector<std::string> stray;
+  const auto temporary = std::filesystem::temp_directory_path().native() + "/";
+  for (const auto& entry : processes) {
+    std::error_code error;
+    const auto descriptors = std::filesystem::path("/proc") / std::to_string(entry.pid) / "fd";
+    for (std::filesystem::directory_iterator it(descriptors, error), end; !error && it != end;
+         it.increment(error)) {
+      std::error_code gone;
+      const auto target = std::filesystem::read_symlink(it->path(), gone).native();
+      if (target.starts_with(temporary) && !target.starts_with(own.native())) {
+        stray.push_back(target);
+      }
+    }
+  }
+  return stray;
 }
 
 Helper::Helper(const std::filesystem::path& program, std::vector<std::string> arguments,

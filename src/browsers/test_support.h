@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "browsers/child_process.h"
+#include "browsers/launch_options.h"
 #include "browsers/process_table.h"
 
 namespace webpool::browsers::test {
@@ -62,6 +63,13 @@ class PageServer {
 
 /// pidfds of living processes, to wait for their end.
 std::vector<base::FileDescriptor> openAll(const std::vector<ProcessEntry>& processes);
+
+/// The processes of the browser that is recorded in that folder.
+std::vector<ProcessEntry> recorded(const BrowserFolder& folder);
+
+/// What the processes hold open under the system's temporary folder but outside `own`.
+std::vector<std::string> strayFiles(const std::vector<ProcessEntry>& processes,
+                                    const std::filesystem::path& own);
 
 /// A program of the test's own, ended with the object.
 class Helper {
