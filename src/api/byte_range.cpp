@@ -40,4 +40,8 @@ std::variant<WholeBody, ByteRange, UnsatisfiableRange> parseRange(std::string_vi
   return ByteRange{*from, std::min(*to, size - 1) - *from + 1};
 }
 
+bool ifRangeHolds(std::string_view ifRange, std::string_view etag) {
+  return ifRange.empty() || (ifRange == etag && !etag.starts_with("W/"));
+}
+
 }  // namespace webpool::api

@@ -26,4 +26,9 @@ struct UnsatisfiableRange {
 std::variant<WholeBody, ByteRange, UnsatisfiableRange> parseRange(std::string_view header,
                                                                   std::uint64_t size);
 
+/// Whether an If-Range field (RFC 9110, section 13.1.5) lets the Range be used: true when it is
+/// absent (empty) or is our own strong entity tag. A weak tag never matches; nor does a date, since
+/// content of this kind has none.
+bool ifRangeHolds(std::string_view ifRange, std::string_view etag);
+
 }  // namespace webpool::api

@@ -29,5 +29,16 @@ TEST(ByteRange, MalformedAsksForAll) {
   }
 }
 
+TEST(ByteRange, IfRangeTakesOnlyTheSameStrongTag) {
+  EXPECT_TRUE(ifRangeHolds("", "\"a\""));
+  EXPECT_TRUE(ifRangeHolds("\"a\"", "\"a\""));
+  EXPECT_FALSE(ifRangeHolds("\"b\"", "\"a\""));
+  EXPECT_FALSE(ifRangeHolds("W/\"a\"", "\"a\""));
+  EXPECT_FALSE(ifRangeHolds("W/\"a\"", "W/\"a\""));
+  EXPECT_FALSE(ifRangeHolds("a", "\"a\""));
+  EXPECT_FALSE(ifRangeHolds("*", "\"a\""));
+  EXPECT_FALSE(ifRangeHolds("Sat, 29 Oct 1994 19:43:31 GMT", "\"a\""));
+}
+
 }  // namespace
 }  // namespace webpool::api

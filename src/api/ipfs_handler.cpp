@@ -82,7 +82,8 @@ net::Response send(const store::Content& content, const cid::Cid& cid, const net
     return response;
   }
   const auto size = store::contentSize(content);
-  const auto asked = parseRange(request.headers.get("Range"), size);
+  const bool unchanged = ifRangeHolds(request.headers.get("If-Range"), etag);
+  const auto asked = parseRange(unchanged ? request.headers.get("Range") : "", size);
   if (std::holds_alternative<UnsatisfiableRange>(asked)) {
     auto refused = plain(416, fmt::format("the content has {} bytes", size));
     refused.headers.set("Content-Range", fmt::format("bytes */{}", size));

@@ -1,5 +1,6 @@
-// GET and HEAD of /ipfs/{cid}[/path]: content of the store by its CID, whole or a range of it, and
-// single blocks with ?format=raw, as an IPFS trustless gateway sends them. Never fetches anything.
+// GET and HEAD of /ipfs/{cid}[/path]: content of the store by its CID, whole or a range of it (with
+// If-Range), and single blocks with ?format=raw, as an IPFS trustless gateway sends them. Never
+// fetches anything.
 #pragma once
 
 #include "net/http_types.h"

@@ -71,6 +71,31 @@ TEST_F(IpfsHandlerTest, SendsRangesAcrossLeaves) {
   EXPECT_EQ(get("/ipfs/" + root_ + "/hello.txt", "", "bytes=11-").status, 416);
 }
 
+TEST_F(IpfsHandlerTest, ARangeOfOtherContentIsAnsweredWithTheWhole) {
+  net::Request request{.method = "GET",
+                       .path = "/ipfs/" + root_ + "/hello.txt",
+                       .query = {},
+                       .headers = {},
+                       .body = {}};
+  const std::string etag(respondWithContent(*store_, request).headers.get("ETag"));
+  request.headers.set("Range", "bytes=6-");
+  request.headers.set("If-Range", etag);
+  const auto part = respondWithContent(*store_, request);
+  EXPECT_EQ(part.status, 206);
+  EXPECT_EQ(body(part), "world");
+  for (const auto& other :
+       {"W/" + etag, std::string("\"other\""), std::string("Sat, 29 Oct 1994 19:43:31 GMT")}) {
+    request.headers.set("If-Range", other);
+    for (const auto* range : {"bytes=6-", "bytes=99-"}) {
+      request.headers.set("Range", range);
+      const auto whole = respondWithContent(*store_, request);
+      EXPECT_EQ(whole.status, 200) << other << range;
+      EXPECT_FALSE(whole.headers.has("Content-Range"));
+      EXPECT_EQ(body(whole), "hello world");
+    }
+  }
+}
+
 TEST_F(IpfsHandlerTest, SendsTheBlocksOfFoldersAndFiles) {
   const auto block = get("/ipfs/" + root_, "format=raw");
   EXPECT_EQ(block.status, 200);

@@ -12,7 +12,8 @@ std::filesystem::path folder(const char* own, const char* xdg, const char* homeR
     return std::filesystem::path(value) / "webpool";
   }
   const char* home = std::getenv("HOME");
-  return std::filesystem::path(home && *home ? home : "/tmp") / homeRelative / "webpool";
+  if (home == nullptr || *home == '\0') return {};
+  return std::filesystem::path(home) / homeRelative / "webpool";
 }
 
 }  // namespace
@@ -20,6 +21,17 @@ std::filesystem::path folder(const char* own, const char* xdg, const char* homeR
 Paths pathsFromEnvironment() {
   return {folder("WEBPOOL_DATA_DIR", "XDG_DATA_HOME", ".local/share"),
           folder("WEBPOOL_CACHE_DIR", "XDG_CACHE_HOME", ".cache")};
+}
+
+Result<void> checkFolder(const std::filesystem::path& folder) {
+  if (!folder.empty()) return {};
+  return fail(ErrorCategory::InvalidArgument, "HOME is not set",
+              "set HOME or WEBPOOL_DATA_DIR and WEBPOOL_CACHE_DIR");
+}
+
+Result<void> checkFolders(const Paths& paths) {
+  if (auto known = checkFolder(paths.data); !known) return known;
+  return checkFolder(paths.cache);
 }
 
 }  // namespace webpool::base

@@ -3,8 +3,11 @@
 
 #include <filesystem>
 
+#include "webpool/error.h"
+
 namespace webpool::base {
 
+/// A folder that the environment does not tell (no variable of its own, no HOME) is empty.
 struct Paths {
   std::filesystem::path
       data;  ///< $WEBPOOL_DATA_DIR, $XDG_DATA_HOME/webpool, ~/.local/share/webpool
@@ -13,5 +16,11 @@ struct Paths {
 
 /// Reads the environment; creates nothing.
 Paths pathsFromEnvironment();
+
+/// InvalidArgument with what to set when the folder is empty; call it before the folder is used.
+/// Nothing is put in a folder such as /tmp instead, where other users could have made it first.
+Result<void> checkFolder(const std::filesystem::path& folder);
+/// The same for both.
+Result<void> checkFolders(const Paths& paths);
 
 }  // namespace webpool::base

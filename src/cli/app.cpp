@@ -59,7 +59,7 @@ class WrappingFormatter final : public CLI::Formatter {
 }  // namespace
 
 void BrowserFlags::addTo(CLI::App& command) {
-  command.add_option("--browser", browser, "Browser engine: auto, chromium")->capture_default_str();
+  command.add_option("--browser", browser, "Which browser (webpool browsers lists them)")->capture_default_str();
   command
       .add_option("--browser-path", browserPaths,
                   "Use this executable, e.g. chromium=/opt/chromium/chrome")
@@ -78,7 +78,7 @@ Result<PoolOptions> BrowserFlags::poolOptions(
   PoolOptions options;
   options.dataFolder = context.paths.data;
   options.cacheFolder = context.paths.cache;
-  options.browser = browser;
+  if (browser != "auto") options.browsers = {browser};
   options.headless = !visible;
   options.ephemeral = ephemeral;
   options.port = static_cast<std::uint16_t>(port);

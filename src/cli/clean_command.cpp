@@ -11,6 +11,9 @@ namespace webpool::cli {
 namespace {
 
 int clean(const Context& context) {
+  if (auto known = base::checkFolder(context.paths.cache); !known) {
+    return reportError(known.error());
+  }
   browsers::ProfileStore profiles(context.paths.cache, base::systemRandom());
   const auto swept = profiles.sweep();
   const auto report = profiles.clean();

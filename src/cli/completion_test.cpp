@@ -10,11 +10,12 @@ namespace webpool::cli {
 namespace {
 
 /// Runs bash with the script and completes `line`; the words it offers, one a line.
-std::string completeInBash(const std::string& script, const std::string& words) {
+std::string completeInBash(const std::string& script, const std::string& words,
+                           const std::string& before = {}) {
   char path[] = "/tmp/webpool-completion-XXXXXX";
   const int fd = mkstemp(path);
   const auto text =
-      script + "COMP_WORDS=(" + words +
+      script + before + "\nCOMP_WORDS=(" + words +
       "); COMP_CWORD=$((${#COMP_WORDS[@]}-1)); _webpool; printf '%s\\n' \"${COMPREPLY[@]}\"\n";
   EXPECT_EQ(write(fd, text.data(), text.size()), static_cast<ssize_t>(text.size()));
   close(fd);
@@ -37,6 +38,37 @@ TEST(Completion, BashOffersCommandsThenTheirOptions) {
   EXPECT_EQ(completeInBash(script, "webpool run --model x --task"), "--task\n");
   EXPECT_FALSE(completionScript(*app, "fish").empty());
   EXPECT_TRUE(completionScript(*app, "tcsh").empty());
+}
+
+TEST(Completion, BashOffersTheValuesOfOptions) {
+  Context context;
+  Action action;
+  const auto app = makeApp(context, action);
+  const auto script = completionScript(*app, "bash");
+  EXPECT_EQ(completeInBash(script, "webpool run --backend ''"), "auto\nwasm\nwebgpu\nwebnn\n");
+  EXPECT_EQ(completeInBash(script, "webpool run --backend = w"), "wasm\nwebgpu\nwebnn\n");
+  EXPECT_EQ(completeInBash(script, "webpool run --backend ="), "auto\nwasm\nwebgpu\nwebnn\n");
+  EXPECT_EQ(completeInBash(script, "webpool models add x --dtype q4"), "q4\nq4f16\n");
+  EXPECT_EQ(completeInBash(script, "webpool run -t ''"), "text-embedding\ntensors\n");
+  EXPECT_EQ(completeInBash(script, "webpool demo --browser chromi"), "chromium\n");
+  EXPECT_EQ(completeInBash(script, "webpool completion f"), "fish\n");
+  EXPECT_EQ(completeInBash(script, "webpool run --inputs /proc/meminf"), "/proc/meminfo\n");
+  EXPECT_EQ(script.find("--names "), script.find("--names all"))
+      << "hidden options are not offered";
+}
+
+TEST(Completion, BashAsksTheProgramForTheNamesOfModels) {
+  Context context;
+  Action action;
+  const auto app = makeApp(context, action);
+  const auto script = completionScript(*app, "bash");
+  // Says what it was asked, as if that were the names.
+  const auto* fake = R"(fakeWebpool() { printf 'asked\n%s\n' "$*" | tr ' ' '_'; })";
+  EXPECT_EQ(completeInBash(script, "fakeWebpool run --model ''", fake),
+            "asked\nmodels_list_--names_all\n");
+  EXPECT_EQ(completeInBash(script, "fakeWebpool models show m", fake),
+            "models_list_--names_here\n");
+  EXPECT_EQ(completeInBash(script, "fakeWebpool run -m /proc/meminf", fake), "/proc/meminfo\n");
 }
 
 }  // namespace

@@ -62,6 +62,7 @@ void printRow(const Model& model, const Measured& measured) {
 }
 
 int demo(const Context& context, const BrowserFlags& flags) {
+  if (auto known = base::checkFolders(context.paths); !known) return reportError(known.error());
   ProgressLine progress(context.quiet);
   auto options = flags.poolOptions(
       context, [&progress](const std::string& text) { progress.note("note: " + text); });
@@ -117,7 +118,7 @@ void addDemoCommand(CLI::App& app, Context& context, Action& action) {
   flags->ephemeral = true;
   auto* command = app.add_subcommand(
       "demo", "Embed three sentences on WASM and on WebGPU, with times; leaves nothing behind");
-  command->add_option("--browser", flags->browser, "Browser engine: auto, chromium")
+  command->add_option("--browser", flags->browser, "Which browser (webpool browsers lists them)")
       ->capture_default_str();
   command
       ->add_option("--browser-path", flags->browserPaths,

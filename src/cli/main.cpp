@@ -1,31 +1,12 @@
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdio>
 #include <exception>
-#include <optional>
 #include <string>
-#include <string_view>
 
 #include "cli/app.h"
 #include "cli/exit_code.h"
 #include "cli/signals.h"
-
-namespace {
-
-/// The word that stands where a command is due, if it is none.
-std::optional<std::string_view> unknownCommand(const CLI::App& app, int argc, char** argv) {
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view word = argv[i];
-    if (word.starts_with('-')) continue;
-    const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
-    const bool known = std::ranges::any_of(
-        commands, [word](const CLI::App* command) { return command->get_name() == word; });
-    return known ? std::nullopt : std::optional(word);
-  }
-  return std::nullopt;
-}
-
-}  // namespace
+#include "cli/usage.h"
 
 int main(int argc, char** argv) {
   using namespace webpool;
@@ -34,7 +15,7 @@ int main(int argc, char** argv) {
     cli::Context context{.paths = base::pathsFromEnvironment(), .stop = signals.token()};
     cli::Action action;
     auto app = cli::makeApp(context, action);
-    if (const auto wrong = unknownCommand(*app, argc, argv)) {
+    if (const auto wrong = cli::unknownCommand(*app, argc, argv)) {
       cli::reportError({ErrorCategory::InvalidArgument,
                         "webpool knows no command '" + std::string(*wrong) + "'",
                         "webpool --help lists the commands"});
@@ -43,9 +24,7 @@ int main(int argc, char** argv) {
     try {
       app->parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-      const int code = app->exit(error);
-      if (code == 0 && std::fflush(stdout) != 0) return cli::exitCode(ErrorCategory::Storage);
-      return code == 0 ? 0 : cli::kUsageExit;
+      return cli::reportParseError(*app, error);
     }
     int code = action();
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
+#include <set>
 
 #include "cli/app.h"
 #include "cli/exit_code.h"
@@ -21,6 +23,7 @@ struct ModelsFlags {
   std::string model;
   std::string name;
   std::string dtype;
+  std::string names;  ///< "all" or "here", for shell completion
   bool json = false;
 };
 
@@ -31,6 +34,9 @@ struct Opened {
 };
 
 Result<std::unique_ptr<Opened>> openSource(const Context& context) {
+  if (auto known = base::checkFolder(context.paths.data); !known) {
+    return std::unexpected(known.error());
+  }
   auto opened = std::make_unique<Opened>(context);
   auto source = pool::ModelSource::open(context.paths.data);
   if (!source) return std::unexpected(source.error());
@@ -38,9 +44,22 @@ Result<std::unique_ptr<Opened>> openSource(const Context& context) {
   return opened;
 }
 
+/// The root that a name of the user's own (not the catalogue's) stood for and no longer does.
+std::optional<std::string> replacedRoot(const std::vector<store::Pin>& before,
+                                        const store::Catalogue& catalogue,
+                                        const ModelDescription& added) {
+  if (catalogue.find(added.name) != nullptr) return std::nullopt;
+  for (const auto& pin : before) {
+    if (pin.name == added.name && pin.cid.text() != added.cid) return pin.cid.text();
+  }
+  return std::nullopt;
+}
+
 int add(const Context& context, const ModelsFlags& flags) {
   auto opened = openSource(context);
   if (!opened) return reportError(opened.error());
+  const auto before = (*opened)->source->content().pins("model");
+  if (!before) return reportError(before.error());
   const ModelOptions options{.task = {},
                              .backend = Backend::Auto,
                              .dtype = flags.dtype,
@@ -51,12 +70,17 @@ int add(const Context& context, const ModelsFlags& flags) {
   (*opened)->progress.clear();
   if (!resolved) return reportError(resolved.error());
   const auto& description = resolved->description;
+  const auto replaced = replacedRoot(*before, (*opened)->source->catalogue(), description);
+  if (replaced) {
+    (*opened)->progress.note(fmt::format("replaced {} (was CID {})", description.name, *replaced));
+  }
   if (flags.json) {
-    std::printf("%s\n", json::serialize(json::object{{"name", description.name},
-                                                     {"dtype", description.dtype},
-                                                     {"cid", description.cid},
-                                                     {"bytes", description.bytes}})
-                            .c_str());
+    json::object object{{"name", description.name},
+                        {"dtype", description.dtype},
+                        {"cid", description.cid},
+                        {"bytes", description.bytes}};
+    if (replaced) object["replaced_cid"] = *replaced;
+    std::printf("%s\n", json::serialize(object).c_str());
   } else {
     std::printf("%s  %s  %s  %s\n", description.name.c_str(), description.dtype.c_str(),
                 bytesText(description.bytes).c_str(), description.cid.c_str());
@@ -64,7 +88,29 @@ int add(const Context& context, const ModelsFlags& flags) {
   return 0;
 }
 
+/// For shell completion: makes no store where there is none, and reads nothing but names.
+int listNames(const Context& context, const ModelsFlags& flags) {
+  if (auto known = base::checkFolder(context.paths.data); !known) {
+    return reportError(known.error());
+  }
+  std::set<std::string> names;
+  if (flags.names == "all") {
+    for (const auto& entry : store::Catalogue::builtIn().entries()) names.insert(entry.name);
+  }
+  std::error_code none;
+  if (std::filesystem::exists(context.paths.data / "store", none)) {
+    auto opened = openSource(context);
+    if (!opened) return reportError(opened.error());
+    const auto pins = (*opened)->source->content().pins("model");
+    if (!pins) return reportError(pins.error());
+    for (const auto& pin : *pins) names.insert(pin.name);
+  }
+  for (const auto& name : names) std::printf("%s\n", name.c_str());
+  return 0;
+}
+
 int list(const Context& context, const ModelsFlags& flags) {
+  if (!flags.names.empty()) return listNames(context, flags);
   auto opened = openSource(context);
   if (!opened) return reportError(opened.error());
   const auto& source = *(*opened)->source;
@@ -200,6 +246,9 @@ void addModelsCommand(CLI::App& app, Context& context, Action& action) {
 
   auto* listed = command->add_subcommand("list", "What is here, and what the catalogue offers");
   listed->add_flag("--json", flags->json, "Print one JSON object");
+  listed->add_option("--names", flags->names, "Only names, one a line: all, or here")
+      ->check(CLI::IsMember({"all", "here"}))
+      ->group("");  // for the completion scripts: not in the help
   listed->footer("\nExamples:\n  webpool models list\n  webpool models list --json");
   bind(listed, list);
 

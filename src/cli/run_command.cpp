@@ -40,6 +40,21 @@ struct RunFlags {
   bool json = false;
 };
 
+// A million seconds are eleven days.
+constexpr double kShortestTimeout = 0.001;
+constexpr double kLongestTimeout = 1e6;
+
+/// CLI11's own check prints the bounds of a double, and no unit.
+std::string checkTimeout(const std::string& text) {
+  double seconds = 0;
+  if (CLI::detail::lexical_cast(text, seconds) && seconds >= kShortestTimeout &&
+      seconds <= kLongestTimeout) {
+    return {};
+  }
+  return fmt::format("'{}' is no number of seconds from {} to {:.0f}", text, kShortestTimeout,
+                     kLongestTimeout);
+}
+
 /// One text a line; an empty last line is none.
 std::vector<std::string> readLines(std::istream& in) {
   std::vector<std::string> lines;
@@ -210,6 +225,13 @@ struct Work {
   std::vector<Tensor> tensors;
 };
 
+/// Says which input it was that could not be read.
+std::unexpected<Error> inputError(const RunFlags& flags, Error error) {
+  error.message =
+      fmt::format("{}: {}", flags.inputs == "-" ? "standard input" : flags.inputs, error.message);
+  return std::unexpected(std::move(error));
+}
+
 Result<Work> prepare(const RunFlags& flags, const ModelDescription& description) {
   Work work;
   if (description.task == "tensors") {
@@ -230,9 +252,9 @@ Result<Work> prepare(const RunFlags& flags, const ModelDescription& description)
     auto file = readInputFile(flags.inputs);
     if (!file) return std::unexpected(file.error());
     auto tensors = onnx::readTensors(*file, &signature);
-    if (!tensors) return std::unexpected(tensors.error());
+    if (!tensors) return inputError(flags, tensors.error());
     if (auto checked = onnx::checkInputs(signature, *tensors); !checked) {
-      return std::unexpected(checked.error());
+      return inputError(flags, checked.error());
     }
     work.tensors = std::move(*tensors);
     return work;
@@ -260,6 +282,7 @@ Result<Work> prepare(const RunFlags& flags, const ModelDescription& description)
 }
 
 int run(const RunFlags& flags, const Context& context) {
+  if (auto known = base::checkFolders(context.paths); !known) return reportError(known.error());
   const auto backend = backendFromName(flags.backend);
   if (!backend) return reportError(backend.error());
   if (auto possible = checkOutputs(flags.outputs); !possible) return reportError(possible.error());
@@ -311,9 +334,10 @@ void addRunCommand(CLI::App& app, Context& context, Action& action) {
   command->add_option("-o,--outputs", flags->outputs, "Write the result to this .npz or .json");
   command->add_option("--repeat", flags->repeat, "Run so many times; the last one is reported")
       ->check(CLI::Range(1u, 1'000'000u));
-  command->add_option("--timeout", flags->timeoutSeconds, "Seconds for load and for each run")
+  command->add_option("--timeout", flags->timeoutSeconds, "For load and for each run")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->type_name("SECONDS")
+      ->check(checkTimeout);
   command->add_flag("--json", flags->json, "Print one JSON object");
   flags->browser.addTo(*command);
   command->footer(R"(

@@ -14,7 +14,7 @@ namespace webpool::cli {
 SignalWatch::SignalWatch() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, number);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) sigaddset(&set, number);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   // A reader that went away shows as an error of the write, not as our death with browsers left.
   signal(SIGPIPE, SIG_IGN);

@@ -1,5 +1,5 @@
-// Ctrl-C, SIGTERM and SIGHUP as a stop token, so that a command ends by its ordinary path and every
-// browser with it.
+// Ctrl-C, SIGTERM, SIGHUP and SIGQUIT as a stop token, so that a command ends by its ordinary path
+// and every browser with it. For a core file send SIGABRT.
 #pragma once
 
 #include <atomic>

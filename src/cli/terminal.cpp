@@ -99,6 +99,7 @@ void ProgressLine::clear() {
   const std::lock_guard lock(mutex_);
   if (drawn_) std::fputs("\r\x1b[K", stderr);
   drawn_ = false;
+  told_.clear();
 }
 
 void ProgressLine::note(const std::string& text) {
@@ -113,13 +114,12 @@ void ProgressLine::show(const Progress& progress) {
   if (quiet_) return;
   const auto step = progress.step + " " + progress.detail;
   if (!terminal_) {
-    if (step != lastStep_) {
+    if (told_.insert(step).second) {
       std::fprintf(
           stderr, "%s%s%s%s\n", progress.step.c_str(), progress.detail.empty() ? "" : " ",
           progress.detail.c_str(),
           progress.total > 0 ? fmt::format(" ({})", bytesText(progress.total)).c_str() : "");
     }
-    lastStep_ = step;
     return;
   }
   const auto now = std::chrono::steady_clock::now();

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,7 +27,8 @@ std::size_t textWidth(std::string_view text);
 /// Pads columns to their widest cell; the first row is the heading.
 std::string tableText(const std::vector<std::vector<std::string>>& rows);
 
-/// Shows Progress: a redrawn line on a terminal, else one line when a step begins. Thread-safe.
+/// Shows Progress: a redrawn line on a terminal, else one line a step, however
+/// steps that run side by side take turns. Thread-safe.
 class ProgressLine {
  public:
   explicit ProgressLine(bool quiet);
@@ -37,6 +39,7 @@ class ProgressLine {
   ProgressCallback callback();
   /// Prints a line of its own (a notice), keeping the progress line below it.
   void note(const std::string& text);
+  /// Ends the line; what is shown next are steps of something new.
   void clear();
 
  private:
@@ -47,6 +50,7 @@ class ProgressLine {
   bool terminal_;
   bool drawn_ = false;
   std::string lastStep_;
+  std::set<std::string> told_;  ///< steps that have their line, where there is no terminal
   std::chrono::steady_clock::time_point lastDraw_{};
 };
 

@@ -24,5 +24,22 @@ TEST(Terminal, TablesAlignWideLetters) {
   EXPECT_EQ(tableText({{"a", "b"}, {"ää", "x"}}), "a   b\nää  x\n");
 }
 
+TEST(Terminal, WithoutATerminalAStepHasOneLine) {
+  testing::internal::CaptureStderr();
+  {
+    ProgressLine progress(false);
+    const auto show = progress.callback();
+    for (std::uint64_t done = 0; done < 100; ++done) {
+      show({"fetch", "a", done, 100});
+      show({"fetch", "b", done, 1000});
+    }
+    show({"compile", "", 0, 0});
+    progress.clear();
+    show({"compile", "", 0, 0});
+  }
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "fetch a (100 B)\nfetch b (1.0 kB)\ncompile\ncompile\n");
+}
+
 }  // namespace
 }  // namespace webpool::cli

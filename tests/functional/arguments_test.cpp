@@ -12,6 +12,7 @@ namespace webpool::functional {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 class Arguments : public CliTest {};
 
@@ -49,6 +50,60 @@ TEST_F(Arguments, WrongUseIsTwo) {
       run({"run", "--model", "all-minilm-l6-v2", "--browser-path", "mosaic=/bin/true", "x"});
   EXPECT_EQ(noBrowser.code, 2);
   EXPECT_THAT(noBrowser.err, HasSubstr("mosaic"));
+}
+
+TEST_F(Arguments, AnUnknownOptionIsNamedBeforeWhatIsMissing) {
+  const auto alone = run({"run", "--nosuch"});
+  EXPECT_EQ(alone.code, 2);
+  EXPECT_THAT(alone.err, HasSubstr("webpool run knows no option '--nosuch'"));
+  EXPECT_THAT(alone.err, Not(HasSubstr("required")));
+  EXPECT_THAT(run({"models", "add", "--nosuch=3"}).err,
+              HasSubstr("webpool models add knows no option '--nosuch'"));
+  EXPECT_THAT(run({"run", "text"}).err, HasSubstr("--model is required"));
+}
+
+TEST_F(Arguments, ATimeoutIsANumberOfSeconds) {
+  for (const auto* value : {"abc", "0", "-1", "1e300", "nan", "10s", ""}) {
+    const auto result = run({"run", "--model", "x", "--timeout", value, "text"});
+    EXPECT_EQ(result.code, 2) << value;
+    EXPECT_THAT(result.err, HasSubstr(std::string("--timeout: '") + value +
+                                      "' is no number of seconds from 0.001 to 1000000"));
+  }
+  EXPECT_EQ(run({"run", "--model", "no-such-model", "--timeout", "0.5", "text"}).code, 4);
+}
+
+TEST_F(Arguments, WithoutHomeTheFoldersMustBeGiven) {
+  environment_ = {{"HOME", ""},
+                  {"XDG_DATA_HOME", ""},
+                  {"XDG_CACHE_HOME", ""},
+                  {"WEBPOOL_DATA_DIR", ""},
+                  {"WEBPOOL_CACHE_DIR", ""}};
+  for (const std::vector<std::string>& command : {std::vector<std::string>{"models", "list"},
+                                                  {"models", "list", "--names", "all"},
+                                                  {"clean"},
+                                                  {"demo"},
+                                                  {"run", "--model", "x", "text"}}) {
+    const auto result = run(command);
+    EXPECT_EQ(result.code, 2) << command[0] << result.err;
+    EXPECT_THAT(result.err, HasSubstr("HOME is not set"));
+    EXPECT_THAT(result.err, HasSubstr("set HOME or WEBPOOL_DATA_DIR and WEBPOOL_CACHE_DIR"));
+  }
+  EXPECT_EQ(run({"--help"}).code, 0);
+  environment_["WEBPOOL_DATA_DIR"] = folder() / "data";
+  EXPECT_EQ(run({"run", "--model", "no-such-model", "text"}).code, 2);
+  environment_["WEBPOOL_CACHE_DIR"] = folder() / "cache";
+  EXPECT_EQ(run({"run", "--model", "no-such-model", "text"}).code, 4);
+}
+
+TEST_F(Arguments, NamesForCompletionNeedNoStore) {
+  environment_["WEBPOOL_DATA_DIR"] = folder() / "data";
+  EXPECT_THAT(run({"models", "list", "--names", "all"}).out, HasSubstr("all-minilm-l6-v2\n"));
+  EXPECT_EQ(run({"models", "list", "--names", "here"}).out, "");
+  EXPECT_FALSE(std::filesystem::exists(folder() / "data"));
+  EXPECT_THAT(run({"models", "list", "--help"}).out, Not(HasSubstr("--names")));
+  const auto path = write("id.onnx", onnx::testing::identityModel(DataType::Fp32, {1, 4}));
+  ASSERT_EQ(run({"models", "add", path, "--name", "mine"}).code, 0);
+  EXPECT_EQ(run({"models", "list", "--names", "here"}).out, "mine\n");
 }
 
 TEST_F(Arguments, AnUnknownModelListsTheKnown) {
@@ -105,6 +160,7 @@ TEST_F(Arguments, InputsAreCheckedByNameTypeAndShapeBeforeABrowserStarts) {
       given(R"({"inputs":[{"name":"z","shape":[1,4],"datatype":"FP32","data":[1,2,3,4]}]})");
   EXPECT_EQ(wrongName.code, 3);
   EXPECT_THAT(wrongName.err, HasSubstr("'z'"));
+  EXPECT_THAT(wrongName.err, HasSubstr("in.json: "));
   const auto wrongType =
       given(R"({"inputs":[{"name":"x","shape":[1,4],"datatype":"INT64","data":[1,2,3,4]}]})");
   EXPECT_EQ(wrongType.code, 3);
@@ -112,7 +168,15 @@ TEST_F(Arguments, InputsAreCheckedByNameTypeAndShapeBeforeABrowserStarts) {
   const auto wrongShape = given(R"({"x": [[1, 2, 3]]})");
   EXPECT_EQ(wrongShape.code, 3);
   EXPECT_THAT(wrongShape.err, HasSubstr("[1, 3]"));
-  EXPECT_EQ(given("{").code, 3);
+  const auto broken = given("{");
+  EXPECT_EQ(broken.code, 3);
+  EXPECT_THAT(broken.err, HasSubstr("in.json: "));
+  const auto piped = run({"run", "--model", path, "--inputs", "-"}, "{");
+  EXPECT_EQ(piped.code, 3);
+  EXPECT_THAT(piped.err, HasSubstr("standard input: "));
+  const auto cutZip = run({"run", "--model", path, "--inputs", write("cut.npz", "PK\x03\x04")});
+  EXPECT_EQ(cutZip.code, 3);
+  EXPECT_THAT(cutZip.err, HasSubstr("cut.npz: "));
   const auto none = run({"run", "--model", path});
   EXPECT_EQ(none.code, 2);
   EXPECT_THAT(none.err, HasSubstr("x: FP32 [1, 4]"));
@@ -199,6 +263,15 @@ TEST_F(Arguments, ModelsAreAddedListedShownAndRemoved) {
   const auto shown = run({"models", "show", "mine", "--json"}).json();
   EXPECT_EQ(shown.at("cid"), added.json().at("cid"));
   EXPECT_EQ(shown.at("inputs").at(0).at("name"), "x");
+  const auto again = run({"models", "add", path, "--name", "mine"});
+  EXPECT_EQ(again.code, 0);
+  EXPECT_THAT(again.err, Not(HasSubstr("replaced"))) << "it is the same model";
+  const auto other = write("other.onnx", onnx::testing::identityModel(DataType::Fp32, {1, 5}));
+  const auto replaced = run({"models", "add", other, "--name", "mine", "--json"});
+  EXPECT_EQ(replaced.code, 0) << replaced.err;
+  const auto before = std::string(added.json().at("cid").as_string());
+  EXPECT_THAT(replaced.err, HasSubstr("replaced mine (was CID " + before + ")"));
+  EXPECT_EQ(replaced.json().at("replaced_cid").as_string(), before);
   EXPECT_EQ(run({"models", "rm", "mine"}).code, 0);
   EXPECT_EQ(run({"models", "show", "mine"}).code, 4);
   EXPECT_EQ(run({"models", "rm", "mine"}).code, 4);
