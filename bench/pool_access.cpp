@@ -18,13 +18,10 @@ std::shared_ptr<Model::State> load(OpenPool& pool, const std::string& name,
   ModelOptions options;
   options.backend = Backend::Wasm;
   options.dtype = dtype;
-  auto loaded = std::make_shared<pool::Loaded>();
-  loaded->handle = pool.engine().newHandle();
-  loaded->source = valueOf(pool.engine().resolve(name, options));
-  loaded->backend = Backend::Wasm;
-  loaded->threads = 1;
-  auto state = std::make_shared<Model::State>(pool.share(), std::move(loaded), options);
-  valueOf(state->ensureLoaded({}));
+  auto source = valueOf(pool.engine().resolve(name, options));
+  auto state = std::make_shared<Model::State>(
+      pool.share(), std::make_shared<const pool::ResolvedModel>(std::move(source)), options);
+  valueOf(state->open());
   return state;
 }
 
@@ -34,7 +31,7 @@ OpenPool::OpenPool() {
   PoolOptions options;
   options.wasmThreads = 1;
   engine_ = valueOf(pool::Engine::open(std::move(options)));
-  (void)valueOf(engine_->connect({}));
+  connection_ = valueOf(engine_->connect({}, {}));
 }
 
 OpenPool::~OpenPool() {
@@ -52,7 +49,7 @@ double OpenModel::loopInPage(const std::vector<Tensor>& inputs, unsigned count) 
   auto parameters = parameters_;
   parameters["repeat"] = count;
   const auto result = valueOf(
-      pool_.engine().runAndWait(state_->loaded, inputs, std::move(parameters), RunOptions{}));
+      pool_.engine().runAndWait(state_->serving({})->worker(), inputs, std::move(parameters), RunOptions{}));
   return result.timings.runMs / count;
 }
 
@@ -105,7 +102,7 @@ void OpenModel::warmUp(const std::vector<Tensor>& inputs, unsigned count) {
 }
 
 std::vector<Tensor> OpenModel::goldenInputs() const {
-  return valueOf(onnx::readJsonTensors(state_->loaded->source.golden.at(0), nullptr));
+  return valueOf(onnx::readJsonTensors(state_->source->golden.at(0), nullptr));
 }
 
 Tensor textTensor(const std::string& sentence) {

@@ -22,8 +22,14 @@ class OpenPool {
   pool::Engine& engine() { return *engine_; }
   std::shared_ptr<pool::Engine> share() { return engine_; }
 
+  /// To the page and back.
+  Result<std::vector<Tensor>> echo(std::vector<Tensor> tensors) {
+    return engine_->echo(connection_, std::move(tensors), {});
+  }
+
  private:
   std::shared_ptr<pool::Engine> engine_;
+  pool::ConnectionRef connection_;
 };
 
 /// A model on WASM in the page of an OpenPool.

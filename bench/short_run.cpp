@@ -32,7 +32,7 @@ double echoMedian(OpenPool& pool, unsigned count) {
   std::vector<double> milliseconds;
   for (unsigned i = 0; i < count; ++i) {
     const Stopwatch watch;
-    (void)valueOf(pool.engine().echo({tensor}, {}));
+    (void)valueOf(pool.echo({tensor}));
     milliseconds.push_back(watch.milliseconds());
   }
   return medianOf(milliseconds);

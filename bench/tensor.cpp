@@ -77,7 +77,7 @@ double echoes(OpenPool& pool, const Tensor& tensor, unsigned count, unsigned inF
   std::optional<std::string> failed;
   const auto lane = [&](unsigned share) {
     for (unsigned i = 0; i < share; ++i) {
-      if (auto back = pool.engine().echo({tensor}, {}); !back) failed = back.error().describe();
+      if (auto back = pool.echo({tensor}); !back) failed = back.error().describe();
     }
   };
   const Stopwatch watch;
@@ -103,7 +103,7 @@ void measureTensor(const Settings& settings, Report& report) {
   Playwright playwright(settings.source / "bench/playwright.mjs", bare.program());
   const auto tensor = makeTensor();
 
-  const auto back = valueOf(pool.engine().echo({tensor}, {}));
+  const auto back = valueOf(pool.echo({tensor}));
   require(back.size() == 1 && sameBytes(back[0].data, tensor.data), "the page echoes other bytes");
   const auto out = valueOf(identity.model().run({tensor}));
   require(sameBytes(out.outputs.at(0).data, tensor.data), "Identity answers other bytes");

@@ -9,6 +9,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "webpool/error.h"
 
@@ -36,10 +37,15 @@ struct PoolOptions {
   std::filesystem::path dataFolder{};
   /// Where browser profiles are kept; empty: $WEBPOOL_CACHE_DIR, else $XDG_CACHE_HOME/webpool.
   std::filesystem::path cacheFolder{};
-  /// "auto": the first one found; else an engine's name, such as "chromium".
-  std::string browser = "auto";
-  /// Executables by engine name, instead of searching.
+  /// The browsers that may be launched, best first, by name: "chromium", "firefox", …; none: the
+  /// first one that is installed.
+  std::vector<std::string> browsers{};
+  /// Executables by browser name, instead of searching.
   std::map<std::string, std::filesystem::path> browserPaths{};
+  /// Browser processes at most; 0: one of each browser, and the warm spares.
+  unsigned maxConnections = 0;
+  /// Browsers that each model is loaded in beside the first, so that a death costs no reload.
+  unsigned warmSpares = 0;
   bool headless = true;
   /// Delete the browser's profile, and with it its model cache, when the pool closes.
   bool ephemeral = false;
@@ -60,6 +66,8 @@ struct ModelOptions {
   /// "text-embedding", or "tensors" for the graph's own inputs and outputs; empty: the catalogue's.
   std::string task{};
   Backend backend = Backend::Auto;
+  /// The browser that the model is to run in, by name; empty: the pool chooses.
+  std::string browser{};
   /// "fp32", "fp16", "q8", "int8", "uint8", "q4", "q4f16", "bnb4"; empty: the catalogue's default,
   /// else the first there is.
   std::string dtype{};

@@ -14,6 +14,7 @@
 #include "webpool/model.h"
 #include "webpool/options.h"
 #include "webpool/result.h"
+#include "webpool/stats.h"
 
 namespace webpool {
 
@@ -24,6 +25,15 @@ struct InstalledBrowser {
   std::string version;
 };
 
+/// A WebNN context that could be created.
+struct WebNnContext {
+  std::string deviceType;  ///< what was asked for: "cpu", "gpu" or "npu"
+  /// What it computes on: "cpu"; "like-cpu" or "unlike-cpu" where its time was measured against the
+  /// CPU's; else "unknown". A context of type "gpu" is no proof of a GPU.
+  std::string runsOn;
+  std::optional<double> matmulMs = {};  ///< product of two 512 x 512 matrices, where measured
+};
+
 /// What a connected page measured of its own browser.
 struct BrowserCapabilities {
   std::string browser;
@@ -31,12 +41,16 @@ struct BrowserCapabilities {
   std::string userAgent;
   bool crossOriginIsolated = false;
   unsigned cores = 0;
+  bool coresTrusted = true;  ///< false: this browser tells another number than there is
   std::optional<double> memoryGib;
   bool wasmSimd = false;
   bool wasmThreads = false;
+  bool wasmRelaxedSimd = false;
   std::optional<AdapterInfo> webgpu;  ///< nullopt: no adapter answered
   std::vector<std::string> webnn;     ///< device types whose context could be created
-  bool opfs = false;
+  std::vector<WebNnContext> webnnContexts;  ///< the same with what they compute on
+  bool opfs = false;     ///< model files are kept in the browser
+  bool workers = false;  ///< the page can start Workers
 };
 
 /// Thread-safe, but not to be closed from a callback. Closing (or destroying) the pool cancels what
@@ -51,11 +65,12 @@ class ResourcePool {
   ResourcePool(const ResourcePool&) = delete;
   ResourcePool& operator=(const ResourcePool&) = delete;
 
-  /// Begins to launch the browser and returns at once; failures show in the next call.
+  /// Begins to launch the first browser and returns at once; failures show in the next call.
   void start();
 
-  /// Launches the browser if none runs and returns what its page measured.
-  Result<BrowserCapabilities> capabilities();
+  /// What a page of that browser measured (empty: the pool's first), which is launched where it does
+  /// not run.
+  Result<BrowserCapabilities> capabilities(std::string_view browser = {});
 
   /// A catalogue or repository name, or the path of an .onnx file or of a folder in the Hugging
   /// Face layout. Fetches what is missing, verifies it, loads it and checks that its backend
@@ -69,8 +84,8 @@ class ResourcePool {
   /// The page's address, without the token: "http://127.0.0.1:8123".
   std::string origin() const;
 
-  /// Process id of the browser's main process; 0 where none runs.
-  int browserPid() const;
+  /// Every browser that the pool launched, or tried to, with its state.
+  std::vector<ConnectionStats> connections() const;
 
   /// Ends everything; later calls fail. Idempotent.
   void close();

@@ -21,6 +21,11 @@ struct AdapterInfo {
   bool shaderF16 = false;
   std::uint64_t maxBufferSize = 0;                ///< bytes
   std::uint64_t maxStorageBufferBindingSize = 0;  ///< bytes
+  std::uint64_t maxComputeWorkgroupStorageSize = 0;  ///< bytes; 0: not told
+  std::uint64_t maxComputeInvocationsPerWorkgroup = 0;  ///< 0: not told
+  std::vector<std::string> features = {};  ///< "shader-f16", "subgroups", …
+  std::optional<unsigned> subgroupMinSize = {};  ///< lanes, where the browser tells
+  std::optional<unsigned> subgroupMaxSize = {};
 
   /// "SwiftShader (software)"
   std::string label() const;

@@ -45,10 +45,11 @@ Result<Backend> chooseBackend(Backend asked, bool usesFp16, const BrowserCapabil
   return hardware && checkWebGpu(usesFp16, browser) ? Backend::WebGpu : Backend::Wasm;
 }
 
-unsigned chooseThreads(unsigned asked, const BrowserCapabilities& browser) {
+unsigned chooseThreads(unsigned asked, const BrowserCapabilities& browser, unsigned machineCores) {
   if (!browser.wasmThreads || !browser.crossOriginIsolated) return 1;
   if (asked > 0) return asked;
-  return browser.cores <= 2 ? 1 : std::min(4U, browser.cores / 2);
+  const auto cores = std::min(browser.cores, machineCores);  // WebKit does not tell the truth
+  return cores <= 2 ? 1 : std::min(4U, cores / 2);
 }
 
 }  // namespace webpool::pool

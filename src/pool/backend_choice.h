@@ -13,6 +13,6 @@ Result<Backend> chooseBackend(Backend asked, bool usesFp16, const BrowserCapabil
 
 /// WASM threads per model: what was asked for, else 1 on up to two cores, and half the cores but at
 /// most 4 on more (ONNX Runtime's own rule); always 1 where the page has no WASM threads.
-unsigned chooseThreads(unsigned asked, const BrowserCapabilities& browser);
+unsigned chooseThreads(unsigned asked, const BrowserCapabilities& browser, unsigned machineCores);
 
 }  // namespace webpool::pool

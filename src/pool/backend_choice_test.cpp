@@ -46,12 +46,12 @@ TEST(BackendChoice, ThreadsNeverOversubscribeByThemselves) {
   browser.crossOriginIsolated = true;
   browser.cores = 2;
   browser.wasmThreads = true;
-  EXPECT_EQ(chooseThreads(0, browser), 1u);
+  EXPECT_EQ(chooseThreads(0, browser, 64), 1u);
   browser.cores = 16;
-  EXPECT_EQ(chooseThreads(0, browser), 4u);
-  EXPECT_EQ(chooseThreads(7, browser), 7u);
+  EXPECT_EQ(chooseThreads(0, browser, 64), 4u);
+  EXPECT_EQ(chooseThreads(7, browser, 64), 7u);
   browser.crossOriginIsolated = false;
-  EXPECT_EQ(chooseThreads(7, browser), 1u);
+  EXPECT_EQ(chooseThreads(7, browser, 64), 1u);
 }
 
 }  // namespace

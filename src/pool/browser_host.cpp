@@ -48,49 +48,68 @@ BrowserHost::BrowserHost(const PoolOptions& options, std::shared_ptr<spdlog::log
       profiles_(std::move(profiles)),
       slot_(std::move(slot)) {}
 
-std::string BrowserHost::wantedName() const {
+std::uint16_t BrowserHost::rememberedPort() {
+  const std::lock_guard lock(mutex_);
+  return slot_.port();
+}
+
+Result<void> BrowserHost::rememberPort(std::uint16_t port) {
+  const std::lock_guard lock(mutex_);
+  return slot_.rememberPort(port);
+}
+
+Result<std::vector<std::string>> BrowserHost::names() {
+  if (!options_.browsers.empty()) return options_.browsers;
   // A path that was given for just one browser says which one is meant.
-  const bool one = options_.browser == "auto" && options_.browserPaths.size() == 1;
-  return one ? options_.browserPaths.begin()->first : options_.browser;
-}
-
-Result<browsers::Browser> BrowserHost::browser() {
-  if (!browser_) {
-    auto found = finder_.find(wantedName());
-    if (!found) return found;
-    browser_ = std::move(*found);
+  if (options_.browserPaths.size() == 1) {
+    return std::vector<std::string>{options_.browserPaths.begin()->first};
   }
-  return *browser_;
+  const std::lock_guard lock(mutex_);
+  if (first_.empty()) {
+    if (const auto guessed = finder_.guess("auto")) {
+      first_ = guessed->name;
+    } else {
+      auto found = finder_.find("auto");
+      if (!found) return std::unexpected(found.error());
+      first_ = found->name;
+    }
+  }
+  return std::vector<std::string>{first_};
 }
 
-Result<browsers::Browser> BrowserHost::launch(const std::string& url) {
-  stop();
+Result<HostedBrowser> BrowserHost::launch(const std::string& name, unsigned k,
+                                          const std::string& url) {
   // Asking a browser for its version takes 0.1 s: the one that is meant, most likely, is already
   // starting meanwhile.
-  const auto guessed = browser_ ? browser_ : finder_.guess(wantedName());
+  const auto guessed = finder_.guess(name);
+  Result<HostedBrowser> started = fail(ErrorCategory::Internal, "not started");
   if (guessed) {
-    if (auto started = start(*guessed, url); !started) return std::unexpected(started.error());
+    started = start(*guessed, k, url);
+    if (!started) return started;
   }
-  auto found = browser();
-  if (!found) {
-    stop();
-    return found;
-  }
+  auto found = finder_.find(name);
+  if (!found) return std::unexpected(found.error());
   if (!guessed || guessed->path != found->path) {
-    stop();
-    if (auto started = start(*found, url); !started) return std::unexpected(started.error());
+    // The guessed one ends before another takes its folder.
+    started = fail(ErrorCategory::Internal, "not started");
+    started = start(*found, k, url);
+    if (!started) return started;
   }
-  log_->debug("browser started: {} {}, pid {}", found->name, found->version, process_->pid());
-  return found;
+  started->browser = std::move(*found);
+  log_->debug("browser started: {} {}, pid {}", started->browser.name, started->browser.version,
+              started->process.pid());
+  return started;
 }
 
-Result<void> BrowserHost::start(const browsers::Browser& browser, const std::string& url) {
-  auto folder = slot_.browserFolder(browser.name, 0);
+Result<HostedBrowser> BrowserHost::start(const browsers::Browser& browser, unsigned k,
+                                         const std::string& url) {
+  const auto machine = browsers::inspectMachineFor(environment_, browser);
+  std::unique_lock lock(mutex_);
+  auto folder = slot_.browserFolder(browser.name, k);
   if (!folder) return std::unexpected(folder.error());
-  const auto machine = browsers::inspectMachine(environment_, browser.path);
-  if (!machine.sandbox && options_.notice && !std::exchange(noticed_, true)) {
-    options_.notice(machine.notice);
-  }
+  const bool notice = !machine.sandbox && options_.notice && !std::exchange(noticed_, true);
+  lock.unlock();
+  if (notice) options_.notice(machine.notice);
   auto process = browsers::BrowserProcess::launch(launcher_, base::systemRandom(),
                                                   {.browser = browser,
                                                    .folder = std::move(*folder),
@@ -100,15 +119,7 @@ Result<void> BrowserHost::start(const browsers::Browser& browser, const std::str
                                                    .headless = options_.headless,
                                                    .extraFlags = extraFlags(environment_)});
   if (!process) return std::unexpected(process.error());
-  process_.emplace(std::move(*process));
-  return {};
-}
-
-void BrowserHost::stop() {
-  if (!process_) return;
-  const auto stopped = process_->stop();
-  if (!stopped) log_->error("{}", stopped.error().describe());
-  process_.reset();
+  return HostedBrowser{browser, std::move(*process)};
 }
 
 }  // namespace webpool::pool

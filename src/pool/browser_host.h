@@ -1,12 +1,13 @@
-// Finds, launches and ends the browser of a pool; what blocks runs on a worker thread.
+// Finds and launches the browsers of a pool, in the profile slot that the pool holds.
 #pragma once
 
 #include <spdlog/logger.h>
 
-#include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "browsers/browser.h"
 #include "browsers/browser_process.h"
@@ -17,30 +18,32 @@
 
 namespace webpool::pool {
 
-/// Thread-safe in that one thread at a time may call it; the pool's engine sees to that.
+/// A browser that runs. Destroying it ends it, which blocks.
+struct HostedBrowser {
+  browsers::Browser browser;
+  browsers::BrowserProcess process;
+};
+
+/// Thread-safe; every call may block. Must outlive the browsers it launched.
 class BrowserHost {
  public:
   /// Sweeps what dead runs left and takes a slot. Storage when the cache folder can't be written.
   static Result<std::unique_ptr<BrowserHost>> open(const PoolOptions& options,
                                                    std::shared_ptr<spdlog::logger> log);
 
-  browsers::Slot& slot() { return slot_; }
+  /// The port that the slot's profiles know the page by; 0 for none.
+  std::uint16_t rememberedPort();
+  Result<void> rememberPort(std::uint16_t port);
 
-  /// The browser that would be launched. Starts it once with --version the first time.
-  Result<browsers::Browser> browser();
+  /// The names that the pool may launch, best first: those of its options, or else the one browser
+  /// that a path was given for, or else the first that is installed. BrowserNotFound for none.
+  Result<std::vector<std::string>> names();
 
-  /// Starts the browser at that address; ends one that is left from before.
-  Result<browsers::Browser> launch(const std::string& url);
-
-  /// Null where none was launched.
-  browsers::BrowserProcess* process() { return process_ ? &*process_ : nullptr; }
-
-  /// Ends the browser and waits until all of it is gone.
-  void stop();
+  /// Starts that browser at that address, in the profile folder of the `k`-th of its name.
+  Result<HostedBrowser> launch(const std::string& name, unsigned k, const std::string& url);
 
  private:
-  Result<void> start(const browsers::Browser& browser, const std::string& url);
-  std::string wantedName() const;
+  Result<HostedBrowser> start(const browsers::Browser& browser, unsigned k, const std::string& url);
 
   BrowserHost(const PoolOptions& options, std::shared_ptr<spdlog::logger> log,
               browsers::ProfileStore profiles, browsers::Slot slot);
@@ -50,11 +53,11 @@ class BrowserHost {
   browsers::Environment environment_;
   browsers::BrowserFinder finder_;
   browsers::ProfileStore profiles_;
+  std::mutex mutex_;  ///< for what follows
   browsers::Slot slot_;
-  browsers::Launcher launcher_;
-  std::optional<browsers::Browser> browser_;
+  std::string first_;     ///< the first that is installed, once it is known
   bool noticed_ = false;  ///< a person was told that the sandbox is off
-  std::optional<browsers::BrowserProcess> process_;
+  browsers::Launcher launcher_;
 };
 
 }  // namespace webpool::pool

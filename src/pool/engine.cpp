@@ -12,12 +12,11 @@
 #include "base/paths.h"
 #include "browsers/blocked_ports.h"
 #include "embedded/page_files.h"
-#include "pool/convert.h"
 
 namespace webpool::pool {
 namespace {
 
-constexpr unsigned kWorkerThreads = 3;
+constexpr unsigned kWorkerThreads = 6;  // launching and ending browsers: they mostly wait
 
 std::shared_ptr<spdlog::logger> makeLog(const std::string& level) {
   // Not registered anywhere: a pool owns its log.
@@ -29,8 +28,17 @@ std::shared_ptr<spdlog::logger> makeLog(const std::string& level) {
   return log;
 }
 
-double millisecondsSince(base::TimePoint began, base::TimePoint now) {
-  return std::chrono::duration<double, std::milli>(now - began).count();
+unsigned cores() {
+  return std::max(1U, std::thread::hardware_concurrency());
+}
+
+sched::LifeOptions lifeOptions(const PoolOptions& options) {
+  sched::LifeOptions life;
+  // The session's own time limit comes first: it knows more to say.
+  life.launchTimeout = options.launchTimeout + std::chrono::seconds(5);
+  life.backOff.first = std::chrono::milliseconds(50);
+  life.maxFailures = 8;
+  return life;
 }
 
 /// The page's address: the token is in the fragment, which no server and no log sees.
@@ -41,19 +49,34 @@ std::string pageUrl(const net::Server& server, const std::string& token, unsigne
   return url;
 }
 
+template <class Range, class Value>
+bool contains(const Range& range, const Value& value) {
+  return std::ranges::find(range, value) != std::ranges::end(range);
+}
+
+Result<void> checkBrowserNames(const std::vector<std::string>& names) {
+  const auto known = browsers::BrowserFinder::knownNames();
+  for (const auto& name : names) {
+    if (contains(known, name)) continue;
+    return fail(ErrorCategory::InvalidArgument, fmt::format("webpool knows no browser '{}'", name),
+                fmt::format("one of auto, {}", fmt::join(known, ", ")));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::shared_ptr<Engine>> Engine::open(PoolOptions options) {
   const auto paths = base::pathsFromEnvironment();
   if (options.dataFolder.empty()) options.dataFolder = paths.data;
   if (options.cacheFolder.empty()) options.cacheFolder = paths.cache;
+  if (auto known = base::checkFolders({options.dataFolder, options.cacheFolder}); !known) {
+    return std::unexpected(known.error());
+  }
   auto log = makeLog(options.logLevel);
   // A name that is no browser is refused before anything is made.
-  if (const auto known = browsers::BrowserFinder::knownNames();
-      options.browser != "auto" && std::ranges::find(known, options.browser) == known.end()) {
-    return fail(ErrorCategory::InvalidArgument,
-                fmt::format("webpool knows no browser '{}'", options.browser),
-                fmt::format("one of auto, {}", fmt::join(known, ", ")));
+  if (auto named = checkBrowserNames(options.browsers); !named) {
+    return std::unexpected(named.error());
   }
   if (options.port != 0 && browsers::isBlockedPort(options.port)) {
     return fail(
@@ -80,7 +103,21 @@ Engine::Engine(PoolOptions options, std::shared_ptr<spdlog::logger> log,
       page_(page_files::files()),
       host_(std::move(host)),
       hub_(std::make_unique<PageHub>(loop_, base::systemRandom(), log_)),
-      workers_(std::make_unique<net::WorkerThreads>(loop_, kWorkerThreads)) {}
+      workers_(std::make_unique<net::WorkerThreads>(loop_, kWorkerThreads)),
+      site_(std::make_unique<ConnectionSite>(
+          ConnectionSite{.loop = loop_,
+                         .workers = *workers_,
+                         .hub = *hub_,
+                         .host = *host_,
+                         .log = log_,
+                         .life = lifeOptions(options_),
+                         .launchTimeout = options_.launchTimeout,
+                         .pageUrl =
+                             [this](const std::string& token) {
+                               return pageUrl(*server_, token, options_.wasmThreads);
+                             },
+                         .pageCame = [this] { onPageCame(); }})),
+      dispatcher_(cores()) {}
 
 Engine::~Engine() {
   close();
@@ -88,7 +125,7 @@ Engine::~Engine() {
 }
 
 Result<void> Engine::listen() {
-  const auto remembered = host_->slot().port();
+  const auto remembered = host_->rememberedPort();
   const auto wanted = options_.port != 0 ? options_.port : remembered;
   auto server = net::Server::listen(loop_, {.port = wanted});
   if (!server && options_.port == 0 && remembered != 0 &&
@@ -118,139 +155,88 @@ Error Engine::closedError() const {
   return {ErrorCategory::Cancelled, "the pool is closed", "open a new one"};
 }
 
+/// A port is the profile's own once a page has come by it; one that was asked for is not.
+void Engine::onPageCame() {
+  if (options_.port != 0 || std::exchange(portKept_, true)) return;
+  if (auto kept = host_->rememberPort(server_->port()); !kept) {
+    log_->warn("{}", kept.error().describe());
+  }
+}
+
 void Engine::start() {
-  loop_.post([this] {
-    if (!closed_ && browserState_ == BrowserState::None) beginLaunch();
+  const auto names = host_->names();
+  if (!names) return;
+  loop_.post([this, name = names->front()] {
+    if (closed_) return;
+    if (auto chosen = choose(name, {})) (*chosen)->whenReady([](const auto&) {});
   });
 }
 
-Result<BrowserCapabilities> Engine::connect(const std::stop_token& stop) {
-  auto waiter = std::make_shared<Pending<BrowserCapabilities>>();
-  loop_.post([this, waiter] {
+/// Loop thread. The least busy one that may serve; a new one where there is none.
+Result<ConnectionRef> Engine::choose(const std::string& browser, const ConnectionWish& wish) {
+  ConnectionRef best;
+  unsigned sameName = 0;
+  const auto avoided = [&](const Connection& connection) {
+    return contains(wish.avoid, connection.incarnation());
+  };
+  const auto rank = [&](const Connection& connection) {
+    return std::tuple(avoided(connection), !connection.isUp(), connection.openRequests());
+  };
+  for (const auto& connection : connections_) {
+    if (connection->browserName() != browser) continue;
+    ++sameName;
+    if (contains(wish.others, connection)) continue;
+    if (!best || rank(*connection) < rank(*best)) best = connection;
+  }
+  if (best && !avoided(*best)) return best;
+  const bool room = options_.maxConnections > 0 ? connections_.size() < options_.maxConnections
+                                                : sameName < 1 + options_.warmSpares;
+  if (room) {
+    best = std::make_shared<Connection>(*site_, browser, sameName);
+    const std::lock_guard lock(connectionsMutex_);
+    connections_.push_back(best);
+    return best;
+  }
+  if (best) return best;
+  return fail(ErrorCategory::Busy,
+              fmt::format("the pool has {} browsers, and may have no more", connections_.size()),
+              "raise the pool's maxConnections");
+}
+
+Result<ConnectionRef> Engine::connect(const ConnectionWish& wish, const std::stop_token& stop) {
+  if (closed_) return std::unexpected(closedError());
+  auto browser = wish.browser;
+  if (browser.empty()) {
+    const auto names = host_->names();
+    if (!names) return std::unexpected(names.error());
+    browser = names->front();
+  } else if (!options_.browsers.empty() && !contains(options_.browsers, browser)) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("the browser '{}' is not one of this pool's", browser),
+                fmt::format("one of {}", fmt::join(options_.browsers, ", ")));
+  } else if (auto known = checkBrowserNames({browser}); !known) {
+    return std::unexpected(known.error());
+  }
+  auto waiter = std::make_shared<Pending<ConnectionRef>>();
+  loop_.post([this, waiter, browser, wish] {
     if (closed_) {
       waiter->set(std::unexpected(closedError()));
-    } else if (browserState_ == BrowserState::Ready) {
-      waiter->set(capabilities_);
-    } else {
-      connectWaiters_.push_back(waiter);
-      if (browserState_ == BrowserState::None) beginLaunch();
+      return;
     }
+    auto chosen = choose(browser, wish);
+    if (!chosen) {
+      waiter->set(std::unexpected(chosen.error()));
+      return;
+    }
+    (*chosen)->whenReady([waiter, connection = *chosen](const Result<ConnectionFacts>& facts) {
+      if (facts) {
+        waiter->set(connection);
+      } else {
+        waiter->set(std::unexpected(facts.error()));
+      }
+    });
   });
   return waiter->wait(stop);
-}
-
-void Engine::beginLaunch() {
-  browserState_ = BrowserState::Launching;
-  launchBegan_ = loop_.now();
-  browser_.reset();
-  earlyReady_.reset();
-  session::SessionOptions sessionOptions;
-  sessionOptions.connectTimeout = options_.launchTimeout;
-  const auto admission = hub_->expect(
-      sessionOptions,
-      {.ready = [this](const wire::Capabilities& capabilities) { onReady(capabilities); },
-       .modelsLost = [this](const std::vector<std::string>& handles,
-                            const Error&) { onModelsLost(handles); },
-       .ended = [this](std::optional<Error> cause) { onPageEnded(std::move(cause)); }});
-  session_ = admission.session;
-  const auto taken = workers_->run(
-      [this, url = pageUrl(*server_, admission.token, options_.wasmThreads)] {
-        return host_->launch(url);
-      },
-      [this](const Result<browsers::Browser>& launched) { onLaunched(launched); });
-  if (!taken) failLaunch(taken.error());
-}
-
-void Engine::onLaunched(const Result<browsers::Browser>& launched) {
-  if (closed_) return;
-  if (!launched) {
-    failLaunch(launched.error());
-    return;
-  }
-  browser_ = *launched;
-  browserPid_ = host_->process()->pid();
-  watch_ = std::make_unique<ProcessWatch>(loop_, host_->process()->pidfd(),
-                                          [this] { onProcessEnded(); });
-  if (earlyReady_) onReady(*earlyReady_);
-}
-
-void Engine::failLaunch(const Error& error) {
-  for (const auto& waiter : std::exchange(connectWaiters_, {})) {
-    waiter->set(std::unexpected(error));
-  }
-  hub_->abandon(session_, error);
-}
-
-void Engine::onReady(const wire::Capabilities& capabilities) {
-  if (!browser_) {
-    earlyReady_ = capabilities;
-    return;
-  }
-  capabilities_ = toPublic(capabilities, browser_->name, browser_->version);
-  browserState_ = BrowserState::Ready;
-  residentIncarnation_ = ++incarnation_;
-  // A port is the profile's own once a page has come by it; one that was asked for is not.
-  if (options_.port == 0) {
-    if (auto kept = host_->slot().rememberPort(server_->port()); !kept) {
-      log_->warn("{}", kept.error().describe());
-    }
-  }
-  lastLaunchMs_ = millisecondsSince(launchBegan_, loop_.now());
-  log_->debug("browser connected after {:.0f} ms", lastLaunchMs_.load());
-  for (const auto& waiter : std::exchange(connectWaiters_, {})) waiter->set(capabilities_);
-}
-
-void Engine::onModelsLost(const std::vector<std::string>& handles) {
-  for (const auto& handle : handles) {
-    if (const auto node = held_.extract(handle); !node.empty()) {
-      if (const auto model = node.mapped().lock()) model->incarnation = 0;
-    }
-  }
-}
-
-void Engine::onProcessEnded() {
-  log_->debug("the browser's process ended");
-  auto error = host_->process() != nullptr ? host_->process()->failure()
-                                           : Error{ErrorCategory::BrowserFailed, "it ended", ""};
-  if (browserState_ == BrowserState::Ready) {
-    error.category = ErrorCategory::WorkerLost;
-    error.hint = "call again: the pool starts a new browser";
-  } else {
-    for (const auto& waiter : std::exchange(connectWaiters_, {})) {
-      waiter->set(std::unexpected(error));
-    }
-  }
-  hub_->abandon(session_, error);
-}
-
-/// The session is over, for whatever reason: the browser goes too, and the next call starts anew.
-void Engine::onPageEnded(std::optional<Error> cause) {
-  residentIncarnation_ = 0;
-  browserPid_ = 0;
-  held_.clear();
-  watch_.reset();
-  if (!connectWaiters_.empty()) {
-    Error error = cause.value_or(closedError());
-    if (cause && browserState_ == BrowserState::Launching && host_->process() != nullptr) {
-      const auto tail = host_->process()->logTail();
-      error = {ErrorCategory::BrowserFailed,
-               fmt::format("the browser did not connect: {}{}{}", error.message,
-                           tail.empty() ? "; it wrote nothing" : "; its last words: ", tail),
-               fmt::format("try --visible to look at it; its whole log is {}",
-                           host_->process()->logPath().native())};
-    }
-    for (const auto& waiter : std::exchange(connectWaiters_, {})) {
-      waiter->set(std::unexpected(error));
-    }
-  }
-  if (closed_) return;
-  browserState_ = BrowserState::Stopping;
-  const auto taken = workers_->run([this] { host_->stop(); },
-                                   [this] {
-                                     browserState_ = BrowserState::None;
-                                     if (!connectWaiters_.empty()) beginLaunch();
-                                   });
-  if (!taken) log_->error("{}", taken.error().describe());
 }
 
 Result<ResolvedModel> Engine::resolve(std::string_view model, const ModelOptions& options) {
@@ -258,70 +244,62 @@ Result<ResolvedModel> Engine::resolve(std::string_view model, const ModelOptions
   return models_->resolve(model, options);
 }
 
-std::string Engine::newHandle() {
-  return fmt::format("m{}", nextHandle_++);
+std::shared_ptr<Loaded> Engine::newWorker(std::shared_ptr<const ResolvedModel> source,
+                                          const ConnectionRef& connection, Backend backend,
+                                          unsigned threads) {
+  const auto& webgpu = connection->facts().capabilities.webgpu;
+  const bool onGpu = backend == Backend::WebGpu;
+  auto worker = std::make_shared<Loaded>();
+  worker->id = nextWorker_++;
+  worker->handle = fmt::format("m{}", worker->id);
+  worker->source = std::move(source);
+  worker->backend = backend;
+  worker->threads = threads;
+  // A software adapter spreads its work over all cores.
+  worker->boundThreads = sched::threadsOf({.backend = backend,
+                                           .hardware = onGpu && webgpu && !webgpu->software,
+                                           .threads = onGpu ? cores() : threads});
+  worker->connection = connection;
+  return worker;
 }
 
-bool Engine::isResident(const std::shared_ptr<Loaded>& model) const {
-  const auto current = residentIncarnation_.load();
-  return current != 0 && model->incarnation == current;
-}
-
-bool Engine::inBackground(std::function<void()> work) {
-  joinBackground(false);
-  auto entry = std::make_unique<Background>();
-  auto* raw = entry.get();
-  const std::lock_guard lock(backgroundMutex_);
-  if (closed_) return false;
-  background_.push_back(std::move(entry));
-  raw->thread = std::jthread([raw, work = std::move(work)] {
-    work();
-    raw->finished = true;
-  });
-  return true;
-}
-
-void Engine::joinBackground(bool all) {
-  std::vector<std::unique_ptr<Background>> ended;
-  {
-    const std::lock_guard lock(backgroundMutex_);
-    std::erase_if(background_, [&](auto& entry) {
-      if (!all && !entry->finished) return false;
-      ended.push_back(std::move(entry));
-      return true;
-    });
-  }
+std::vector<ConnectionStats> Engine::connections() const {
+  const std::lock_guard lock(connectionsMutex_);
+  std::vector<ConnectionStats> all;
+  for (const auto& connection : connections_) all.push_back(connection->stats());
+  return all;
 }
 
 void Engine::close() {
   const std::lock_guard lock(closeMutex_);
   if (closed_.exchange(true) || !thread_.joinable()) return;
-  auto finished = std::make_shared<Pending<bool>>();
-  loop_.post([this, finished] {
-    watch_.reset();
-    hub_->close(session_, "the pool closes");
-    for (const auto& waiter : std::exchange(connectWaiters_, {})) {
-      waiter->set(std::unexpected(closedError()));
+  const auto onLoop = [this](auto work) {
+    auto finished = std::make_shared<Pending<bool>>();
+    loop_.post([finished, &work] {
+      work();
+      finished->set(true);
+    });
+    (void)finished->wait({});
+  };
+  onLoop([this] {
+    for (const auto& connection : connections_) connection->close(closedError());
+  });
+  background_.close();
+  // What a worker thread has begun (a launch, say) ends first; then the browsers go.
+  onLoop([this] { workers_.reset(); });
+  std::vector<HostedBrowser> left;
+  onLoop([this, &left] {
+    for (const auto& connection : connections_) {
+      if (auto browser = connection->takeBrowser()) left.push_back(std::move(*browser));
     }
-    finished->set(true);
   });
-  (void)finished->wait({});
-  joinBackground(true);
-  // What a worker thread has begun (a launch, say) ends first; then the browser goes.
-  auto drained = std::make_shared<Pending<bool>>();
-  loop_.post([this, drained] {
-    workers_.reset();
-    drained->set(true);
-  });
-  (void)drained->wait({});
-  host_->stop();
-  browserPid_ = 0;
-  auto stopped = std::make_shared<Pending<bool>>();
-  loop_.post([this, stopped] {
-    server_->stop();
-    stopped->set(true);
-  });
-  (void)stopped->wait({});
+  for (auto& browser : left) browser.process.requestStop();
+  for (auto& browser : left) {
+    if (auto stopped = browser.process.stop(); !stopped) {
+      log_->error("{}", stopped.error().describe());
+    }
+  }
+  onLoop([this] { server_->stop(); });
   log_->debug("closed");
 }
 

@@ -23,37 +23,55 @@ Error lostError() {
           "call again: the pool loads it anew"};
 }
 
-/// What ends a run early. The deadline is kept here and not by the session: a run that is too late
-/// is cancelled, and its answer comes when the page has told which models that cost.
-struct EarlyEnd {
+Error lateError() {
+  return {ErrorCategory::Timeout, "the run was not done by its deadline",
+          "allow more time, or give it less work"};
+}
+
+}  // namespace
+
+/// One run from the call to its answer. The deadline is kept here and not by the session: a run
+/// that is too late is cancelled, and its answer comes when the page has told which models that
+/// cost.
+struct Run {
+  std::shared_ptr<Loaded> model;
+  std::vector<Tensor> inputs;
+  boost::json::object parameters;
+  Engine::RunDone done;
+  std::optional<Dispatcher::RunId> waiting;
+  std::optional<sched::JobId> job;  ///< once it is sent
   std::optional<std::stop_callback<std::function<void()>>> stop;
   net::Timer deadline;
   bool late = false;
-};
 
-}  // namespace
+  void finish(Result<wire::RunResult> result, bool died) {
+    if (!done) return;
+    stop.reset();
+    deadline.cancel();
+    std::exchange(done, nullptr)(std::move(result), died);
+  }
+};
 
 Result<LoadOutcome> Engine::loadOnPage(const std::shared_ptr<Loaded>& model,
                                        const ModelOptions& options, bool warmUp) {
   const auto deadline = base::SystemClock().now() + options.timeout;
-  auto browser = connect(options.stop);
-  if (!browser) return std::unexpected(browser.error());
-
-  auto pending = std::make_shared<Pending<wire::Loaded>>();
-  auto id = std::make_shared<std::atomic<session::RequestId>>(0);
-  loop_.post([this, pending, id, model, options, deadline, warmUp] {
-    if (closed_) {
-      pending->set(std::unexpected(closedError()));
+  const auto& description = model->source->description;
+  auto pending = std::make_shared<Pending<LoadOutcome>>();
+  auto id = std::make_shared<std::atomic<sched::JobId>>(0);
+  const auto send = [this, pending, id, model, options, deadline, warmUp,
+                     description](const Result<ConnectionFacts>& facts) {
+    if (!facts) {
+      pending->set(std::unexpected(facts.error()));
       return;
     }
     wire::Load load{.id = 0,
                     .model = model->handle,
-                    .name = model->source.description.name,
-                    .root = model->source.description.cid,
-                    .files = fileEntries(model->source),
-                    .task = model->source.description.task,
+                    .name = description.name,
+                    .root = description.cid,
+                    .files = fileEntries(*model->source),
+                    .task = description.task,
                     .backend = toWire(model->backend),
-                    .dtype = model->source.description.dtype,
+                    .dtype = description.dtype,
                     .threads = model->threads,
                     .options = {}};
     if (!warmUp) load.options["warmup_runs"] = 0;
@@ -65,77 +83,106 @@ Result<LoadOutcome> Engine::loadOnPage(const std::shared_ptr<Loaded>& model,
                   bytes ? at.total : 0});
       };
     }
-    const auto incarnation = incarnation_;
-    auto sent = hub_->submit(
-        session_, std::move(load), deadline,
-        [this, pending, model, incarnation](Result<session::Answer> answer) {
+    auto& connection = *model->connection;
+    auto sent = connection.submit(
+        std::move(load), deadline,
+        [pending, model, facts = *facts, incarnation = connection.incarnation()](
+            Result<session::Answer> answer, bool) {
           if (!answer) {
             pending->set(std::unexpected(std::move(answer.error())));
             return;
           }
-          model->incarnation = incarnation;
-          held_[model->handle] = model;
-          pending->set(std::get<wire::Loaded>(std::move(*answer)));
+          model->connection->hold(model, incarnation);
+          pending->set(LoadOutcome{std::get<wire::Loaded>(std::move(*answer)), facts});
         },
         std::move(progress));
     if (!sent) {
       pending->set(std::unexpected(sent.error()));
       return;
     }
-    log_->debug("load sent: {} on {}", model->source.description.name, backendName(model->backend));
+    log_->debug("load sent: {} on {} of {}", description.name, backendName(model->backend),
+                connection.label());
     *id = *sent;
+  };
+  loop_.post([this, pending, model, send] {
+    if (closed_) {
+      pending->set(std::unexpected(closedError()));
+    } else {
+      model->connection->whenReady(send);
+    }
   });
-  const std::stop_callback cancel(
-      options.stop, [this, id] { loop_.post([this, id] { hub_->cancel(session_, *id); }); });
-  auto answer = pending->wait(options.stop);
-  if (!answer) return std::unexpected(answer.error());
-  log_->debug("model ready: {}", model->source.description.name);
-  return LoadOutcome{std::move(*answer), std::move(*browser), lastLaunchMs_};
+  const std::stop_callback cancel(options.stop, [this, id, model] {
+    loop_.post([id, model] { model->connection->cancel(*id); });
+  });
+  auto outcome = pending->wait(options.stop);
+  if (outcome) log_->debug("model ready: {}", description.name);
+  return outcome;
 }
 
 void Engine::run(const std::shared_ptr<Loaded>& model, std::vector<Tensor> inputs,
-                 boost::json::object parameters, const RunOptions& options,
-                 std::function<void(Result<wire::RunResult>)> done) {
-  loop_.post([this, model, inputs = std::move(inputs), parameters = std::move(parameters), options,
-              done = std::move(done)]() mutable {
+                 boost::json::object parameters, const RunOptions& options, RunDone done) {
+  auto run = std::make_shared<Run>();
+  run->model = model;
+  run->inputs = std::move(inputs);
+  run->parameters = std::move(parameters);
+  run->done = std::move(done);
+  loop_.post([this, run, model, options] {
     if (closed_) {
-      done(std::unexpected(closedError()));
+      run->finish(std::unexpected(closedError()), false);
       return;
     }
-    if (!isResident(model)) {
-      done(std::unexpected(lostError()));
-      return;
-    }
-    auto early = std::make_shared<EarlyEnd>();
-    auto answered = [early, done](Result<session::Answer> answer) {
-      early->stop.reset();
-      early->deadline.cancel();
-      if (answer) {
-        done(std::get<wire::RunResult>(std::move(*answer)));
-      } else if (early->late && answer.error().category == ErrorCategory::Cancelled) {
-        done(fail(ErrorCategory::Timeout, "the run was not done by its deadline",
-                  "allow more time, or give it less work"));
-      } else {
-        done(std::unexpected(std::move(answer.error())));
+    const auto end = [this, weak = std::weak_ptr(run)](const Error& error) {
+      const auto ended = weak.lock();
+      if (!ended) return;
+      if (ended->job) {
+        ++ended->model->cancels;
+        ended->model->connection->cancel(*ended->job);
+      } else if (ended->waiting && dispatcher_.withdraw(ended->model->id, *ended->waiting)) {
+        ended->finish(std::unexpected(error), false);
       }
     };
-    const auto sent = hub_->submit(
-        session_, wire::Run{0, model->handle, std::move(inputs), std::move(parameters)},
-        std::nullopt, std::move(answered));
-    if (!sent) {
-      done(std::unexpected(sent.error()));
-      return;
-    }
-    early->deadline = loop_.callAfter(options.timeout, [this, id = *sent, early = early.get()] {
-      early->late = true;
-      hub_->cancel(session_, id);
+    run->deadline = loop_.callAfter(options.timeout, [end, late = &run->late] {
+      *late = true;
+      end(lateError());
     });
     if (options.stop.stop_possible()) {
-      early->stop.emplace(options.stop, [this, id = *sent] {
-        loop_.post([this, id] { hub_->cancel(session_, id); });
+      run->stop.emplace(options.stop, [this, end] {
+        loop_.post([end] { end({ErrorCategory::Cancelled, "the call was cancelled", ""}); });
       });
     }
+    run->waiting =
+        dispatcher_.enqueue(model->id, model->boundThreads, [this, run] { return send(run); });
   });
+}
+
+bool Engine::send(const std::shared_ptr<Run>& run) {
+  auto& model = run->model;
+  if (closed_ || !model->isResident()) {
+    run->finish(std::unexpected(closed_ ? closedError() : lostError()), false);
+    return false;
+  }
+  auto answered = [this, run, cancels = model->cancels.load()](Result<session::Answer> answer,
+                                                               bool died) {
+    const auto& worker = *run->model;
+    if (answer) {
+      run->finish(std::get<wire::RunResult>(std::move(*answer)), false);
+    } else if (run->late && answer.error().category == ErrorCategory::Cancelled) {
+      run->finish(std::unexpected(lateError()), false);
+    } else {
+      // Ending another's run early ends the worker, which says nothing about this one.
+      run->finish(std::unexpected(std::move(answer.error())), died && worker.cancels == cancels);
+    }
+    dispatcher_.finished(worker.id);
+  };
+  const auto sent = model->connection->submit(
+      wire::Run{0, model->handle, std::move(run->inputs), std::move(run->parameters)}, std::nullopt,
+      std::move(answered));
+  if (!sent) {
+    run->finish(std::unexpected(sent.error()), false);
+    return false;
+  }
+  run->job = *sent;
+  return true;
 }
 
 Result<wire::RunResult> Engine::runAndWait(const std::shared_ptr<Loaded>& model,
@@ -144,38 +191,47 @@ Result<wire::RunResult> Engine::runAndWait(const std::shared_ptr<Loaded>& model,
                                            const RunOptions& options) {
   auto pending = std::make_shared<Pending<wire::RunResult>>();
   run(model, std::move(inputs), std::move(parameters), options,
-      [pending](Result<wire::RunResult> result) { pending->set(std::move(result)); });
+      [pending](Result<wire::RunResult> result, bool) { pending->set(std::move(result)); });
   return pending->wait({});
 }
 
-Result<std::vector<Tensor>> Engine::echo(std::vector<Tensor> tensors, const RunOptions& options) {
+Result<std::vector<Tensor>> Engine::echo(const ConnectionRef& connection,
+                                         std::vector<Tensor> tensors, const RunOptions& options) {
   auto pending = std::make_shared<Pending<std::vector<Tensor>>>();
-  loop_.post([this, pending, options, tensors = std::move(tensors)]() mutable {
+  loop_.post([this, pending, options, connection, tensors = std::move(tensors)]() mutable {
     if (closed_) {
       pending->set(std::unexpected(closedError()));
       return;
     }
     auto sent =
-        hub_->submit(session_, wire::EchoRequest{0, std::move(tensors)},
-                     loop_.now() + options.timeout, [pending](Result<session::Answer> answer) {
-                       if (answer) {
-                         pending->set(std::get<wire::EchoResult>(std::move(*answer)).outputs);
-                       } else {
-                         pending->set(std::unexpected(std::move(answer.error())));
-                       }
-                     });
+        connection->submit(wire::EchoRequest{0, std::move(tensors)}, loop_.now() + options.timeout,
+                           [pending](Result<session::Answer> answer, bool) {
+                             if (answer) {
+                               pending->set(std::get<wire::EchoResult>(std::move(*answer)).outputs);
+                             } else {
+                               pending->set(std::unexpected(std::move(answer.error())));
+                             }
+                           });
     if (!sent) pending->set(std::unexpected(sent.error()));
   });
   return pending->wait(options.stop);
 }
 
+void Engine::gatePassed(const std::shared_ptr<Loaded>& model) {
+  loop_.post([model] { model->connection->gatePassed(); });
+}
+
+void Engine::gateFailed(const std::shared_ptr<Loaded>& model, const Error& error) {
+  loop_.post([model, error] { model->connection->gateFailed(error); });
+}
+
 void Engine::unload(const std::shared_ptr<Loaded>& model) {
   loop_.post([this, model] {
-    if (closed_ || !isResident(model)) return;
+    if (closed_ || !model->isResident()) return;
     model->incarnation = 0;
-    held_.erase(model->handle);
-    const auto sent = hub_->submit(session_, wire::Unload{0, model->handle}, std::nullopt,
-                                   [](const Result<session::Answer>&) {});
+    model->connection->drop(*model);
+    const auto sent = model->connection->submit(wire::Unload{0, model->handle}, std::nullopt,
+                                                [](const Result<session::Answer>&, bool) {});
     if (!sent) log_->debug("unload: {}", sent.error().message);
   });
 }

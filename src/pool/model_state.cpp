@@ -2,82 +2,59 @@
 
 #include <fmt/format.h>
 
-#include <boost/json.hpp>
+#include <algorithm>
+#include <thread>
 #include <utility>
 
-#include "onnx/check_inputs.h"
-#include "onnx/json_tensors.h"
-#include "pool/agreement.h"
-#include "pool/signature.h"
+#include "pool/backend_choice.h"
+#include "pool/texts.h"
 
 namespace webpool {
 namespace {
 
-constexpr double kLabelShare = 0.9;
+constexpr unsigned kMostDeaths = 2;
 
 double millisecondsSince(base::TimePoint began) {
   return std::chrono::duration<double, std::milli>(base::SystemClock().now() - began).count();
 }
 
-RanOn ranOnOf(const pool::Loaded& model, const pool::LoadOutcome& outcome) {
-  RanOn ranOn;
-  ranOn.browser = outcome.browser.browser;
-  ranOn.browserVersion = outcome.browser.version;
-  ranOn.backend = model.backend;
-  ranOn.dtype = model.source.description.dtype;
-  ranOn.wasmThreads = model.threads;
-  if (const auto& placed = outcome.answer.placement) {
-    ranOn.placement = Placement{static_cast<std::uint32_t>(placed->counted),
-                                static_cast<std::uint32_t>(placed->onBackend)};
-  }
-  if (model.backend == Backend::WebGpu) ranOn.adapter = outcome.browser.webgpu;
-  const bool there = ranOn.placement && ranOn.placement->share() >= kLabelShare;
-  ranOn.label = there ? std::string(backendName(model.backend)) : "mixed";
-  return ranOn;
-}
-
-struct Golden {
-  std::vector<Tensor> inputs;
-  std::vector<Tensor> outputs;
-};
-
-/// The catalogue's golden answer, {"inputs": [tensors], "outputs": [tensors]}.
-Result<Golden> readGolden(const std::string& text) {
-  Golden golden;
-  auto inputs = onnx::readJsonTensors(text, nullptr);
-  if (!inputs) return std::unexpected(inputs.error());
-  golden.inputs = std::move(*inputs);
-  const auto outputs = boost::json::parse(text).at("outputs");
-  auto tensors = onnx::readJsonTensors(
-      boost::json::serialize(boost::json::object{{"inputs", outputs}}), nullptr);
-  if (!tensors) return std::unexpected(tensors.error());
-  golden.outputs = std::move(*tensors);
-  return golden;
+/// Worth another browser: this one can't do it, which says nothing of the next.
+bool mayMoveOn(const Error& error) {
+  return error.category == ErrorCategory::Unsupported ||
+         error.category == ErrorCategory::WrongResult ||
+         error.category == ErrorCategory::BrowserNotFound ||
+         error.category == ErrorCategory::BrowserFailed;
 }
 
 }  // namespace
 
-Model::State::State(std::shared_ptr<pool::Engine> owner, std::shared_ptr<pool::Loaded> model,
-                    ModelOptions chosen)
-    : engine(std::move(owner)), loaded(std::move(model)), options(std::move(chosen)) {}
+/// One call, over all its tries.
+struct Model::State::Job {
+  std::vector<Tensor> inputs;
+  boost::json::object parameters;
+  RunOptions options;
+  base::TimePoint began;
+  std::function<void(Result<Inference>)> done;
+  std::vector<std::uint64_t> avoid;  ///< the pages that it lost
+  std::optional<Error> firstDeath;
 
-Model::State::~State() {
-  dropReference();
-  engine->unload(loaded);
-}
+  RunOptions remaining() const {
+    auto left = options;
+    const auto spent =
+        std::chrono::duration_cast<std::chrono::milliseconds>(base::SystemClock().now() - began);
+    left.timeout = std::max(options.timeout - spent, std::chrono::milliseconds(1));
+    return left;
+  }
+};
 
-Result<void> Model::State::ensureLoaded(const std::stop_token& stop) {
-  const std::lock_guard lock(mutex_);
-  if (engine->isResident(loaded)) return {};
-  auto wanted = options;
-  if (!info.name.empty()) wanted.progress = nullptr;  // a reload is not the caller's step
-  wanted.stop = stop;
-  // The check against the golden answer, where one follows, is the first run.
-  const bool checkFollows = !checked_ && !loaded->source.golden.empty();
-  auto outcome = engine->loadOnPage(loaded, wanted, !checkFollows);
-  if (!outcome) return std::unexpected(outcome.error());
-  if (!info.name.empty()) return {};
-  const auto& description = loaded->source.description;
+Model::State::State(std::shared_ptr<pool::Engine> owner,
+                    std::shared_ptr<const pool::ResolvedModel> model, ModelOptions chosen)
+    : engine(std::move(owner)), source(std::move(model)), options(std::move(chosen)) {}
+
+Result<void> Model::State::open() {
+  const auto replica = provide({}, options.progress, options.stop);
+  if (!replica) return std::unexpected(replica.error());
+  const auto& description = source->description;
   info.name = description.name;
   info.task = description.task;
   info.dtype = description.dtype;
@@ -90,153 +67,203 @@ Result<void> Model::State::ensureLoaded(const std::stop_token& stop) {
     info.inputs = {{"text", DataType::Bytes, {-1}, {"n"}, true}};
     info.outputs = {{"embedding", DataType::Fp32, {-1, -1}, {"n", "dimensions"}, true}};
   }
-  const auto& timings = outcome->answer.timings;
-  info.timings = {.launchMs = outcome->launchMs,
-                  .fetchMs = timings.fetchMs,
-                  .compileMs = timings.compileMs,
-                  .warmupMs = checkFollows ? 0 : timings.warmupMs,
-                  .totalMs = 0,
-                  .bytesNetwork = timings.bytesNetwork,
-                  .bytesCache = timings.bytesCache};
-  info.ranOn = ranOnOf(*loaded, *outcome);
+  info.timings = (*replica)->timings();
+  info.ranOn = (*replica)->ranOn();
+  provideSpares();
   return {};
 }
 
-Result<std::vector<Tensor>> Model::State::reference(const std::vector<Tensor>& inputs,
-                                                    const boost::json::object& parameters,
-                                                    const std::stop_token& stop) {
-  if (!reference_) {
-    reference_ = std::make_shared<pool::Loaded>();
-    reference_->handle = engine->newHandle();
-    reference_->source = loaded->source;
-    reference_->backend = Backend::Wasm;
-    reference_->threads = loaded->threads;
-  }
-  if (!engine->isResident(reference_)) {
-    ModelOptions wanted = options;
-    wanted.stop = stop;
-    if (auto outcome = engine->loadOnPage(reference_, wanted, false); !outcome) {
-      return std::unexpected(outcome.error());
-    }
-  }
-  auto result = engine->runAndWait(reference_, inputs, parameters,
-                                   {.timeout = options.timeout, .stop = stop});
-  if (!result) return std::unexpected(result.error());
-  return std::move(result->outputs);
-}
-
-void Model::State::dropReference() {
-  if (reference_) engine->unload(reference_);
-  reference_.reset();
-}
-
-Result<void> Model::State::ensureChecked(const std::vector<Tensor>& inputs,
-                                         const boost::json::object& parameters,
-                                         const std::stop_token& stop) {
-  if (checked_) return {};
+std::shared_ptr<pool::Replica> Model::State::serving(
+    const std::vector<std::uint64_t>& avoid) const {
   const std::lock_guard lock(mutex_);
-  if (refused_) return std::unexpected(*refused_);
-  if (checked_) return {};
-  const bool wasm = loaded->backend == Backend::Wasm;
-  if (loaded->source.golden.empty()) {
-    // WASM is the reference itself.
-    if (!wasm) {
-      if (auto right = compareWithWasm(inputs, parameters, stop); !right) return right;
-    }
-    if (!wasm && --comparisonsLeft_ > 0) return {};
-    dropReference();
-    checked_ = true;
-    return {};
+  std::shared_ptr<pool::Replica> best;
+  for (const auto& replica : replicas_) {
+    if (!replica->isServing()) continue;
+    if (std::ranges::find(avoid, replica->worker()->incarnation.load()) != avoid.end()) continue;
+    if (!best || replica->openRuns < best->openRuns) best = replica;
   }
-  for (const auto& text : loaded->source.golden) {
-    const auto golden = readGolden(text);
-    if (!golden) return std::unexpected(golden.error());
-    const auto answer = engine->runAndWait(loaded, golden->inputs, parameters,
-                                           {.timeout = options.timeout, .stop = stop});
-    if (!answer) return std::unexpected(answer.error());
-    // Golden answers are checked inside the load, where `info` may still change.
-    if (info.timings.warmupMs == 0) info.timings.warmupMs = answer->timings.runMs;
-    if (auto right = judge(answer->outputs, golden->outputs, "native ONNX Runtime"); !right) {
-      return right;
-    }
-    // WASM is one code for all sizes; other backends choose kernels by size, so all are tried.
-    if (wasm) break;
+  return best;
+}
+
+std::shared_ptr<pool::Replica> Model::State::replicaOn(const pool::ConnectionRef& connection,
+                                                       Backend backend, unsigned threads) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& replica : replicas_) {
+    const auto& worker = *replica->worker();
+    if (worker.connection == connection && worker.backend == backend) return replica;
   }
-  checked_ = true;
-  return {};
+  auto worker = engine->newWorker(source, connection, backend, threads);
+  return replicas_.emplace_back(
+      std::make_shared<pool::Replica>(engine, std::move(worker), options));
 }
 
-Result<void> Model::State::compareWithWasm(const std::vector<Tensor>& inputs,
-                                           const boost::json::object& parameters,
-                                           const std::stop_token& stop) {
-  const auto answer =
-      engine->runAndWait(loaded, inputs, parameters, {.timeout = options.timeout, .stop = stop});
-  if (!answer) return std::unexpected(answer.error());
-  const auto expected = reference(inputs, parameters, stop);
-  if (!expected) return std::unexpected(expected.error());
-  auto right = judge(answer->outputs, *expected, "wasm in the same browser");
-  if (!right) dropReference();
-  return right;
+Result<std::shared_ptr<pool::Replica>> Model::State::provideIn(const std::string& browser,
+                                                               pool::ConnectionWish wish,
+                                                               const ProgressCallback& progress,
+                                                               const std::stop_token& stop) {
+  wish.browser = browser;
+  const auto connection = engine->connect(wish, stop);
+  if (!connection) return std::unexpected(connection.error());
+  const auto facts = (*connection)->facts();
+  const auto backend =
+      pool::chooseBackend(options.backend, source->description.usesFp16, facts.capabilities);
+  if (!backend) return std::unexpected(backend.error());
+  const auto threads = pool::chooseThreads(engine->options().wasmThreads, facts.capabilities,
+                                           std::thread::hardware_concurrency());
+  auto replica = replicaOn(*connection, *backend, threads);
+  if (auto there = replica->ensureLoaded(progress, stop); !there) {
+    return std::unexpected(there.error());
+  }
+  // A task has a sample to check the backend with; tensors are checked with the catalogue's golden
+  // answer or with the first real inputs.
+  const bool text = source->description.task == "text-embedding";
+  if (text || !source->golden.empty()) {
+    const auto sample = text ? pool::sampleTexts() : std::vector<Tensor>{};
+    const auto right = replica->ensureChecked(
+        sample, text ? pool::embeddingParameters() : boost::json::object{}, stop);
+    if (!right) return std::unexpected(right.error());
+  }
+  return replica;
 }
 
-Result<void> Model::State::judge(const std::vector<Tensor>& answer,
-                                 const std::vector<Tensor>& expected, const char* by) {
-  const auto agreement = pool::compareOutputs(answer, expected, info.dtype);
-  if (agreement.agrees) return {};
-  refused_ = wrongResult(agreement, by);
-  return std::unexpected(*refused_);
+Result<std::shared_ptr<pool::Replica>> Model::State::provide(
+    const std::vector<std::uint64_t>& avoid, const ProgressCallback& progress,
+    const std::stop_token& stop) {
+  const std::lock_guard lock(providing_);
+  if (auto ready = serving(avoid)) return ready;  // somebody else has brought it meanwhile
+  std::vector<std::string> names{options.browser};
+  if (options.browser.empty()) {
+    auto known = engine->browserNames();
+    if (!known) return std::unexpected(known.error());
+    names = std::move(*known);
+  }
+  Result<std::shared_ptr<pool::Replica>> result =
+      fail(ErrorCategory::Internal, "no browser was tried");
+  for (const auto& name : names) {
+    // A browser may die while it loads; a model that two die under is given up.
+    for (unsigned death = 0; death < kMostDeaths; ++death) {
+      result = provideIn(name, {.avoid = avoid}, progress, stop);
+      if (result || result.error().category != ErrorCategory::WorkerLost) break;
+    }
+    if (result || !mayMoveOn(result.error())) break;
+  }
+  return result;
 }
 
-Error Model::State::wrongResult(const pool::Agreement& agreement, const char* by) const {
-  return {
-      ErrorCategory::WrongResult,
-      fmt::format("{} {} on {}{} of {} {} answers wrong: output '{}' is off by {:.1f} % from {} "
-                  "(allowed: {:.1f} %), so it is not served",
-                  info.name, info.dtype, backendName(loaded->backend),
-                  info.ranOn.adapter ? " (" + info.ranOn.adapter->label() + ")" : "",
-                  info.ranOn.browser, info.ranOn.browserVersion, agreement.worst,
-                  agreement.relativeError * 100, by, agreement.tolerance * 100),
-      loaded->backend == Backend::Wasm ? "try another browser"
-                                       : "use --backend wasm, or another --dtype"};
-}
-
-void Model::State::send(std::vector<Tensor> inputs, boost::json::object parameters,
-                        const RunOptions& runOptions, base::TimePoint began,
-                        std::function<void(Result<Inference>)> done) {
-  engine->run(
-      loaded, std::move(inputs), std::move(parameters), runOptions,
-      [self = shared_from_this(), began, done = std::move(done)](Result<wire::RunResult> result) {
-        if (!result) {
-          done(std::unexpected(std::move(result.error())));
-          return;
+void Model::State::provideSpares() {
+  const auto wanted = 1 + engine->options().warmSpares;
+  const auto missing = [this, wanted] {
+    const std::lock_guard lock(mutex_);
+    return std::ranges::count_if(replicas_, [](const auto& replica) {
+             return replica->isServing();
+           }) < static_cast<std::ptrdiff_t>(wanted);
+  };
+  if (wanted == 1 || !missing()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(sparesUnderWay_, true)) return;
+  }
+  const bool begun = engine->inBackground([weak = weak_from_this(), missing] {
+    const auto self = weak.lock();
+    if (!self) return;
+    bool provided = true;
+    while (provided && missing()) {
+      const std::lock_guard lock(self->providing_);
+      pool::ConnectionWish wish;
+      {
+        const std::lock_guard inner(self->mutex_);
+        for (const auto& replica : self->replicas_) {
+          if (replica->isServing()) wish.others.push_back(replica->worker()->connection);
         }
-        done(Inference{std::move(result->outputs),
-                       {result->timings.queueMs, result->timings.runMs, millisecondsSince(began)},
-                       self->info.ranOn});
-      });
+      }
+      // In the browser that the model serves in: what is right there is right in its like.
+      provided = !wish.others.empty() &&
+                 self->provideIn(wish.others.front()->browserName(), wish, {}, {}).has_value();
+    }
+    const std::lock_guard lock(self->mutex_);
+    self->sparesUnderWay_ = false;
+  });
+  if (!begun) {
+    const std::lock_guard lock(mutex_);
+    sparesUnderWay_ = false;
+  }
 }
 
 void Model::State::run(std::vector<Tensor> inputs, boost::json::object parameters,
                        const RunOptions& runOptions, std::function<void(Result<Inference>)> done) {
-  const auto began = base::SystemClock().now();
-  if (checked_ && engine->isResident(loaded)) {
-    send(std::move(inputs), std::move(parameters), runOptions, began, std::move(done));
+  auto job = std::make_shared<Job>();
+  job->inputs = std::move(inputs);
+  job->parameters = std::move(parameters);
+  job->options = runOptions;
+  job->began = base::SystemClock().now();
+  job->done = std::move(done);
+  attempt(job);
+}
+
+void Model::State::attempt(const std::shared_ptr<Job>& job) {
+  if (auto replica = serving(job->avoid)) {
+    send(job, replica);
     return;
   }
-  const bool begun =
-      engine->inBackground([self = shared_from_this(), inputs = std::move(inputs),
-                            parameters = std::move(parameters), runOptions, began, done]() mutable {
-        if (auto there = self->ensureLoaded(runOptions.stop); !there) {
-          done(std::unexpected(there.error()));
-          return;
-        }
-        if (auto right = self->ensureChecked(inputs, parameters, runOptions.stop); !right) {
-          done(std::unexpected(right.error()));
-          return;
-        }
-        self->send(std::move(inputs), std::move(parameters), runOptions, began, std::move(done));
-      });
-  if (!begun) done(std::unexpected(engine->closedError()));
+  const bool begun = engine->inBackground([self = shared_from_this(), job] {
+    const auto replica = self->provide(job->avoid, {}, job->options.stop);
+    if (!replica) {
+      job->done(std::unexpected(replica.error()));
+      return;
+    }
+    if (auto right = (*replica)->ensureChecked(job->inputs, job->parameters, job->options.stop);
+        !right) {
+      job->done(std::unexpected(right.error()));
+      return;
+    }
+    self->send(job, *replica);
+  });
+  if (!begun) job->done(std::unexpected(engine->closedError()));
+}
+
+void Model::State::send(const std::shared_ptr<Job>& job,
+                        const std::shared_ptr<pool::Replica>& replica) {
+  ++replica->openRuns;
+  engine->log().debug("job sent: {} on {} (try {})", source->description.name,
+                      replica->worker()->connection->label(), job->avoid.size() + 1);
+  engine->run(replica->worker(), job->inputs, job->parameters, job->remaining(),
+              [self = shared_from_this(), job, replica,
+               incarnation = replica->worker()->incarnation.load()](Result<wire::RunResult> result,
+                                                                    bool died) {
+                --replica->openRuns;
+                self->answered(job, *replica, incarnation, std::move(result), died);
+              });
+}
+
+void Model::State::answered(const std::shared_ptr<Job>& job, const pool::Replica& replica,
+                            std::uint64_t incarnation, Result<wire::RunResult> result, bool died) {
+  if (result) {
+    const auto& timings = result->timings;
+    job->done(Inference{std::move(result->outputs),
+                        {timings.queueMs, timings.runMs, millisecondsSince(job->began)},
+                        replica.ranOn()});
+    return;
+  }
+  auto& error = result.error();
+  if (error.category != ErrorCategory::WorkerLost) {
+    job->done(std::unexpected(std::move(error)));
+    return;
+  }
+  if (!died) {  // nothing was lost by it: it was not there, or was handed back
+    attempt(job);
+    return;
+  }
+  job->avoid.push_back(incarnation);
+  if (job->avoid.size() >= kMostDeaths) {
+    job->done(fail(ErrorCategory::WorkerLost,
+                   fmt::format("two workers ended under this job: {}; then: {}",
+                               job->firstDeath->message, error.message),
+                   "the job itself may be the cause: try it with less work, or another backend"));
+    return;
+  }
+  job->firstDeath = std::move(error);
+  attempt(job);
+  provideSpares();
 }
 
 }  // namespace webpool

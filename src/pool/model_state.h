@@ -1,65 +1,62 @@
-// What a Model handle shares: brings the model back where it was lost, and lets no backend serve
-// before its answers agree with the reference.
+// What a Model handle shares: the replicas of the model, the choice among them, and the second try
+// for a job whose browser died under it.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <vector>
 
-#include "pool/agreement.h"
 #include "pool/engine.h"
+#include "pool/replica.h"
 #include "webpool/model.h"
 
 namespace webpool {
 
 struct Model::State : std::enable_shared_from_this<Model::State> {
-  State(std::shared_ptr<pool::Engine> owner, std::shared_ptr<pool::Loaded> model,
+  State(std::shared_ptr<pool::Engine> owner, std::shared_ptr<const pool::ResolvedModel> model,
         ModelOptions chosen);
-  ~State();
 
-  /// Loads the model onto the page where it is not there. Blocks.
-  Result<void> ensureLoaded(const std::stop_token& stop);
+  /// The first replica, for which `info` is filled in. Blocks.
+  Result<void> open();
 
-  /// Compares answers with the catalogue's golden ones, once; where none are known, with WASM in
-  /// the same browser on the first few `inputs`. WrongResult for a disagreement, now and ever
-  /// after. Blocks.
-  Result<void> ensureChecked(const std::vector<Tensor>& inputs,
-                             const boost::json::object& parameters, const std::stop_token& stop);
-
-  /// Sees to both of the above, on a thread of its own where they take time, then runs.
+  /// `done` is called once, on a thread of the pool.
   void run(std::vector<Tensor> inputs, boost::json::object parameters, const RunOptions& options,
            std::function<void(Result<Inference>)> done);
 
   std::shared_ptr<pool::Engine> engine;
-  std::shared_ptr<pool::Loaded> loaded;
+  std::shared_ptr<const pool::ResolvedModel> source;
   ModelOptions options;
-  ModelInfo info;  ///< complete after the first load; then constant
+  ModelInfo info;  ///< complete after open(); then constant
+
+  /// The one that serves and has the least to do; null where none serves.
+  std::shared_ptr<pool::Replica> serving(const std::vector<std::uint64_t>& avoid) const;
 
  private:
-  Error wrongResult(const pool::Agreement& agreement, const char* by) const;
-  /// Refuses the backend where they disagree.
-  Result<void> judge(const std::vector<Tensor>& answer, const std::vector<Tensor>& expected,
-                     const char* by);
-  Result<std::vector<Tensor>> reference(const std::vector<Tensor>& inputs,
-                                        const boost::json::object& parameters,
-                                        const std::stop_token& stop);
-  void send(std::vector<Tensor> inputs, boost::json::object parameters, const RunOptions& options,
-            base::TimePoint began, std::function<void(Result<Inference>)> done);
+  struct Job;
 
-  Result<void> compareWithWasm(const std::vector<Tensor>& inputs,
-                               const boost::json::object& parameters, const std::stop_token& stop);
-  void dropReference();
+  void attempt(const std::shared_ptr<Job>& job);
+  void send(const std::shared_ptr<Job>& job, const std::shared_ptr<pool::Replica>& replica);
+  void answered(const std::shared_ptr<Job>& job, const pool::Replica& replica,
+                std::uint64_t incarnation, Result<wire::RunResult> result, bool died);
 
-  /// Calls that are compared with WASM where no golden answer is known. One is not enough: Silero
-  /// VAD answers silence right where it answers speech wrong.
-  static constexpr int kComparedCalls = 3;
+  /// A replica that is loaded, and checked where that needs no inputs of a call. Blocks.
+  Result<std::shared_ptr<pool::Replica>> provide(const std::vector<std::uint64_t>& avoid,
+                                                 const ProgressCallback& progress,
+                                                 const std::stop_token& stop);
+  Result<std::shared_ptr<pool::Replica>> provideIn(const std::string& browser,
+                                                   pool::ConnectionWish wish,
+                                                   const ProgressCallback& progress,
+                                                   const std::stop_token& stop);
+  std::shared_ptr<pool::Replica> replicaOn(const pool::ConnectionRef& connection, Backend backend,
+                                           unsigned threads);
+  /// Loads the model into further browsers as the pool's options ask, in the background.
+  void provideSpares();
 
-  std::mutex mutex_;  ///< one load or check at a time
-  int comparisonsLeft_ = kComparedCalls;
-  std::shared_ptr<pool::Loaded> reference_;  ///< the model on WASM, while it is compared with
-  std::atomic<bool> checked_{false};
-  std::optional<Error> refused_;
+  std::mutex providing_;  ///< one replica is provided at a time
+  mutable std::mutex mutex_;
+  std::vector<std::shared_ptr<pool::Replica>> replicas_;
+  bool sparesUnderWay_ = false;
 };
 
 }  // namespace webpool

@@ -19,6 +19,7 @@ struct PageHub::Page {
   session::WorkerSession machine;
   Events events;
   std::map<session::RequestId, Waiting> waiting;
+  bool forgotten = false;
 };
 
 struct PageHub::Peer final : session::ChannelListener {
@@ -91,7 +92,7 @@ PageHub::Admission PageHub::expect(session::SessionOptions options, Events event
   gate_.issue(admission.token, admission.session);
   pages_.emplace(admission.session,
                  std::unique_ptr<Page>(new Page{
-                     session::WorkerSession(options, loop_.now()), std::move(events), {}}));
+                     session::WorkerSession(options, loop_.now()), std::move(events), {}, false}));
   pump();
   return admission;
 }
@@ -129,6 +130,14 @@ void PageHub::abandon(const std::string& session, Error cause) {
   const auto found = pages_.find(session);
   if (found == pages_.end()) return;
   found->second->machine.abandon(std::move(cause));
+  pump();
+}
+
+void PageHub::forget(const std::string& session) {
+  const auto found = pages_.find(session);
+  if (found == pages_.end()) return;
+  found->second->forgotten = true;  // not erased: it may be the one that is being pumped
+  found->second->machine.abandon({ErrorCategory::WorkerLost, "the browser was given up", ""});
   pump();
 }
 
@@ -221,28 +230,32 @@ void PageHub::perform(Page& page, session::Action action) {
     void operator()(session::Ready& ready) {
       hub.log_->debug("worker ready: {}{}", ready.capabilities.browser.userAgent,
                       ready.resumed ? " (resumed)" : "");
-      if (!ready.resumed && page.events.ready) page.events.ready(ready.capabilities);
+      if (!ready.resumed && page.events.ready && !page.forgotten)
+        page.events.ready(ready.capabilities);
     }
     void operator()(session::Suspended& suspended) {
       hub.log_->warn("page connection lost, waiting for it to come back: {}", suspended.reason);
     }
     void operator()(wire::Progress& progress) {
       const auto waiting = page.waiting.find(progress.id);
-      if (waiting != page.waiting.end() && waiting->second.progress) {
+      if (waiting != page.waiting.end() && waiting->second.progress && !page.forgotten) {
         waiting->second.progress(progress);
       }
     }
     void operator()(session::RequestDone& done) {
-      if (auto waiting = take(done.id); waiting.answered) waiting.answered(std::move(done.answer));
+      if (auto waiting = take(done.id); waiting.answered && !page.forgotten) {
+        waiting.answered(std::move(done.answer));
+      }
     }
     void operator()(session::RequestFailed& failed) {
-      if (auto waiting = take(failed.id); waiting.answered) {
+      if (auto waiting = take(failed.id); waiting.answered && !page.forgotten) {
         waiting.answered(std::unexpected(std::move(failed.error)));
       }
     }
     void operator()(session::ModelsLost& lost) {
       hub.log_->debug("page lost {} model(s): {}", lost.models.size(), lost.cause.message);
-      if (page.events.modelsLost) page.events.modelsLost(lost.models, lost.cause);
+      if (page.events.modelsLost && !page.forgotten)
+        page.events.modelsLost(lost.models, lost.cause);
     }
     void operator()(session::PageFailed& failed) {
       hub.log_->error("page: {}", failed.error.describe());
@@ -253,7 +266,7 @@ void PageHub::perform(Page& page, session::Action action) {
       hub.log_->log(kLevels[static_cast<int>(message.level)], "page: {}", message.message);
     }
     void operator()(session::Ended& ended) {
-      if (page.events.ended) page.events.ended(std::move(ended.cause));
+      if (page.events.ended && !page.forgotten) page.events.ended(std::move(ended.cause));
     }
   };
   std::visit(Visitor{*this, page}, action);

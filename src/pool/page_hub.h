@@ -53,6 +53,8 @@ class PageHub {
   void cancel(const std::string& session, session::RequestId id);
   void close(const std::string& session, std::string_view reason);
   void abandon(const std::string& session, Error cause);
+  /// The same, and whoever waits for it is told nothing more: no event, no answer.
+  void forget(const std::string& session);
 
  private:
   struct Peer;

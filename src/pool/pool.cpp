@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "onnx/check_inputs.h"
-#include "pool/backend_choice.h"
 #include "pool/engine.h"
 #include "pool/model_state.h"
 #include "pool/pending.h"
@@ -16,13 +15,6 @@
 
 namespace webpool {
 namespace {
-
-constexpr const char* kSampleText = "A quick check that this backend computes what it should.";
-
-const boost::json::object& embeddingParameters() {
-  static const boost::json::object parameters{{"pooling", "mean"}, {"normalize", true}};
-  return parameters;
-}
 
 Result<Inference> runAndWait(Model::State& state, std::vector<Tensor> inputs,
                              boost::json::object parameters, const RunOptions& options) {
@@ -50,8 +42,10 @@ void ResourcePool::start() {
   engine_->start();
 }
 
-Result<BrowserCapabilities> ResourcePool::capabilities() {
-  return engine_->connect({});
+Result<BrowserCapabilities> ResourcePool::capabilities(std::string_view browser) {
+  const auto connection = engine_->connect({.browser = std::string(browser)}, {});
+  if (!connection) return std::unexpected(connection.error());
+  return (*connection)->facts().capabilities;
 }
 
 Result<Model> ResourcePool::load(std::string_view name, const ModelOptions& options) {
@@ -59,32 +53,9 @@ Result<Model> ResourcePool::load(std::string_view name, const ModelOptions& opti
   auto resolved = engine_->resolve(name, options);
   if (!resolved) return std::unexpected(resolved.error());
   if (options.progress) options.progress({"launch", "the browser", 0, 0});
-  const auto browser = engine_->connect(options.stop);
-  if (!browser) return std::unexpected(browser.error());
-  const auto backend =
-      pool::chooseBackend(options.backend, resolved->description.usesFp16, *browser);
-  if (!backend) return std::unexpected(backend.error());
-
-  auto loaded = std::make_shared<pool::Loaded>();
-  loaded->handle = engine_->newHandle();
-  loaded->source = std::move(*resolved);
-  loaded->backend = *backend;
-  loaded->threads = pool::chooseThreads(engine_->options().wasmThreads, *browser);
-  auto state = std::make_shared<Model::State>(engine_, std::move(loaded), options);
-  if (auto there = state->ensureLoaded(options.stop); !there) {
-    return std::unexpected(there.error());
-  }
-  // A task has a sample to check the backend with; tensors are checked with the catalogue's golden
-  // answer or with the first real inputs.
-  const bool text = state->info.task == "text-embedding";
-  if (text || !state->loaded->source.golden.empty()) {
-    const std::string sample = kSampleText;
-    std::vector<Tensor> inputs;
-    if (text) inputs.push_back(pool::textTensor(std::span(&sample, 1)));
-    const auto right = state->ensureChecked(
-        inputs, text ? embeddingParameters() : boost::json::object{}, options.stop);
-    if (!right) return std::unexpected(right.error());
-  }
+  auto state = std::make_shared<Model::State>(
+      engine_, std::make_shared<const pool::ResolvedModel>(std::move(*resolved)), options);
+  if (auto opened = state->open(); !opened) return std::unexpected(opened.error());
   state->info.timings.totalMs =
       std::chrono::duration<double, std::milli>(base::SystemClock().now() - began).count();
   return Model(std::move(state));
@@ -101,8 +72,8 @@ std::string ResourcePool::origin() const {
   return engine_->origin();
 }
 
-int ResourcePool::browserPid() const {
-  return engine_->browserPid();
+std::vector<ConnectionStats> ResourcePool::connections() const {
+  return engine_->connections();
 }
 
 void ResourcePool::close() {
@@ -121,9 +92,10 @@ void Model::runAsync(std::vector<Tensor> inputs, const RunOptions& options,
     done(std::unexpected(checked.error()));
     return;
   }
-  state_->run(std::move(inputs),
-              state_->info.task == "text-embedding" ? embeddingParameters() : boost::json::object{},
-              options, std::move(done));
+  state_->run(
+      std::move(inputs),
+      state_->info.task == "text-embedding" ? pool::embeddingParameters() : boost::json::object{},
+      options, std::move(done));
 }
 
 Result<Inference> Model::run(std::vector<Tensor> inputs, const RunOptions& options) const {
@@ -142,7 +114,8 @@ Result<Embeddings> Model::embed(std::span<const std::string> texts,
                 "load it with the task text-embedding");
   }
   if (auto checked = pool::checkTexts(texts); !checked) return std::unexpected(checked.error());
-  auto result = runAndWait(*state_, {pool::textTensor(texts)}, embeddingParameters(), options);
+  auto result =
+      runAndWait(*state_, {pool::textTensor(texts)}, pool::embeddingParameters(), options);
   if (!result) return std::unexpected(result.error());
   const auto& output = result->outputs.empty() ? Tensor{} : result->outputs.front();
   if (output.type != DataType::Fp32 || output.shape.size() != 2 ||

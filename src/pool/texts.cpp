@@ -29,4 +29,14 @@ Tensor textTensor(std::span<const std::string> texts) {
           Bytes::adopt(std::move(bytes))};
 }
 
+std::vector<Tensor> sampleTexts() {
+  const std::string sample = "A quick check that this backend computes what it should.";
+  return {textTensor(std::span(&sample, 1))};
+}
+
+const boost::json::object& embeddingParameters() {
+  static const boost::json::object parameters{{"pooling", "mean"}, {"normalize", true}};
+  return parameters;
+}
+
 }  // namespace webpool::pool

@@ -3,6 +3,9 @@
 
 #include <span>
 #include <string>
+#include <vector>
+
+#include <boost/json/object.hpp>
 
 #include "webpool/tensor.h"
 
@@ -13,5 +16,11 @@ Result<void> checkTexts(std::span<const std::string> texts);
 
 /// BYTES [n], named "text".
 Tensor textTensor(std::span<const std::string> texts);
+
+/// What a text model is tried with where no golden answer is known.
+std::vector<Tensor> sampleTexts();
+
+/// Of each run: mean pooling, vectors of length 1.
+const boost::json::object& embeddingParameters();
 
 }  // namespace webpool::pool

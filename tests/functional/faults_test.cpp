@@ -29,45 +29,83 @@ class Faults : public CliTest {
                   "--repeat", "1000000", "hello"});
   }
 
-  void expectLost(Running& running) {
+  /// One job of many seconds.
+  std::unique_ptr<Running> startLongJob() {
+    ensureModel("all-minilm-l6-v2", "q4");
+    std::string text;
+    for (int i = 0; i < 200; ++i) text += "word ";
+    std::string input;
+    for (int i = 0; i < 64; ++i) input += text + "\n";
+    return start({"-v", "run", "--ephemeral", "--model", "all-minilm-l6-v2", "--backend", "wasm"},
+                 input);
+  }
+
+  pid_t killBrowser() {
+    const auto pid = findBrowser(cache()).main;
+    EXPECT_GT(pid, 0);
+    if (pid > 0) kill(pid, SIGKILL);
+    return pid;
+  }
+
+  /// The job that was lost is tried again, in a new browser, and the run goes on.
+  void expectRecovery(Running& running) {
+    ASSERT_TRUE(running.waitForOutput("(try 2)")) << running.wait().err;
+    running.signal(SIGINT);
     const auto result = running.wait();
-    EXPECT_EQ(result.code, 5) << result.err;
-    EXPECT_THAT(result.err, HasSubstr("[worker_lost]"));
+    EXPECT_EQ(result.code, 130) << result.err;
     expectNothingLeft();
   }
 };
 
-TEST_F(Faults, BrowserKilledWhileItLoads) {
-  auto running = startLongRun();
+TEST_F(Faults, ABrowserKilledWhileItLoadsIsReplaced) {
+  ensureModel("all-minilm-l6-v2", "q4");
+  auto running = start({"-v", "run", "--ephemeral", "--model", "all-minilm-l6-v2", "--backend",
+                        "wasm", "--json", "hello"});
   ASSERT_TRUE(running->waitForOutput("load sent"));
-  ASSERT_GT(findBrowser(cache()).main, 0);
-  kill(findBrowser(cache()).main, SIGKILL);
-  expectLost(*running);
+  const auto killed = killBrowser();
+  const auto result = running->wait();
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("pid " + std::to_string(killed)));
+  EXPECT_EQ(result.json().at("embeddings").as_array().size(), 1U);
+  expectNothingLeft();
 }
 
-TEST_F(Faults, BrowserKilledWhileItRuns) {
+TEST_F(Faults, ABrowserKilledWhileItRunsIsReplaced) {
   auto running = startLongRun();
-  ASSERT_TRUE(running->waitForOutput("model ready"));
-  ASSERT_GT(findBrowser(cache()).main, 0);
-  kill(findBrowser(cache()).main, SIGKILL);
-  expectLost(*running);
+  ASSERT_TRUE(running->waitForOutput("job sent"));
+  killBrowser();
+  expectRecovery(*running);
 }
 
-TEST_F(Faults, RendererKilledWhileItRuns) {
+TEST_F(Faults, ARendererKilledWhileItRunsIsReplaced) {
   auto running = startLongRun();
-  ASSERT_TRUE(running->waitForOutput("model ready"));
+  ASSERT_TRUE(running->waitForOutput("job sent"));
   const auto renderers = findBrowser(cache()).renderers;
   ASSERT_FALSE(renderers.empty());
   for (const auto pid : renderers) kill(pid, SIGKILL);
-  expectLost(*running);
+  expectRecovery(*running);
 }
 
-TEST_F(Faults, PageClosedWhileItRuns) {
+TEST_F(Faults, APageClosedWhileItRunsIsReplaced) {
   environment_["WEBPOOL_BROWSER_FLAGS"] = "--remote-debugging-port=0";
   auto running = startLongRun();
-  ASSERT_TRUE(running->waitForOutput("model ready"));
+  ASSERT_TRUE(running->waitForOutput("job sent"));
   ASSERT_TRUE(closePages(cache()));
-  expectLost(*running);
+  expectRecovery(*running);
+}
+
+TEST_F(Faults, AJobThatTwoBrowsersDieUnderIsGivenUp) {
+  auto running = startLongJob();
+  ASSERT_TRUE(running->waitForOutput("(try 1)"));
+  const auto first = killBrowser();
+  ASSERT_TRUE(running->waitForOutput("(try 2)"));
+  EXPECT_NE(killBrowser(), first);
+  const auto result = running->wait();
+  EXPECT_EQ(result.code, 5) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("[worker_lost]"));
+  EXPECT_THAT(result.err, HasSubstr("two workers ended under this job"));
+  EXPECT_THAT(result.err, testing::Not(HasSubstr("(try 3)")));
+  expectNothingLeft();
 }
 
 TEST_F(Faults, AnFp16ModelOnAnAdapterWithoutShaderF16) {

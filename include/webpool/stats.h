@@ -1,0 +1,33 @@
+// What a pool tells of itself: every browser with its state, and why it changed.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace webpool {
+
+/// A connection's change of state; docs/lifecycle.md has the states and the reasons.
+struct StateChange {
+  std::string from;
+  std::string to;
+  std::string reason;
+  std::string detail;  ///< may be empty
+  std::chrono::steady_clock::time_point at{};
+};
+
+/// One connection: a browser process, over all its launches.
+struct ConnectionStats {
+  std::string label;    ///< "chromium-0"
+  std::string browser;  ///< "chromium"
+  std::string state = "none";
+  int pid = 0;  ///< of the browser's main process; 0 where none runs
+  std::uint64_t launches = 0;
+  std::uint64_t jobs = 0;         ///< answered by the browser that runs now
+  std::uint64_t lateAnswers = 0;  ///< to requests that had their outcome already
+  std::uint64_t pss = 0;          ///< bytes of its whole process tree when last sampled; 0: not yet
+  std::vector<StateChange> history;  ///< the latest, oldest first
+};
+
+}  // namespace webpool

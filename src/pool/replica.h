@@ -1,0 +1,78 @@
+// A model in one worker, brought back where it was lost, that serves nobody before its answers
+// agree with the reference.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "pool/agreement.h"
+#include "pool/engine.h"
+#include "webpool/model.h"
+
+namespace webpool::pool {
+
+/// Thread-safe. Destroying it unloads the model.
+class Replica {
+ public:
+  Replica(std::shared_ptr<Engine> engine, std::shared_ptr<Loaded> worker, ModelOptions options);
+  ~Replica();
+  Replica(const Replica&) = delete;
+  Replica& operator=(const Replica&) = delete;
+
+  /// Loads the model onto the page where it is not there. Blocks.
+  Result<void> ensureLoaded(const ProgressCallback& progress, const std::stop_token& stop);
+
+  /// Compares answers with the catalogue's golden ones, once in each page that the model comes to;
+  /// where none are known, with WASM in the same browser on the first few `inputs`. WrongResult for
+  /// a disagreement, now and ever after. Blocks.
+  Result<void> ensureChecked(const std::vector<Tensor>& inputs,
+                             const boost::json::object& parameters, const std::stop_token& stop);
+
+  /// It may serve at once.
+  bool isServing() const { return loaded_->isResident() && checkedIn_ == loaded_->incarnation; }
+  /// It was found to answer wrong.
+  bool isRefused() const { return isRefused_; }
+
+  const std::shared_ptr<Loaded>& worker() const { return loaded_; }
+  /// Constant once it was loaded.
+  const RanOn& ranOn() const { return ranOn_; }
+  /// Of the first load; constant once it was checked.
+  const LoadTimings& timings() const { return timings_; }
+
+  std::atomic<unsigned> openRuns{0};  ///< for the choice among replicas
+
+ private:
+  const ModelDescription& description() const { return loaded_->source->description; }
+  Error wrongResult(const Agreement& agreement, const char* by) const;
+  /// Refuses the backend where they disagree.
+  Result<void> judge(const std::vector<Tensor>& answer, const std::vector<Tensor>& expected,
+                     const char* by);
+  Result<std::vector<Tensor>> reference(const std::vector<Tensor>& inputs,
+                                        const boost::json::object& parameters,
+                                        const std::stop_token& stop);
+  Result<void> compareWithWasm(const std::vector<Tensor>& inputs,
+                               const boost::json::object& parameters, const std::stop_token& stop);
+  void dropReference();
+
+  /// Calls that are compared with WASM where no golden answer is known. One is not enough: Silero
+  /// VAD answers silence right where it answers speech wrong.
+  static constexpr int kComparedCalls = 3;
+
+  std::shared_ptr<Engine> engine_;
+  std::shared_ptr<Loaded> loaded_;
+  ModelOptions options_;
+
+  std::mutex mutex_;  ///< one load or check at a time
+  bool loadedOnce_ = false;
+  RanOn ranOn_;
+  LoadTimings timings_;
+  int comparisonsLeft_ = kComparedCalls;
+  std::shared_ptr<Loaded> reference_;        ///< the model on WASM, while it is compared with
+  std::atomic<std::uint64_t> checkedIn_{0};  ///< the incarnation of the page
+  std::atomic<bool> isRefused_{false};
+  std::optional<Error> refused_;
+};
+
+}  // namespace webpool::pool
