@@ -1,6 +1,31 @@
 #include "pool/convert.h"
 
 namespace webpool::pool {
+namespace {
+
+std::optional<unsigned> lanes(const std::optional<std::uint64_t>& size) {
+  constexpr std::uint64_t kMostLanes = 1024;
+  if (!size || *size > kMostLanes) return std::nullopt;
+  return static_cast<unsigned>(*size);
+}
+
+AdapterInfo toPublic(const wire::WebGpuInfo& gpu) {
+  return {.vendor = gpu.vendor,
+          .architecture = gpu.architecture,
+          .device = gpu.device,
+          .description = gpu.description,
+          .software = gpu.software,
+          .shaderF16 = gpu.shaderF16,
+          .maxBufferSize = gpu.maxBufferSize,
+          .maxStorageBufferBindingSize = gpu.maxStorageBufferBindingSize,
+          .maxComputeWorkgroupStorageSize = gpu.maxComputeWorkgroupStorageSize,
+          .maxComputeInvocationsPerWorkgroup = gpu.maxComputeInvocationsPerWorkgroup,
+          .features = gpu.features,
+          .subgroupMinSize = lanes(gpu.subgroupMinSize),
+          .subgroupMaxSize = lanes(gpu.subgroupMaxSize)};
+}
+
+}  // namespace
 
 BrowserCapabilities toPublic(const wire::Capabilities& capabilities, const std::string& browser,
                              const std::string& version) {
@@ -10,18 +35,19 @@ BrowserCapabilities toPublic(const wire::Capabilities& capabilities, const std::
   result.userAgent = capabilities.browser.userAgent;
   result.crossOriginIsolated = capabilities.crossOriginIsolated;
   result.cores = static_cast<unsigned>(capabilities.cores);
+  result.coresTrusted = capabilities.coresTrusted;
   result.memoryGib = capabilities.memoryGib;
   result.wasmSimd = capabilities.wasmSimd;
   result.wasmThreads = capabilities.wasmThreads;
-  if (const auto& gpu = capabilities.webgpu) {
-    result.webgpu = AdapterInfo{
-        gpu->vendor,   gpu->architecture, gpu->device,        gpu->description,
-        gpu->software, gpu->shaderF16,    gpu->maxBufferSize, gpu->maxStorageBufferBindingSize};
-  }
+  result.wasmRelaxedSimd = capabilities.wasmRelaxedSimd;
+  if (capabilities.webgpu) result.webgpu = toPublic(*capabilities.webgpu);
   for (const auto& context : capabilities.webnn) {
-    if (context.ok) result.webnn.push_back(context.deviceType);
+    if (!context.ok) continue;
+    result.webnn.push_back(context.deviceType);
+    result.webnnContexts.push_back({context.deviceType, context.runsOn, context.matmulMs});
   }
   result.opfs = capabilities.opfs;
+  result.workers = capabilities.workers;
   return result;
 }
 

@@ -49,7 +49,7 @@ struct Suspended {
 
 /// What a request asked for. Its id is no longer open.
 using Answer = std::variant<wire::Loaded, wire::RunResult, wire::Unloaded, wire::Stats,
-                            wire::EchoResult, wire::Drained>;
+                            wire::Checked, wire::EchoResult, wire::Drained>;
 struct RequestDone {
   RequestId id = 0;
   Answer answer;

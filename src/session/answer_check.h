@@ -25,6 +25,9 @@ inline std::string_view mismatch(const wire::Unloaded&, const wire::PoolMessage&
 inline std::string_view mismatch(const wire::Stats&, const wire::PoolMessage& request) {
   return std::holds_alternative<wire::StatsRequest>(request) ? "" : "the request was no stats";
 }
+inline std::string_view mismatch(const wire::Checked&, const wire::PoolMessage& request) {
+  return std::holds_alternative<wire::Check>(request) ? "" : "the request was no check";
+}
 inline std::string_view mismatch(const wire::EchoResult&, const wire::PoolMessage& request) {
   return std::holds_alternative<wire::EchoRequest>(request) ? "" : "the request was no echo";
 }

@@ -38,7 +38,7 @@ struct SessionOptions {
 class WorkerSession {
  public:
   /// `id` of each is given by the session.
-  using Request = std::variant<wire::Load, wire::Run, wire::Unload, wire::StatsRequest,
+  using Request = std::variant<wire::Load, wire::Run, wire::Unload, wire::StatsRequest, wire::Check,
                                wire::EchoRequest, wire::Drain>;
 
   struct Counters {

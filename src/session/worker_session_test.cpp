@@ -65,6 +65,20 @@ TEST(WorkerSession, RequestsGetTheirAnswers) {
   EXPECT_EQ(std::get<wire::RunResult>(answers[3].answer).outputs.at(0).data.text(), "z");
 }
 
+TEST(WorkerSession, ACheckGetsItsAnswerAndNoOther) {
+  SessionScript script;
+  script.connect();
+  const auto good = script.submit(wire::Check{0, "m1"});
+  const auto page = script.submit(wire::Check{0, ""});
+  EXPECT_THAT(script.takeSent(), ElementsAre("welcome", "check 1", "check 2"));
+  script.page(wire::Checked{good, true, 1.5, ""});
+  EXPECT_THAT(script.done(), ElementsAre(good));
+  EXPECT_EQ(std::get<wire::Checked>(script.all<RequestDone>()[0].answer).ms, 1.5);
+  script.page(wire::Stats{page, {}, {}});
+  EXPECT_TRUE(script.session.hasEnded());
+  EXPECT_EQ(script.failed(), (Failures{{page, ErrorCategory::WorkerLost}}));
+}
+
 TEST(WorkerSession, AFailureKeepsItsCause) {
   SessionScript script;
   script.connect();

@@ -132,6 +132,11 @@ class FieldReader {
     }
   }
 
+  /// A key that older pages don't send: `field` reads it where it is there.
+  template <class F>
+  void optional(std::string_view key, F&& field) {
+    if (find(key)) field(key);
+  }
   template <class F>
   void group(std::string_view key, F&& fields) {
     if (const auto* found = findObject(key)) {

@@ -79,6 +79,10 @@ class FieldWriter {
   }
 
   template <class F>
+  void optional(std::string_view key, F&& field) {
+    field(key);
+  }
+  template <class F>
   void group(std::string_view key, F&& fields) {
     FieldWriter inner(error_);
     fields(inner);

@@ -30,22 +30,38 @@ WEBPOOL_FIELDS(WebGpuInfo) {
     limits.integer("max_buffer_size", v.maxBufferSize, 0, kMaxInteger);
     limits.integer("max_storage_buffer_binding_size", v.maxStorageBufferBindingSize, 0,
                    kMaxInteger);
+    limits.optional("max_compute_workgroup_storage_size", [&](std::string_view key) {
+      limits.integer(key, v.maxComputeWorkgroupStorageSize, 0, kMaxInteger);
+    });
+    limits.optional("max_compute_invocations_per_workgroup", [&](std::string_view key) {
+      limits.integer(key, v.maxComputeInvocationsPerWorkgroup, 0, kMaxInteger);
+    });
   });
+  f.optional("features", [&](std::string_view key) { f.names(key, v.features); });
+  f.optional("subgroup_min_size",
+             [&](std::string_view key) { f.nullableSize(key, v.subgroupMinSize); });
+  f.optional("subgroup_max_size",
+             [&](std::string_view key) { f.nullableSize(key, v.subgroupMaxSize); });
 }
 
 WEBPOOL_FIELDS(WebNnInfo) {
   f.text("device_type", v.deviceType);
   f.boolean("ok", v.ok);
+  f.optional("runs_on", [&](std::string_view key) { f.text(key, v.runsOn); });
+  f.optional("matmul_ms", [&](std::string_view key) { f.nullableNumber(key, v.matmulMs); });
 }
 
 WEBPOOL_FIELDS(Capabilities) {
   f.object("browser", v.browser);
   f.boolean("cross_origin_isolated", v.crossOriginIsolated);
   f.integer("cores", v.cores, 1, 65536);
+  f.optional("cores_trusted", [&](std::string_view key) { f.boolean(key, v.coresTrusted); });
   f.nullableNumber("memory_gib", v.memoryGib);
   f.group("wasm", [&](F& wasm) {
     wasm.boolean("simd", v.wasmSimd);
     wasm.boolean("threads", v.wasmThreads);
+    wasm.optional("relaxed_simd",
+                  [&](std::string_view key) { wasm.boolean(key, v.wasmRelaxedSimd); });
   });
   f.nullable("webgpu", v.webgpu);
   f.list("webnn", v.webnn);
@@ -90,9 +106,13 @@ WEBPOOL_FIELDS(ModelStats) {
   f.integer("runs", v.runs, 0, kMaxInteger);
   f.integer("open", v.open, 0, kMaxInteger);
   f.integer("bytes", v.bytes, 0, kMaxInteger);
+  f.optional("wasm_bytes", [&](std::string_view key) { f.nullableSize(key, v.wasmBytes); });
+  f.optional("gpu_bytes", [&](std::string_view key) { f.nullableSize(key, v.gpuBytes); });
 }
 
 WEBPOOL_FIELDS(MemoryStats) {
+  f.optional("wasm", [&](std::string_view key) { f.nullableSize(key, v.wasm); });
+  f.optional("gpu", [&](std::string_view key) { f.nullableSize(key, v.gpu); });
   f.nullableSize("js_heap", v.jsHeap);
   f.nullableSize("opfs_used", v.opfsUsed);
   f.nullableSize("opfs_quota", v.opfsQuota);
@@ -136,6 +156,13 @@ WEBPOOL_FIELDS(Stats) {
   f.integer("id", v.id, 1, kMaxInteger);
   f.list("models", v.models);
   f.object("memory", v.memory);
+}
+
+WEBPOOL_FIELDS(Checked) {
+  f.integer("id", v.id, 1, kMaxInteger);
+  f.boolean("ok", v.ok);
+  f.number("ms", v.ms);
+  f.message("message", v.message);
 }
 
 WEBPOOL_FIELDS(EchoResult) {
@@ -188,6 +215,11 @@ WEBPOOL_FIELDS(Run) {
 WEBPOOL_FIELDS(Unload) {
   f.integer("id", v.id, 1, kMaxInteger);
   f.name("model", v.model);
+}
+
+WEBPOOL_FIELDS(Check) {
+  f.integer("id", v.id, 1, kMaxInteger);
+  f.text("model", v.model);
 }
 
 WEBPOOL_FIELDS(EchoRequest) {

@@ -16,10 +16,11 @@ namespace json = boost::json;
 
 // In the order of the variants' alternatives.
 constexpr std::array<std::string_view, std::variant_size_v<PageMessage>> kPageTypes{
-    "hello", "progress", "loaded",  "result", "unloaded", "stats",
-    "echo",  "pong",     "drained", "error",  "log"};
+    "hello",   "progress", "loaded", "result",  "unloaded", "stats",
+    "checked", "echo",     "pong",   "drained", "error",    "log"};
 constexpr std::array<std::string_view, std::variant_size_v<PoolMessage>> kPoolTypes{
-    "welcome", "load", "run", "cancel", "unload", "stats", "echo", "ping", "drain", "close"};
+    "welcome", "load", "run",  "cancel", "unload", "stats",
+    "check",   "echo", "ping", "drain",  "close"};
 
 template <class Message>
 Result<std::vector<Bytes>> encode(const Message& message, std::string_view type,

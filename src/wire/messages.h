@@ -70,6 +70,14 @@ struct Stats {
   MemoryStats memory;
 };
 
+/// A tiny inference was made, or failed, in a run Worker.
+struct Checked {
+  RequestId id = 0;
+  bool ok = false;
+  double ms = 0;        ///< of the inference itself
+  std::string message;  ///< why it is not ok; else ""
+};
+
 struct EchoResult {
   RequestId id = 0;
   std::vector<Tensor> outputs;
@@ -96,8 +104,8 @@ struct Log {
   std::string message;
 };
 
-using PageMessage = std::variant<Hello, Progress, Loaded, RunResult, Unloaded, Stats, EchoResult,
-                                 Pong, Drained, Failure, Log>;
+using PageMessage = std::variant<Hello, Progress, Loaded, RunResult, Unloaded, Stats, Checked,
+                                 EchoResult, Pong, Drained, Failure, Log>;
 
 // Pool to page.
 
@@ -142,6 +150,12 @@ struct StatsRequest {
   RequestId id = 0;
 };
 
+/// Asks for a tiny inference in the model's run Worker, after the calls that it has.
+struct Check {
+  RequestId id = 0;
+  std::string model;  ///< "": in a run Worker of its own, on WebAssembly
+};
+
 struct EchoRequest {
   RequestId id = 0;
   std::vector<Tensor> inputs;
@@ -159,8 +173,8 @@ struct Close {
   std::string reason;
 };
 
-using PoolMessage =
-    std::variant<Welcome, Load, Run, Cancel, Unload, StatsRequest, EchoRequest, Ping, Drain, Close>;
+using PoolMessage = std::variant<Welcome, Load, Run, Cancel, Unload, StatsRequest, Check,
+                                 EchoRequest, Ping, Drain, Close>;
 
 /// A pool's message with the answers that it confirms.
 struct PoolFrame {

@@ -34,11 +34,20 @@ struct WebGpuInfo {
   bool shaderF16 = false;
   std::uint64_t maxBufferSize = 0;
   std::uint64_t maxStorageBufferBindingSize = 0;
+  std::uint64_t maxComputeWorkgroupStorageSize = 0;     ///< 0: an older page did not tell
+  std::uint64_t maxComputeInvocationsPerWorkgroup = 0;  ///< 0: an older page did not tell
+  std::vector<std::string> features = {};               ///< of the adapter: "shader-f16", …
+  std::optional<std::uint64_t> subgroupMinSize = {};    ///< lanes, where the browser tells
+  std::optional<std::uint64_t> subgroupMaxSize = {};
 };
 
 struct WebNnInfo {
   std::string deviceType;
   bool ok = false;
+  /// "cpu", "like-cpu" (measured), "unlike-cpu" (measured) or "unknown": a context of type "gpu"
+  /// may well compute on the CPU.
+  std::string runsOn = "unknown";
+  std::optional<double> matmulMs = {};  ///< of a product of two 512 x 512 matrices, where measured
 };
 
 /// Only what the page measured.
@@ -46,9 +55,11 @@ struct Capabilities {
   BrowserInfo browser;
   bool crossOriginIsolated = false;
   std::uint64_t cores = 1;
+  bool coresTrusted = true;  ///< false: this browser is known to tell another number than it has
   std::optional<double> memoryGib;  ///< where the browser tells; rounded by it
   bool wasmSimd = false;
   bool wasmThreads = false;
+  bool wasmRelaxedSimd = false;
   std::optional<WebGpuInfo> webgpu;  ///< none: no adapter answered
   std::vector<WebNnInfo> webnn;
   bool opfs = false;
@@ -94,10 +105,14 @@ struct ModelStats {
   std::uint64_t runs = 0;  ///< finished
   std::uint64_t open = 0;  ///< waiting or running
   std::uint64_t bytes = 0;
+  std::optional<std::uint64_t> wasmBytes;  ///< the WebAssembly memory of its run Worker
+  std::optional<std::uint64_t> gpuBytes;   ///< live WebGPU buffers that its run Worker made
 };
 
 /// Absent where the browser does not tell.
 struct MemoryStats {
+  std::optional<std::uint64_t> wasm;  ///< of all run Workers
+  std::optional<std::uint64_t> gpu;   ///< of all run Workers
   std::optional<std::uint64_t> jsHeap;
   std::optional<std::uint64_t> opfsUsed;
   std::optional<std::uint64_t> opfsQuota;

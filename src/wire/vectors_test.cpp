@@ -94,6 +94,25 @@ TEST(WireVectors, PageMessagesGoBothWays) {
   }
 }
 
+TEST(WireVectors, OlderPagesAreUnderstood) {
+  const auto vectors = load("messages.json", "older_page");
+  ASSERT_GE(vectors.size(), 2u);
+  for (const auto& vector : vectors) {
+    SCOPED_TRACE(text(vector, "name"));
+    const auto message = decodePageMessage(frameOf(vector));
+    ASSERT_TRUE(message) << message.error().message;
+    ASSERT_TRUE(*message);
+    if (const auto* hello = std::get_if<Hello>(&**message)) {
+      EXPECT_TRUE(hello->capabilities.coresTrusted);
+      ASSERT_EQ(hello->capabilities.webnn.size(), 1u);
+      EXPECT_EQ(hello->capabilities.webnn[0].runsOn, "unknown");
+      EXPECT_EQ(hello->capabilities.webgpu.value().subgroupMinSize, std::nullopt);
+    } else {
+      EXPECT_EQ(std::get<Stats>(**message).models.at(0).wasmBytes, std::nullopt);
+    }
+  }
+}
+
 TEST(WireVectors, PoolMessagesGoBothWays) {
   const auto vectors = load("messages.json", "pool");
   ASSERT_GE(vectors.size(), 12u);

@@ -1,14 +1,19 @@
 // Builds dist/: everything the page loads, under the paths at which webpool serves it. Files under
 // worker/assets/ have their hash (or ONNX Runtime's version) in the path and never change.
+//
+//   node build/build.mjs [--out FOLDER]
 import { build } from 'esbuild';
 import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { withoutEval } from './no-eval.mjs';
 import { writeNotices } from './notices.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const dist = join(root, 'dist');
+const { values: args } = parseArgs({ options: { out: { type: 'string' } } });
+const dist = resolve(args.out ?? join(root, 'dist'));
 const assets = join(dist, 'worker/assets');
 const version = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
 const ortVersion = JSON.parse(
@@ -16,7 +21,7 @@ const ortVersion = JSON.parse(
 ).version;
 const ortDist = join(root, 'node_modules/onnxruntime-web/dist');
 
-/** The two builds of ONNX Runtime: plain WASM, and the native WebGPU execution provider. */
+/** The two builds of ONNX Runtime: plain WASM, and the native WebGPU provider with WebNN. */
 const bundles = {
   wasm: { api: 'ort.wasm.min.mjs', module: 'ort-wasm-simd-threaded' },
   webgpu: { api: 'ort.webgpu.min.mjs', module: 'ort-wasm-simd-threaded.asyncify' },
@@ -52,9 +57,9 @@ mkdirSync(join(assets, ort), { recursive: true });
 const scripts = { socket: '', files: '', run: {}, wasm: {} };
 const loader = readFileSync(join(root, 'worker/run/ort-loader.mjs'), 'utf8');
 for (const [bundle, { api, module }] of Object.entries(bundles)) {
-  for (const ending of ['.mjs', '.wasm']) {
-    copyFileSync(join(ortDist, module + ending), join(assets, ort, module + ending));
-  }
+  copyFileSync(join(ortDist, `${module}.wasm`), join(assets, ort, `${module}.wasm`));
+  const moduleText = readFileSync(join(ortDist, `${module}.mjs`), 'utf8');
+  writeFileSync(join(assets, ort, `${module}.mjs`), withoutEval(moduleText, module));
   const loaderText = loader.replace('ORT_MODULE', `${ort}/${module}`);
   const loaderFile = hashed(`loader-${bundle}`, '.mjs', loaderText);
   scripts.wasm[bundle] = `./${ort}/${module}.wasm`;

@@ -55,6 +55,8 @@ export type PageMessage =
   | { type: 'result'; id: number; outputs: Tensor[]; timings: RunTimings }
   | { type: 'unloaded'; id: number }
   | { type: 'stats'; id: number; models: ModelStats[]; memory: MemoryStats }
+  /** A tiny inference in a run Worker; `message` says why it is not ok. */
+  | { type: 'checked'; id: number; ok: boolean; ms: number; message: string }
   | { type: 'echo'; id: number; outputs: Tensor[] }
   | { type: 'pong'; id: number }
   | { type: 'drained'; id: number }
@@ -73,7 +75,7 @@ export type PageMessage =
 /** What answers a request: the messages that an Outbox keeps until the pool has them. */
 export type Answer = Extract<
   PageMessage,
-  { type: 'loaded' | 'result' | 'unloaded' | 'stats' | 'echo' | 'drained' | 'error' }
+  { type: 'loaded' | 'result' | 'unloaded' | 'stats' | 'checked' | 'echo' | 'drained' | 'error' }
 >;
 
 export interface LoadMessage {
@@ -119,6 +121,8 @@ export type PoolMessage = { received: number[] } & (
   | { type: 'cancel'; id: number }
   | { type: 'unload'; id: number; model: string }
   | { type: 'stats'; id: number }
+  /** `model` "": in a run Worker of its own, on WebAssembly. */
+  | { type: 'check'; id: number; model: string }
   | { type: 'echo'; id: number; inputs: Tensor[] }
   | { type: 'ping'; id: number }
   | { type: 'drain'; id: number }
@@ -140,7 +144,7 @@ export function encodeMessage(
   if (message.type === 'error') {
     header = { ...message, message: cut(message.message), hint: cut(message.hint) };
   }
-  if (message.type === 'log') header = { ...message, message: cut(message.message) };
+  if (message.type === 'log' || message.type === 'checked') header = { ...message, message: cut(message.message) };
   return encodeFrame(header as JsonObject, {}, buffer, limits);
 }
 
@@ -218,6 +222,8 @@ function readBody(type: string, reader: Reader, frame: Frame): object | undefine
       return { type, id: reader.id(), inputs: allTensors(reader, frame) };
     case 'unload':
       return { type, id: reader.id(), model: reader.name('model') };
+    case 'check':
+      return { type, id: reader.id(), model: reader.text('model') };
     case 'cancel':
     case 'stats':
     case 'ping':

@@ -38,7 +38,28 @@ export interface WebGpuInfo {
   /** A fallback adapter: it computes on the CPU. */
   software: boolean;
   shader_f16: boolean;
-  limits: { max_buffer_size: number; max_storage_buffer_binding_size: number };
+  limits: {
+    max_buffer_size: number;
+    max_storage_buffer_binding_size: number;
+    max_compute_workgroup_storage_size: number;
+    max_compute_invocations_per_workgroup: number;
+  };
+  /** Of the adapter, as the browser names them. */
+  features: string[];
+  /** Lanes, where the browser tells. */
+  subgroup_min_size: number | null;
+  subgroup_max_size: number | null;
+}
+
+/** A WebNN context. */
+export interface WebNnInfo {
+  /** What it was asked for, which is not what it computes on. */
+  device_type: string;
+  /** It could be created. */
+  ok: boolean;
+  runs_on: 'cpu' | 'like-cpu' | 'unlike-cpu' | 'unknown';
+  /** Of a product of two 512 x 512 matrices; null where it was not measured. */
+  matmul_ms: number | null;
 }
 
 /** Only what was measured. */
@@ -46,10 +67,12 @@ export interface Capabilities {
   browser: { user_agent: string; brand: string; version: string };
   cross_origin_isolated: boolean;
   cores: number;
+  /** False where this browser is known to tell another number than there is. */
+  cores_trusted: boolean;
   memory_gib: number | null;
-  wasm: { simd: boolean; threads: boolean };
+  wasm: { simd: boolean; threads: boolean; relaxed_simd: boolean };
   webgpu: WebGpuInfo | null;
-  webnn: { device_type: string; ok: boolean }[];
+  webnn: WebNnInfo[];
   opfs: boolean;
   workers: boolean;
 }
@@ -95,10 +118,17 @@ export interface ModelStats {
   /** Waiting or running. */
   open: number;
   bytes: number;
+  /** The WebAssembly memory of its run Worker; null where it is not known. */
+  wasm_bytes: number | null;
+  /** Live WebGPU buffers that its run Worker made; null where none could be counted. */
+  gpu_bytes: number | null;
 }
 
 /** null where the browser does not tell. */
 export interface MemoryStats {
+  /** Of all run Workers. */
+  wasm: number | null;
+  gpu: number | null;
   js_heap: number | null;
   opfs_used: number | null;
   opfs_quota: number | null;

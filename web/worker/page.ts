@@ -38,7 +38,7 @@ function compiled(bundle: Bundle): Promise<WebAssembly.Module | null> {
   return module;
 }
 
-function start(token: string, warm: Bundle | null, threads: number): void {
+function start(token: string, warm: Bundle | null, threads: number, measureWebNn: boolean): void {
   if (warm) void compiled(warm); // Long before it is needed.
   const socket = new Worker(here(kScripts.socket), { type: 'module', name: 'webpool socket' });
   const send = (message: PageToSocket): void => socket.postMessage(message);
@@ -46,7 +46,8 @@ function start(token: string, warm: Bundle | null, threads: number): void {
     const message = event.data;
     if (message.kind === 'spawn') spawn(message, send);
     if (message.kind === 'fetch') {
-      const request: PageToFiles = { kind: 'fetch', files: message.files };
+      const { files, keep } = message;
+      const request: PageToFiles = { kind: 'fetch', files, keep };
       workers.get(message.key)?.files.postMessage(request);
     }
     if (message.kind === 'terminate') {
@@ -61,7 +62,7 @@ function start(token: string, warm: Bundle | null, threads: number): void {
     }
   };
   socket.onerror = (event) => show(`the socket Worker failed: ${event.message || 'not loaded'}`);
-  send({ kind: 'start', token, warm, threads });
+  send({ kind: 'start', token, warm, threads, measureWebNn });
 }
 
 function spawn(
@@ -91,7 +92,10 @@ function show(text: string): void {
   if (line) line.textContent = text;
 }
 
-/** "#token=HEX" and, as hints what to prepare, "&warm=wasm|webgpu|none" and "&threads=N". */
+/**
+ * "#token=HEX" and, as hints what to prepare, "&warm=wasm|webgpu|webnn|none" and "&threads=N";
+ * "&measure=webnn" asks the probe to time WebNN's contexts.
+ */
 function main(): void {
   const parameters = new URLSearchParams(location.hash.slice(1));
   const token = parameters.get('token') ?? '';
@@ -105,7 +109,8 @@ function main(): void {
   if (!crossOriginIsolated) show('not cross-origin isolated: one thread, no shared memory');
   const warm = parameters.get('warm') ?? 'wasm';
   const threads = Math.max(0, Number(parameters.get('threads')) || 0);
-  start(token, warm === 'wasm' || warm === 'webgpu' ? warm : null, threads);
+  const bundles: Record<string, Bundle> = { wasm: 'wasm', webgpu: 'webgpu', webnn: 'webgpu' };
+  start(token, bundles[warm] ?? null, threads, parameters.get('measure') === 'webnn');
 }
 
 main();

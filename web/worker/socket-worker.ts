@@ -15,6 +15,8 @@ const toPage = (message: SocketToPage, transfer: Transferable[] = []): void =>
 
 /** Run Workers are started and ended by the page, which has the right to; talk is direct. */
 class PageRunners implements RunnerFactory {
+  /** Whether this browser has a storage that works. */
+  keep = true;
   private nextKey = 1;
   private readonly runners = new Map<number, Runner>();
 
@@ -25,7 +27,7 @@ class PageRunners implements RunnerFactory {
       post: (message, transfer = []) => {
         if (message.kind === 'load') {
           const files = message.load.files.map(({ path, cid, size }) => ({ path, cid, size }));
-          toPage({ kind: 'fetch', key, files });
+          toPage({ kind: 'fetch', key, files, keep: this.keep });
         }
         port1.postMessage(message, transfer);
       },
@@ -48,10 +50,11 @@ class PageRunners implements RunnerFactory {
   }
 }
 
-const capabilities = probe();
 const pageRunners = new PageRunners();
 
-async function start(token: string, warm: Bundle | null, threads: number): Promise<void> {
+async function start(message: Extract<PageToSocket, { kind: 'start' }>): Promise<void> {
+  const { token, warm, threads, measureWebNn } = message;
+  const capabilities = probe(measureWebNn);
   const runners = new WarmRunners(pageRunners);
   if (warm) runners.warm(warm, threads || usualThreads(navigator.hardwareConcurrency));
   const status = (text: string, ended = false): void => toPage({ kind: 'status', text, ended });
@@ -80,10 +83,12 @@ async function start(token: string, warm: Bundle | null, threads: number): Promi
     },
   });
   connection.connect();
+  const found = await capabilities;
+  pageRunners.keep = found.opfs;
   host = new WorkerHost({
     link: connection,
     runners,
-    capabilities: await capabilities,
+    capabilities: found,
     memory: memoryStats,
     status,
     shared: self.crossOriginIsolated
@@ -94,6 +99,6 @@ async function start(token: string, warm: Bundle | null, threads: number): Promi
 
 self.onmessage = (event: MessageEvent<PageToSocket>) => {
   const message = event.data;
-  if (message.kind === 'start') void start(message.token, message.warm, message.threads);
+  if (message.kind === 'start') void start(message);
   else pageRunners.failed(message.key, message.message);
 };

@@ -2,25 +2,32 @@
 // MessagePort of their own, and so do a run Worker and its file Worker; the page only starts and
 // ends Workers.
 
-import type { LoadTimings, Placement, RunTimings, TensorSpec } from '../protocol/values';
+import type {
+  BackendName,
+  LoadTimings,
+  Placement,
+  RunTimings,
+  TensorSpec,
+  WebGpuInfo,
+} from '../protocol/values';
 import type { LoadMessage, LoadPhase, LogLevel } from '../protocol/messages';
 import type { Tensor } from '../protocol/tensor';
 import type { JsonObject } from '../protocol/frame';
 import type { ErrorReport } from './error';
 
-/** Each is a script of its own, with its own build of ONNX Runtime. */
+/** Each is a script of its own, with its own build of ONNX Runtime; "webgpu" has WebNN too. */
 export type Bundle = 'wasm' | 'webgpu';
 
 /** Page -> socket Worker. */
 export type PageToSocket =
-  | { kind: 'start'; token: string; warm: Bundle | null; threads: number }
+  | { kind: 'start'; token: string; warm: Bundle | null; threads: number; measureWebNn: boolean }
   | { kind: 'worker-failed'; key: number; message: string };
 
 /** Socket Worker -> page. */
 export type SocketToPage =
   | { kind: 'spawn'; key: number; bundle: Bundle; threads: number; port: MessagePort }
   /** The files of the model that the Worker will load: fetched before its script has even run. */
-  | { kind: 'fetch'; key: number; files: WantedFile[] }
+  | { kind: 'fetch'; key: number; files: WantedFile[]; keep: boolean }
   | { kind: 'terminate'; key: number }
   | { kind: 'status'; text: string; ended: boolean };
 
@@ -38,7 +45,9 @@ export interface WantedFile {
 
 /** Page -> file Worker: the way to its run Worker, then all files of the model, once. */
 export type PageToFiles =
-  { kind: 'start'; port: MessagePort } | { kind: 'fetch'; files: WantedFile[] };
+  | { kind: 'start'; port: MessagePort }
+  /** `keep`: this browser has a storage that works. */
+  | { kind: 'fetch'; files: WantedFile[]; keep: boolean };
 
 /** File Worker -> run Worker. After `kept` or `failed` nothing follows. */
 export type FromFiles =
@@ -74,9 +83,24 @@ export interface RunCall {
   receivedAt: number;
 }
 
+/** A tiny inference on the backend of the model, or on this one where none is loaded. */
+export interface CheckCall {
+  kind: 'check';
+  id: number;
+  backend: BackendName;
+}
+
+/** What a run Worker holds, in bytes; null where it is not known. */
+export interface RunnerMemory {
+  wasm: number | null;
+  gpu: number | null;
+}
+
 /** Socket Worker -> run Worker. */
 export type ToRunner =
-  { kind: 'load'; load: LoadMessage; flags: Int32Array | null; shaderF16: boolean } | RunCall;
+  | { kind: 'load'; load: LoadMessage; flags: Int32Array | null; webgpu: WebGpuInfo | null }
+  | RunCall
+  | CheckCall;
 
 /** Run Worker -> socket Worker. */
 export type FromRunner =
@@ -88,9 +112,18 @@ export type FromRunner =
       placement: Placement | null;
       bytes: number;
       timings: LoadTimings;
+      memory: RunnerMemory;
     }
   | { kind: 'load-failed'; report: ErrorReport }
-  | { kind: 'result'; id: number; slot: number; outputs: Tensor[]; timings: RunTimings }
+  | {
+      kind: 'result';
+      id: number;
+      slot: number;
+      outputs: Tensor[];
+      timings: RunTimings;
+      memory: RunnerMemory;
+    }
+  | { kind: 'checked'; id: number; ok: boolean; ms: number; message: string }
   | { kind: 'run-failed'; id: number; slot: number; report: ErrorReport }
   | { kind: 'skipped'; id: number; slot: number }
   /** The Worker can't go on (its GPU device is gone). */

@@ -48,6 +48,8 @@ class ModelPage {
       answer(id, wire::Unloaded{id}, says);
     } else if (std::holds_alternative<wire::StatsRequest>(request)) {
       answer(id, wire::Stats{id, {}, {}}, says);
+    } else if (std::holds_alternative<wire::Check>(request)) {
+      answer(id, wire::Checked{id, true, 1, ""}, says);
     } else {
       answer(id, wire::EchoResult{id, {}}, says);
     }

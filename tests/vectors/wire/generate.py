@@ -239,8 +239,9 @@ CAPABILITIES = {
     "browser": {"user_agent": "Mozilla/5.0 (X11; Linux x86_64)", "brand": "Chromium", "version": "156"},
     "cross_origin_isolated": True,
     "cores": 2,
+    "cores_trusted": False,
     "memory_gib": 0.5,
-    "wasm": {"simd": True, "threads": True},
+    "wasm": {"simd": True, "threads": True, "relaxed_simd": True},
     "webgpu": {
         "vendor": "google",
         "architecture": "swiftshader",
@@ -248,9 +249,20 @@ CAPABILITIES = {
         "description": "SwiftShader Device",
         "software": True,
         "shader_f16": False,
-        "limits": {"max_buffer_size": 2**30, "max_storage_buffer_binding_size": 134217728},
+        "limits": {
+            "max_buffer_size": 2**30,
+            "max_storage_buffer_binding_size": 134217728,
+            "max_compute_workgroup_storage_size": 32768,
+            "max_compute_invocations_per_workgroup": 256,
+        },
+        "features": ["shader-f16", "subgroups"],
+        "subgroup_min_size": 4,
+        "subgroup_max_size": None,
     },
-    "webnn": [{"device_type": "cpu", "ok": True}, {"device_type": "npu", "ok": False}],
+    "webnn": [
+        {"device_type": "cpu", "ok": True, "runs_on": "cpu", "matmul_ms": 12.5},
+        {"device_type": "npu", "ok": False, "runs_on": "unknown", "matmul_ms": None},
+    ],
     "opfs": True,
     "workers": True,
 }
@@ -259,6 +271,8 @@ TOKEN = "00112233445566778899aabbccddeeff"
 SESSION = "ffeeddccbbaa99887766554433221100"
 EMBEDDING = [tensor("embedding", "FP32", [1, 2], struct.pack("<ff", 0.6, 0.8))]
 TEXT = [tensor("text", "BYTES", [2], strings("a sentence", "noch einer – ü"))]
+OLDER_MODEL = {"model": "m2", "backend": "wasm", "runs": 7, "open": 1, "bytes": 90000000}
+OLDER_MEMORY = {"js_heap": 1000, "opfs_used": 2000, "opfs_quota": None}
 TIMINGS = {
     "fetch_ms": 1.5,
     "compile_ms": 250.25,
@@ -308,9 +322,25 @@ def page_messages():
         {
             "type": "stats",
             "id": 4,
-            "models": [{"model": "m1", "backend": "wasm", "runs": 7, "open": 1, "bytes": 90000000}],
-            "memory": {"js_heap": 1000, "opfs_used": 2000, "opfs_quota": None},
+            "models": [
+                {
+                    "model": "m1",
+                    "backend": "webgpu",
+                    "runs": 7,
+                    "open": 1,
+                    "bytes": 90000000,
+                    "wasm_bytes": 16777216,
+                    "gpu_bytes": 91000000,
+                },
+                dict(OLDER_MODEL, wasm_bytes=None, gpu_bytes=None),
+            ],
+            "memory": dict(OLDER_MEMORY, wasm=16777216, gpu=None),
         }
+    )
+    checked = {"type": "checked", "id": 9, "ok": True, "ms": 1.25, "message": ""}
+    yield "checked", frame(checked)
+    yield "checked_and_found_wrong", frame(
+        dict(checked, ok=False, ms=0.5, message="the answer was 0 and not 3")
     )
     yield "echo", frame({"type": "echo", "id": 5}, outputs=EVERY_TYPE)
     yield "echo_of_nothing", frame({"type": "echo", "id": 5}, outputs=[])
@@ -337,6 +367,28 @@ def page_messages():
         }
     )
     yield "log", frame({"type": "log", "level": "warning", "message": "no OPFS here"})
+
+
+def older_page_messages():
+    """Pages of version 0.1: without the keys that came later, which must not be missed."""
+    webgpu = dict(CAPABILITIES["webgpu"])
+    for key in ("features", "subgroup_min_size", "subgroup_max_size"):
+        del webgpu[key]
+    limits = webgpu["limits"]
+    webgpu["limits"] = {
+        key: limits[key] for key in ("max_buffer_size", "max_storage_buffer_binding_size")
+    }
+    capabilities = dict(
+        CAPABILITIES,
+        wasm={"simd": True, "threads": True},
+        webgpu=webgpu,
+        webnn=[{"device_type": "cpu", "ok": True}],
+    )
+    del capabilities["cores_trusted"]
+    hello = dict(dict(page_messages())["hello"]["header"], capabilities=capabilities)
+    yield "hello", frame(hello)
+    stats = {"type": "stats", "id": 4, "models": [OLDER_MODEL], "memory": OLDER_MEMORY}
+    yield "stats", frame(stats)
 
 
 def pool_messages():
@@ -372,6 +424,8 @@ def pool_messages():
     yield "cancel", frame({"type": "cancel", "id": 2})
     yield "unload", frame({"type": "unload", "id": 3, "model": "m1"})
     yield "stats", frame({"type": "stats", "id": 4})
+    yield "check", frame({"type": "check", "id": 9, "model": "m1"})
+    yield "check_of_the_page", frame({"type": "check", "id": 9, "model": ""})
     yield "echo", frame({"type": "echo", "id": 5}, inputs=EVERY_TYPE)
     yield "echo_of_nothing", frame({"type": "echo", "id": 5}, inputs=[])
     yield "ping", frame({"type": "ping", "id": 6, "received": [5]})
@@ -460,6 +514,21 @@ def invalid_page_messages():
             ("stats", "models", {}),
             ("stats", "memory.js_heap", -1),
             ("stats", "memory.js_heap", ...),
+            ("stats", "memory.wasm", -1),
+            ("stats", "models.0.wasm_bytes", "1"),
+            ("stats", "models.0.gpu_bytes", 0.5),
+            ("hello", "capabilities.cores_trusted", None),
+            ("hello", "capabilities.wasm.relaxed_simd", 1),
+            ("hello", "capabilities.webgpu.features", "subgroups"),
+            ("hello", "capabilities.webgpu.features", [1]),
+            ("hello", "capabilities.webgpu.subgroup_min_size", -1),
+            ("hello", "capabilities.webgpu.limits.max_compute_invocations_per_workgroup", "256"),
+            ("hello", "capabilities.webnn.0.runs_on", 1),
+            ("hello", "capabilities.webnn.0.matmul_ms", "1"),
+            ("checked", "ok", ...),
+            ("checked", "ok", 1),
+            ("checked", "ms", -1),
+            ("checked", "message", None),
             ("error", "id", -1),
             ("error", "id", ...),
             ("error", "category", 1),
@@ -513,6 +582,8 @@ def invalid_pool_messages():
             ("run", "model", ...),
             ("run", "parameters", ...),
             ("unload", "model", 1),
+            ("check", "model", ...),
+            ("check", "id", 0),
             ("close", "reason", ...),
         ],
     )
@@ -545,6 +616,7 @@ def main():
         "messages.json",
         {
             "page": named(page_messages()),
+            "older_page": named(older_page_messages()),
             "pool": named(pool_messages()),
             "invalid_page": refused((n, bad, d) for n, d in invalid_page_messages()),
             "invalid_pool": refused((n, bad, d) for n, d in invalid_pool_messages()),

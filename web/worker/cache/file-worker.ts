@@ -16,10 +16,11 @@ function lock<T>(name: string, work: () => Promise<T>): Promise<T> {
 
 async function bring(
   files: WantedFile[],
+  keep: boolean,
   send: (message: FromFiles, transfer?: Transferable[]) => void,
 ): Promise<void> {
   const cache = new VerifiedCache({
-    storage: await storage,
+    storage: keep ? await storage : null,
     source: new HttpSource(self.location.origin, (url, options) => fetch(url, options)),
     lock,
     log: (level, message) => send({ kind: 'log', level, message }),
@@ -51,7 +52,7 @@ self.onmessage = async ({ data: message }: MessageEvent<PageToFiles>) => {
   const send = (reply: FromFiles, transfer: Transferable[] = []): void =>
     port?.postMessage(reply, transfer);
   try {
-    await bring(message.files, send);
+    await bring(message.files, message.keep, send);
     send({ kind: 'kept' });
   } catch (thrown) {
     send({ kind: 'failed', report: toReport(thrown) });

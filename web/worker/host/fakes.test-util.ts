@@ -53,6 +53,7 @@ export class FakeRunner implements Runner {
       placement: null,
       bytes: 10,
       timings: { fetch_ms: 1, compile_ms: 1, warmup_ms: 1, bytes_network: 10, bytes_cache: 0 },
+      memory: { wasm: 64, gpu: null },
     });
   }
 
@@ -64,6 +65,7 @@ export class FakeRunner implements Runner {
       slot,
       outputs: [],
       timings: { queue_ms: 0, run_ms: 1 },
+      memory: { wasm: 128, gpu: 32 },
     });
   }
 }
@@ -125,8 +127,9 @@ export const capabilities: Capabilities = {
   browser: { user_agent: '', brand: '', version: '' },
   cross_origin_isolated: true,
   cores: 2,
+  cores_trusted: true,
   memory_gib: null,
-  wasm: { simd: true, threads: true },
+  wasm: { simd: true, threads: true, relaxed_simd: true },
   webgpu: null,
   webnn: [],
   opfs: true,

@@ -1,16 +1,23 @@
 // Memory and storage as far as a Worker is told.
 
 import type { MemoryStats } from '../../protocol/values';
+import { within } from '../deadline';
+
+/** What belongs to no run Worker. */
+export type PageMemory = Omit<MemoryStats, 'wasm' | 'gpu'>;
+
+const kPatience = 2000; // ms
 
 interface ChromiumPerformance extends Performance {
   memory?: { usedJSHeapSize: number };
 }
 
-export async function memoryStats(): Promise<MemoryStats> {
+export async function memoryStats(): Promise<PageMemory> {
   const heap = (performance as ChromiumPerformance).memory?.usedJSHeapSize ?? null;
   let estimate: StorageEstimate = {};
   try {
-    estimate = await navigator.storage.estimate();
+    const late = (): Error => new Error('no answer');
+    estimate = await within(kPatience, navigator.storage.estimate(), late);
   } catch {
     // Not everywhere, and not in every mode.
   }

@@ -19,7 +19,7 @@ describe('ModelSlot', () => {
         ended: () => (ended += 1),
       },
       memory,
-      false,
+      null,
     );
   const loaded = (memory: typeof shared | null = shared): ModelSlot => {
     const slot = make(memory);
@@ -54,6 +54,31 @@ describe('ModelSlot', () => {
     expect(runner.runIds).toEqual([]);
     runner.loaded();
     expect(runner.runIds).toEqual([2]);
+  });
+
+  const checks = (): number[] =>
+    runner.got.filter((message) => message.kind === 'check').map(({ id }) => id);
+
+  it('tells what the Worker holds, as of its last answer', () => {
+    const slot = loaded();
+    expect(slot.stats).toMatchObject({ wasm_bytes: 64, gpu_bytes: null });
+    slot.run(runMessage(2), 0);
+    runner.result(2);
+    expect(slot.stats).toMatchObject({ wasm_bytes: 128, gpu_bytes: 32 });
+  });
+
+  it('hands checks to the Worker once it is loaded, each answered once', () => {
+    const slot = make();
+    slot.check(2);
+    expect(checks()).toEqual([]);
+    runner.loaded();
+    slot.check(3);
+    expect(checks()).toEqual([2, 3]);
+    answers.length = 0;
+    runner.onMessage({ kind: 'checked', id: 2, ok: false, ms: 0, message: 'zeros' });
+    runner.onFailure('gone');
+    expect(answers[0]).toEqual({ type: 'checked', id: 2, ok: false, ms: 0, message: 'zeros' });
+    expect(errors().slice(1)).toEqual([[3, 'worker_lost']]);
   });
 
   it('drops a call that waits, and the Worker goes on', () => {

@@ -4,11 +4,11 @@
 
 import type { LoadMessage, RunMessage } from '../../protocol/messages';
 import type { Answer } from '../../protocol/messages';
-import type { ModelStats } from '../../protocol/values';
+import type { ModelStats, WebGpuInfo } from '../../protocol/values';
 import type { JsonObject } from '../../protocol/frame';
 import type { Tensor } from '../../protocol/tensor';
 import type { ErrorCategory, ErrorReport } from '../error';
-import { CallFlag, type FromRunner } from '../thread-messages';
+import { CallFlag, type FromRunner, type RunnerMemory } from '../thread-messages';
 import type { Runner } from './runner';
 
 const kInFlight = 2;
@@ -34,6 +34,9 @@ export class ModelSlot {
   private over = false;
   private runs = 0;
   private bytes = 0;
+  private memory: RunnerMemory = { wasm: null, gpu: null };
+  /** Checks that were asked for and not answered; they are sent once the model is loaded. */
+  private readonly checks: number[] = [];
   private readonly waiting: Call[] = [];
   /** By flag index; the Worker has these. */
   private readonly inFlight: (number | null)[];
@@ -45,7 +48,7 @@ export class ModelSlot {
     private readonly runner: Runner,
     private readonly events: SlotEvents,
     shared: ((length: number) => Int32Array) | null,
-    shaderF16: boolean,
+    webgpu: WebGpuInfo | null,
   ) {
     // Without shared memory it can't be told whether a call in the inbox has begun: then only one.
     this.flags = shared ? shared(kInFlight) : null;
@@ -53,19 +56,38 @@ export class ModelSlot {
     runner.onMessage = (reply) => this.onMessage(reply);
     runner.onFailure = (text) =>
       this.fail('worker_lost', `the run Worker failed: ${text}`, 'load the model again');
-    runner.post({ kind: 'load', load: message, flags: this.flags, shaderF16 });
+    runner.post({ kind: 'load', load: message, flags: this.flags, webgpu });
   }
 
   get stats(): ModelStats {
     const open = this.waiting.length + this.inFlight.filter((id) => id !== null).length;
     const { model, backend } = this.message;
-    return { model, backend, runs: this.runs, open, bytes: this.bytes };
+    const { wasm, gpu } = this.memory;
+    return {
+      model,
+      backend,
+      runs: this.runs,
+      open,
+      bytes: this.bytes,
+      wasm_bytes: wasm,
+      gpu_bytes: gpu,
+    };
   }
 
   run(message: RunMessage, receivedAt: number): void {
     const { id, inputs, parameters } = message;
     this.waiting.push({ id, inputs, parameters, receivedAt });
     this.pump();
+  }
+
+  /** The Worker makes a tiny inference after the calls that it has. */
+  check(id: number): void {
+    this.checks.push(id);
+    if (!this.loading) this.postCheck(id);
+  }
+
+  private postCheck(id: number): void {
+    this.runner.post({ kind: 'check', id, backend: this.message.backend });
   }
 
   /** False where the slot has no such request. */
@@ -134,6 +156,7 @@ export class ModelSlot {
         return;
       case 'result':
         this.runs += 1;
+        this.memory = reply.memory;
         this.inFlight[reply.slot] = null;
         this.events.answer({
           type: 'result',
@@ -148,6 +171,12 @@ export class ModelSlot {
         this.answerError(reply.id, category, message, hint);
         break;
       }
+      case 'checked': {
+        this.checks.splice(this.checks.indexOf(reply.id), 1);
+        const { id, ok, ms, message } = reply;
+        this.events.answer({ type: 'checked', id, ok, ms, message });
+        break;
+      }
       case 'skipped':
         this.inFlight[reply.slot] = null; // Answered when it was cancelled.
         break;
@@ -160,6 +189,8 @@ export class ModelSlot {
     const { id, model, backend } = this.message;
     this.loading = false;
     this.bytes = bytes;
+    this.memory = reply.memory;
+    for (const check of this.checks) this.postCheck(check);
     this.events.answer({
       type: 'loaded',
       id,
@@ -207,7 +238,7 @@ export class ModelSlot {
       const cancelled = this.flags && Atomics.load(this.flags, slot) === CallFlag.Cancelled;
       if (id !== null && !cancelled) ids.push(id);
     });
-    return [...ids, ...this.waiting.map((call) => call.id)];
+    return [...ids, ...this.waiting.map((call) => call.id), ...this.checks];
   }
 
   private answerError(

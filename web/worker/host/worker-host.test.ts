@@ -19,7 +19,15 @@ const kGpu = {
   description: '',
   software: false,
   shader_f16: true,
-  limits: { max_buffer_size: 1, max_storage_buffer_binding_size: 1 },
+  limits: {
+    max_buffer_size: 1,
+    max_storage_buffer_binding_size: 1,
+    max_compute_workgroup_storage_size: 1,
+    max_compute_invocations_per_workgroup: 1,
+  },
+  features: ['shader-f16'],
+  subgroup_min_size: null,
+  subgroup_max_size: null,
 };
 
 describe('WorkerHost', () => {
@@ -99,7 +107,47 @@ describe('WorkerHost', () => {
     tell(loadMessage(1, 'a'));
     tell(loadMessage(2, 'b', { backend: 'webgpu' }));
     expect(runners.all.map((runner) => runner.bundle)).toEqual(['wasm', 'webgpu']);
-    expect(runners.all[1]!.got[0]).toMatchObject({ shaderF16: true });
+    expect(runners.all[1]!.got[0]).toMatchObject({ webgpu: kGpu });
+  });
+
+  it('runs WebNN where a context answered, and not elsewhere', () => {
+    const context = { device_type: 'cpu', ok: true, runs_on: 'cpu', matmul_ms: null } as const;
+    host = make({ webnn: [{ ...context, ok: false }] });
+    tell(loadMessage(1, 'a', { backend: 'webnn' }));
+    expect(link.brief).toEqual(['error 1 unsupported']);
+    host = make({ webnn: [context] });
+    tell(loadMessage(2, 'b', { backend: 'webnn' }));
+    expect(runners.all.map((runner) => runner.bundle)).toEqual(['webgpu']);
+  });
+
+  it('checks a model in its own Worker, and the page in a new one', () => {
+    tell(loadMessage(1));
+    runners.all[0]!.loaded();
+    tell({ type: 'check', id: 2, model: 'm' });
+    tell({ type: 'check', id: 3, model: '' });
+    tell({ type: 'check', id: 4, model: 'unheard of' });
+    const checked = { kind: 'checked', ok: true, ms: 1, message: '' } as const;
+    runners.all[0]!.onMessage({ ...checked, id: 2 });
+    expect(runners.all[0]!.terminated).toBe(false);
+    runners.all[1]!.onMessage({ ...checked, id: 3 });
+    expect(runners.all[1]!.terminated).toBe(true);
+    expect(link.brief).toEqual(['loaded 1', 'error 4 not_found', 'checked 2', 'checked 3']);
+  });
+
+  it('says so where no Worker can be started for a check', () => {
+    tell({ type: 'check', id: 1, model: '' });
+    runners.all[0]!.onFailure('its script was not loaded');
+    expect(link.sent).toMatchObject([{ type: 'checked', id: 1, ok: false }]);
+  });
+
+  it('adds up what the Workers hold', async () => {
+    tell(loadMessage(1, 'a'));
+    tell(loadMessage(2, 'b'));
+    runners.all.forEach((runner) => runner.loaded());
+    tell({ type: 'stats', id: 3 });
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(link.sent.at(-1)).toMatchObject({ type: 'stats', memory: { wasm: 128, gpu: null } });
   });
 
   it('takes the threads of the load, or chooses by the cores', () => {

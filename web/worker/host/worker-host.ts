@@ -3,10 +3,11 @@
 
 import type { Answer, PageMessage, PoolMessage } from '../../protocol/messages';
 import { Outbox } from '../../protocol/outbox';
-import type { Capabilities, MemoryStats } from '../../protocol/values';
+import type { Capabilities } from '../../protocol/values';
 import { toReport } from '../error';
 import type { Bundle } from '../thread-messages';
 import { ModelSlot, type SlotEvents } from './model-slot';
+import type { PageMemory } from './memory-stats';
 import type { RunnerFactory } from './runner';
 
 /** The way to the pool. */
@@ -20,7 +21,7 @@ export interface HostOptions {
   link: Link;
   runners: RunnerFactory;
   capabilities: Capabilities;
-  memory: () => Promise<MemoryStats>;
+  memory: () => Promise<PageMemory>;
   status: (text: string) => void;
   /** Makes shared memory; null where the page is not cross-origin isolated. */
   shared: ((length: number) => Int32Array) | null;
@@ -29,6 +30,12 @@ export interface HostOptions {
 /** Half the cores, at most four: more made no model faster. The other half is the browser's. */
 export function usualThreads(cores: number): number {
   return Math.max(1, Math.min(4, Math.floor(cores / 2)));
+}
+
+/** Of the known ones; null where none is known. */
+function sumOf(sizes: readonly (number | null)[]): number | null {
+  const known = sizes.filter((size) => size !== null);
+  return known.length === 0 ? null : known.reduce((sum, size) => sum + size, 0);
 }
 
 export class WorkerHost {
@@ -95,6 +102,9 @@ export class WorkerHost {
       case 'stats':
         void this.onStats(id);
         return;
+      case 'check':
+        this.onCheck(id, message.model);
+        return;
       case 'echo':
         this.answer({ type: 'echo', id, outputs: message.inputs });
         return;
@@ -121,13 +131,17 @@ export class WorkerHost {
       );
       return;
     }
-    if (backend === 'webnn') {
-      this.answerError(id, 'unsupported', 'this page does not run WebNN yet', 'use wasm or webgpu');
+    if (backend === 'webnn' && !capabilities.webnn.some(({ ok }) => ok)) {
+      this.answerError(
+        id,
+        'unsupported',
+        'this browser has no WebNN context',
+        'use the wasm or the webgpu backend',
+      );
       return;
     }
-    const bundle: Bundle = backend;
+    const bundle: Bundle = backend === 'wasm' ? 'wasm' : 'webgpu'; // The latter has WebNN too.
     const threads = message.threads || usualThreads(capabilities.cores);
-    const shaderF16 = capabilities.webgpu?.shader_f16 ?? false;
     const events: SlotEvents = {
       answer: (answer) => this.answer(answer),
       progress: ({ phase, loaded, total, file }, of) =>
@@ -141,15 +155,41 @@ export class WorkerHost {
     };
     this.slots.set(
       model,
-      new ModelSlot(message, runners.spawn(bundle, threads), events, shared, shaderF16),
+      new ModelSlot(message, runners.spawn(bundle, threads), events, shared, capabilities.webgpu),
     );
     this.showStatus();
   }
 
+  private onCheck(id: number, model: string): void {
+    const slot = this.slots.get(model);
+    if (slot) slot.check(id);
+    else if (model !== '') {
+      this.answerError(id, 'not_found', `no model "${model}" is loaded in this page`);
+    } else this.checkPage(id);
+  }
+
+  /** In a Worker of its own, which shows that one can be started. */
+  private checkPage(id: number): void {
+    const threads = usualThreads(this.options.capabilities.cores);
+    const runner = this.options.runners.spawn('wasm', threads);
+    const end = (ok: boolean, ms: number, message: string): void => {
+      runner.terminate();
+      this.answer({ type: 'checked', id, ok, ms, message });
+    };
+    runner.onMessage = (reply) => {
+      if (reply.kind === 'checked') end(reply.ok, reply.ms, reply.message);
+      if (reply.kind === 'dead') end(false, 0, reply.report.message);
+    };
+    runner.onFailure = (text) => end(false, 0, `the run Worker failed: ${text}`);
+    runner.post({ kind: 'check', id, backend: 'wasm' });
+  }
+
   private async onStats(id: number): Promise<void> {
-    const memory = await this.options.memory();
+    const page = await this.options.memory();
     const models = [...this.slots.values()].map((slot) => slot.stats);
-    this.answer({ type: 'stats', id, models, memory });
+    const wasm = sumOf(models.map((model) => model.wasm_bytes));
+    const gpu = sumOf(models.map((model) => model.gpu_bytes));
+    this.answer({ type: 'stats', id, models, memory: { wasm, gpu, ...page } });
   }
 
   private answerError(

@@ -12,6 +12,11 @@ export interface AdapterFacts {
   shaderF16: boolean;
   maxBufferSize: number;
   maxStorageBufferBindingSize: number;
+  maxComputeWorkgroupStorageSize: number;
+  maxComputeInvocationsPerWorkgroup: number;
+  features: string[];
+  subgroupMinSize: number | undefined;
+  subgroupMaxSize: number | undefined;
 }
 
 const kSoftware =
@@ -30,6 +35,12 @@ export function describeAdapter(facts: AdapterFacts): WebGpuInfo {
     limits: {
       max_buffer_size: facts.maxBufferSize,
       max_storage_buffer_binding_size: facts.maxStorageBufferBindingSize,
+      max_compute_workgroup_storage_size: facts.maxComputeWorkgroupStorageSize,
+      max_compute_invocations_per_workgroup: facts.maxComputeInvocationsPerWorkgroup,
     },
+    features: [...facts.features].sort(),
+    // Some browsers say 0 where they know nothing.
+    subgroup_min_size: facts.subgroupMinSize || null,
+    subgroup_max_size: facts.subgroupMaxSize || null,
   };
 }

@@ -12,8 +12,14 @@ const kInUserAgent: [RegExp, string][] = [
   [/\bEdg(?:e|A|iOS)?\/([\d.]+)/, 'Microsoft Edge'],
   [/\bFirefox\/([\d.]+)/, 'Firefox'],
   [/\b(?:Headless)?Chrom(?:e|ium)\/([\d.]+)/, 'Chromium'],
+  [/\bLinux\b.*\bVersion\/([\d.]+).*\bSafari\//, 'WebKitGTK'],
   [/\bVersion\/([\d.]+).*\bSafari\//, 'Safari'],
 ];
+
+/** WebKit tells a number of its own making instead of the cores, so that nobody is recognised. */
+export function areCoresTrusted(userAgent: string): boolean {
+  return !/\bAppleWebKit\//.test(userAgent) || /\b(?:Headless)?Chrom(?:e|ium)\//.test(userAgent);
+}
 
 export function browserName(userAgent: string, data?: UserAgentData): Capabilities['browser'] {
   // Every list holds one made-up brand, so that nobody relies on its order.
@@ -23,7 +29,7 @@ export function browserName(userAgent: string, data?: UserAgentData): Capabiliti
   const match = full.find(({ found }) => found);
   return {
     user_agent: userAgent,
-    brand: own?.brand ?? match?.name ?? '',
+    brand: own?.brand.replace(/^HeadlessChrome$/, 'Chromium') ?? match?.name ?? '',
     version: match?.found?.[1] ?? own?.version ?? '',
   };
 }

@@ -2,11 +2,12 @@
 // once, each with a deadline, because some browsers never answer some of the questions.
 
 import type { Capabilities, WebGpuInfo } from '../../protocol/values';
-import { type UserAgentData, browserName } from './browser-name';
+import { type UserAgentData, areCoresTrusted, browserName } from './browser-name';
 import { within } from '../deadline';
 import { keptAlive } from '../keep-alive';
 import { type AdapterFacts, describeAdapter } from './adapter';
 import { wasmSupport } from './wasm-support';
+import { type MlContext, probeContexts } from './webnn';
 
 const kDeadline = 3000; // ms
 const kAdapterDeadline = 8000; // ms: a GPU process may have to start first.
@@ -14,20 +15,27 @@ const kAdapterDeadline = 8000; // ms: a GPU process may have to start first.
 interface WorkerNavigatorExtras {
   userAgentData?: UserAgentData;
   deviceMemory?: number;
-  ml?: { createContext(options: { deviceType: string }): Promise<unknown> };
+  ml?: { createContext(options: { deviceType: string }): Promise<MlContext> };
 }
 
-export async function probe(): Promise<Capabilities> {
+interface SubgroupInfo {
+  subgroupMinSize?: number;
+  subgroupMaxSize?: number;
+}
+
+/** `measureWebNn`: time what each WebNN context computes on, which takes a second or two. */
+export async function probe(measureWebNn = false): Promise<Capabilities> {
   const extras = navigator as unknown as WorkerNavigatorExtras;
   const [webgpu, webnn, opfs] = await Promise.all([
     attempt(kAdapterDeadline, null, adapter()),
-    contexts(extras),
+    probeContexts(extras.ml ?? null, measureWebNn, kDeadline),
     attempt(kDeadline, false, canStore()),
   ]);
   return {
     browser: browserName(navigator.userAgent, extras.userAgentData),
     cross_origin_isolated: self.crossOriginIsolated,
     cores: navigator.hardwareConcurrency,
+    cores_trusted: areCoresTrusted(navigator.userAgent),
     memory_gib: extras.deviceMemory ?? null,
     wasm: wasmSupport(self.crossOriginIsolated),
     webgpu,
@@ -54,6 +62,11 @@ async function adapter(): Promise<WebGpuInfo | null> {
     shaderF16: found.features.has('shader-f16'),
     maxBufferSize: found.limits.maxBufferSize,
     maxStorageBufferBindingSize: found.limits.maxStorageBufferBindingSize,
+    maxComputeWorkgroupStorageSize: found.limits.maxComputeWorkgroupStorageSize,
+    maxComputeInvocationsPerWorkgroup: found.limits.maxComputeInvocationsPerWorkgroup,
+    features: [...found.features],
+    subgroupMinSize: (found.info as SubgroupInfo).subgroupMinSize,
+    subgroupMaxSize: (found.info as SubgroupInfo).subgroupMaxSize,
   };
   return describeAdapter(facts);
 }
@@ -63,22 +76,6 @@ function isFallback(adapter: GPUAdapter): boolean {
   const info = adapter.info as { isFallbackAdapter?: boolean };
   const older = adapter as unknown as { isFallbackAdapter?: boolean };
   return info.isFallbackAdapter ?? older.isFallbackAdapter ?? false;
-}
-
-async function contexts(extras: WorkerNavigatorExtras): Promise<Capabilities['webnn']> {
-  const { ml } = extras;
-  if (!ml) return [];
-  const types = ['cpu', 'gpu', 'npu'];
-  return Promise.all(
-    types.map(async (type) => ({
-      device_type: type,
-      ok: await attempt(
-        kDeadline,
-        false,
-        ml.createContext({ deviceType: type }).then(() => true),
-      ),
-    })),
-  );
 }
 
 /** A file is really written and read: some modes offer the interface and refuse its use. */

@@ -10,6 +10,7 @@ import { runFailure } from './ort-errors';
 import { fromOrt, toOrt, toSpec } from './ort-values';
 import type { Runtime } from './runtime';
 import { findGraph, makeSession } from './session-factory';
+import { sessionSettings } from './session-settings';
 
 export class OrtEngine implements Engine {
   private constructor(
@@ -23,7 +24,7 @@ export class OrtEngine implements Engine {
     const { load, files } = context;
     const graph = findGraph(files, load.task);
     let session: ort.InferenceSession | undefined;
-    const placement = await makeSession(runtime, load.backend, graph, async (options) => {
+    const placement = await makeSession(runtime, sessionSettings(load), graph, async (options) => {
       session = await ort.InferenceSession.create(graph.bytes, {
         ...options,
         externalData: graph.externalData,

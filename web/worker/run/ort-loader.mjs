@@ -11,6 +11,9 @@ export default function create(config) {
       print: hooks.print,
       printErr: hooks.print,
       instantiateWasm(imports, done) {
+        hooks.memory = Object.values(imports)
+          .flatMap((module) => Object.values(module))
+          .find((value) => value instanceof WebAssembly.Memory);
         hooks.module
           .then((module) => WebAssembly.instantiate(module, imports).then((it) => done(it, module)))
           .catch(reject); // Emscripten itself would wait for ever.

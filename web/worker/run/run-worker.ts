@@ -4,13 +4,14 @@
 
 import type { JsonObject } from '../../protocol/frame';
 import type { LoadMessage, LogLevel } from '../../protocol/messages';
-import type { LoadTimings } from '../../protocol/values';
+import type { LoadTimings, WebGpuInfo } from '../../protocol/values';
 import { within } from '../deadline';
-import { PoolError, toReport } from '../error';
+import { PoolError, errorText, toReport } from '../error';
 import { ProgressGate } from '../progress-gate';
 import {
   type Bundle,
   CallFlag,
+  type CheckCall,
   type FromRunner,
   type PageToRunner,
   type RunCall,
@@ -20,9 +21,10 @@ import type { Engine } from './engine';
 import { ModelDownload } from './model-download';
 import { OrtEngine } from './ort-engine';
 import { Runtime } from './runtime';
+import { type SessionSettings, sessionSettings } from './session-settings';
 import { TransformersEngine, kTasks } from './transformers-engine';
 import { checkBackend } from './check-backend';
-import { isFatal } from './ort-errors';
+import { isFatal, loadFailure } from './ort-errors';
 
 declare const kBundle: Bundle;
 declare const kOrtWasm: string;
@@ -50,7 +52,8 @@ function repeats(parameters: JsonObject): number {
 class RunWorker {
   private engine: Engine | null = null;
   private flags: Int32Array | null = null;
-  private readonly calls: RunCall[] = [];
+  private settings: SessionSettings | null = null;
+  private readonly calls: (RunCall | CheckCall)[] = [];
   private running = false;
 
   constructor(
@@ -60,7 +63,7 @@ class RunWorker {
   ) {
     port.onmessage = (event: MessageEvent<ToRunner>) => {
       const message = event.data;
-      if (message.kind === 'load') void this.load(message.load, message.flags, message.shaderF16);
+      if (message.kind === 'load') void this.load(message.load, message.flags, message.webgpu);
       else {
         this.calls.push(message);
         if (!this.running) void this.work();
@@ -72,6 +75,14 @@ class RunWorker {
     this.send({ kind: 'log', level, message });
   }
 
+  /**
+   * A promise of the browser that ONNX Runtime's WebAssembly waits for was rejected: it is not told,
+   * and would wait for ever.
+   */
+  stuck(reason: unknown): void {
+    this.send({ kind: 'dead', report: loadFailure(errorText(reason)) });
+  }
+
   private send(message: FromRunner, transfer: Transferable[] = []): void {
     this.port.postMessage(message, transfer);
   }
@@ -79,17 +90,17 @@ class RunWorker {
   private async load(
     load: LoadMessage,
     flags: Int32Array | null,
-    shaderF16: boolean,
+    gpu: WebGpuInfo | null,
   ): Promise<void> {
     this.flags = flags;
     try {
-      await this.tryLoad(load, shaderF16);
+      await this.tryLoad(load, gpu);
     } catch (thrown) {
       this.send({ kind: 'load-failed', report: toReport(thrown) });
     }
   }
 
-  private async tryLoad(load: LoadMessage, shaderF16: boolean): Promise<void> {
+  private async tryLoad(load: LoadMessage, gpu: WebGpuInfo | null): Promise<void> {
     const timings: LoadTimings = {
       fetch_ms: 0,
       compile_ms: 0,
@@ -115,7 +126,7 @@ class RunWorker {
     const files = await download.files;
     timings.fetch_ms = performance.now() - begin;
 
-    checkBackend(load, files, shaderF16);
+    checkBackend(load, files, gpu);
     gate.now({ phase: 'compile', loaded: 0, total: 1, file: '' });
     const compile = performance.now();
     await within(kStartPatience, this.runtime.ready, notStarted);
@@ -140,7 +151,7 @@ class RunWorker {
     timings.bytes_network = download.fromNetwork;
     timings.bytes_cache = download.fromCache;
     this.engine = engine;
-    if (load.backend === 'webgpu') void this.watchDevice();
+    this.settings = sessionSettings(load);
     this.send({
       kind: 'loaded',
       inputs: engine.inputs,
@@ -148,12 +159,17 @@ class RunWorker {
       placement: engine.placement,
       bytes: load.files.reduce((sum, file) => sum + file.size, 0),
       timings,
+      memory: this.runtime.memory,
     });
   }
 
   private async work(): Promise<void> {
     this.running = true;
     for (let call = this.calls.shift(); call; call = this.calls.shift()) {
+      if (call.kind === 'check') {
+        await this.check(call);
+        continue;
+      }
       const { id, slot } = call;
       if (!this.begin(slot)) this.send({ kind: 'skipped', id, slot });
       else await this.run(call);
@@ -161,19 +177,20 @@ class RunWorker {
     this.running = false;
   }
 
-  /** A lost GPU device does not come back: the model must be loaded again, in a new Worker. */
-  private async watchDevice(): Promise<void> {
-    const device = await this.runtime.gpuDevice();
-    const lost = await device?.lost;
-    if (!lost) return;
-    this.send({
-      kind: 'dead',
-      report: {
-        category: 'worker_lost',
-        message: `the GPU device was lost (${lost.reason}): ${lost.message}`,
-        hint: 'load the model again',
-      },
-    });
+  private async check({ id, backend }: CheckCall): Promise<void> {
+    const settings = this.settings ?? { backend, deviceType: 'cpu', freeDimensions: null };
+    try {
+      await within(kStartPatience, this.runtime.ready, notStarted);
+      const ms = await this.runtime.check(settings);
+      this.send({ kind: 'checked', id, ok: true, ms, message: '' });
+    } catch (thrown) {
+      this.send({ kind: 'checked', id, ok: false, ms: 0, message: toReport(thrown).message });
+    }
+  }
+
+  /** What was on the GPU does not come back: the model must be loaded again, in a new Worker. */
+  gpuFailed(failure: PoolError): void {
+    this.send({ kind: 'dead', report: toReport(failure) });
   }
 
   private begin(slot: number): boolean {
@@ -195,7 +212,8 @@ class RunWorker {
         run_ms: performance.now() - begin,
       };
       const buffers = new Set(outputs.map((output) => output.data.buffer as ArrayBuffer));
-      this.send({ kind: 'result', id, slot, outputs, timings }, [...buffers]);
+      const { memory } = this.runtime;
+      this.send({ kind: 'result', id, slot, outputs, timings, memory }, [...buffers]);
     } catch (thrown) {
       const report = toReport(thrown);
       this.send({ kind: 'run-failed', id, slot, report });
@@ -207,7 +225,14 @@ class RunWorker {
 let worker: RunWorker | null = null;
 let haveModule: (module: WebAssembly.Module | PromiseLike<WebAssembly.Module>) => void;
 const module = new Promise<WebAssembly.Module>((resolve) => (haveModule = resolve));
-const runtime = new Runtime(kBundle, module, (line) => worker?.log('warning', line));
+const runtime = new Runtime(
+  kBundle,
+  module,
+  (line) => worker?.log('warning', line),
+  (failure) => worker?.gpuFailed(failure),
+);
+
+self.addEventListener('unhandledrejection', (event) => worker?.stuck(event.reason));
 
 self.onmessage = (event: MessageEvent<PageToRunner>) => {
   const message = event.data;

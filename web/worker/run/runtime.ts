@@ -3,8 +3,12 @@
 // threads it has, and what it logs.
 
 import * as ort from 'onnxruntime-web/webgpu';
-import type { Bundle } from '../thread-messages';
+import type { PoolError } from '../error';
+import type { Bundle, RunnerMemory } from '../thread-messages';
+import { GpuMemory, hastenReadback } from './gpu-memory';
+import { deviceLost, gpuFailure } from './gpu-failures';
 import { requestSafeAdapters } from './safe-adapter';
+import type { SessionSettings } from './session-settings';
 
 declare const kOrtLoader: string;
 
@@ -12,6 +16,8 @@ declare const kOrtLoader: string;
 export interface LoaderHooks {
   module: Promise<WebAssembly.Module>;
   print: (line: string) => void;
+  /** Set by the loader: the heap, shared with the threads. */
+  memory?: WebAssembly.Memory;
 }
 
 const kLogLine = /\[[VIWEF]:onnxruntime:/;
@@ -21,6 +27,9 @@ const kColours = /\x1b\[[\d;]*m/g;
 const kHooks = Symbol.for('webpool.ort');
 
 export class Runtime {
+  private readonly hooks: LoaderHooks;
+  private readonly gpu = new GpuMemory();
+  private readonly doubler = new Map<string, Promise<ort.InferenceSession>>();
   private listener: ((line: string) => void) | null = null;
   /** Fails where ONNX Runtime could not be started. */
   ready: Promise<void> = Promise.resolve();
@@ -29,10 +38,11 @@ export class Runtime {
     readonly bundle: Bundle,
     module: Promise<WebAssembly.Module>,
     private readonly log: (line: string) => void,
+    private readonly onGpuFailure: (failure: PoolError) => void,
   ) {
-    const hooks: LoaderHooks = { module, print: (line) => this.printed(line) };
-    (globalThis as Record<symbol, unknown>)[kHooks] = hooks;
-    if (navigator.gpu) requestSafeAdapters(navigator.gpu);
+    this.hooks = { module, print: (line) => this.printed(line) };
+    (globalThis as Record<symbol, unknown>)[kHooks] = this.hooks;
+    if (navigator.gpu) requestSafeAdapters(navigator.gpu, (device) => this.onDevice(device));
     const loader = new URL(kOrtLoader, import.meta.url).href;
     void import(loader).catch(() => undefined); // Parsed by the time it is needed.
     ort.env.wasm.wasmPaths = { mjs: loader };
@@ -48,9 +58,41 @@ export class Runtime {
     this.ready.catch(() => undefined); // Whoever needs it awaits it.
   }
 
-  /** The device of the WebGPU provider, once a session was made on it. */
-  async gpuDevice(): Promise<GPUDevice | undefined> {
-    return (await ort.env.webgpu.device) as GPUDevice | undefined;
+  get memory(): RunnerMemory {
+    return { wasm: this.hooks.memory?.buffer.byteLength ?? null, gpu: this.gpu.bytes };
+  }
+
+  /**
+   * A tiny inference, from the input to the answer; returns its milliseconds. The first one on a
+   * backend makes its session. Throws where the answer is wrong.
+   */
+  async check(settings: SessionSettings): Promise<number> {
+    const { backend, deviceType } = settings;
+    const key = `${backend} ${deviceType}`;
+    const making =
+      this.doubler.get(key) ??
+      ort.InferenceSession.create(kDoublingModel, {
+        executionProviders: [backend === 'webnn' ? { name: 'webnn', deviceType } : backend],
+      });
+    this.doubler.set(key, making);
+    making.catch(() => this.doubler.delete(key)); // The next check tries again.
+    const session = await making;
+    const begin = performance.now();
+    const { y } = await session.run({ x: new ort.Tensor('float32', [kCheckValue], [1]) });
+    const answer = y?.data[0];
+    if (answer !== 2 * kCheckValue) {
+      throw new Error(`twice ${kCheckValue} came out as ${String(answer)}`);
+    }
+    return performance.now() - begin;
+  }
+
+  private onDevice(device: GPUDevice): void {
+    this.gpu.watch(device);
+    if (/\bFirefox\//.test(navigator.userAgent)) hastenReadback(device);
+    device.addEventListener('uncapturederror', ({ error }) => this.onGpuFailure(gpuFailure(error)));
+    void device.lost.then((info) => {
+      if (info.reason !== 'destroyed') this.onGpuFailure(deviceLost(info));
+    });
   }
 
   /** Lines that ONNX Runtime logs while `work` goes on; they go nowhere else. */
@@ -97,4 +139,13 @@ const kIdentityModel = new Uint8Array([
   8, 8, 58, 55, 10, 16, 10, 1, 120, 18, 1, 121, 34, 8, 73, 100, 101, 110, 116, 105, 116, 121, 18, 1,
   103, 90, 15, 10, 1, 120, 18, 10, 10, 8, 8, 1, 18, 4, 10, 2, 8, 1, 98, 15, 10, 1, 121, 18, 10, 10,
   8, 8, 1, 18, 4, 10, 2, 8, 1, 66, 2, 16, 13,
+]);
+
+const kCheckValue = 1.5;
+// ModelProto{ir_version 8, graph{node{"x", "x" -> "y", Add}, name "g", input x f32[1], output y},
+// opset 13}
+const kDoublingModel = new Uint8Array([
+  8, 8, 58, 53, 10, 14, 10, 1, 120, 10, 1, 120, 18, 1, 121, 34, 3, 65, 100, 100, 18, 1, 103, 90, 15,
+  10, 1, 120, 18, 10, 10, 8, 8, 1, 18, 4, 10, 2, 8, 1, 98, 15, 10, 1, 121, 18, 10, 10, 8, 8, 1, 18,
+  4, 10, 2, 8, 1, 66, 4, 10, 0, 16, 13,
 ]);

@@ -10,6 +10,9 @@ function fakeGpu(info: object | null, features: string[]): GPU {
     get info(): object {
       return info ?? {};
     }
+    async requestDevice(): Promise<object> {
+      return { label: 'device' };
+    }
   }
   const gpu = { requestAdapter: async () => (info ? new FakeAdapter() : null) };
   return gpu as unknown as GPU;
@@ -36,6 +39,14 @@ describe('requestSafeAdapters', () => {
 
   it('leaves an adapter that tells nothing about subgroups', async () => {
     expect(await featuresOf(fakeGpu({ vendor: 'x' }, ['shader-f16']))).toEqual(['shader-f16']);
+  });
+
+  it('shows each device before it is handed out', async () => {
+    const gpu = fakeGpu({ vendor: 'x' }, []);
+    const seen: GPUDevice[] = [];
+    requestSafeAdapters(gpu, (device) => seen.push(device));
+    const device = await (await gpu.requestAdapter())?.requestDevice();
+    expect(seen).toEqual([device]);
   });
 
   it('answers that there is no adapter', async () => {

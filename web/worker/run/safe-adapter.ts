@@ -12,13 +12,29 @@ interface SubgroupInfo {
   subgroupMinSize?: number;
 }
 
-/** Makes `gpu.requestAdapter` answer adapters that are safe; once a realm, before ONNX Runtime. */
-export function requestSafeAdapters(gpu: GPU): void {
+/**
+ * Makes `gpu.requestAdapter` answer adapters that are safe; once a realm, before ONNX Runtime.
+ * `onDevice` sees each device before ONNX Runtime does.
+ */
+export function requestSafeAdapters(
+  gpu: GPU,
+  onDevice: (device: GPUDevice) => void = () => undefined,
+): void {
   const request = gpu.requestAdapter.bind(gpu);
   gpu.requestAdapter = async (options) => {
     const adapter = await request(options);
     if (adapter && tooNarrow(adapter)) hideSubgroups(adapter);
+    if (adapter) showDevices(adapter, onDevice);
     return adapter;
+  };
+}
+
+function showDevices(adapter: GPUAdapter, onDevice: (device: GPUDevice) => void): void {
+  const request = adapter.requestDevice.bind(adapter);
+  adapter.requestDevice = async (descriptor) => {
+    const device = await request(descriptor);
+    onDevice(device);
+    return device;
   };
 }
 

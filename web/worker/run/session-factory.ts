@@ -9,6 +9,7 @@ import { scanOnnx } from './onnx-scan';
 import { loadFailure } from './ort-errors';
 import { readPlacement } from './placement';
 import type { Runtime } from './runtime';
+import type { SessionSettings } from './session-settings';
 
 export type SessionOptions = ort.InferenceSession.SessionOptions;
 
@@ -45,8 +46,19 @@ export function findGraph(files: ModelFiles, task: string): GraphFile {
   return { path, bytes, externalData };
 }
 
-function options(backend: BackendName, logSeverityLevel: 0 | 3): SessionOptions {
-  return { executionProviders: [backend], graphOptimizationLevel: 'all', logSeverityLevel };
+/** Silent but for errors, unless the log is wanted. */
+export function sessionOptions(
+  how: SessionSettings,
+  logSeverityLevel: 0 | 3 = kErrors,
+): SessionOptions {
+  const { backend, deviceType, freeDimensions } = how;
+  return {
+    executionProviders: [backend === 'webnn' ? { name: 'webnn', deviceType } : backend],
+    graphOptimizationLevel: 'all',
+    logSeverityLevel,
+    // Given for WebNN even if empty: else transformers.js complains in each load.
+    ...((freeDimensions ?? backend === 'webnn') && { freeDimensionOverrides: freeDimensions ?? {} }),
+  };
 }
 
 /**
@@ -58,24 +70,25 @@ function options(backend: BackendName, logSeverityLevel: 0 | 3): SessionOptions 
  */
 export async function makeSession(
   runtime: Runtime,
-  backend: BackendName,
+  how: SessionSettings,
   graph: GraphFile,
   create: (options: SessionOptions) => Promise<void>,
 ): Promise<Placement | null> {
   const { operators } = scanOnnx(graph.bytes);
+  const { backend } = how;
   try {
     if (backend === 'wasm') {
-      const { lines } = await runtime.capture(() => create(options(backend, kVerbose)));
+      const { lines } = await runtime.capture(() => create(sessionOptions(how, kVerbose)));
       return readPlacement(lines, kProvider[backend], operators);
     }
     const { lines } = await runtime.capture(async () => {
       const session = await ort.InferenceSession.create(graph.bytes, {
-        ...options(backend, kVerbose),
+        ...sessionOptions(how, kVerbose),
         externalData: graph.externalData,
       });
       await session.release();
     });
-    await create(options(backend, kErrors));
+    await create(sessionOptions(how));
     return readPlacement(lines, kProvider[backend], operators);
   } catch (thrown) {
     if (thrown instanceof PoolError) throw thrown;

@@ -1,6 +1,7 @@
 // Tasks by transformers.js, which gets its files from the verified set only: no request of its own
 // leaves this Worker.
 
+import * as ort from 'onnxruntime-web/webgpu';
 import {
   type FeatureExtractionPipeline,
   type Tensor as TaskTensor,
@@ -14,7 +15,11 @@ import { PoolError, errorText } from '../error';
 import type { Engine, EngineContext, ModelFiles } from './engine';
 import { runFailure } from './ort-errors';
 import type { Runtime } from './runtime';
-import { type GraphFile, findGraph, makeSession } from './session-factory';
+import { scanOnnx } from './onnx-scan';
+import { withShape } from './onnx-shapes';
+import { type GraphFile, findGraph, makeSession, sessionOptions } from './session-factory';
+import { type SessionSettings, sessionSettings } from './session-settings';
+import { type RunSession, TokenBuckets, checkTokenInputs, kFirstLength } from './token-buckets';
 
 export const kTasks: ReadonlySet<string> = new Set(['text-embedding']);
 
@@ -33,11 +38,19 @@ export class TransformersEngine implements Engine {
 
   static async load(runtime: Runtime, context: EngineContext): Promise<TransformersEngine> {
     const { load, files } = context;
-    const graph = findGraph(files, load.task);
+    const settings = sessionSettings(load);
+    const original = findGraph(files, load.task);
+    let graph = original;
+    if (isFixed(settings)) {
+      checkTokenInputs(scanOnnx(original.bytes).inputs);
+      const bytes = withShape(original.bytes, [1, kFirstLength]);
+      graph = { ...original, bytes };
+      files.set(graph.path, bytes);
+    }
     const slash = graph.path.lastIndexOf('/');
     serveOnly(files);
     let pipe: FeatureExtractionPipeline | undefined;
-    const placement = await makeSession(runtime, load.backend, graph, async (options) => {
+    const placement = await makeSession(runtime, settings, graph, async (options) => {
       // The name is the file's own, so no suffix is added for a dtype ("fp32" has none); and the
       // published config.json may claim external data where there is none.
       pipe = await pipeline('feature-extraction', kModelId, {
@@ -50,7 +63,7 @@ export class TransformersEngine implements Engine {
       });
     });
     if (!pipe) throw new PoolError('internal', 'transformers.js made no pipeline');
-    nameTokenStates(pipe);
+    takeSession(pipe, settings, original);
     return new TransformersEngine(pipe, placement, context);
   }
 
@@ -112,22 +125,28 @@ export class TransformersEngine implements Engine {
   }
 }
 
-type RunSession = (feeds: object, options?: object) => Promise<Record<string, unknown>>;
 interface NamedSession {
   outputMetadata: { name: string; isTensor: boolean; shape?: readonly unknown[] }[];
   run: RunSession;
 }
 
 /**
- * transformers.js takes the token states by the names that its own exports have. Others call them
- * as they like: then the first output of three dimensions is meant.
+ * Puts what the pool needs between transformers.js and its session: fixed lengths where the
+ * backend wants them, and the name of the token states. transformers.js takes those by the names
+ * that its own exports have. Others call them as they like: then the first output of three
+ * dimensions is meant.
  */
-function nameTokenStates(pipe: FeatureExtractionPipeline): void {
-  const session = pipe.model.sessions['model'] as NamedSession | undefined;
-  const outputs = session?.outputMetadata ?? [];
+function takeSession(
+  pipe: FeatureExtractionPipeline,
+  settings: SessionSettings,
+  graph: GraphFile,
+): void {
+  const session = pipe.model.sessions['model'] as unknown as NamedSession | undefined;
+  if (!session) return;
+  const outputs = session.outputMetadata;
   const known = ['last_hidden_state', 'logits', 'token_embeddings'];
-  if (!session || outputs.some(({ name }) => known.includes(name))) return;
-  const states = outputs.find(({ isTensor, shape }) => isTensor && shape?.length === 3);
+  const usual = outputs.find(({ name }) => known.includes(name));
+  const states = usual ?? outputs.find(({ isTensor, shape }) => isTensor && shape?.length === 3);
   if (!states) {
     throw new PoolError(
       'unsupported',
@@ -136,10 +155,33 @@ function nameTokenStates(pipe: FeatureExtractionPipeline): void {
     );
   }
   const run = session.run.bind(session);
-  session.run = async (feeds, options) => {
-    const results = await run(feeds, options);
-    return { ...results, last_hidden_state: results[states.name] };
-  };
+  if (isFixed(settings)) {
+    const buckets = bucketsOf(settings, graph);
+    buckets.have(kFirstLength, run);
+    session.run = async (feeds) => ({ last_hidden_state: await buckets.run(feeds, states.name) });
+  } else if (!usual) {
+    session.run = async (feeds) => {
+      const results = await run(feeds);
+      const found = results[states.name];
+      return found ? { ...results, last_hidden_state: found } : results;
+    };
+  }
+}
+
+/** WebNN computes with fixed shapes only: its sessions are made for some lengths of text. */
+function isFixed({ backend, freeDimensions }: SessionSettings): boolean {
+  return backend === 'webnn' && !freeDimensions;
+}
+
+/** Sessions of other lengths are made of the file's bytes, which are kept for it. */
+function bucketsOf(settings: SessionSettings, { bytes, externalData }: GraphFile): TokenBuckets {
+  return new TokenBuckets(async (length) => {
+    const session = await ort.InferenceSession.create(withShape(bytes, [1, length]), {
+      ...sessionOptions(settings),
+      externalData,
+    });
+    return (feeds) => session.run(feeds) as Promise<Record<string, ort.Tensor>>;
+  });
 }
 
 /** Named as transformers.js asks for them: model.onnx_data, model.onnx_data_1, … */
