@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
-  test: { include: ['protocol/**/*.test.ts', 'worker/**/*.test.ts', 'build/**/*.test.mjs'], environment: 'node' },
+  test: { include: ['protocol/**/*.test.ts', 'worker/**/*.test.ts', 'join/**/*.test.ts', 'build/**/*.test.mjs'], environment: 'node' },
 });

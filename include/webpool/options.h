@@ -46,6 +46,11 @@ struct PoolOptions {
   unsigned maxConnections = 0;
   /// Browsers that each model is loaded in beside the first, so that a death costs no reload.
   unsigned warmSpares = 0;
+  /// Bytes that all browsers of the pool, with their models, may take (proportional set size); 0:
+  /// no limit. Models are unloaded, the least recently used first, and come back when called.
+  std::uint64_t memoryBudget = 0;
+  /// The same for each browser.
+  std::uint64_t browserMemoryBudget = 0;
   bool headless = true;
   /// Delete the browser's profile, and with it its model cache, when the pool closes.
   bool ephemeral = false;

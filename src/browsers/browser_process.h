@@ -48,6 +48,9 @@ class BrowserProcess {
 
   std::string logTail(std::size_t bytes = 2000) const;
 
+  /// By which its processes are known. Only while the main process is not reaped.
+  BrowserIdentity identity() const;
+
   /// Of all its processes, its own display among them. Reads /proc; NotFound when it has ended.
   Result<MemoryUse> memory() const;
 
@@ -65,9 +68,6 @@ class BrowserProcess {
  private:
   BrowserProcess(ChildProcess child, std::optional<VirtualDisplay> display, BrowserFolder folder,
                  BrowserRecord record);
-  /// Only while the main process is not reaped.
-  BrowserIdentity identity() const;
-
   ChildProcess child_;
   std::optional<VirtualDisplay> display_;
   BrowserFolder folder_;

@@ -108,6 +108,7 @@ std::unique_ptr<CLI::App> makeApp(Context& context, Action& action) {
   addRunCommand(*app, context, action);
   addModelsCommand(*app, context, action);
   addBrowsersCommand(*app, context, action);
+  addServeCommand(*app, context, action);
   addDemoCommand(*app, context, action);
   addCleanCommand(*app, context, action);
   addCompletionCommand(*app, context, action);

@@ -49,6 +49,7 @@ void addCompletionCommand(CLI::App& app, Context& context, Action& action);
 void addDemoCommand(CLI::App& app, Context& context, Action& action);
 void addModelsCommand(CLI::App& app, Context& context, Action& action);
 void addRunCommand(CLI::App& app, Context& context, Action& action);
+void addServeCommand(CLI::App& app, Context& context, Action& action);
 
 /// The whole tree; parsing it sets `action`.
 std::unique_ptr<CLI::App> makeApp(Context& context, Action& action);

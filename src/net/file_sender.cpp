@@ -50,7 +50,8 @@ error_code shortFile() {
   return make_error_code(boost::system::errc::io_error);
 }
 
-asio::awaitable<error_code> copySlice(asio::ip::tcp::socket& socket, int file, off_t& offset,
+template <class Stream>
+asio::awaitable<error_code> copySlice(Stream& stream, int file, off_t& offset,
                                       std::uint64_t remaining, std::vector<char>& buffer) {
   buffer.resize(std::min<std::uint64_t>(kCopySlice, remaining));
   const auto got = ::pread(file, buffer.data(), buffer.size(), offset);
@@ -58,7 +59,7 @@ asio::awaitable<error_code> copySlice(asio::ip::tcp::socket& socket, int file, o
   if (got < 0) co_return error_code(errno, boost::system::system_category());
   if (got == 0) co_return shortFile();
   const auto [error, count] = co_await asio::async_write(
-      socket, asio::buffer(buffer.data(), static_cast<std::size_t>(got)), kAwait);
+      stream, asio::buffer(buffer.data(), static_cast<std::size_t>(got)), kAwait);
   offset += got;
   co_return error;
 }
@@ -96,6 +97,21 @@ asio::awaitable<error_code> sendFile(asio::ip::tcp::socket& socket, const FileRe
       error.assign(errno, boost::system::system_category());
     }
     if (!socket.is_open()) error = asio::error::operation_aborted;
+  }
+  co_return error;
+}
+
+asio::awaitable<error_code> sendFile(TlsStream& stream, const FileRegion& region,
+                                     const std::function<void()>& progress) {
+  auto offset = static_cast<off_t>(region.offset);
+  const auto end = static_cast<off_t>(region.offset + region.length);
+  std::vector<char> buffer;
+  error_code error;
+  while (!error && offset < end) {
+    const auto remaining = static_cast<std::uint64_t>(end - offset);
+    error = co_await copySlice(stream, region.file->get(), offset, remaining, buffer);
+    progress();
+    if (!socketOf(stream).is_open()) error = asio::error::operation_aborted;
   }
   co_return error;
 }

@@ -1,4 +1,5 @@
-// Sends part of a file to a socket without passing it through the program. Inside src/net only.
+// Sends part of a file to a socket, without passing it through the program where that is possible.
+// Inside src/net only.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -7,6 +8,7 @@
 #include <functional>
 
 #include "net/http_types.h"
+#include "net/stream.h"
 
 namespace webpool::net {
 
@@ -15,6 +17,11 @@ namespace webpool::net {
 /// then can't be taken back, so the connection must be closed. The region and the function must
 /// outlive the call.
 boost::asio::awaitable<boost::system::error_code> sendFile(boost::asio::ip::tcp::socket& socket,
+                                                           const FileRegion& region,
+                                                           const std::function<void()>& progress);
+
+/// The same through TLS, where the program has to see the bytes.
+boost::asio::awaitable<boost::system::error_code> sendFile(TlsStream& stream,
                                                            const FileRegion& region,
                                                            const std::function<void()>& progress);
 

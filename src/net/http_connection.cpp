@@ -1,5 +1,7 @@
 #include "net/http_connection.h"
 
+#include <sys/socket.h>
+
 #include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/write.hpp>
@@ -14,6 +16,7 @@
 
 #include "net/file_sender.h"
 #include "net/response_head.h"
+#include "net/stream.h"
 #include "net/websocket_connection.h"
 
 namespace webpool::net {
@@ -24,6 +27,7 @@ namespace http = beast::http;
 using boost::system::error_code;
 
 constexpr std::size_t kReadBytes = 128u << 10;
+constexpr std::size_t kFirstRead = 4096;
 constexpr std::size_t kWriteSlice = 512u << 10;
 
 /// Where a handler's answer meets the connection that waits for it. Either may be gone first.
@@ -54,52 +58,93 @@ Headers headersOf(const http::fields& fields) {
   return headers;
 }
 
-std::string peerText(const tcp::socket& socket) {
-  error_code error;
-  const auto endpoint = socket.remote_endpoint(error);
-  return error ? std::string()
-               : endpoint.address().to_string() + ":" + std::to_string(endpoint.port());
-}
+/// A peer that speaks HTTP to a TLS port reads this; nothing else of it is answered.
+constexpr std::string_view kWantsTls =
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    "Content-Length: 61\r\nConnection: close\r\n\r\n"
+    "this port speaks HTTPS: begin the address with https:// here\n";
 
+/// `Stream`: PlainStream or TlsStream.
+template <class Stream>
 class HttpConnection final : public Connection,
-                             public std::enable_shared_from_this<HttpConnection> {
+                             public std::enable_shared_from_this<HttpConnection<Stream>> {
  public:
-  HttpConnection(std::shared_ptr<Server::State> server, tcp::socket socket)
-      : Connection(std::move(server)), socket_(std::move(socket)) {}
+  HttpConnection(std::shared_ptr<Server::State> server, Stream stream)
+      : Connection(std::move(server)), stream_(std::move(stream)) {}
   ~HttpConnection() override {
     if (deadline_) deadline_->end();
   }
 
   void start() {
-    deadline_ = std::make_shared<Deadline>(socket_.get_executor(), [weak = weak_from_this()] {
+    deadline_ = std::make_shared<Deadline>(stream_.get_executor(), [weak = this->weak_from_this()] {
       if (const auto self = weak.lock()) self->drop();
     });
-    asio::co_spawn(socket_.get_executor(), run(shared_from_this()), kRethrow);
+    asio::co_spawn(stream_.get_executor(), run(this->shared_from_this()), kRethrow);
   }
 
   void drop() noexcept override {
     error_code ignored;
-    socket_.close(ignored);
+    socket().close(ignored);
     if (answer_ && answer_->wake) answer_->wake();
   }
 
  private:
   using Parser = http::request_parser<http::string_body>;
 
+  tcp::socket& socket() noexcept { return socketOf(stream_); }
+
   // Takes itself as an argument: the coroutine keeps the connection alive.
   asio::awaitable<void> run(std::shared_ptr<HttpConnection> self) {
     bool more = true;
     bool first = true;
-    while (more && self->socket_.is_open()) {
+    if constexpr (kIsTls<Stream>) more = co_await shakeHands();
+    while (more && self->socket().is_open()) {
       if (buffer_.size() == 0 && !first) {
         deadline_->set(server_->options.idleTimeout);
-        const auto [error] = co_await socket_.async_wait(tcp::socket::wait_read, kAwait);
+        // A read, not a wait: what was sent may lie in TLS's own buffer already.
+        const auto [error, count] =
+            co_await stream_.async_read_some(buffer_.prepare(kFirstRead), kAwait);
         if (error) break;
+        buffer_.commit(count);
       }
       first = false;
       more = co_await serveOne();
     }
     deadline_->clear();
+  }
+
+  /// False when it is no TLS that comes; the connection is over then.
+  asio::awaitable<bool> shakeHands() {
+    constexpr unsigned char kHandshakeRecord = 22;
+    deadline_->set(server_->options.handshakeTimeout);
+    if (const auto [error] = co_await socket().async_wait(tcp::socket::wait_read, kAwait); error) {
+      co_return false;
+    }
+    unsigned char first = 0;
+    const int fd = socket().native_handle();
+    const auto got = ::recv(fd, &first, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (got == 1 && first != kHandshakeRecord) {
+      (void)!::send(fd, kWantsTls.data(), kWantsTls.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    } else if (got == 1) {
+      const auto [error] = co_await stream_.async_handshake(TlsStream::server, kAwait);
+      if (!error) co_return true;
+    }
+    // The alert that says why not has been sent.
+    if (socket().is_open()) {
+      co_await lingerAndClose(socket(), deadline_, server_->options.closeTimeout);
+    }
+    co_return false;
+  }
+
+  /// Tells the peer that nothing was cut off, waits for what it still sends, closes.
+  asio::awaitable<void> finish() {
+    const auto time = server_->options.closeTimeout;
+    if constexpr (kIsTls<Stream>) {
+      deadline_->set(time);
+      (void)co_await stream_.async_shutdown(kAwait);
+      if (!socket().is_open()) co_return;
+    }
+    co_await lingerAndClose(socket(), deadline_, time);
   }
 
   /// One request and its answer; false when the connection is over.
@@ -111,7 +156,7 @@ class HttpConnection final : public Connection,
     ownHost_.clear();
     deadline_->set(options.headerTimeout);
     if (const auto [error, count] =
-            co_await http::async_read_header(socket_, buffer_, parser, kAwait);
+            co_await http::async_read_header(stream_, buffer_, parser, kAwait);
         error) {
       co_return co_await refuseBroken(error);
     }
@@ -139,9 +184,10 @@ class HttpConnection final : public Connection,
     if (query != std::string::npos) request.query = target.substr(query + 1);
     request.headers = std::move(headers);
     request.body = std::move(parser.get().body());
+    request.peer = peerText(socket());
     const bool isHead = request.method == "HEAD";
     auto response = co_await answer(std::move(request));
-    if (!socket_.is_open()) co_return false;
+    if (!socket().is_open()) co_return false;
     const auto error = co_await write(response, keepAlive, isHead);
     co_return !error && keepAlive;
   }
@@ -154,10 +200,10 @@ class HttpConnection final : public Connection,
     if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
       static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
       const auto [error, count] =
-          co_await asio::async_write(socket_, asio::buffer(kContinue), kAwait);
+          co_await asio::async_write(stream_, asio::buffer(kContinue), kAwait);
       if (error) co_return error;
     }
-    const auto [error, count] = co_await http::async_read(socket_, buffer_, parser, kAwait);
+    const auto [error, count] = co_await http::async_read(stream_, buffer_, parser, kAwait);
     co_return error;
   }
 
@@ -177,7 +223,7 @@ class HttpConnection final : public Connection,
       co_return response;
     }
 
-    asio::steady_timer woken(socket_.get_executor(), asio::steady_timer::time_point::max());
+    asio::steady_timer woken(stream_.get_executor(), asio::steady_timer::time_point::max());
     answer_ = std::make_shared<Answer>();
     answer_->wake = [&woken] { woken.cancel(); };
     struct Forget {
@@ -212,7 +258,7 @@ class HttpConnection final : public Connection,
     RequestInfo info{.path = target.substr(0, query),
                      .query = query == std::string::npos ? "" : target.substr(query + 1),
                      .headers = std::move(headers),
-                     .peer = peerText(socket_)};
+                     .peer = peerText(socket())};
     const auto found = server_->sockets.find(info.path);
     if (found == server_->sockets.end()) {
       co_return co_await refuse(404, "there is no WebSocket at " + info.path);
@@ -221,7 +267,7 @@ class HttpConnection final : public Connection,
       co_return co_await refuse(400, "data before the WebSocket was accepted");
     }
     deadline_->end();
-    serveWebSocket(server_, std::move(socket_), parser.release(), found->second, std::move(info));
+    serveWebSocket(server_, std::move(stream_), parser.release(), found->second, std::move(info));
     co_return false;
   }
 
@@ -265,27 +311,27 @@ class HttpConnection final : public Connection,
     const auto firstSlice = asio::buffer(body, kWriteSlice);
     const std::array<asio::const_buffer, 2> first{asio::buffer(head), firstSlice};
     deadline_->set(options.idleTimeout);
-    auto [error, count] = co_await asio::async_write(socket_, first, kAwait);
+    auto [error, count] = co_await asio::async_write(stream_, first, kAwait);
     for (body += firstSlice.size(); !error && body.size() > 0; body += kWriteSlice) {
       deadline_->set(options.idleTimeout);
       std::tie(error, count) =
-          co_await asio::async_write(socket_, asio::buffer(body, kWriteSlice), kAwait);
+          co_await asio::async_write(stream_, asio::buffer(body, kWriteSlice), kAwait);
     }
     if (!error && withBody && region && region->length > 0) {
       const std::function<void()> progress = [this] {
         deadline_->set(server_->options.idleTimeout);
       };
-      error = co_await sendFile(socket_, *region, progress);
+      error = co_await sendFile(stream_, *region, progress);
     }
     if (error) {
       drop();
     } else if (!keepAlive) {
-      co_await lingerAndClose(socket_, deadline_, options.closeTimeout);
+      co_await finish();
     }
     co_return error;
   }
 
-  tcp::socket socket_;
+  Stream stream_;
   beast::flat_buffer buffer_{server_->options.maxHeaderBytes + kReadBytes};
   std::shared_ptr<Deadline> deadline_;
   std::shared_ptr<Answer> answer_;
@@ -295,7 +341,12 @@ class HttpConnection final : public Connection,
 }  // namespace
 
 void serveHttp(std::shared_ptr<Server::State> server, tcp::socket socket) {
-  std::make_shared<HttpConnection>(std::move(server), std::move(socket))->start();
+  if (const auto& tls = server->options.tls) {
+    TlsStream stream(std::move(socket), tls->impl().context);
+    std::make_shared<HttpConnection<TlsStream>>(std::move(server), std::move(stream))->start();
+  } else {
+    std::make_shared<HttpConnection<PlainStream>>(std::move(server), std::move(socket))->start();
+  }
 }
 
 }  // namespace webpool::net

@@ -7,7 +7,7 @@
 
 namespace webpool::net {
 
-/// Starts to serve; returns at once.
+/// Starts to serve, through TLS where the server has an identity; returns at once.
 void serveHttp(std::shared_ptr<Server::State> server, tcp::socket socket);
 
 }  // namespace webpool::net

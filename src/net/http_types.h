@@ -43,6 +43,7 @@ struct Request {
   std::string query;   ///< without '?'
   Headers headers;
   std::string body;
+  std::string peer;  ///< "address:port" of the other end
 };
 
 /// Bytes [offset, offset + length) of an open file, sent with sendfile(2).

@@ -24,15 +24,16 @@ bool contains(const std::vector<std::string>& hosts, std::string_view host) {
 }  // namespace
 
 OriginPolicy::OriginPolicy(std::string address, std::uint16_t port,
-                           std::vector<std::string> extraHosts)
-    : extraHosts_(std::move(extraHosts)) {
+                           std::vector<std::string> extraHosts, bool tls)
+    : extraHosts_(std::move(extraHosts)), tls_(tls) {
+  const std::uint16_t usual = tls ? 443 : 80;
   const auto number = std::to_string(port);
   std::vector<std::string> names{"127.0.0.1", "localhost", "[::1]"};
   if (address.find(':') != std::string::npos) address = "[" + address + "]";
   if (address != "0.0.0.0" && address != "[::]") names.push_back(std::move(address));
   for (const auto& name : names) {
     ownHosts_.push_back(name + ":" + number);
-    if (port == 80) ownHosts_.push_back(name);
+    if (port == usual) ownHosts_.push_back(name);
   }
 }
 
@@ -62,7 +63,7 @@ std::optional<OriginPolicy::Refusal> OriginPolicy::check(const Headers& headers,
       return origin.starts_with(scheme) && equalIgnoringCase(origin.substr(scheme.size()), host);
     };
     // A configured name may stand behind a proxy that speaks TLS.
-    if (!same(kHttp) && !(extra && same(kHttps))) {
+    if (!same(tls_ ? kHttps : kHttp) && !(extra && same(kHttps))) {
       return Refusal{403, "pages of origin '" + std::string(origin) + "' may not use this server"};
     }
   } else if (isUpgrade) {

@@ -17,7 +17,9 @@ namespace webpool::net {
 class OriginPolicy {
  public:
   /// `address` is the one bound, without brackets; `extraHosts` as ServerOptions::allowedHosts.
-  OriginPolicy(std::string address, std::uint16_t port, std::vector<std::string> extraHosts);
+  /// `tls`: the server's pages came by https.
+  OriginPolicy(std::string address, std::uint16_t port, std::vector<std::string> extraHosts,
+               bool tls = false);
 
   struct Refusal {
     int status;
@@ -34,6 +36,7 @@ class OriginPolicy {
 
   std::vector<std::string> ownHosts_;  // "name:port"
   std::vector<std::string> extraHosts_;
+  bool tls_;
 };
 
 }  // namespace webpool::net

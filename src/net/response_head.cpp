@@ -83,7 +83,7 @@ bool isOfTheServer(std::string_view name) noexcept {
 
 }  // namespace
 
-std::string contentSecurityPolicy(std::string_view ownHost) {
+std::string contentSecurityPolicy(std::string_view ownHost, bool ownFrames) {
   // ONNX Runtime Web imports its loader and starts its thread Workers from files of our origin, so
   // neither blob: nor eval is needed. Not every browser takes 'self' as its ws:// form, so that one
   // is named.
@@ -91,8 +91,8 @@ std::string contentSecurityPolicy(std::string_view ownHost) {
   return fmt::format(
       "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src "
       "'self'{}; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
-      "frame-ancestors 'none'",
-      socket);
+      "{}",
+      socket, ownFrames ? "frame-src 'self'; frame-ancestors 'self'" : "frame-ancestors 'none'");
 }
 
 std::uint64_t bodySize(const Response& response) noexcept {

@@ -13,7 +13,8 @@ namespace webpool::net {
 /// What the page may do; `ownHost` is the checked Host header, whose WebSocket it may open (empty
 /// when the request's was refused).
 /// Everything comes from our own origin; WebAssembly may be compiled, JavaScript text may not be.
-std::string contentSecurityPolicy(std::string_view ownHost);
+/// `ownFrames`: pages of ours may show pages of ours in frames; else nothing may.
+std::string contentSecurityPolicy(std::string_view ownHost, bool ownFrames = false);
 
 struct HeadContext {
   std::string_view ownHost;

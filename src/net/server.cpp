@@ -165,14 +165,16 @@ Result<std::unique_ptr<Server>> Server::listen(EventLoop& loop, ServerOptions op
   auto acceptor = bindAndListen(loop.context(), options);
   if (!acceptor) return std::unexpected(acceptor.error());
   const auto endpoint = acceptor->local_endpoint();
-  OriginPolicy policy(endpoint.address().to_string(), endpoint.port(), options.allowedHosts);
+  OriginPolicy policy(endpoint.address().to_string(), endpoint.port(), options.allowedHosts,
+                      options.tls != nullptr);
   auto state =
       std::make_shared<State>(loop, std::move(options), std::move(*acceptor), std::move(policy));
   state->port = endpoint.port();
   auto host = endpoint.address().is_unspecified() ? std::string("127.0.0.1")
                                                   : endpoint.address().to_string();
   if (host.find(':') != std::string::npos) host = "[" + host + "]";
-  state->origin = fmt::format("http://{}:{}", host, endpoint.port());
+  const auto* scheme = state->options.tls ? "https" : "http";
+  state->origin = fmt::format("{}://{}:{}", scheme, host, endpoint.port());
   asio::co_spawn(loop.context(), acceptAll(state), kRethrow);
   return std::unique_ptr<Server>(new Server(std::move(state)));
 }

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "net/event_loop.h"
 #include "net/http_types.h"
+#include "net/tls_identity.h"
 #include "session/channel.h"
 #include "webpool/error.h"
 
@@ -24,6 +25,8 @@ struct ServerOptions {
   /// Names beside 127.0.0.1, localhost and [::1] under which clients may address the server: "name"
   /// (any port) or "name:port".
   std::vector<std::string> allowedHosts = {};
+  /// Speaks HTTPS and nothing else with this; HTTP without.
+  std::shared_ptr<const TlsIdentity> tls = {};
 
   std::uint64_t maxFrameBytes = 1ull << 30;   ///< of a WebSocket message received; above: 4413
   std::uint64_t maxQueuedBytes = 2ull << 30;  ///< waiting in one channel's send queue; above: 4413
@@ -31,7 +34,8 @@ struct ServerOptions {
   std::uint32_t maxHeaderBytes = 16u << 10;   ///< of a request; above: 431
   std::size_t maxConnections = 1024;          ///< above: 503
 
-  base::Duration headerTimeout = std::chrono::seconds(10);  ///< first byte to end of the header
+  base::Duration handshakeTimeout = std::chrono::seconds(10);  ///< of TLS, from its first byte on
+  base::Duration headerTimeout = std::chrono::seconds(10);     ///< first byte to end of the header
   base::Duration idleTimeout = std::chrono::seconds(60);  ///< between requests; reader that stalls
   base::Duration bodyTimeout = std::chrono::seconds(30);  ///< plus 1 s for each 64 KiB of body
   base::Duration closeTimeout = std::chrono::seconds(5);  ///< for a peer to take part in closing
@@ -74,14 +78,14 @@ class Server {
   void onWebSocket(std::string path, ChannelFactory factory);
 
   std::uint16_t port() const noexcept;
-  /// "http://127.0.0.1:8080"
+  /// "http://127.0.0.1:8080", or "https://…" with TLS.
   std::string origin() const;
   /// Open connections, WebSockets included.
   std::size_t connections() const noexcept;
 
-  /// Ends every connection (WebSockets with close code 1001) and frees the port before it returns.
-  /// No handler, factory or listener is called during it or after it; channels still held do
-  /// nothing. To end a session in order, close its channel and wait for onClosed first.
+  /// Ends every connection (WebSockets with close code 1001, but for TLS) and frees the port before
+  /// it returns. No handler, factory or listener is called during it or after it; channels still
+  /// held do nothing. To end a session in order, close its channel and wait for onClosed first.
   void stop();
 
   struct State;

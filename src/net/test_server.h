@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -73,7 +74,8 @@ struct ClientResponse {
       const auto line = std::string_view(head).substr(at, head.find("\r\n", at) - at);
       if (line.size() > name.size() && line[name.size()] == ':' &&
           equalIgnoringCase(line.substr(0, name.size()), name)) {
-        return std::string(line.substr(name.size() + 2));
+        const auto value = line.find_first_not_of(' ', name.size() + 1);
+        return std::string(line.substr(std::min(value, line.size())));
       }
     }
     return {};

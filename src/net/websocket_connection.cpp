@@ -23,23 +23,25 @@ namespace websocket = beast::websocket;
 using boost::system::error_code;
 using session::CloseCode;
 
-/// A socket of a type of its own, so that Beast finds our way to end it (below).
-struct SocketLayer : tcp::socket {
-  explicit SocketLayer(tcp::socket socket) : tcp::socket(std::move(socket)) {}
+/// A stream of a type of its own, so that Beast finds our way to end it (below).
+template <class Stream>
+struct Layer : Stream {
+  explicit Layer(Stream stream) : Stream(std::move(stream)) {}
 };
 
 /// Beast would wait here, without limit, for the peer to close. WebSocketConnection does that, with
-/// a limit.
-template <class Handler>
-void async_teardown(beast::role_type, SocketLayer& socket, Handler&& handler) {
+/// a limit; and it says TLS's own good-bye.
+template <class Stream, class Handler>
+void async_teardown(beast::role_type, Layer<Stream>& stream, Handler&& handler) {
   error_code error;
-  socket.shutdown(tcp::socket::shutdown_send, error);
-  asio::post(socket.get_executor(),
+  if constexpr (!kIsTls<Stream>) stream.shutdown(tcp::socket::shutdown_send, error);
+  asio::post(stream.get_executor(),
              beast::bind_front_handler(std::forward<Handler>(handler), error));
 }
 
-inline void teardown(beast::role_type, SocketLayer& socket, error_code& error) {
-  socket.shutdown(tcp::socket::shutdown_send, error);
+template <class Stream>
+void teardown(beast::role_type, Layer<Stream>& stream, error_code& error) {
+  socketOf(stream).shutdown(tcp::socket::shutdown_send, error);
 }
 
 namespace {
@@ -57,17 +59,19 @@ std::string shortReason(std::string reason) {
   return reason;
 }
 
+/// `Stream`: PlainStream or TlsStream.
+template <class Stream>
 class WebSocketConnection final : public Connection,
-                                  public std::enable_shared_from_this<WebSocketConnection> {
+                                  public std::enable_shared_from_this<WebSocketConnection<Stream>> {
  public:
-  WebSocketConnection(std::shared_ptr<Server::State> server, tcp::socket socket)
-      : Connection(std::move(server)), stream_(std::move(socket)) {}
+  WebSocketConnection(std::shared_ptr<Server::State> server, Stream stream)
+      : Connection(std::move(server)), stream_(std::move(stream)) {}
   ~WebSocketConnection() override {
     if (deadline_) deadline_->end();
   }
 
   void start(UpgradeRequest request, ChannelFactory factory, RequestInfo info) {
-    deadline_ = std::make_shared<Deadline>(stream_.get_executor(), [weak = weak_from_this()] {
+    deadline_ = std::make_shared<Deadline>(stream_.get_executor(), [weak = this->weak_from_this()] {
       if (const auto self = weak.lock()) self->onDeadline();
     });
     stream_.auto_fragment(false);
@@ -76,9 +80,10 @@ class WebSocketConnection final : public Connection,
     stream_.read_message_max(0);
     stream_.set_option(websocket::stream_base::timeout{websocket::stream_base::none(),
                                                        websocket::stream_base::none(), false});
-    asio::co_spawn(stream_.get_executor(),
-                   run(shared_from_this(), std::move(request), std::move(factory), std::move(info)),
-                   kRethrow);
+    asio::co_spawn(
+        stream_.get_executor(),
+        run(this->shared_from_this(), std::move(request), std::move(factory), std::move(info)),
+        kRethrow);
   }
 
   void send(std::vector<Bytes> pieces) {
@@ -129,7 +134,7 @@ class WebSocketConnection final : public Connection,
     listener_ = nullptr;
     ended_ = true;
     deadline_->end();
-    if (!writing_ && stream_.is_open()) {
+    if (!kIsTls<Stream> && !writing_ && stream_.is_open()) {
       // Close frame 1001, "going away"; lost when the socket's buffer is full.
       static constexpr std::array<unsigned char, 4> kGoingAway{0x88, 0x02, 0x03, 0xe9};
       (void)!::send(socket().native_handle(), kGoingAway.data(), kGoingAway.size(),
@@ -150,7 +155,7 @@ class WebSocketConnection final : public Connection,
     std::string reason;
   };
 
-  tcp::socket& socket() noexcept { return stream_.next_layer(); }
+  tcp::socket& socket() noexcept { return socketOf(stream_.next_layer()); }
 
   void closeSocket() noexcept {
     error_code ignored;
@@ -165,9 +170,10 @@ class WebSocketConnection final : public Connection,
   void writeNext() {
     writing_ = true;
     // The front stays where it is until it is written, also when the connection ends meanwhile.
-    stream_.async_write(
-        std::span<const asio::const_buffer>(queue_.front().buffers),
-        [self = shared_from_this()](error_code error, std::size_t) { self->onWritten(error); });
+    stream_.async_write(std::span<const asio::const_buffer>(queue_.front().buffers),
+                        [self = this->shared_from_this()](error_code error, std::size_t) {
+                          self->onWritten(error);
+                        });
   }
 
   void onWritten(error_code error) {
@@ -190,8 +196,8 @@ class WebSocketConnection final : public Connection,
     if (!stream_.is_open()) return;
     websocket::close_reason reason(closing_->code);
     reason.reason = closing_->reason;
-    stream_.async_close(reason,
-                        [self = shared_from_this()](error_code) { self->end(kAbnormal, ""); });
+    stream_.async_close(
+        reason, [self = this->shared_from_this()](error_code) { self->end(kAbnormal, ""); });
   }
 
   /// Time for the peer to take what is queued and to answer the close.
@@ -212,19 +218,24 @@ class WebSocketConnection final : public Connection,
       code = closing_->code;
       reason = closing_->reason;
     }
-    asio::co_spawn(stream_.get_executor(), linger(shared_from_this()), kRethrow);
+    asio::co_spawn(stream_.get_executor(), linger(this->shared_from_this()), kRethrow);
     if (auto* listener = std::exchange(listener_, nullptr)) {
       listener->onClosed(code, std::move(reason));
     }
   }
 
   static asio::awaitable<void> linger(std::shared_ptr<WebSocketConnection> self) {
-    co_await lingerAndClose(self->socket(), self->deadline_, self->server_->options.closeTimeout);
+    const auto time = self->server_->options.closeTimeout;
+    if constexpr (kIsTls<Stream>) {
+      self->deadline_->set(time);
+      (void)co_await self->stream_.next_layer().async_shutdown(kAwait);
+    }
+    co_await lingerAndClose(self->socket(), self->deadline_, time);
     self->deadline_->end();
     self->leave();
   }
 
-  websocket::stream<SocketLayer, false> stream_;
+  websocket::stream<Layer<Stream>, false> stream_;
   std::shared_ptr<Deadline> deadline_;
   session::ChannelListener* listener_ = nullptr;
   std::deque<Outgoing> queue_;
@@ -238,9 +249,10 @@ class WebSocketConnection final : public Connection,
 
 /// Refers to the connection only: that one lives as long as its socket, at most as long as the
 /// loop.
+template <class Stream>
 class WebSocketChannel final : public session::Channel {
  public:
-  explicit WebSocketChannel(const std::shared_ptr<WebSocketConnection>& connection)
+  explicit WebSocketChannel(const std::shared_ptr<WebSocketConnection<Stream>>& connection)
       : connection_(connection) {}
   ~WebSocketChannel() override {
     if (const auto connection = connection_.lock()) connection->abandon();
@@ -257,12 +269,13 @@ class WebSocketChannel final : public session::Channel {
   }
 
  private:
-  const std::weak_ptr<WebSocketConnection> connection_;
+  const std::weak_ptr<WebSocketConnection<Stream>> connection_;
 };
 
-asio::awaitable<void> WebSocketConnection::run(std::shared_ptr<WebSocketConnection> self,
-                                               UpgradeRequest request, ChannelFactory factory,
-                                               RequestInfo info) {
+template <class Stream>
+asio::awaitable<void> WebSocketConnection<Stream>::run(std::shared_ptr<WebSocketConnection> self,
+                                                       UpgradeRequest request,
+                                                       ChannelFactory factory, RequestInfo info) {
   deadline_->set(server_->options.headerTimeout);
   const auto [error] = co_await stream_.async_accept(request, kAwait);
   if (ended_) co_return;
@@ -272,7 +285,7 @@ asio::awaitable<void> WebSocketConnection::run(std::shared_ptr<WebSocketConnecti
     co_return;
   }
   deadline_->clear();
-  auto* listener = factory(std::make_unique<WebSocketChannel>(self), std::move(info));
+  auto* listener = factory(std::make_unique<WebSocketChannel<Stream>>(self), std::move(info));
   accepted_ = true;
   if (ended_) co_return;
   if (!listener) close(CloseCode::Unauthorized, "this WebSocket is refused");
@@ -281,7 +294,8 @@ asio::awaitable<void> WebSocketConnection::run(std::shared_ptr<WebSocketConnecti
   co_await readAll();
 }
 
-asio::awaitable<void> WebSocketConnection::readAll() {
+template <class Stream>
+asio::awaitable<void> WebSocketConnection<Stream>::readAll() {
   while (!ended_ && !closing_) {
     MessageBuffer message;
     const auto error = co_await readMessage(message);
@@ -299,7 +313,8 @@ asio::awaitable<void> WebSocketConnection::readAll() {
 }
 
 /// Whole, or with closing_ set when it is none that this server takes.
-asio::awaitable<error_code> WebSocketConnection::readMessage(MessageBuffer& message) {
+template <class Stream>
+asio::awaitable<error_code> WebSocketConnection<Stream>::readMessage(MessageBuffer& message) {
   const auto limit = server_->options.maxFrameBytes;
   std::array<std::byte, kFirstRead> first;
   auto [error, count] = co_await stream_.async_read_some(asio::buffer(first), kAwait);
@@ -337,9 +352,15 @@ asio::awaitable<error_code> WebSocketConnection::readMessage(MessageBuffer& mess
 
 }  // namespace
 
-void serveWebSocket(std::shared_ptr<Server::State> server, tcp::socket socket,
+void serveWebSocket(std::shared_ptr<Server::State> server, PlainStream stream,
                     UpgradeRequest request, ChannelFactory factory, RequestInfo info) {
-  std::make_shared<WebSocketConnection>(std::move(server), std::move(socket))
+  std::make_shared<WebSocketConnection<PlainStream>>(std::move(server), std::move(stream))
+      ->start(std::move(request), std::move(factory), std::move(info));
+}
+
+void serveWebSocket(std::shared_ptr<Server::State> server, TlsStream stream, UpgradeRequest request,
+                    ChannelFactory factory, RequestInfo info) {
+  std::make_shared<WebSocketConnection<TlsStream>>(std::move(server), std::move(stream))
       ->start(std::move(request), std::move(factory), std::move(info));
 }
 

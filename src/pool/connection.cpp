@@ -37,8 +37,9 @@ bool Loaded::isResident() const {
   return mine != 0 && mine == connection->incarnation();
 }
 
-Connection::Connection(ConnectionSite& site, std::string browser, unsigned number)
+Connection::Connection(ConnectionSite& site, std::uint64_t id, std::string browser, unsigned number)
     : site_(site),
+      id_(id),
       name_(std::move(browser)),
       number_(number),
       label_(fmt::format("{}-{}", name_, number)) {
@@ -99,9 +100,7 @@ void Connection::perform(sched::LifeAction action) {
       if (!self.launching_) self.stopBrowser();
     }
     void operator()(const sched::Recycled&) {}
-    void operator()(const sched::CheckHealth&) {
-      self.tell([](auto& life, auto now) { life.healthChecked(true, now); });
-    }
+    void operator()(const sched::CheckHealth&) { self.checkHealth(); }
     void operator()(const sched::Ended& ended) {
       self.stopBrowser();
       self.answerWaiters(std::unexpected(self.cause_.value_or(ended.cause.value_or(
@@ -186,13 +185,70 @@ void Connection::onPageReady(const wire::Capabilities& capabilities) {
   incarnation_ = nextIncarnation();
   site_.pageCame();
   site_.log->debug("{} connected after {:.0f} ms", label_, launchMs.count());
-  answerWaiters(facts());
+  // With a budget, nothing is loaded before it is known what the empty browser takes.
+  if (!site_.memory.isOn()) answerWaiters(facts());
+  sampleMemory();
+}
+
+/// A tiny inference in a run Worker: a page that answers the heartbeat may be of no use.
+void Connection::checkHealth() {
+  const auto sent = site_.hub.submit(
+      session_, wire::Check{}, site_.loop.now() + site_.life.healthTimeout,
+      [this](Result<session::Answer> answer) {
+        const auto* checked = answer ? std::get_if<wire::Checked>(&*answer) : nullptr;
+        const bool right = checked != nullptr && checked->ok;
+        if (!right) {
+          site_.log->warn("{}: the health check failed: {}", label_,
+                          checked != nullptr ? checked->message : answer.error().message);
+        }
+        tell([&](auto& life, auto now) { life.healthChecked(right, now); });
+      });
+  if (!sent) tell([](auto& life, auto now) { life.healthChecked(false, now); });
+}
+
+void Connection::sampleMemoryLater() {
+  sampling_ = site_.loop.callAfter(site_.memoryEvery, [this] { sampleMemory(); });
+}
+
+/// What the browser's processes take, unless a load is under way, whose peak would pass for growth.
+void Connection::sampleMemory() {
+  if (closed_ || !browser_ || !isUp()) return;
+  const auto taken = site_.workers.run(
+      [identity = browser_->process.identity()] { return browsers::memoryOf(identity); },
+      [this, incarnation = incarnation_.load()](const Result<browsers::MemoryUse>& memory) {
+        if (closed_ || incarnation_ != incarnation) return;
+        if (memory) onSampled(memory->pss);
+        if (isUp()) answerWaiters(facts());
+        sampleMemoryLater();
+      });
+  if (!taken) sampleMemoryLater();
+}
+
+void Connection::onSampled(std::uint64_t bytes) {
+  {
+    const std::lock_guard lock(mutex_);
+    stats_.pss = bytes;
+  }
+  if (openLoads_ > 0) return;
+  site_.memory.sampled(id_, bytes);
+  tell([&](auto& life, auto now) { life.memorySampled({bytes, modelBytes()}, now); });
+}
+
+std::uint64_t Connection::modelBytes() const {
+  std::uint64_t sum = 0;
+  for (const auto& [handle, weak] : held_) {
+    if (const auto model = weak.lock()) sum += model->memory.residentBytes;
+  }
+  return sum;
 }
 
 void Connection::onModelsLost(const std::vector<std::string>& handles) {
   for (const auto& handle : handles) {
     if (const auto node = held_.extract(handle); !node.empty()) {
-      if (const auto model = node.mapped().lock()) model->incarnation = 0;
+      const auto model = node.mapped().lock();
+      if (!model) continue;
+      model->incarnation = 0;
+      site_.memory.gone(*model);
     }
   }
 }
@@ -224,7 +280,9 @@ void Connection::onPageEnded(std::optional<Error> cause) {
 /// Whatever the page still says belongs to nobody.
 void Connection::leavePage() {
   watch_.reset();
+  sampling_.cancel();
   held_.clear();
+  site_.memory.closed(id_);
   incarnation_ = 0;
   if (session_.empty()) return;
   const auto session = std::exchange(session_, {});
@@ -278,39 +336,49 @@ Result<sched::JobId> Connection::submit(session::WorkerSession::Request request,
     return fail(ErrorCategory::WorkerLost, "the browser is not there, or is being replaced",
                 "call again: the pool starts a new one");
   }
-  jobs_[id].answered = std::move(answered);
+  auto& job = jobs_[id];
+  job.answered = std::move(answered);
+  job.isLoad = std::holds_alternative<wire::Load>(request);
+  openLoads_ += job.isLoad ? 1 : 0;
   auto sent = site_.hub.submit(
       session_, std::move(request), deadline,
       [this, id](Result<session::Answer> reply) { answer(id, std::move(reply)); },
       std::move(progress));
   if (!sent) {
-    jobs_.erase(id);
+    takeJob(id);
     tell([&](auto& life, auto now) { life.jobEnded(id, ErrorCategory::Busy, now); });
     return std::unexpected(sent.error());
   }
-  if (const auto job = jobs_.find(id); job != jobs_.end()) job->second.request = *sent;
+  if (const auto open = jobs_.find(id); open != jobs_.end()) open->second.request = *sent;
   return id;
 }
 
-void Connection::answer(sched::JobId id, Result<session::Answer> reply) {
+std::optional<Connection::Job> Connection::takeJob(sched::JobId id) {
   auto node = jobs_.extract(id);
-  if (node.empty()) return;  // handed back: it has its outcome from there
+  if (node.empty()) return std::nullopt;
+  openLoads_ -= node.mapped().isLoad ? 1 : 0;
+  return std::move(node.mapped());
+}
+
+void Connection::answer(sched::JobId id, Result<session::Answer> reply) {
+  auto job = takeJob(id);
+  if (!job) return;  // handed back: it has its outcome from there
   const auto category = reply ? std::nullopt : std::optional<ErrorCategory>(reply.error().category);
   const bool died = category == ErrorCategory::WorkerLost;
   tell([&](auto& life, auto now) { life.jobEnded(id, category, now); });
-  node.mapped().answered(std::move(reply), died);
+  job->answered(std::move(reply), died);
 }
 
 void Connection::giveBack(const sched::GiveBackJobs& jobs) {
   incarnation_ = 0;  // before anybody hears of it and calls again
   const Error error = jobs.died && cause_ ? *cause_ : jobs.cause;
   for (const auto id : jobs.jobs) {
-    auto node = jobs_.extract(id);
-    if (node.empty()) continue;
+    auto job = takeJob(id);
+    if (!job) continue;
     auto lost = error;
     lost.category = ErrorCategory::WorkerLost;
-    if (node.mapped().cancelled) lost = {ErrorCategory::Cancelled, "the call was cancelled", ""};
-    node.mapped().answered(std::unexpected(std::move(lost)), jobs.died);
+    if (job->cancelled) lost = {ErrorCategory::Cancelled, "the call was cancelled", ""};
+    job->answered(std::unexpected(std::move(lost)), jobs.died);
   }
 }
 
@@ -329,6 +397,16 @@ void Connection::hold(const std::shared_ptr<Loaded>& model, std::uint64_t incarn
 
 void Connection::drop(const Loaded& model) {
   held_.erase(model.handle);
+  site_.memory.gone(model);
+}
+
+void Connection::unload(Loaded& model, std::move_only_function<void()> done) {
+  model.incarnation = 0;
+  drop(model);
+  auto shared = std::make_shared<std::move_only_function<void()>>(std::move(done));
+  const auto sent = submit(wire::Unload{0, model.handle}, std::nullopt,
+                           [shared](const Result<session::Answer>&, bool) { (*shared)(); });
+  if (!sent) (*shared)();
 }
 
 void Connection::gatePassed() {
@@ -371,6 +449,7 @@ void Connection::publish() {
 void Connection::close(const Error& error) {
   closed_ = true;
   timer_.cancel();
+  sampling_.cancel();
   watch_.reset();
   incarnation_ = 0;
   if (!session_.empty()) site_.hub.close(session_, "the pool closes");

@@ -18,6 +18,7 @@
 #include "net/worker_threads.h"
 #include "pool/browser_host.h"
 #include "pool/loaded.h"
+#include "pool/memory_keeper.h"
 #include "pool/page_hub.h"
 #include "pool/process_watch.h"
 #include "sched/connection_life.h"
@@ -34,6 +35,8 @@ struct ConnectionSite {
   BrowserHost& host;
   std::shared_ptr<spdlog::logger> log;
   sched::LifeOptions life;
+  MemoryKeeper& memory;
+  base::Duration memoryEvery;    ///< between two samples of a browser's memory
   base::Duration launchTimeout;  ///< from its start to its page being connected
   std::function<std::string(const std::string& token)> pageUrl;
   std::function<void()> pageCame;  ///< a page has come by that address
@@ -52,12 +55,14 @@ class Connection {
   /// `died`: the connection ended under the request, which may be why.
   using Answered = std::move_only_function<void(Result<session::Answer>, bool died)>;
 
-  /// `browser`: its name. `number`: which one of that name.
-  Connection(ConnectionSite& site, std::string browser, unsigned number);
+  /// `id`: of no other connection of the pool. `browser`: its name. `number`: which one of that
+  /// name.
+  Connection(ConnectionSite& site, std::uint64_t id, std::string browser, unsigned number);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   ~Connection();
 
+  std::uint64_t id() const { return id_; }                  ///< any thread
   const std::string& browserName() const { return name_; }  ///< any thread
   const std::string& label() const { return label_; }       ///< "chromium-0"; any thread
 
@@ -75,6 +80,8 @@ class Connection {
   /// The page holds the model from now on.
   void hold(const std::shared_ptr<Loaded>& model, std::uint64_t incarnation);
   void drop(const Loaded& model);
+  /// Ends the model's Worker; `done` is called once, when its memory is free.
+  void unload(Loaded& model, std::move_only_function<void()> done);
   /// A model's answers in this page were found right, or wrong.
   void gatePassed();
   void gateFailed(const Error& error);
@@ -102,6 +109,7 @@ class Connection {
     Answered answered;
     session::RequestId request = 0;
     bool cancelled = false;
+    bool isLoad = false;
   };
 
   template <class Event>
@@ -115,6 +123,13 @@ class Connection {
   void onModelsLost(const std::vector<std::string>& handles);
   void onPageEnded(std::optional<Error> cause);
   void onProcessEnded();
+  void checkHealth();
+  void sampleMemory();
+  void sampleMemoryLater();
+  void onSampled(std::uint64_t bytes);
+  /// What the models that are loaded account for, by their estimates.
+  std::uint64_t modelBytes() const;
+  std::optional<Job> takeJob(sched::JobId job);
   void leavePage();
   void stopBrowser();
   void onStopped();
@@ -124,12 +139,14 @@ class Connection {
   void publish();
 
   ConnectionSite& site_;
+  std::uint64_t id_;
   std::string name_;
   unsigned number_;
   std::string label_;
 
   std::optional<sched::ConnectionLife> life_;  ///< from the first time that somebody needs it
   net::Timer timer_;
+  net::Timer sampling_;
   bool telling_ = false;
   bool closed_ = false;
   bool launching_ = false;    ///< the host has not yet said what became of the launch
@@ -146,6 +163,7 @@ class Connection {
   std::map<std::string, std::weak_ptr<Loaded>> held_;  ///< by handle
   std::map<sched::JobId, Job> jobs_;
   sched::JobId nextJob_ = 1;
+  unsigned openLoads_ = 0;
 
   std::atomic<std::uint64_t> incarnation_{0};
   std::atomic<int> pid_{0};

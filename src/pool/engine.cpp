@@ -12,6 +12,7 @@
 #include "base/paths.h"
 #include "browsers/blocked_ports.h"
 #include "embedded/page_files.h"
+#include "onnx/memory_estimate.h"
 
 namespace webpool::pool {
 namespace {
@@ -30,6 +31,14 @@ std::shared_ptr<spdlog::logger> makeLog(const std::string& level) {
 
 unsigned cores() {
   return std::max(1U, std::thread::hardware_concurrency());
+}
+
+onnx::MemoryEstimate estimateNeed(const ResolvedModel& model, Backend backend) {
+  std::uint64_t graphBytes = 0;
+  for (const auto& file : model.files) {
+    if (file.path.empty() || file.path.ends_with(".onnx")) graphBytes = file.size;
+  }
+  return onnx::estimateMemory(model.graph, graphBytes, onnx::structuralCoefficients(backend));
 }
 
 sched::LifeOptions lifeOptions(const PoolOptions& options) {
@@ -101,6 +110,7 @@ Engine::Engine(PoolOptions options, std::shared_ptr<spdlog::logger> log,
       log_(std::move(log)),
       models_(std::move(models)),
       page_(page_files::files()),
+      memory_(options_.memoryBudget, options_.browserMemoryBudget),
       host_(std::move(host)),
       hub_(std::make_unique<PageHub>(loop_, base::systemRandom(), log_)),
       workers_(std::make_unique<net::WorkerThreads>(loop_, kWorkerThreads)),
@@ -111,6 +121,8 @@ Engine::Engine(PoolOptions options, std::shared_ptr<spdlog::logger> log,
                          .host = *host_,
                          .log = log_,
                          .life = lifeOptions(options_),
+                         .memory = memory_,
+                         .memoryEvery = std::chrono::seconds(memory_.isOn() ? 1 : 5),
                          .launchTimeout = options_.launchTimeout,
                          .pageUrl =
                              [this](const std::string& token) {
@@ -192,7 +204,7 @@ Result<ConnectionRef> Engine::choose(const std::string& browser, const Connectio
   const bool room = options_.maxConnections > 0 ? connections_.size() < options_.maxConnections
                                                 : sameName < 1 + options_.warmSpares;
   if (room) {
-    best = std::make_shared<Connection>(*site_, browser, sameName);
+    best = std::make_shared<Connection>(*site_, nextConnection_++, browser, sameName);
     const std::lock_guard lock(connectionsMutex_);
     connections_.push_back(best);
     return best;
@@ -260,6 +272,7 @@ std::shared_ptr<Loaded> Engine::newWorker(std::shared_ptr<const ResolvedModel> s
                                            .hardware = onGpu && webgpu && !webgpu->software,
                                            .threads = onGpu ? cores() : threads});
   worker->connection = connection;
+  worker->memory = estimateNeed(*worker->source, backend);
   return worker;
 }
 

@@ -22,6 +22,7 @@
 #include "pool/connection.h"
 #include "pool/dispatcher.h"
 #include "pool/loaded.h"
+#include "pool/memory_keeper.h"
 #include "pool/model_source.h"
 #include "pool/page_hub.h"
 #include "pool/pending.h"
@@ -117,12 +118,16 @@ class Engine {
   Result<void> listen();
   Result<ConnectionRef> choose(const std::string& browser, const ConnectionWish& wish);
   bool send(const std::shared_ptr<Run>& run);
+  /// Unloads what stands in the way of the model, then calls `then`.
+  void makeRoom(const std::shared_ptr<Loaded>& model, unsigned tries,
+                std::function<void(Result<ConnectionFacts>)> then);
   void onPageCame();
 
   PoolOptions options_;
   std::shared_ptr<spdlog::logger> log_;
   std::unique_ptr<ModelSource> models_;
   net::EmbeddedFiles page_;
+  MemoryKeeper memory_;  ///< loop thread only
   net::EventLoop loop_;
   std::unique_ptr<BrowserHost> host_;
   std::unique_ptr<PageHub> hub_;
@@ -132,8 +137,9 @@ class Engine {
 
   mutable std::mutex connectionsMutex_;  ///< changed on the loop thread only
   std::vector<ConnectionRef> connections_;
-  bool portKept_ = false;  ///< loop thread only
-  Dispatcher dispatcher_;  ///< loop thread only
+  std::uint64_t nextConnection_ = 1;  ///< loop thread only
+  bool portKept_ = false;             ///< loop thread only
+  Dispatcher dispatcher_;             ///< loop thread only
   std::atomic<std::uint64_t> nextWorker_{1};
   std::atomic<bool> closed_{false};
   std::mutex closeMutex_;

@@ -1,6 +1,7 @@
 // The engine's calls about models: load, run, echo, unload.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "pool/convert.h"
@@ -8,6 +9,10 @@
 
 namespace webpool::pool {
 namespace {
+
+bool contains(const std::vector<std::uint64_t>& ids, std::uint64_t id) {
+  return std::ranges::find(ids, id) != ids.end();
+}
 
 std::vector<wire::FileEntry> fileEntries(const ResolvedModel& model) {
   std::vector<wire::FileEntry> entries;
@@ -84,10 +89,12 @@ Result<LoadOutcome> Engine::loadOnPage(const std::shared_ptr<Loaded>& model,
       };
     }
     auto& connection = *model->connection;
+    memory_.loadBegan(model, connection.id(), loop_.now());
     auto sent = connection.submit(
         std::move(load), deadline,
-        [pending, model, facts = *facts, incarnation = connection.incarnation()](
+        [this, pending, model, facts = *facts, incarnation = connection.incarnation()](
             Result<session::Answer> answer, bool) {
+          memory_.loadEnded(*model, answer.has_value(), loop_.now());
           if (!answer) {
             pending->set(std::unexpected(std::move(answer.error())));
             return;
@@ -97,6 +104,7 @@ Result<LoadOutcome> Engine::loadOnPage(const std::shared_ptr<Loaded>& model,
         },
         std::move(progress));
     if (!sent) {
+      memory_.gone(*model);
       pending->set(std::unexpected(sent.error()));
       return;
     }
@@ -108,7 +116,7 @@ Result<LoadOutcome> Engine::loadOnPage(const std::shared_ptr<Loaded>& model,
     if (closed_) {
       pending->set(std::unexpected(closedError()));
     } else {
-      model->connection->whenReady(send);
+      makeRoom(model, 0, send);
     }
   });
   const std::stop_callback cancel(options.stop, [this, id, model] {
@@ -117,6 +125,34 @@ Result<LoadOutcome> Engine::loadOnPage(const std::shared_ptr<Loaded>& model,
   auto outcome = pending->wait(options.stop);
   if (outcome) log_->debug("model ready: {}", description.name);
   return outcome;
+}
+
+void Engine::makeRoom(const std::shared_ptr<Loaded>& model, unsigned tries,
+                      std::function<void(Result<ConnectionFacts>)> then) {
+  constexpr unsigned kMostTries = 4;
+  model->connection->whenReady(
+      [this, model, tries, then = std::move(then)](const Result<ConnectionFacts>& facts) mutable {
+        if (!facts) return then(facts);
+        const auto room = memory_.roomFor(*model, model->connection->id());
+        if (!room) return then(std::unexpected(room.error()));
+        if (room->isThere() || tries == kMostTries) return then(facts);
+        // One count for this call itself, so that none of the answers is the last too early.
+        auto left = std::make_shared<std::size_t>(room->unload.size() + 1);
+        const auto again = [this, model, tries, then = std::move(then), left] {
+          if (--*left == 0) makeRoom(model, tries + 1, then);
+        };
+        for (const auto& other : room->unload) {
+          log_->debug("unloading {} from {} to make room for {}", other->source->description.name,
+                      other->connection->label(), model->source->description.name);
+          other->connection->unload(*other, again);
+        }
+        for (const auto& connection : connections_) {
+          if (contains(room->recycle, connection->id())) {
+            connection->recycle("it holds memory that no model explains");
+          }
+        }
+        again();
+      });
 }
 
 void Engine::run(const std::shared_ptr<Loaded>& model, std::vector<Tensor> inputs,
@@ -164,6 +200,7 @@ bool Engine::send(const std::shared_ptr<Run>& run) {
   auto answered = [this, run, cancels = model->cancels.load()](Result<session::Answer> answer,
                                                                bool died) {
     const auto& worker = *run->model;
+    memory_.runEnded(worker, loop_.now());
     if (answer) {
       run->finish(std::get<wire::RunResult>(std::move(*answer)), false);
     } else if (run->late && answer.error().category == ErrorCategory::Cancelled) {
@@ -182,6 +219,7 @@ bool Engine::send(const std::shared_ptr<Run>& run) {
     return false;
   }
   run->job = *sent;
+  memory_.runBegan(*model, loop_.now());
   return true;
 }
 
@@ -227,12 +265,7 @@ void Engine::gateFailed(const std::shared_ptr<Loaded>& model, const Error& error
 
 void Engine::unload(const std::shared_ptr<Loaded>& model) {
   loop_.post([this, model] {
-    if (closed_ || !model->isResident()) return;
-    model->incarnation = 0;
-    model->connection->drop(*model);
-    const auto sent = model->connection->submit(wire::Unload{0, model->handle}, std::nullopt,
-                                                [](const Result<session::Answer>&, bool) {});
-    if (!sent) log_->debug("unload: {}", sent.error().message);
+    if (!closed_ && model->isResident()) model->connection->unload(*model, [] {});
   });
 }
 

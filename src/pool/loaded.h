@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "onnx/memory_estimate.h"
 #include "pool/model_source.h"
 #include "webpool/options.h"
 
@@ -22,6 +23,7 @@ struct Loaded {
   unsigned threads = 1;       ///< of WASM
   unsigned boundThreads = 1;  ///< of the machine, while it runs; 0 on hardware
   std::shared_ptr<Connection> connection;
+  onnx::MemoryEstimate memory;                ///< what it takes of the browser's memory
   std::atomic<std::uint64_t> incarnation{0};  ///< of the page that holds it; 0: none does
 
   /// Runs that were told to end early: each may have ended the worker, and what else it had.

@@ -22,6 +22,7 @@ double millisecondsSince(base::TimePoint began) {
 bool mayMoveOn(const Error& error) {
   return error.category == ErrorCategory::Unsupported ||
          error.category == ErrorCategory::WrongResult ||
+         error.category == ErrorCategory::WorkerLost ||
          error.category == ErrorCategory::BrowserNotFound ||
          error.category == ErrorCategory::BrowserFailed;
 }
@@ -35,8 +36,9 @@ struct Model::State::Job {
   RunOptions options;
   base::TimePoint began;
   std::function<void(Result<Inference>)> done;
-  std::vector<std::uint64_t> avoid;  ///< the pages that it lost
-  std::optional<Error> firstDeath;
+  sched::JobId id = 0;
+  std::vector<std::uint64_t> avoid{};  ///< the pages that were lost under it
+  unsigned tries = 0;
 
   RunOptions remaining() const {
     auto left = options;
@@ -78,7 +80,7 @@ std::shared_ptr<pool::Replica> Model::State::serving(
   const std::lock_guard lock(mutex_);
   std::shared_ptr<pool::Replica> best;
   for (const auto& replica : replicas_) {
-    if (!replica->isServing()) continue;
+    if (!replica->isServing() || replica->obstacle()) continue;
     if (std::ranges::find(avoid, replica->worker()->incarnation.load()) != avoid.end()) continue;
     if (!best || replica->openRuns < best->openRuns) best = replica;
   }
@@ -111,6 +113,7 @@ Result<std::shared_ptr<pool::Replica>> Model::State::provideIn(const std::string
   const auto threads = pool::chooseThreads(engine->options().wasmThreads, facts.capabilities,
                                            std::thread::hardware_concurrency());
   auto replica = replicaOn(*connection, *backend, threads);
+  if (auto obstacle = replica->obstacle()) return std::unexpected(std::move(*obstacle));
   if (auto there = replica->ensureLoaded(progress, stop); !there) {
     return std::unexpected(there.error());
   }
@@ -197,7 +200,16 @@ void Model::State::run(std::vector<Tensor> inputs, boost::json::object parameter
   job->options = runOptions;
   job->began = base::SystemClock().now();
   job->done = std::move(done);
+  {
+    const std::lock_guard lock(mutex_);
+    job->id = nextJob_++;
+    retry_.admitted(job->id);
+  }
   attempt(job);
+}
+
+void Model::State::reply(const std::shared_ptr<Job>& job, Result<Inference> result) {
+  std::exchange(job->done, nullptr)(std::move(result));
 }
 
 void Model::State::attempt(const std::shared_ptr<Job>& job) {
@@ -205,32 +217,42 @@ void Model::State::attempt(const std::shared_ptr<Job>& job) {
     send(job, replica);
     return;
   }
-  const bool begun = engine->inBackground([self = shared_from_this(), job] {
+  const auto giveUp = [this, job](const Error& error) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!retry_.withdrawn(job->id)) return;
+    }
+    reply(job, std::unexpected(error));
+  };
+  const bool begun = engine->inBackground([self = shared_from_this(), job, giveUp] {
     const auto replica = self->provide(job->avoid, {}, job->options.stop);
     if (!replica) {
-      job->done(std::unexpected(replica.error()));
+      giveUp(replica.error());
       return;
     }
     if (auto right = (*replica)->ensureChecked(job->inputs, job->parameters, job->options.stop);
         !right) {
-      job->done(std::unexpected(right.error()));
+      giveUp(right.error());
       return;
     }
     self->send(job, *replica);
   });
-  if (!begun) job->done(std::unexpected(engine->closedError()));
+  if (!begun) giveUp(engine->closedError());
 }
 
 void Model::State::send(const std::shared_ptr<Job>& job,
                         const std::shared_ptr<pool::Replica>& replica) {
-  ++replica->openRuns;
+  const auto incarnation = replica->worker()->incarnation.load();
+  {
+    const std::lock_guard lock(mutex_);
+    if (!retry_.placed(job->id, incarnation)) return;
+  }
   engine->log().debug("job sent: {} on {} (try {})", source->description.name,
-                      replica->worker()->connection->label(), job->avoid.size() + 1);
+                      replica->worker()->connection->label(), ++job->tries);
   engine->run(replica->worker(), job->inputs, job->parameters, job->remaining(),
-              [self = shared_from_this(), job, replica,
-               incarnation = replica->worker()->incarnation.load()](Result<wire::RunResult> result,
-                                                                    bool died) {
-                --replica->openRuns;
+              [self = shared_from_this(), job, replica, incarnation, ticket = replica->runBegan()](
+                  Result<wire::RunResult> result, bool died) {
+                replica->runEnded(ticket, result ? nullptr : &result.error());
                 self->answered(job, *replica, incarnation, std::move(result), died);
               });
 }
@@ -238,30 +260,36 @@ void Model::State::send(const std::shared_ptr<Job>& job,
 void Model::State::answered(const std::shared_ptr<Job>& job, const pool::Replica& replica,
                             std::uint64_t incarnation, Result<wire::RunResult> result, bool died) {
   if (result) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!retry_.answered(job->id, incarnation)) return;
+    }
     const auto& timings = result->timings;
-    job->done(Inference{std::move(result->outputs),
-                        {timings.queueMs, timings.runMs, millisecondsSince(job->began)},
-                        replica.ranOn()});
+    reply(job, Inference{std::move(result->outputs),
+                         {timings.queueMs, timings.runMs, millisecondsSince(job->began)},
+                         replica.ranOn()});
     return;
   }
-  auto& error = result.error();
-  if (error.category != ErrorCategory::WorkerLost) {
-    job->done(std::unexpected(std::move(error)));
+  const auto& error = result.error();
+  std::optional<sched::RetryDecision> decision;
+  {
+    const std::lock_guard lock(mutex_);
+    // Lost, but not with the worker under it: it was not there any more, or was handed back.
+    const bool innocent = error.category == ErrorCategory::WorkerLost && !died;
+    decision = innocent ? retry_.handedBack(job->id, incarnation)
+                        : retry_.failed(job->id, incarnation, error);
+  }
+  decide(job, std::move(decision));
+}
+
+void Model::State::decide(const std::shared_ptr<Job>& job,
+                          std::optional<sched::RetryDecision> decision) {
+  if (!decision) return;
+  if (auto* giveUp = std::get_if<sched::GiveUp>(&*decision)) {
+    reply(job, std::unexpected(std::move(giveUp->error)));
     return;
   }
-  if (!died) {  // nothing was lost by it: it was not there, or was handed back
-    attempt(job);
-    return;
-  }
-  job->avoid.push_back(incarnation);
-  if (job->avoid.size() >= kMostDeaths) {
-    job->done(fail(ErrorCategory::WorkerLost,
-                   fmt::format("two workers ended under this job: {}; then: {}",
-                               job->firstDeath->message, error.message),
-                   "the job itself may be the cause: try it with less work, or another backend"));
-    return;
-  }
-  job->firstDeath = std::move(error);
+  job->avoid = std::move(std::get<sched::Retry>(*decision).excluding);
   attempt(job);
   provideSpares();
 }

@@ -9,6 +9,7 @@
 
 #include "pool/engine.h"
 #include "pool/replica.h"
+#include "sched/job_retry.h"
 #include "webpool/model.h"
 
 namespace webpool {
@@ -36,9 +37,12 @@ struct Model::State : std::enable_shared_from_this<Model::State> {
   struct Job;
 
   void attempt(const std::shared_ptr<Job>& job);
+  /// Gives the job its one reply.
+  void reply(const std::shared_ptr<Job>& job, Result<Inference> result);
   void send(const std::shared_ptr<Job>& job, const std::shared_ptr<pool::Replica>& replica);
   void answered(const std::shared_ptr<Job>& job, const pool::Replica& replica,
                 std::uint64_t incarnation, Result<wire::RunResult> result, bool died);
+  void decide(const std::shared_ptr<Job>& job, std::optional<sched::RetryDecision> decision);
 
   /// A replica that is loaded, and checked where that needs no inputs of a call. Blocks.
   Result<std::shared_ptr<pool::Replica>> provide(const std::vector<std::uint64_t>& avoid,
@@ -57,6 +61,8 @@ struct Model::State : std::enable_shared_from_this<Model::State> {
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<pool::Replica>> replicas_;
   bool sparesUnderWay_ = false;
+  sched::JobRetry retry_;
+  sched::JobId nextJob_ = 1;
 };
 
 }  // namespace webpool

@@ -63,27 +63,32 @@ PageHub::PageHub(net::EventLoop& loop, base::RandomSource random,
 
 PageHub::~PageHub() = default;
 
-void PageHub::serve(net::Server& server, const std::string& path) {
-  server.onWebSocket(
-      path,
-      [this, port = server.port()](std::unique_ptr<session::Channel> channel,
-                                   const net::RequestInfo& info) -> session::ChannelListener* {
-        const auto id = nextChannel_++;
-        log_->debug("page connection {} from {}", id, info.peer);
-        // The token stands in the browser's command line, which other users of this
-        // machine can read: a connection of theirs is none of our page's.
-        if (const auto owner = net::peerOwner(info.peer, port); owner && *owner != ::geteuid()) {
-          log_->warn("page connection {} refused: it is of user {}", id, *owner);
-          return nullptr;
-        }
-        auto peer = std::make_unique<Peer>(*this, id, std::move(channel));
-        auto* listener = peer.get();
-        peers_.emplace(id, std::move(peer));
-        gate_.channelOpened(id, loop_.now());
-        // The gate may refuse at once; the listener must live until this returns.
-        loop_.post([this] { pump(); });
-        return listener;
-      });
+void PageHub::serve(net::Server& server, const std::string& path, MayOpen mayOpen) {
+  if (!mayOpen) {
+    mayOpen = [this, port = server.port()](const net::RequestInfo& info) {
+      // The token stands in the browser's command line, which other users of this
+      // machine can read: a connection of theirs is none of our page's.
+      const auto owner = net::peerOwner(info.peer, port);
+      if (!owner || *owner == ::geteuid()) return true;
+      log_->warn("a page connection is refused: it is of user {}", *owner);
+      return false;
+    };
+  }
+  server.onWebSocket(path,
+                     [this, mayOpen = std::move(mayOpen)](
+                         std::unique_ptr<session::Channel> channel,
+                         const net::RequestInfo& info) -> session::ChannelListener* {
+                       const auto id = nextChannel_++;
+                       log_->debug("page connection {} from {}", id, info.peer);
+                       if (!mayOpen(info)) return nullptr;
+                       auto peer = std::make_unique<Peer>(*this, id, std::move(channel));
+                       auto* listener = peer.get();
+                       peers_.emplace(id, std::move(peer));
+                       gate_.channelOpened(id, loop_.now());
+                       // The gate may refuse at once; the listener must live until this returns.
+                       loop_.post([this] { pump(); });
+                       return listener;
+                     });
 }
 
 PageHub::Admission PageHub::expect(session::SessionOptions options, Events events) {

@@ -38,8 +38,12 @@ class PageHub {
   PageHub(net::EventLoop& loop, base::RandomSource random, std::shared_ptr<spdlog::logger> log);
   ~PageHub();
 
-  /// Takes the server's WebSockets. The hub must outlive the server.
-  void serve(net::Server& server, const std::string& path);
+  /// Whether a peer may open a WebSocket at all, before its token is asked for.
+  using MayOpen = std::function<bool(const net::RequestInfo&)>;
+
+  /// Takes the server's WebSockets. Without `mayOpen`, those from this machine must be of the user
+  /// who runs the pool. The hub must outlive the server.
+  void serve(net::Server& server, const std::string& path, MayOpen mayOpen = {});
 
   /// Lets one page in. `options.id` is chosen here.
   Admission expect(session::SessionOptions options, Events events);
@@ -55,6 +59,9 @@ class PageHub {
   void abandon(const std::string& session, Error cause);
   /// The same, and whoever waits for it is told nothing more: no event, no answer.
   void forget(const std::string& session);
+
+  /// WebSockets that are open, admitted or not.
+  std::size_t connections() const noexcept { return peers_.size(); }
 
  private:
   struct Peer;

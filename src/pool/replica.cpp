@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
+#include <chrono>
 #include <utility>
 
 #include "onnx/json_tensors.h"
@@ -182,6 +184,42 @@ Error Replica::wrongResult(const Agreement& agreement, const char* by) const {
                   agreement.tolerance * 100),
       loaded_->backend == Backend::Wasm ? "try another browser"
                                         : "use --backend wasm, or another --dtype"};
+}
+
+std::optional<Error> Replica::obstacle() const {
+  const std::lock_guard lock(breakerMutex_);
+  const auto now = base::SystemClock().now();
+  if (breakerOf_ != loaded_->incarnation || breaker_.allows(now)) return std::nullopt;
+  const auto trialAt = breaker_.trialAt();
+  const auto wait =
+      trialAt ? std::chrono::ceil<std::chrono::seconds>(*trialAt - now) : std::chrono::seconds(0);
+  return Error{ErrorCategory::WorkerLost,
+               fmt::format("{} on {} of {} failed too often in a row{}{}", description().name,
+                           backendName(loaded_->backend), loaded_->connection->label(),
+                           breaker_.cause() ? "; at last: " : "",
+                           breaker_.cause() ? breaker_.cause()->message : ""),
+               fmt::format("it is tried again in {} s", std::max<long>(1, wait.count()))};
+}
+
+sched::CircuitBreaker::Ticket Replica::runBegan() {
+  const std::lock_guard lock(breakerMutex_);
+  // A page that is new has failed at nothing.
+  if (const auto now = loaded_->incarnation.load(); breakerOf_ != now) {
+    breaker_ = sched::CircuitBreaker();
+    breakerOf_ = now;
+  }
+  ++openRuns;
+  return breaker_.begin(base::SystemClock().now());
+}
+
+void Replica::runEnded(sched::CircuitBreaker::Ticket ticket, const Error* error) {
+  const std::lock_guard lock(breakerMutex_);
+  --openRuns;
+  if (error == nullptr) {
+    breaker_.succeeded(ticket);
+  } else {
+    breaker_.failed(ticket, *error, base::SystemClock().now());
+  }
 }
 
 }  // namespace webpool::pool

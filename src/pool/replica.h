@@ -9,6 +9,7 @@
 
 #include "pool/agreement.h"
 #include "pool/engine.h"
+#include "sched/circuit_breaker.h"
 #include "webpool/model.h"
 
 namespace webpool::pool {
@@ -43,6 +44,14 @@ class Replica {
 
   std::atomic<unsigned> openRuns{0};  ///< for the choice among replicas
 
+  // Too many failures in a row keep work away for a while (sched/circuit_breaker.h).
+
+  /// None where a run may be sent; else what stands in the way.
+  std::optional<Error> obstacle() const;
+  sched::CircuitBreaker::Ticket runBegan();
+  /// `error`: null for a right answer. Call it once for each runBegan().
+  void runEnded(sched::CircuitBreaker::Ticket ticket, const Error* error);
+
  private:
   const ModelDescription& description() const { return loaded_->source->description; }
   Error wrongResult(const Agreement& agreement, const char* by) const;
@@ -73,6 +82,10 @@ class Replica {
   std::atomic<std::uint64_t> checkedIn_{0};  ///< the incarnation of the page
   std::atomic<bool> isRefused_{false};
   std::optional<Error> refused_;
+
+  mutable std::mutex breakerMutex_;  ///< for what follows
+  sched::CircuitBreaker breaker_;    ///< of this incarnation
+  std::uint64_t breakerOf_ = 0;
 };
 
 }  // namespace webpool::pool

@@ -103,7 +103,7 @@ TEST_F(Faults, AJobThatTwoBrowsersDieUnderIsGivenUp) {
   const auto result = running->wait();
   EXPECT_EQ(result.code, 5) << result.err;
   EXPECT_THAT(result.err, HasSubstr("[worker_lost]"));
-  EXPECT_THAT(result.err, HasSubstr("two workers ended under this job"));
+  EXPECT_THAT(result.err, HasSubstr("browsers were lost under this job"));
   EXPECT_THAT(result.err, testing::Not(HasSubstr("(try 3)")));
   expectNothingLeft();
 }

@@ -81,4 +81,13 @@ const html = readFileSync(join(root, 'worker/index.html'), 'utf8')
   .replace('PAGE_SCRIPT', `./assets/${page}`)
   .replace('PAGE_STYLE', `./assets/${style}`);
 writeFileSync(join(dist, 'worker/index.html'), html);
+
+// The consent page of joined devices; its files lie with the other hashed ones.
+mkdirSync(join(dist, 'join'), { recursive: true });
+const joinScript = await script('join', 'join/join.ts', {});
+const joinStyle = hashed('join', '.css', readFileSync(join(root, 'join/join.css'), 'utf8'));
+const joinHtml = readFileSync(join(root, 'join/index.html'), 'utf8')
+  .replace('PAGE_SCRIPT', `../worker/assets/${joinScript}`)
+  .replace('PAGE_STYLE', `../worker/assets/${joinStyle}`);
+writeFileSync(join(dist, 'join/index.html'), joinHtml);
 writeNotices(root, join(dist, 'THIRD-PARTY-NOTICES.txt'));

@@ -1,0 +1,83 @@
+#include "pool/memory_keeper.h"
+
+#include <limits>
+
+namespace webpool::pool {
+namespace {
+
+std::uint64_t orBoundless(std::uint64_t bytes) {
+  return bytes > 0 ? bytes : std::numeric_limits<std::uint64_t>::max();
+}
+
+}  // namespace
+
+MemoryKeeper::MemoryKeeper(std::uint64_t pool, std::uint64_t browser)
+    : on_(pool > 0 || browser > 0),
+      budget_(
+          {.pool = orBoundless(pool), .connection = orBoundless(browser > 0 ? browser : pool)}) {}
+
+void MemoryKeeper::sampled(std::uint64_t connection, std::uint64_t bytes) {
+  if (!on_) return;
+  if (!budget_.picture().connections.contains(connection)) {
+    budget_.connectionOpened(connection, bytes);
+  }
+  budget_.connectionSampled(connection, bytes);
+}
+
+void MemoryKeeper::closed(std::uint64_t connection) {
+  if (on_) budget_.connectionClosed(connection);
+}
+
+Result<MemoryKeeper::Room> MemoryKeeper::roomFor(const Loaded& model, std::uint64_t connection) {
+  if (!on_) return Room{};
+  const auto plan = budget_.plan({.bytes = model.memory.peakBytes,
+                                  .connection = connection,
+                                  .what = model.source->description.name});
+  if (!plan) return std::unexpected(plan.error());
+  Room room;
+  for (const auto id : plan->unload) {
+    const auto found = models_.find(id);
+    const auto resident = found == models_.end() ? nullptr : found->second.lock();
+    if (resident) {
+      room.unload.push_back(resident);
+    } else {
+      budget_.modelRemoved(id);  // its page is being told already
+    }
+  }
+  room.recycle = plan->recycle;
+  return room;
+}
+
+void MemoryKeeper::loadBegan(const std::shared_ptr<Loaded>& model, std::uint64_t connection,
+                             base::TimePoint now) {
+  if (!on_) return;
+  models_[model->id] = model;
+  budget_.modelPlaced({.id = model->id,
+                       .connection = connection,
+                       .estimated = model->memory.peakBytes,
+                       .lastUsed = now,
+                       .users = 1});
+}
+
+void MemoryKeeper::loadEnded(const Loaded& model, bool there, base::TimePoint now) {
+  if (!on_) return;
+  if (!there) return gone(model);
+  budget_.modelEstimated(model.id, model.memory.residentBytes);
+  budget_.modelReleased(model.id, now);
+}
+
+void MemoryKeeper::runBegan(const Loaded& model, base::TimePoint now) {
+  if (on_) budget_.modelTaken(model.id, now);
+}
+
+void MemoryKeeper::runEnded(const Loaded& model, base::TimePoint now) {
+  if (on_) budget_.modelReleased(model.id, now);
+}
+
+void MemoryKeeper::gone(const Loaded& model) {
+  if (!on_) return;
+  models_.erase(model.id);
+  budget_.modelRemoved(model.id);
+}
+
+}  // namespace webpool::pool

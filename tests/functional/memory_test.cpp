@@ -1,0 +1,84 @@
+// The pool's memory budget, with a real browser: models go and come back, and what does not fit is
+// told with the cure.
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <thread>
+
+#include "cli_harness.h"
+#include "webpool/pool.h"
+
+namespace webpool::functional {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::uint64_t kMiB = 1 << 20;
+constexpr const char* kModel = "all-minilm-l6-v2";
+
+class Memory : public CliTest {
+ protected:
+  void TearDown() override {
+    pool_.reset();
+    expectNothingLeft();
+  }
+
+  void open(std::uint64_t budget) {
+    auto pool = ResourcePool::open({.dataFolder = sharedData(),
+                                    .cacheFolder = folder() / "cache",
+                                    .browsers = {"chromium"},
+                                    .memoryBudget = budget,
+                                    .ephemeral = true});
+    ASSERT_TRUE(pool) << pool.error().describe();
+    pool_ = std::move(*pool);
+  }
+
+  std::unique_ptr<ResourcePool> pool_;
+};
+
+TEST_F(Memory, ABudgetUnderOneModelsNeedIsAnErrorWithTheCure) {
+  ensureModel(kModel, "fp32");
+  open(450 * kMiB);
+  const auto model = pool_->load(kModel, {.backend = Backend::Wasm, .dtype = "fp32"});
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().category, ErrorCategory::OutOfMemory) << model.error().describe();
+  EXPECT_THAT(model.error().message, HasSubstr(kModel));
+  EXPECT_FALSE(model.error().hint.empty());
+}
+
+/// Three models for which there is not room at once: each call is answered right, the least
+/// recently used goes, and what the browser takes, sampled every second, stays within 10 % of the
+/// budget.
+TEST_F(Memory, LeastRecentlyUsedModelsGoAndComeBack) {
+  ensureModel(kModel, "fp32");
+  ensureModel(kModel, "q4");
+  constexpr std::uint64_t kBudget = 1250 * kMiB;
+  open(kBudget);
+  std::vector<Model> models;
+  for (const auto* dtype : {"fp32", "q4", "fp32"}) {
+    auto model = pool_->load(kModel, {.backend = Backend::Wasm, .dtype = dtype});
+    ASSERT_TRUE(model) << model.error().describe();
+    models.push_back(std::move(*model));
+  }
+  const std::vector<std::string> texts{"A man is playing a guitar."};
+  std::vector<std::vector<float>> first;
+  std::uint64_t most = 0;
+  for (int round = 0; round < 4; ++round) {
+    for (std::size_t i = 0; i < models.size(); ++i) {
+      const auto answer = models[i].embed(texts);
+      ASSERT_TRUE(answer) << answer.error().describe();
+      if (round == 0) first.push_back(answer->vectors[0]);
+      EXPECT_GT(cosineSimilarity(answer->vectors[0], first[i]), 0.99999);
+      for (const auto& connection : pool_->connections()) most = std::max(most, connection.pss);
+    }
+  }
+  std::printf("most: %.0f MiB of a budget of %.0f MiB\n", double(most) / kMiB,
+              double(kBudget) / kMiB);
+  EXPECT_GT(most, 0U);
+  EXPECT_LE(most, kBudget * 11 / 10);
+}
+
+}  // namespace
+}  // namespace webpool::functional
