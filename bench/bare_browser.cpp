@@ -27,15 +27,15 @@ std::unique_ptr<pool::BrowserHost> openHost(const std::filesystem::path& cacheFo
 BareBrowser::BareBrowser(BareServer& server, const std::string& page,
                          const std::filesystem::path& cacheFolder)
     : host_(openHost(cacheFolder)) {
-  (void)valueOf(host_->browser());  // Finding it is no part of launching it.
+  const auto name = valueOf(host_->names()).front();  // Finding it is no part of launching it.
   const Stopwatch watch;
-  (void)valueOf(host_->launch(server.origin() + page));
+  browser_.emplace(valueOf(host_->launch(name, 0, server.origin() + page)));
   page_ = server.nextPage(kLaunchLimit);
   launchMs_ = watch.milliseconds();
 }
 
 std::filesystem::path BareBrowser::program() const {
-  return valueOf(host_->browser()).path;
+  return browser_->browser.path;
 }
 
 void BareBrowser::roundTrips(const Bytes& message, unsigned count, unsigned inFlight) {
@@ -68,7 +68,9 @@ void BareBrowser::read() {
 }
 
 std::string describeBrowser(const std::filesystem::path& cacheFolder) {
-  const auto browser = valueOf(openHost(cacheFolder)->browser());
+  browsers::BrowserFinder finder(browsers::Environment::ofThisProcess(),
+                                 cacheFolder / "browser-versions");
+  const auto browser = valueOf(finder.find("auto"));
   return browser.name + " " + browser.version;
 }
 

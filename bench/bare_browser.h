@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "bare_server.h"
@@ -37,6 +38,7 @@ class BareBrowser {
   void read();
 
   std::unique_ptr<pool::BrowserHost> host_;
+  std::optional<pool::HostedBrowser> browser_;  ///< ends before its host
   std::unique_ptr<BareServer::WebSocket> page_;
   boost::beast::flat_buffer buffer_;
   double launchMs_ = 0;

@@ -14,6 +14,7 @@ struct Settings {
   std::filesystem::path source;  ///< the root of the clone
   std::filesystem::path work;    ///< for files that are removed afterwards
   bool quick = false;            ///< fewer and shorter slices: does it run at all?
+  double soakMinutes = 10;
   std::ostream* progress = nullptr;
 
   /// `full`, or `few` where it has to be quick.
@@ -34,5 +35,12 @@ void measureStart(const Settings& settings, Report& report);
 
 /// Importing a file ÷ hashing its bytes on one core.
 void measureImport(const Settings& settings, Report& report);
+
+/// From a browser's death to calls that are as quick as before ÷ the first start; and a second
+/// browser's launch ÷ the first one's.
+void measureRecovery(const Settings& settings, Report& report);
+
+/// Calls without end while browsers die: latencies, recoveries, and whether memory grows.
+void measureSoak(const Settings& settings, Report& report);
 
 }  // namespace webpool::bench

@@ -17,11 +17,9 @@ using Measure = std::function<void(const Settings&, Report&)>;
 
 /// In the order in which they are measured.
 std::vector<std::pair<std::string, Measure>> figures() {
-  return {{"tax", measurePoolTax},
-          {"short", measureShortRun},
-          {"tensor", measureTensor},
-          {"start", measureStart},
-          {"import", measureImport}};
+  return {{"tax", measurePoolTax}, {"short", measureShortRun}, {"tensor", measureTensor},
+          {"start", measureStart}, {"import", measureImport},  {"recovery", measureRecovery},
+          {"soak", measureSoak}};
 }
 
 int run(const std::vector<std::string>& wanted, const Settings& settings,
@@ -58,6 +56,8 @@ int main(int argc, char** argv) {
   std::filesystem::path json;
   app.add_option("figure", wanted, "only these")->check(CLI::IsMember(names));
   app.add_flag("--quick", settings.quick, "fewer and shorter slices");
+  app.add_option("--soak-minutes", settings.soakMinutes, "how long the soak lasts")
+      ->capture_default_str();
   app.add_option("--work", settings.work, "folder in which a scratch folder is made")->required();
   app.add_option("--json", json, "file for the results")->required();
   CLI11_PARSE(app, argc, argv);

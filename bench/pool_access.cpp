@@ -48,8 +48,8 @@ OpenModel::OpenModel(OpenPool& pool, const std::string& name, const std::string&
 double OpenModel::loopInPage(const std::vector<Tensor>& inputs, unsigned count) {
   auto parameters = parameters_;
   parameters["repeat"] = count;
-  const auto result = valueOf(
-      pool_.engine().runAndWait(state_->serving({})->worker(), inputs, std::move(parameters), RunOptions{}));
+  const auto result = valueOf(pool_.engine().runAndWait(state_->serving({})->worker(), inputs,
+                                                        std::move(parameters), RunOptions{}));
   return result.timings.runMs / count;
 }
 

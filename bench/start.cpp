@@ -1,22 +1,20 @@
 // From nothing to the first correct embedding: against what can't be avoided, which is a browser's
 // launch and the making of a session from bytes in memory.
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <array>
 #include <boost/json.hpp>
 #include <chrono>
 #include <cstdlib>
-#include <cstring>
 #include <map>
 #include <thread>
 
 #include "bare_browser.h"
-#include "base/file.h"
 #include "base/paths.h"
 #include "failure.h"
 #include "figures.h"
 #include "pool/model_source.h"
+#include "reference.h"
 #include "stopwatch.h"
 #include "webpool/pool.h"
 
@@ -44,29 +42,6 @@ class Parts {
   std::map<std::string, std::vector<double>> values_;
 };
 
-struct Expected {
-  std::string sentence;
-  std::vector<float> vector;
-  double leastCosine = 0;
-};
-
-Expected readExpected(const Settings& settings, const std::string& dtype) {
-  const auto text =
-      valueOf(base::readFile(settings.source / "tests/vectors/reference/minilm.json"));
-  const auto object = boost::json::parse(text).as_object();
-  const std::string base64(object.at(dtype).as_array().at(0).as_string());
-  std::string bytes(base64.size() / 4 * 3, '\0');
-  EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                  reinterpret_cast<const unsigned char*>(base64.data()),
-                  static_cast<int>(base64.size()));
-  Expected expected;
-  expected.sentence = object.at("sentences").as_array().at(0).as_string();
-  expected.vector.resize(static_cast<std::size_t>(object.at("dimensions").as_int64()));
-  std::memcpy(expected.vector.data(), bytes.data(), expected.vector.size() * sizeof(float));
-  expected.leastCosine = dtype == "fp32" ? 0.9999 : 0.999;
-  return expected;
-}
-
 /// Serves the graph and its external data as the store keeps them; their addresses, the graph
 /// first.
 std::string serveModel(BareServer& server, const std::string& dtype) {
@@ -89,7 +64,7 @@ std::string serveModel(BareServer& server, const std::string& dtype) {
 
 /// One start of the pool; `cached`: the browser must have kept the model.
 void startPool(const std::filesystem::path& cache, const std::string& dtype,
-               const Expected& expected, bool cached, Parts& parts) {
+               const Reference& expected, bool cached, Parts& parts) {
   PoolOptions poolOptions;
   poolOptions.cacheFolder = cache;
   poolOptions.wasmThreads = 1;
@@ -155,7 +130,7 @@ void settle() {
 
 void measure(BareServer& server, const std::string& dtype, const Settings& settings,
              Report& report) {
-  const auto expected = readExpected(settings, dtype);
+  const auto expected = readReference(settings, dtype, 0);
   const auto model = serveModel(server, dtype);
 
   std::array<Parts, 2> poolParts;  // first start, second start

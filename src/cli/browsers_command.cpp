@@ -12,6 +12,7 @@
 #include "cli/exit_code.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
+#include "pool/refusals.h"
 #include "webpool/pool.h"
 
 namespace webpool::cli {
@@ -204,6 +205,22 @@ int probeBrowsers(const Context& context, const ListFlags& flags, const PoolOpti
   return code;
 }
 
+boost::json::array refusedJson(const std::vector<pool::Refusal>& refused) {
+  boost::json::array list;
+  for (const auto& [what, name, message, hint, on] : refused) {
+    list.push_back(boost::json::object{{"name", name},
+                                       {"model", what.model},
+                                       {"dtype", what.dtype},
+                                       {"backend", what.backend},
+                                       {"browser", what.browser},
+                                       {"version", what.version},
+                                       {"adapter", what.adapter},
+                                       {"message", message},
+                                       {"on", on}});
+  }
+  return list;
+}
+
 int listFound(const Context& context, const ListFlags& flags, const std::vector<Probed>& all,
               const browsers::MachineFacts& machine) {
   std::vector<Row> rows{{"NAME", "ENGINE", "VERSION", "PATH"}};
@@ -217,15 +234,25 @@ int listFound(const Context& context, const ListFlags& flags, const std::vector<
     list.push_back(browserJson(browser));
     rows.push_back({browser.name, browser.engine, browser.version, browser.path.native()});
   }
+  const auto refused = pool::Refusals(context.paths.cache / "refused.json").all();
   if (flags.asJson) {
-    std::printf("%s\n", boost::json::serialize(boost::json::object{{"browsers", std::move(list)},
-                                                                   {"sandbox", machine.sandbox},
-                                                                   {"gpu", machine.gpu},
-                                                                   {"gpu_name", machine.gpuName}})
-                            .c_str());
+    std::printf("%s\n",
+                boost::json::serialize(boost::json::object{{"browsers", std::move(list)},
+                                                           {"refused", refusedJson(refused)},
+                                                           {"sandbox", machine.sandbox},
+                                                           {"gpu", machine.gpu},
+                                                           {"gpu_name", machine.gpuName}})
+                    .c_str());
     return code;
   }
   if (rows.size() > 1) std::printf("%s", tableText(rows).c_str());
+  if (!refused.empty()) std::printf("\nFound to answer wrong there, and not served:\n");
+  for (const auto& [what, name, message, hint, on] : refused) {
+    std::printf("  %s\n", fmt::format("{} {} on {}{}, {} {} ({})", name, what.dtype, what.backend,
+                                      what.adapter.empty() ? "" : " of " + what.adapter,
+                                      what.browser, what.version, on)
+                              .c_str());
+  }
   if (!machine.sandbox && !context.quiet) {
     std::fprintf(stderr, "note: %s\n", machine.notice.c_str());
   }

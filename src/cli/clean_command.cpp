@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <filesystem>
 
 #include "base/random.h"
 #include "browsers/profile_store.h"
@@ -24,6 +25,10 @@ int clean(const Context& context) {
   if (swept.processesEnded > 0) {
     std::printf("ended %u process%s that a dead run left\n", swept.processesEnded,
                 swept.processesEnded == 1 ? "" : "es");
+  }
+  std::error_code none;
+  if (std::filesystem::remove(context.paths.cache / "refused.json", none)) {
+    std::printf("forgot which models answer wrong in which browsers\n");
   }
   for (const auto& folder : report.busy) std::printf("in use, kept: %s\n", folder.c_str());
   int code = 0;

@@ -179,6 +179,8 @@ void Connection::onPageReady(const wire::Capabilities& capabilities) {
     const std::lock_guard lock(mutex_);
     facts_ = {pool::toPublic(capabilities, browser_->browser.name, browser_->browser.version),
               launchMs.count()};
+    stats_.launchMs = launchMs.count();
+    stats_.pss = 0;
   }
   tell([](auto& life, auto now) { life.pageReady(now); });
   if (!isUp()) return;

@@ -26,6 +26,7 @@
 #include "pool/model_source.h"
 #include "pool/page_hub.h"
 #include "pool/pending.h"
+#include "pool/refusals.h"
 #include "webpool/pool.h"
 
 namespace webpool::pool {
@@ -105,6 +106,8 @@ class Engine {
   std::shared_ptr<Loaded> newWorker(std::shared_ptr<const ResolvedModel> source,
                                     const ConnectionRef& connection, Backend backend,
                                     unsigned threads);
+  /// Combinations that were found to answer wrong. Any thread.
+  Refusals& refusals() { return refusals_; }
   spdlog::logger& log() const { return *log_; }
   const PoolOptions& options() const { return options_; }
   std::string origin() const;
@@ -126,6 +129,7 @@ class Engine {
   PoolOptions options_;
   std::shared_ptr<spdlog::logger> log_;
   std::unique_ptr<ModelSource> models_;
+  Refusals refusals_;
   net::EmbeddedFiles page_;
   MemoryKeeper memory_;  ///< loop thread only
   net::EventLoop loop_;

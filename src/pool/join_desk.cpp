@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/utsname.h>
 
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <utility>
@@ -91,6 +92,20 @@ std::vector<std::string> hostsOf(const JoinOptions& options) {
   return hosts;
 }
 
+/// The same and this machine's other IPv4 addresses and names, so that another address to listen on
+/// needs no other certificate, whose fingerprint people would have to compare again.
+std::vector<std::string> certificateNames(std::vector<std::string> hosts) {
+  for (auto& address : net::machineAddresses()) {
+    if (address.find(':') == std::string::npos) hosts.push_back(std::move(address));
+  }
+  for (auto& name : net::machineNames()) hosts.push_back(std::move(name));
+  hosts.emplace_back("::1");
+  std::ranges::sort(hosts);
+  const auto doubled = std::ranges::unique(hosts);
+  hosts.erase(doubled.begin(), doubled.end());
+  return hosts;
+}
+
 Result<std::shared_ptr<const net::TlsIdentity>> identityFor(const JoinOptions& options,
                                                             const std::vector<std::string>& hosts) {
   const auto now = std::chrono::system_clock::now();
@@ -100,7 +115,9 @@ Result<std::shared_ptr<const net::TlsIdentity>> identityFor(const JoinOptions& o
                 "a certificate needs its key, and a key its certificate",
                 "give both --tls-cert and --tls-key, or neither");
   }
-  if (options.certificate.empty()) return net::ownCertificate(options.ownFolder, hosts, now);
+  if (options.certificate.empty()) {
+    return net::ownCertificate(options.ownFolder, certificateNames(hosts), now);
+  }
   return net::TlsIdentity::fromFiles(options.certificate, options.key, now);
 }
 
@@ -108,12 +125,12 @@ json::value numberOrNull(const std::optional<std::uint64_t>& value) {
   return value ? json::value(*value) : json::value(nullptr);
 }
 
-json::object toJson(const wire::Stats& stats) {
+json::object toJson(const wire::Stats& stats, const JoinEvents& events) {
   json::array models;
   std::uint64_t running = 0;
   for (const auto& model : stats.models) {
     running += model.open;
-    models.push_back({{"name", model.model},
+    models.push_back({{"name", events.modelName ? events.modelName(model.model) : model.model},
                       {"backend", wire::backendName(model.backend)},
                       {"runs", model.runs},
                       {"open", model.open}});
@@ -329,13 +346,13 @@ void JoinDesk::onState(const net::Request&, std::string_view secret, const Respo
   }
   const auto sent = hub_->submit(
       found->second.facts.session, wire::StatsRequest{}, site_.loop.now() + std::chrono::seconds(5),
-      [respond, accepting](const Result<session::Answer>& answer) {
+      [this, respond, accepting](const Result<session::Answer>& answer) {
         const auto* stats = answer ? std::get_if<wire::Stats>(&*answer) : nullptr;
         // A page whose connection broke: it is waited for.
         if (!stats) {
           return respond(jsonResponse(200, {{"state", "connecting"}, {"accepting", accepting}}));
         }
-        auto body = toJson(*stats);
+        auto body = toJson(*stats, events_);
         body["state"] = "joined";
         body["accepting"] = accepting;
         respond(jsonResponse(200, body));

@@ -64,6 +64,8 @@ struct JoinEvents {
   /// For ever; every request has its answer. Only after joined().
   std::function<void(const JoinedDevice&, const std::string& why)> left = {};
   std::function<void()> linkExpired = {};
+  /// What a person calls the model of that handle; without it, the handle.
+  std::function<std::string(const std::string& handle)> modelName = {};
 };
 
 /// What the desk uses; all of it outlives the desk.

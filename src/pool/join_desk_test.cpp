@@ -141,6 +141,7 @@ class JoinDeskTest : public testing::Test {
       left_.set(device.label + ": " + why);
     };
     events.linkExpired = [this] { expired_.set(true); };
+    events.modelName = [](const std::string& handle) { return "model of " + handle; };
     onLoop([&] {
       auto desk = JoinDesk::open({.loop = loop_,
                                   .content = *store_,
@@ -298,6 +299,7 @@ TEST_F(JoinDeskTest, DeviceJoinsPausesAndStops) {
   answers.join();
   EXPECT_EQ(state.body.at("state"), "joined");
   EXPECT_EQ(state.body.at("running"), 2);
+  EXPECT_EQ(state.body.at("models").at(0).at("name"), "model of m");
   EXPECT_EQ(state.body.at("models").at(0).at("runs"), 7);
   EXPECT_EQ(state.body.at("memory").at("wasm"), 5000);
   EXPECT_TRUE(state.body.at("memory").at("gpu").is_null());

@@ -78,11 +78,15 @@ Result<void> Model::State::open() {
 std::shared_ptr<pool::Replica> Model::State::serving(
     const std::vector<std::uint64_t>& avoid) const {
   const std::lock_guard lock(mutex_);
+  // Of two that are as free, the one that has run more: the browser has better code for it.
+  const auto rank = [](const pool::Replica& replica) {
+    return std::pair(replica.openRuns.load(), ~replica.runs());
+  };
   std::shared_ptr<pool::Replica> best;
   for (const auto& replica : replicas_) {
     if (!replica->isServing() || replica->obstacle()) continue;
     if (std::ranges::find(avoid, replica->worker()->incarnation.load()) != avoid.end()) continue;
-    if (!best || replica->openRuns < best->openRuns) best = replica;
+    if (!best || rank(*replica) < rank(*best)) best = replica;
   }
   return best;
 }
@@ -153,6 +157,20 @@ Result<std::shared_ptr<pool::Replica>> Model::State::provide(
   return result;
 }
 
+/// In the browser that the model serves in: what is right there is right in its like.
+Result<std::shared_ptr<pool::Replica>> Model::State::provideSpare() {
+  const std::lock_guard lock(providing_);
+  pool::ConnectionWish wish;
+  {
+    const std::lock_guard inner(mutex_);
+    for (const auto& replica : replicas_) {
+      if (replica->isServing()) wish.others.push_back(replica->worker()->connection);
+    }
+  }
+  if (wish.others.empty()) return fail(ErrorCategory::NotFound, "the model serves nowhere");
+  return provideIn(wish.others.front()->browserName(), wish, {}, {});
+}
+
 void Model::State::provideSpares() {
   const auto wanted = 1 + engine->options().warmSpares;
   const auto missing = [this, wanted] {
@@ -169,19 +187,15 @@ void Model::State::provideSpares() {
   const bool begun = engine->inBackground([weak = weak_from_this(), missing] {
     const auto self = weak.lock();
     if (!self) return;
-    bool provided = true;
-    while (provided && missing()) {
-      const std::lock_guard lock(self->providing_);
-      pool::ConnectionWish wish;
-      {
-        const std::lock_guard inner(self->mutex_);
-        for (const auto& replica : self->replicas_) {
-          if (replica->isServing()) wish.others.push_back(replica->worker()->connection);
-        }
+    const bool text = self->source->description.task == "text-embedding";
+    while (missing()) {
+      const auto spare = self->provideSpare();
+      if (!spare) {
+        self->engine->log().debug("no spare: {}", spare.error().describe());
+        break;
       }
-      // In the browser that the model serves in: what is right there is right in its like.
-      provided = !wish.others.empty() &&
-                 self->provideIn(wish.others.front()->browserName(), wish, {}, {}).has_value();
+      (*spare)->warmUp(text ? pool::sampleTexts() : std::vector<Tensor>{},
+                       text ? pool::embeddingParameters() : boost::json::object{}, {});
     }
     const std::lock_guard lock(self->mutex_);
     self->sparesUnderWay_ = false;
@@ -268,6 +282,7 @@ void Model::State::answered(const std::shared_ptr<Job>& job, const pool::Replica
     reply(job, Inference{std::move(result->outputs),
                          {timings.queueMs, timings.runMs, millisecondsSince(job->began)},
                          replica.ranOn()});
+    provideSpares();  // one may have died without a job in it
     return;
   }
   const auto& error = result.error();

@@ -54,6 +54,7 @@ struct Model::State : std::enable_shared_from_this<Model::State> {
                                                    const std::stop_token& stop);
   std::shared_ptr<pool::Replica> replicaOn(const pool::ConnectionRef& connection, Backend backend,
                                            unsigned threads);
+  Result<std::shared_ptr<pool::Replica>> provideSpare();
   /// Loads the model into further browsers as the pool's options ask, in the background.
   void provideSpares();
 

@@ -64,6 +64,8 @@ Replica::~Replica() {
 Result<void> Replica::ensureLoaded(const ProgressCallback& progress, const std::stop_token& stop) {
   const std::lock_guard lock(mutex_);
   if (loaded_->isResident()) return {};
+  if (!refused_) refused_ = knownRefusal();
+  if (refused_) return std::unexpected(*refused_);
   auto wanted = options_;
   wanted.progress = progress;
   wanted.stop = stop;
@@ -168,9 +170,30 @@ Result<void> Replica::judge(const std::vector<Tensor>& answer, const std::vector
   const auto agreement = compareOutputs(answer, expected, description().dtype);
   if (agreement.agrees) return {};
   refused_ = wrongResult(agreement, by);
-  isRefused_ = true;
   engine_->gateFailed(loaded_, *refused_);
+  const auto today = std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
+  const std::chrono::year_month_day day(today);
+  const auto kept = engine_->refusals().add(
+      {combination(), description().name, refused_->message, refused_->hint,
+       fmt::format("{:04}-{:02}-{:02}", static_cast<int>(day.year()),
+                   static_cast<unsigned>(day.month()), static_cast<unsigned>(day.day()))});
+  if (!kept) engine_->log().warn("{}", kept.error().describe());
   return std::unexpected(*refused_);
+}
+
+Combination Replica::combination() const {
+  const auto capabilities = loaded_->connection->facts().capabilities;
+  const bool onGpu = loaded_->backend == Backend::WebGpu && capabilities.webgpu;
+  return {description().cid,    description().dtype,  std::string(backendName(loaded_->backend)),
+          capabilities.browser, capabilities.version, onGpu ? capabilities.webgpu->label() : ""};
+}
+
+std::optional<Error> Replica::knownRefusal() const {
+  const auto refusal = engine_->refusals().find(combination());
+  if (!refusal) return std::nullopt;
+  return Error{ErrorCategory::WrongResult,
+               fmt::format("{} (found on {})", refusal->message, refusal->on),
+               fmt::format("{}; `webpool clean` forgets it", refusal->hint)};
 }
 
 Error Replica::wrongResult(const Agreement& agreement, const char* by) const {
@@ -184,6 +207,29 @@ Error Replica::wrongResult(const Agreement& agreement, const char* by) const {
                   agreement.tolerance * 100),
       loaded_->backend == Backend::Wasm ? "try another browser"
                                         : "use --backend wasm, or another --dtype"};
+}
+
+std::uint64_t Replica::runs() const {
+  const std::lock_guard lock(breakerMutex_);
+  return breakerOf_ == loaded_->incarnation ? runs_ : 0;
+}
+
+void Replica::warmUp(const std::vector<Tensor>& sample, const boost::json::object& parameters,
+                     const std::stop_token& stop) {
+  constexpr unsigned kRuns = 25;
+  auto inputs = sample;
+  if (!loaded_->source->golden.empty()) {
+    auto golden = readGolden(loaded_->source->golden.front());
+    if (golden) inputs = std::move(golden->inputs);
+  }
+  if (inputs.empty() || loaded_->backend != Backend::Wasm) return;
+  for (unsigned i = 0; i < kRuns && isServing() && !stop.stop_requested(); ++i) {
+    const auto ticket = runBegan();
+    const auto answer = engine_->runAndWait(loaded_, inputs, parameters,
+                                            {.timeout = options_.timeout, .stop = stop});
+    runEnded(ticket, answer ? nullptr : &answer.error());
+    if (!answer) return;
+  }
 }
 
 std::optional<Error> Replica::obstacle() const {
@@ -207,6 +253,7 @@ sched::CircuitBreaker::Ticket Replica::runBegan() {
   if (const auto now = loaded_->incarnation.load(); breakerOf_ != now) {
     breaker_ = sched::CircuitBreaker();
     breakerOf_ = now;
+    runs_ = 0;
   }
   ++openRuns;
   return breaker_.begin(base::SystemClock().now());
@@ -217,6 +264,7 @@ void Replica::runEnded(sched::CircuitBreaker::Ticket ticket, const Error* error)
   --openRuns;
   if (error == nullptr) {
     breaker_.succeeded(ticket);
+    ++runs_;
   } else {
     breaker_.failed(ticket, *error, base::SystemClock().now());
   }

@@ -22,7 +22,8 @@ class Replica {
   Replica(const Replica&) = delete;
   Replica& operator=(const Replica&) = delete;
 
-  /// Loads the model onto the page where it is not there. Blocks.
+  /// Loads the model onto the page where it is not there. WrongResult where it is known to answer
+  /// wrong in this browser. Blocks.
   Result<void> ensureLoaded(const ProgressCallback& progress, const std::stop_token& stop);
 
   /// Compares answers with the catalogue's golden ones, once in each page that the model comes to;
@@ -31,10 +32,13 @@ class Replica {
   Result<void> ensureChecked(const std::vector<Tensor>& inputs,
                              const boost::json::object& parameters, const std::stop_token& stop);
 
+  /// Runs until the browser has its best code for the model, or `stop`. WASM needs some 25 runs;
+  /// nothing happens where nothing is known that the model could be run on. Blocks.
+  void warmUp(const std::vector<Tensor>& sample, const boost::json::object& parameters,
+              const std::stop_token& stop);
+
   /// It may serve at once.
   bool isServing() const { return loaded_->isResident() && checkedIn_ == loaded_->incarnation; }
-  /// It was found to answer wrong.
-  bool isRefused() const { return isRefused_; }
 
   const std::shared_ptr<Loaded>& worker() const { return loaded_; }
   /// Constant once it was loaded.
@@ -43,6 +47,9 @@ class Replica {
   const LoadTimings& timings() const { return timings_; }
 
   std::atomic<unsigned> openRuns{0};  ///< for the choice among replicas
+
+  /// Of the page that it is in: right answers so far.
+  std::uint64_t runs() const;
 
   // Too many failures in a row keep work away for a while (sched/circuit_breaker.h).
 
@@ -55,6 +62,9 @@ class Replica {
  private:
   const ModelDescription& description() const { return loaded_->source->description; }
   Error wrongResult(const Agreement& agreement, const char* by) const;
+  Combination combination() const;
+  /// Known to answer wrong from before. Locks nothing.
+  std::optional<Error> knownRefusal() const;
   /// Refuses the backend where they disagree.
   Result<void> judge(const std::vector<Tensor>& answer, const std::vector<Tensor>& expected,
                      const char* by);
@@ -80,12 +90,12 @@ class Replica {
   int comparisonsLeft_ = kComparedCalls;
   std::shared_ptr<Loaded> reference_;        ///< the model on WASM, while it is compared with
   std::atomic<std::uint64_t> checkedIn_{0};  ///< the incarnation of the page
-  std::atomic<bool> isRefused_{false};
   std::optional<Error> refused_;
 
   mutable std::mutex breakerMutex_;  ///< for what follows
   sched::CircuitBreaker breaker_;    ///< of this incarnation
   std::uint64_t breakerOf_ = 0;
+  std::uint64_t runs_ = 0;
 };
 
 }  // namespace webpool::pool
