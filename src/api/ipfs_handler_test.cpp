@@ -32,7 +32,8 @@ class IpfsHandlerTest : public testing::Test {
 
   net::Response get(const std::string& path, const std::string& query = "",
                     const std::string& range = "") {
-    net::Request request{.method = "GET", .path = path, .query = query, .headers = {}, .body = {}};
+    net::Request request{
+        .method = "GET", .path = path, .query = query, .headers = {}, .body = {}, .peer = {}};
     if (!range.empty()) request.headers.set("Range", range);
     return respondWithContent(*store_, request);
   }
@@ -76,7 +77,8 @@ TEST_F(IpfsHandlerTest, ARangeOfOtherContentIsAnsweredWithTheWhole) {
                        .path = "/ipfs/" + root_ + "/hello.txt",
                        .query = {},
                        .headers = {},
-                       .body = {}};
+                       .body = {},
+                       .peer = {}};
   const std::string etag(respondWithContent(*store_, request).headers.get("ETag"));
   request.headers.set("Range", "bytes=6-");
   request.headers.set("If-Range", etag);
@@ -118,7 +120,8 @@ TEST_F(IpfsHandlerTest, KnowsWhatTheClientHas) {
                        .path = "/ipfs/" + root_ + "/hello.txt",
                        .query = {},
                        .headers = {},
-                       .body = {}};
+                       .body = {},
+                       .peer = {}};
   const auto first = respondWithContent(*store_, request);
   request.headers.set("If-None-Match", std::string(first.headers.get("ETag")));
   EXPECT_EQ(respondWithContent(*store_, request).status, 304);
