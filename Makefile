@@ -3,7 +3,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 BIN := build/release/bin/webpool
 
-.PHONY: demo build test test-asan test-tsan bench lint format install clean help
+.PHONY: demo build test test-asan test-tsan bench gpu-check lint format install clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -30,6 +30,9 @@ test-tsan:  ## all tests under the thread sanitizer
 bench:  ## the comparisons of docs/benchmarks.md (not tests; takes a while)
 	@scripts/setup bench
 	@bench/run
+
+gpu-check: build  ## MiniLM on a hardware adapter, against WASM; says so where there is none
+	@scripts/gpu-check $(BIN)
 
 lint:  ## formatting, static analysis, type checks
 	@scripts/setup lint

@@ -40,6 +40,9 @@ void measureImport(const Settings& settings, Report& report);
 /// browser's launch ÷ the first one's.
 void measureRecovery(const Settings& settings, Report& report);
 
+/// A model's memory as estimated from its file ÷ what a browser grows by.
+void measureMemory(const Settings& settings, Report& report);
+
 /// Calls without end while browsers die: latencies, recoveries, and whether memory grows.
 void measureSoak(const Settings& settings, Report& report);
 
