@@ -57,7 +57,7 @@ double estimate(const Subject& subject) {
     if (file.path.empty() || file.path.ends_with(".onnx")) graphBytes = file.size;
   }
   return double(onnx::estimateMemory(model.graph, graphBytes,
-                                     onnx::structuralCoefficients(Backend::Wasm))
+                                     onnx::measuredCoefficients(Backend::Wasm))
                     .residentBytes) /
          kMiB;
 }

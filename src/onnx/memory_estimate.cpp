@@ -25,6 +25,12 @@ MemoryCoefficients structuralCoefficients(Backend backend) noexcept {
   return coefficients;
 }
 
+MemoryCoefficients measuredCoefficients(Backend backend) noexcept {
+  auto coefficients = structuralCoefficients(backend);
+  coefficients.fixedBytes = std::uint64_t{17} << 20;
+  return coefficients;
+}
+
 MemoryEstimate estimateMemory(const ModelInfo& model, std::uint64_t graphBytes,
                               const MemoryCoefficients& coefficients,
                               std::uint64_t activationBytes) {

@@ -36,12 +36,16 @@ struct MemoryCoefficients {
   double activationCopies = 1;
   /// A WASM heap grows and never shrinks: what loading needed there stays with the Worker.
   bool heapKeepsPeak = true;
-  /// A Worker with the runtime in it, bytes. No file tells it: 0 until it is measured.
+  /// A Worker with the runtime in it, bytes. No file tells it.
   std::uint64_t fixedBytes = 0;
 };
 
 /// From how a backend loads a model. Auto counts as Wasm.
 MemoryCoefficients structuralCoefficients(Backend backend) noexcept;
+
+/// The same with what only measuring tells (`bench/run memory`; docs/benchmarks.md): estimates that
+/// were within a quarter of what Chromium grew by, for six models from 2 to 256 MB.
+MemoryCoefficients measuredCoefficients(Backend backend) noexcept;
 
 struct MemoryEstimate {
   std::uint64_t peakBytes = 0;      ///< the most, while it is loaded or runs

@@ -122,5 +122,10 @@ TEST(MemoryEstimate, ABogusSizeStaysABound) {
   EXPECT_EQ(made.residentBytes, kMost);
 }
 
+TEST(MemoryEstimate, AWorkerTakesMemoryWhateverTheModel) {
+  EXPECT_GT(estimateMemory({}, 0, measuredCoefficients(Backend::Wasm)).residentBytes, 0U);
+  EXPECT_EQ(estimateMemory({}, 0, structuralCoefficients(Backend::Wasm)).residentBytes, 0U);
+}
+
 }  // namespace
 }  // namespace webpool::onnx

@@ -38,7 +38,7 @@ onnx::MemoryEstimate estimateNeed(const ResolvedModel& model, Backend backend) {
   for (const auto& file : model.files) {
     if (file.path.empty() || file.path.ends_with(".onnx")) graphBytes = file.size;
   }
-  return onnx::estimateMemory(model.graph, graphBytes, onnx::structuralCoefficients(backend));
+  return onnx::estimateMemory(model.graph, graphBytes, onnx::measuredCoefficients(backend));
 }
 
 sched::LifeOptions lifeOptions(const PoolOptions& options) {
