@@ -59,6 +59,8 @@ struct PoolOptions {
   std::uint16_t port = 0;
   /// WASM threads per model; 0: as many as leave the machine's cores not oversubscribed (1 on two).
   unsigned wasmThreads = 0;
+  /// Pages measure what WebNN contexts really compute on, which takes about a second of CPU time.
+  bool measureWebNn = false;
   /// From starting the browser's process to its page being connected.
   std::chrono::milliseconds launchTimeout{60'000};
   /// Told things that a person should know (sandbox off, port changed). Any thread.

@@ -46,11 +46,11 @@ struct BrowserCapabilities {
   bool wasmSimd = false;
   bool wasmThreads = false;
   bool wasmRelaxedSimd = false;
-  std::optional<AdapterInfo> webgpu;  ///< nullopt: no adapter answered
-  std::vector<std::string> webnn;     ///< device types whose context could be created
+  std::optional<AdapterInfo> webgpu;        ///< nullopt: no adapter answered
+  std::vector<std::string> webnn;           ///< device types whose context could be created
   std::vector<WebNnContext> webnnContexts;  ///< the same with what they compute on
-  bool opfs = false;     ///< model files are kept in the browser
-  bool workers = false;  ///< the page can start Workers
+  bool opfs = false;                        ///< model files are kept in the browser
+  bool workers = false;                     ///< the page can start Workers
 };
 
 /// Thread-safe, but not to be closed from a callback. Closing (or destroying) the pool cancels what
@@ -68,8 +68,8 @@ class ResourcePool {
   /// Begins to launch the first browser and returns at once; failures show in the next call.
   void start();
 
-  /// What a page of that browser measured (empty: the pool's first), which is launched where it does
-  /// not run.
+  /// What a page of that browser measured (empty: the pool's first), which is launched where it
+  /// does not run.
   Result<BrowserCapabilities> capabilities(std::string_view browser = {});
 
   /// A catalogue or repository name, or the path of an .onnx file or of a folder in the Hugging

@@ -19,12 +19,12 @@ struct AdapterInfo {
   std::string description;
   bool software = false;  ///< SwiftShader, llvmpipe, …: never called a GPU
   bool shaderF16 = false;
-  std::uint64_t maxBufferSize = 0;                ///< bytes
-  std::uint64_t maxStorageBufferBindingSize = 0;  ///< bytes
-  std::uint64_t maxComputeWorkgroupStorageSize = 0;  ///< bytes; 0: not told
+  std::uint64_t maxBufferSize = 0;                      ///< bytes
+  std::uint64_t maxStorageBufferBindingSize = 0;        ///< bytes
+  std::uint64_t maxComputeWorkgroupStorageSize = 0;     ///< bytes; 0: not told
   std::uint64_t maxComputeInvocationsPerWorkgroup = 0;  ///< 0: not told
-  std::vector<std::string> features = {};  ///< "shader-f16", "subgroups", …
-  std::optional<unsigned> subgroupMinSize = {};  ///< lanes, where the browser tells
+  std::vector<std::string> features = {};               ///< "shader-f16", "subgroups", …
+  std::optional<unsigned> subgroupMinSize = {};         ///< lanes, where the browser tells
   std::optional<unsigned> subgroupMaxSize = {};
 
   /// "SwiftShader (software)"
@@ -60,7 +60,7 @@ struct LoadTimings {
   double fetchMs = 0;    ///< model bytes into the page, verified
   double compileMs = 0;  ///< session creation
   double warmupMs = 0;   ///< the first run: of the golden input, where the catalogue has one
-  double totalMs = 0;              ///< the whole call
+  double totalMs = 0;    ///< the whole call
   std::uint64_t bytesNetwork = 0;  ///< model bytes the page got from the pool
   std::uint64_t bytesCache = 0;    ///< model bytes the page had kept
 };

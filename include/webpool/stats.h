@@ -24,7 +24,7 @@ struct ConnectionStats {
   std::string state = "none";
   int pid = 0;  ///< of the browser's main process; 0 where none runs
   std::uint64_t launches = 0;
-  double launchMs = 0;  ///< of the latest: from its start to its page being connected
+  double launchMs = 0;            ///< of the latest: from its start to its page being connected
   std::uint64_t jobs = 0;         ///< answered by the browser that runs now
   std::uint64_t lateAnswers = 0;  ///< to requests that had their outcome already
   std::uint64_t pss = 0;          ///< bytes of its whole process tree when last sampled; 0: not yet

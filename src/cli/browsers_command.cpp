@@ -38,9 +38,14 @@ std::string yesNo(bool value) {
   return value ? "yes" : "no";
 }
 
+/// "cpu gpu? npu?": a question mark where it is not known to compute on what it is called.
 std::string webNnText(const BrowserCapabilities& capabilities) {
-  return capabilities.webnn.empty() ? "none"
-                                    : fmt::format("{}", fmt::join(capabilities.webnn, " "));
+  std::string text;
+  for (const auto& context : capabilities.webnnContexts) {
+    const bool sure = context.deviceType == "cpu" || context.runsOn == "unlike-cpu";
+    text += fmt::format("{}{}{}", text.empty() ? "" : " ", context.deviceType, sure ? "" : "?");
+  }
+  return text.empty() ? "none" : text;
 }
 
 /// One browser after another, each in a profile that is removed afterwards.
@@ -49,6 +54,7 @@ Result<BrowserCapabilities> probe(const Context& context, const PoolOptions& sha
   auto options = shared;
   options.browsers = {name};
   options.ephemeral = true;
+  options.measureWebNn = true;
   auto pool = ResourcePool::open(std::move(options));
   if (!pool) return std::unexpected(pool.error());
   const std::stop_callback closing(context.stop, [&pool] { (*pool)->close(); });
@@ -80,7 +86,7 @@ void printProbed(const std::vector<Probed>& all) {
   if (adapters.size() > 1) std::printf("\n%s", tableText(adapters).c_str());
   if (anyWebNn) {
     std::printf(
-        "\nWEBNN: what contexts could be created for; a browser does not say what computes.\n");
+        "\nWEBNN: what contexts could be created for; \"?\": it is not known to run there.\n");
   }
 }
 
@@ -110,19 +116,36 @@ void printMarkdown(const std::vector<Probed>& all) {
   }
 }
 
+boost::json::object adapterJson(const AdapterInfo& adapter) {
+  auto object = toJson(adapter);
+  object["label"] = adapter.label();
+  object["max_compute_workgroup_storage_size"] = adapter.maxComputeWorkgroupStorageSize;
+  object["max_compute_invocations_per_workgroup"] = adapter.maxComputeInvocationsPerWorkgroup;
+  object["features"] = boost::json::array(adapter.features.begin(), adapter.features.end());
+  if (adapter.subgroupMinSize) object["subgroup_min_size"] = *adapter.subgroupMinSize;
+  if (adapter.subgroupMaxSize) object["subgroup_max_size"] = *adapter.subgroupMaxSize;
+  return object;
+}
+
 boost::json::object capabilitiesJson(const BrowserCapabilities& measured) {
-  boost::json::object object{
-      {"user_agent", measured.userAgent},
-      {"cross_origin_isolated", measured.crossOriginIsolated},
-      {"cores", measured.cores},
-      {"memory_gib", nullptr},
-      {"wasm_simd", measured.wasmSimd},
-      {"wasm_threads", measured.wasmThreads},
-      {"webgpu", nullptr},
-      {"webnn", boost::json::array(measured.webnn.begin(), measured.webnn.end())},
-      {"opfs", measured.opfs}};
+  boost::json::object object{{"user_agent", measured.userAgent},
+                             {"cross_origin_isolated", measured.crossOriginIsolated},
+                             {"cores", measured.cores},
+                             {"memory_gib", nullptr},
+                             {"wasm_simd", measured.wasmSimd},
+                             {"wasm_threads", measured.wasmThreads},
+                             {"webgpu", nullptr},
+                             {"webnn", boost::json::array()},
+                             {"opfs", measured.opfs},
+                             {"workers", measured.workers},
+                             {"cores_trusted", measured.coresTrusted},
+                             {"wasm_relaxed_simd", measured.wasmRelaxedSimd}};
+  for (const auto& context : measured.webnnContexts) {
+    object["webnn"].as_array().push_back(
+        boost::json::object{{"device_type", context.deviceType}, {"runs_on", context.runsOn}});
+  }
   if (measured.memoryGib) object["memory_gib"] = *measured.memoryGib;
-  if (measured.webgpu) object["webgpu"] = toJson(*measured.webgpu);
+  if (measured.webgpu) object["webgpu"] = adapterJson(*measured.webgpu);
   return object;
 }
 

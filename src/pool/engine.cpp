@@ -51,10 +51,13 @@ sched::LifeOptions lifeOptions(const PoolOptions& options) {
 }
 
 /// The page's address: the token is in the fragment, which no server and no log sees.
-std::string pageUrl(const net::Server& server, const std::string& token, unsigned threads) {
+std::string pageUrl(const net::Server& server, const std::string& token,
+                    const PoolOptions& options) {
+  const auto threads = options.wasmThreads;
   auto url = server.origin() + "/worker/#token=" + token;
   // The page starts a WASM Worker ahead, which serves if it has the right number of threads.
   if (threads > 0) url += fmt::format("&threads={}", threads);
+  if (options.measureWebNn) url += "&measure=webnn";
   return url;
 }
 
@@ -115,21 +118,19 @@ Engine::Engine(PoolOptions options, std::shared_ptr<spdlog::logger> log,
       host_(std::move(host)),
       hub_(std::make_unique<PageHub>(loop_, base::systemRandom(), log_)),
       workers_(std::make_unique<net::WorkerThreads>(loop_, kWorkerThreads)),
-      site_(std::make_unique<ConnectionSite>(
-          ConnectionSite{.loop = loop_,
-                         .workers = *workers_,
-                         .hub = *hub_,
-                         .host = *host_,
-                         .log = log_,
-                         .life = lifeOptions(options_),
-                         .memory = memory_,
-                         .memoryEvery = std::chrono::seconds(memory_.isOn() ? 1 : 5),
-                         .launchTimeout = options_.launchTimeout,
-                         .pageUrl =
-                             [this](const std::string& token) {
-                               return pageUrl(*server_, token, options_.wasmThreads);
-                             },
-                         .pageCame = [this] { onPageCame(); }})),
+      site_(std::make_unique<ConnectionSite>(ConnectionSite{
+          .loop = loop_,
+          .workers = *workers_,
+          .hub = *hub_,
+          .host = *host_,
+          .log = log_,
+          .life = lifeOptions(options_),
+          .memory = memory_,
+          .memoryEvery = std::chrono::seconds(memory_.isOn() ? 1 : 5),
+          .launchTimeout = options_.launchTimeout,
+          .pageUrl =
+              [this](const std::string& token) { return pageUrl(*server_, token, options_); },
+          .pageCame = [this] { onPageCame(); }})),
       dispatcher_(cores()) {}
 
 Engine::~Engine() {
