@@ -89,6 +89,8 @@ void Connection::perform(sched::LifeAction action) {
     }
     void operator()(const sched::RelaunchAt&) {
       self.stopBrowser();
+      // Who came after the death of a browser that did connect waits for the next one.
+      if (self.wasReady_) return;
       self.answerWaiters(std::unexpected(self.cause_.value_or(
           Error{ErrorCategory::BrowserFailed, "the browser ended", "call again"})));
     }
@@ -123,6 +125,7 @@ void Connection::whenReady(OnReady done) {
 
 void Connection::launch() {
   launchBegan_ = site_.loop.now();
+  wasReady_ = false;
   early_.reset();
   cause_.reset();
   session::SessionOptions options;
@@ -184,6 +187,7 @@ void Connection::onPageReady(const wire::Capabilities& capabilities) {
   }
   tell([](auto& life, auto now) { life.pageReady(now); });
   if (!isUp()) return;
+  wasReady_ = true;
   incarnation_ = nextIncarnation();
   site_.pageCame();
   site_.log->debug("{} connected after {:.0f} ms", label_, launchMs.count());

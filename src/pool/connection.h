@@ -149,6 +149,7 @@ class Connection {
   net::Timer sampling_;
   bool telling_ = false;
   bool closed_ = false;
+  bool wasReady_ = false;     ///< the browser that was launched last did connect
   bool launching_ = false;    ///< the host has not yet said what became of the launch
   bool stopping_ = false;     ///< a browser of before is being ended
   bool stopAsked_ = false;    ///< by the life, which waits for stopped()
