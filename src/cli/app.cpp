@@ -59,7 +59,8 @@ class WrappingFormatter final : public CLI::Formatter {
 }  // namespace
 
 void BrowserFlags::addTo(CLI::App& command) {
-  command.add_option("--browser", browser, "Which browser (webpool browsers lists them)")->capture_default_str();
+  command.add_option("--browser", browser, "Which browser (webpool browsers lists them)")
+      ->capture_default_str();
   command
       .add_option("--browser-path", browserPaths,
                   "Use this executable, e.g. chromium=/opt/chromium/chrome")
