@@ -43,6 +43,9 @@ void measureRecovery(const Settings& settings, Report& report);
 /// A model's memory as estimated from its file ÷ what a browser grows by.
 void measureMemory(const Settings& settings, Report& report);
 
+/// What one of a thousand connections takes of webpool's memory.
+void measureConnections(const Settings& settings, Report& report);
+
 /// Calls without end while browsers die: latencies, recoveries, and whether memory grows.
 void measureSoak(const Settings& settings, Report& report);
 

@@ -17,9 +17,10 @@ using Measure = std::function<void(const Settings&, Report&)>;
 
 /// In the order in which they are measured.
 std::vector<std::pair<std::string, Measure>> figures() {
-  return {{"tax", measurePoolTax},   {"short", measureShortRun}, {"tensor", measureTensor},
-          {"start", measureStart},   {"import", measureImport},  {"recovery", measureRecovery},
-          {"memory", measureMemory}, {"soak", measureSoak}};
+  return {
+      {"tax", measurePoolTax},   {"short", measureShortRun},          {"tensor", measureTensor},
+      {"start", measureStart},   {"import", measureImport},           {"recovery", measureRecovery},
+      {"memory", measureMemory}, {"connections", measureConnections}, {"soak", measureSoak}};
 }
 
 int run(const std::vector<std::string>& wanted, const Settings& settings,

@@ -19,6 +19,7 @@ enum class ErrorCategory {
   BrowserNotFound,  ///< no browser of the asked kind is installed
   BrowserFailed,    ///< the browser was found but did not start or connect
   WorkerLost,       ///< the browser, page or worker ended while it held the job
+  DeviceLost,       ///< the graphics device went away under the job; the browser lives on
   WrongResult,      ///< the backend's answer disagrees with the reference
   Integrity,        ///< bytes that don't match their hash
   Storage,          ///< reading or writing local files failed

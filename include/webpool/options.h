@@ -6,12 +6,14 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "webpool/error.h"
+#include "webpool/join.h"
 
 namespace webpool {
 
@@ -23,6 +25,15 @@ enum class Backend { Auto, Wasm, WebGpu, WebNn };
 std::string_view backendName(Backend backend) noexcept;
 Result<Backend> backendFromName(std::string_view name);
 
+/// How far the pool trusts what a connection answers.
+enum class Trust {
+  Launched,  ///< a browser that this pool started itself on this machine
+  Joined,    ///< a device of somebody who opened the link; its answers are its word only
+};
+
+/// "launched" or "joined"
+std::string_view trustName(Trust trust) noexcept;
+
 /// What a long step does at the moment. Called on a thread of the pool; must return soon.
 struct Progress {
   std::string step{};       ///< "download", "import", "launch", "fetch", "compile", "warmup", …
@@ -31,6 +42,8 @@ struct Progress {
   std::uint64_t total = 0;  ///< bytes; 0 where unknown, or where the step has no size
 };
 using ProgressCallback = std::function<void(const Progress&)>;
+
+struct JoinEvent;  // webpool/pool.h
 
 struct PoolOptions {
   /// Where models are kept; empty: $WEBPOOL_DATA_DIR, else $XDG_DATA_HOME/webpool.
@@ -42,8 +55,13 @@ struct PoolOptions {
   std::vector<std::string> browsers{};
   /// Executables by browser name, instead of searching.
   std::map<std::string, std::filesystem::path> browserPaths{};
+  /// False: none is launched, and only devices that join compute.
+  bool launchBrowsers = true;
   /// Browser processes at most; 0: one of each browser, and the warm spares.
   unsigned maxConnections = 0;
+  /// Browser processes that start() launches, and that are there even when no model needs them: one
+  /// of each browser in turn.
+  unsigned minConnections = 1;
   /// Browsers that each model is loaded in beside the first, so that a death costs no reload.
   unsigned warmSpares = 0;
   /// Bytes that all browsers of the pool, with their models, may take (proportional set size); 0:
@@ -63,6 +81,10 @@ struct PoolOptions {
   bool measureWebNn = false;
   /// From starting the browser's process to its page being connected.
   std::chrono::milliseconds launchTimeout{60'000};
+  /// Set: devices may join by a link (ResourcePool::invitation()).
+  std::optional<JoinOptions> join{};
+  /// Told of devices that come, pause and leave. On a thread of the pool; must return soon.
+  std::function<void(const JoinEvent&)> onJoin{};
   /// Told things that a person should know (sandbox off, port changed). Any thread.
   std::function<void(const std::string&)> notice{};
   /// A log of what the pool does, for debugging: "trace", "debug", "info", "warn", "error", "off".
@@ -75,6 +97,9 @@ struct ModelOptions {
   Backend backend = Backend::Auto;
   /// The browser that the model is to run in, by name; empty: the pool chooses.
   std::string browser{};
+  /// The least trusted connection that may have the model and the inputs of its runs. Only matters
+  /// in a pool that lets devices join.
+  Trust leastTrust = Trust::Joined;
   /// "fp32", "fp16", "q8", "int8", "uint8", "q4", "q4f16", "bnb4"; empty: the catalogue's default,
   /// else the first there is.
   std::string dtype{};

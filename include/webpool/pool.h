@@ -53,6 +53,31 @@ struct BrowserCapabilities {
   bool workers = false;                     ///< the page can start Workers
 };
 
+/// A device that somebody let join.
+struct DeviceInfo {
+  std::string label;  ///< "joined-1"; never used twice
+  std::string peer;   ///< "address:port" that asked to join
+  BrowserCapabilities capabilities;
+};
+
+/// Something happened to the devices that join.
+struct JoinEvent {
+  enum class Kind {
+    Joined,
+    Paused,  ///< by its person: it gets nothing new
+    Resumed,
+    Serves,   ///< a model's answers were found right there
+    Refused,  ///< the model can't be served there
+    Left,
+    LinkExpired,
+  };
+  Kind kind = Kind::Joined;
+  DeviceInfo device{};           ///< empty for LinkExpired
+  std::string model{};           ///< Serves, Refused: its name
+  std::string why{};             ///< Refused, Left
+  std::optional<RanOn> ranOn{};  ///< Serves
+};
+
 /// Thread-safe, but not to be closed from a callback. Closing (or destroying) the pool cancels what
 /// is open, ends its browsers and waits until every process of theirs is gone.
 class ResourcePool {
@@ -65,7 +90,8 @@ class ResourcePool {
   ResourcePool(const ResourcePool&) = delete;
   ResourcePool& operator=(const ResourcePool&) = delete;
 
-  /// Begins to launch the first browser and returns at once; failures show in the next call.
+  /// Begins to launch the first browsers (PoolOptions::minConnections) and returns at once;
+  /// failures show in the next call.
   void start();
 
   /// What a page of that browser measured (empty: the pool's first), which is launched where it
@@ -84,7 +110,10 @@ class ResourcePool {
   /// The page's address, without the token: "http://127.0.0.1:8123".
   std::string origin() const;
 
-  /// Every browser that the pool launched, or tried to, with its state.
+  /// What to hand to those whose devices are to join; nullopt without PoolOptions::join.
+  std::optional<Invitation> invitation() const;
+
+  /// Every browser that the pool launched, or tried to, and every joined device, with its state.
   std::vector<ConnectionStats> connections() const;
 
   /// Ends everything; later calls fail. Idempotent.

@@ -3,8 +3,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "webpool/options.h"
 
 namespace webpool {
 
@@ -17,18 +20,25 @@ struct StateChange {
   std::chrono::steady_clock::time_point at{};
 };
 
-/// One connection: a browser process, over all its launches.
+/// One connection: a browser process, over all its launches, or a joined device.
 struct ConnectionStats {
-  std::string label;    ///< "chromium-0"
-  std::string browser;  ///< "chromium"
+  std::string label;    ///< "chromium-0", "joined-3"
+  std::string browser;  ///< "chromium"; for a joined device what it says of itself
+  Trust trust = Trust::Launched;
+  bool accepting = true;  ///< false: a joined device that its person paused
   std::string state = "none";
   int pid = 0;  ///< of the browser's main process; 0 where none runs
   std::uint64_t launches = 0;
   double launchMs = 0;            ///< of the latest: from its start to its page being connected
   std::uint64_t jobs = 0;         ///< answered by the browser that runs now
   std::uint64_t lateAnswers = 0;  ///< to requests that had their outcome already
-  std::uint64_t pss = 0;          ///< bytes of its whole process tree when last sampled; 0: not yet
-  std::vector<StateChange> history;  ///< the latest, oldest first
+  std::uint64_t pss =
+      0;  ///< bytes of its whole process tree when last sampled; 0: not yet, or of another machine
+  // What the page tells of itself; nullopt where its browser does not.
+  std::optional<std::uint64_t> wasm{};    ///< bytes of its run Workers' WebAssembly memories
+  std::optional<std::uint64_t> gpu{};     ///< bytes of the WebGPU buffers that they hold
+  std::optional<std::uint64_t> jsHeap{};  ///< bytes of JavaScript objects
+  std::vector<StateChange> history;       ///< the latest, oldest first
 };
 
 }  // namespace webpool

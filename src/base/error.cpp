@@ -20,6 +20,7 @@ constexpr std::array kCategories{
     CategoryInfo{ErrorCategory::BrowserNotFound, "browser_not_found", false},
     CategoryInfo{ErrorCategory::BrowserFailed, "browser_failed", true},
     CategoryInfo{ErrorCategory::WorkerLost, "worker_lost", true},
+    CategoryInfo{ErrorCategory::DeviceLost, "device_lost", true},
     CategoryInfo{ErrorCategory::WrongResult, "wrong_result", false},
     CategoryInfo{ErrorCategory::Integrity, "integrity", false},
     CategoryInfo{ErrorCategory::Storage, "storage", false},

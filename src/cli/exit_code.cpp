@@ -20,6 +20,7 @@ int exitCode(ErrorCategory category) noexcept {
     case ErrorCategory::BrowserNotFound:
     case ErrorCategory::BrowserFailed:
     case ErrorCategory::WorkerLost:
+    case ErrorCategory::DeviceLost:
     case ErrorCategory::OutOfMemory:
       return 5;
     case ErrorCategory::Unsupported:

@@ -144,6 +144,7 @@ void printRan(const Model& model, const RanOn& ranOn, const RunTimings& timings)
               bytesText(info.bytes).c_str());
   std::printf("cid      %s\n", info.cid.c_str());
   std::printf("ran on   %s\n", ranOnText(ranOn).c_str());
+  std::printf("checked  %s\n", ranOn.checkedBy.c_str());
   std::printf("times    launch %s, load %s, run %s\n", millisecondsText(load.launchMs).c_str(),
               millisecondsText(load.fetchMs + load.compileMs + load.warmupMs).c_str(),
               millisecondsText(timings.totalMs).c_str());
@@ -151,8 +152,10 @@ void printRan(const Model& model, const RanOn& ranOn, const RunTimings& timings)
 
 json::object summary(const Model& model, const RanOn& ranOn, const RunTimings& timings) {
   const auto& info = model.info();
-  return {{"model", info.name},    {"task", info.task},       {"cid", info.cid},
-          {"bytes", info.bytes},   {"ran_on", toJson(ranOn)}, {"load", toJson(info.timings)},
+  auto ran = toJson(ranOn);
+  ran["checked_by"] = ranOn.checkedBy;
+  return {{"model", info.name},    {"task", info.task},        {"cid", info.cid},
+          {"bytes", info.bytes},   {"ran_on", std::move(ran)}, {"load", toJson(info.timings)},
           {"run", toJson(timings)}};
 }
 

@@ -1,15 +1,10 @@
-#include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <unistd.h>
-#include <CLI/CLI.hpp>
 
-#include <boost/json/serialize.hpp>
+#include <CLI/CLI.hpp>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
-#include <cstdlib>
-#include <ctime>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -17,19 +12,20 @@
 
 #include "cli/app.h"
 #include "cli/exit_code.h"
-#include "cli/qr_code.h"
-#include "pool/convert.h"
-#include "pool/join_host.h"
+#include "cli/report.h"
+#include "cli/serve_output.h"
+#include "cli/webdriver_guests.h"
+#include "net/http_client.h"
 #include "webpool/pool.h"
 
 namespace webpool::cli {
 namespace {
 
-namespace json = boost::json;
 using std::chrono::seconds;
 
 struct ServeFlags {
   BrowserFlags browser;
+  std::vector<std::string> models;
   bool noBrowser = false;
   bool join = false;
   std::string host;
@@ -38,106 +34,12 @@ struct ServeFlags {
   std::filesystem::path key;
   bool noTls = false;
   std::uint64_t linkTtl = 24 * 60 * 60;  ///< seconds
+  std::vector<std::string> webdrivers;
   bool json = false;
 };
 
-std::string clockText(std::chrono::system_clock::time_point time, const char* format) {
-  const auto moment = std::chrono::system_clock::to_time_t(time);
-  std::tm local{};
-  ::localtime_r(&moment, &local);
-  return fmt::format(fmt::runtime(format), local);
-}
-
-bool isUtf8Terminal() {
-  if (::isatty(STDOUT_FILENO) == 0) return false;
-  for (const auto* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
-    const auto* value = std::getenv(name);
-    if (value == nullptr || *value == '\0') continue;
-    const std::string_view text = value;
-    return text.find("UTF-8") != std::string_view::npos ||
-           text.find("utf8") != std::string_view::npos;
-  }
-  return false;
-}
-
-/// What happens, a line each, for a person or as JSON. Thread-safe.
-class Lines {
- public:
-  explicit Lines(bool asJson) : json_(asJson) {}
-
-  void event(std::string_view name, json::object fields, const std::string& text) {
-    const std::lock_guard lock(mutex_);
-    if (json_) {
-      json::object line{{"event", name}};
-      for (auto& field : fields) line[field.key()] = std::move(field.value());
-      std::printf("%s\n", json::serialize(line).c_str());
-    } else {
-      std::printf("%s  %s\n", clockText(std::chrono::system_clock::now(), "{:%H:%M:%S}").c_str(),
-                  text.c_str());
-    }
-    std::fflush(stdout);
-  }
-
-  bool asJson() const { return json_; }
-
- private:
-  std::mutex mutex_;
-  bool json_;
-};
-
-json::object deviceFields(const pool::JoinedDevice& device) {
-  return {{"device", device.label}, {"trust", pool::trustName(pool::JoinedDevice::kTrust)}};
-}
-
-std::string abilities(const BrowserCapabilities& found) {
-  return fmt::format("{} {}, {} cores, {}", found.browser, found.version, found.cores,
-                     found.webgpu ? "WebGPU" : "no WebGPU");
-}
-
-json::object abilityFields(const BrowserCapabilities& found) {
-  return {
-      {"browser", found.browser},           {"version", found.version},
-      {"user_agent", found.userAgent},      {"cores", found.cores},
-      {"webgpu", found.webgpu.has_value()}, {"cross_origin_isolated", found.crossOriginIsolated},
-      {"keeps_models", found.opfs}};
-}
-
-pool::JoinEvents eventsTo(Lines& lines) {
-  return {
-      .joined =
-          [&lines](const pool::JoinedDevice& device) {
-            const auto found = pool::toPublic(device.capabilities, "", "");
-            auto fields = deviceFields(device);
-            fields["peer"] = device.peer;
-            for (auto& field : abilityFields(found)) {
-              fields[field.key()] = std::move(field.value());
-            }
-            lines.event(
-                "joined", std::move(fields),
-                fmt::format("{} joined: {}, from {}", device.label, abilities(found), device.peer));
-          },
-      .availability =
-          [&lines](const pool::JoinedDevice& device) {
-            lines.event(
-                device.accepting ? "resumed" : "paused", deviceFields(device),
-                fmt::format("{} {}", device.label, device.accepting ? "goes on" : "pauses"));
-          },
-      .modelsLost = {},
-      .left =
-          [&lines](const pool::JoinedDevice& device, const std::string& why) {
-            auto fields = deviceFields(device);
-            fields["why"] = why;
-            lines.event("left", std::move(fields), fmt::format("{} left: {}", device.label, why));
-          },
-      .linkExpired =
-          [&lines] {
-            lines.event("link_expired", {},
-                        "the link has expired; who has joined stays. Start again for a new one");
-          }};
-}
-
-Result<pool::JoinOptions> joinOptions(const ServeFlags& flags) {
-  pool::JoinOptions options;
+JoinOptions joinOptions(const ServeFlags& flags) {
+  JoinOptions options;
   // In the clear the key would be everybody's who listens: beyond this machine only when told to.
   options.address = !flags.host.empty() ? flags.host : flags.noTls ? "127.0.0.1" : "0.0.0.0";
   options.port = static_cast<std::uint16_t>(flags.browser.port);
@@ -149,69 +51,111 @@ Result<pool::JoinOptions> joinOptions(const ServeFlags& flags) {
   return options;
 }
 
-void showLink(const pool::JoinHost& host, const ServeFlags& flags, Lines& lines) {
-  const auto expires = std::chrono::system_clock::now() + seconds(flags.linkTtl);
-  if (lines.asJson()) {
-    lines.event("listening",
-                {{"link", host.link()},
-                 {"fingerprint", host.fingerprint()},
-                 {"link_expires_unix", std::chrono::system_clock::to_time_t(expires)}},
-                "");
-    return;
-  }
-  std::printf("Open this link in a browser on any machine or phone that can reach this one:\n\n");
-  std::printf("  %s\n\n", host.link().c_str());
-  if (isUtf8Terminal()) {
-    std::printf("%s\n", qrCodeText(host.link(), std::getenv("NO_COLOR") == nullptr).c_str());
-  }
-  std::printf("Whoever has it may let a device compute for you, until %s.\n",
-              clockText(expires, "{:%Y-%m-%d %H:%M}").c_str());
-  std::printf("Its person sees what will run and what it costs, agrees, and can pause and stop.\n");
-  if (flags.noTls) {
-    std::printf(
-        "\nWithout TLS the key travels in the clear, and browsers switch off WebGPU,\n"
-        "threads and the cache of models, except on this machine itself.\n");
-  } else if (flags.certificate.empty()) {
-    std::printf(
-        "\nThe browser warns about the certificate: this machine made it for itself. Go on\n"
-        "only where the warning's details show this SHA-256 fingerprint:\n\n  %.*s\n  %s\n",
-        48, host.fingerprint().c_str(), host.fingerprint().substr(48).c_str());
-  } else {
-    std::printf("\nThe certificate's SHA-256 fingerprint:\n\n  %s\n", host.fingerprint().c_str());
-  }
-  std::printf("\nCtrl-C ends it for everybody.\n\n");
-  std::fflush(stdout);
-}
-
-/// The browsers of this machine, kept as long as it lives.
-class LocalWorkers {
+/// Gets the workers ready: the browser of this machine, and the models wherever they may run.
+class Workers {
  public:
-  LocalWorkers(std::unique_ptr<ResourcePool> pool, Lines& lines, std::stop_source failed,
-               bool needed)
-      : pool_(std::move(pool)), thread_([this, &lines, failed, needed]() mutable {
-          const auto found = pool_->capabilities();
-          if (found) {
-            auto fields = abilityFields(*found);
-            fields["trust"] = pool::trustName(pool::Trust::Launched);
-            lines.event("local", std::move(fields),
-                        "this machine's browser is ready: " + abilities(*found));
-          } else if (!closing_) {
-            code_ = reportError(found.error());
-            if (needed) failed.request_stop();
+  Workers(ResourcePool& pool, const ServeFlags& flags, ServeOutput& output)
+      : pool_(pool), flags_(flags), output_(output), thread_([this](const std::stop_token& stop) {
+          if (const auto error = prepare(stop); error && !stop.stop_requested()) {
+            code_ = reportError(*error);
+            // With a link, devices may still come.
+            if (!flags_.join || !flags_.models.empty()) failed_.request_stop();
           }
         }) {}
-  ~LocalWorkers() {
-    closing_ = true;
-    pool_->close();
-  }
+
+  /// Requested once there is nothing left to serve.
+  std::stop_token failed() const { return failed_.get_token(); }
   int failureCode() const { return code_; }
 
  private:
-  std::unique_ptr<ResourcePool> pool_;
-  std::atomic<bool> closing_{false};
+  std::optional<Error> prepare(const std::stop_token& stop) {
+    if (!flags_.noBrowser) {
+      const auto found = pool_.capabilities();
+      if (!found) return found.error();
+      output_.localBrowser(*found);
+    }
+    for (const auto& name : flags_.models) {
+      // Where only devices compute, it waits for the first of them.
+      auto model = pool_.load(name, {.timeout = std::chrono::hours(24 * 365), .stop = stop});
+      if (!model) return model.error();
+      output_.model(model->info());
+      models_.push_back(std::move(*model));
+    }
+    return std::nullopt;
+  }
+
+  ResourcePool& pool_;
+  const ServeFlags& flags_;
+  ServeOutput& output_;
+  std::vector<Model> models_;
   std::atomic<int> code_{0};
+  std::stop_source failed_;
   std::jthread thread_;
 };
+
+Result<std::vector<WebDriverTarget>> targetsOf(const ServeFlags& flags) {
+  std::vector<WebDriverTarget> targets;
+  for (const auto& text : flags.webdrivers) {
+    auto target = parseWebDriverTarget(text);
+    if (!target) return std::unexpected(target.error());
+    targets.push_back(std::move(*target));
+  }
+  return targets;
+}
+
+GuestEvents guestEventsTo(ServeOutput& output) {
+  return {.agreed =
+              [&output](const WebDriverTarget& target, const browsers::WebDriverBrowser& browser) {
+                output.line("webdriver_agreed",
+                            {{"remote", target.remote},
+                             {"browser", browser.name},
+                             {"version", browser.version},
+                             {"platform", browser.platform}},
+                            fmt::format("{}: {} {} opened the link and agreed", target.remote,
+                                        browser.name, browser.version));
+              },
+          .ended =
+              [&output](const WebDriverTarget& target, const std::string& why) {
+                output.line("webdriver_ended", {{"remote", target.remote}, {"why", why}},
+                            fmt::format("{}: the page has ended: {}", target.remote, why));
+              },
+          .failed =
+              [&output](const WebDriverTarget& target, const Error& error) {
+                output.line("webdriver_failed",
+                            {{"remote", target.remote},
+                             {"category", categoryName(error.category)},
+                             {"message", error.message},
+                             {"hint", error.hint}},
+                            "a WebDriver's browser does not take part: " + error.describe());
+              },
+          .swept =
+              [&output](const std::string& remote) {
+                output.line("webdriver_swept", {{"remote", remote}},
+                            remote + ": ended the session that an earlier run left");
+              }};
+}
+
+/// `invitation`: none without --join; then only what earlier runs left is ended.
+std::vector<GuestPlan> guestPlans(std::vector<WebDriverTarget> targets,
+                                  const std::optional<Invitation>& invitation,
+                                  const ServeFlags& flags, bool quiet) {
+  std::vector<GuestPlan> plans;
+  for (auto& target : targets) {
+    if (!invitation) break;
+    if (target.inTheClear && !quiet) {
+      std::fprintf(stderr,
+                   "note: the link and its key go to %s in the clear; an SSH tunnel or "
+                   "https:// hides them\n",
+                   target.remote.c_str());
+    }
+    GuestPlan plan;
+    plan.target = std::move(target);
+    plan.link = invitation->link;
+    plan.ownCertificate = !flags.noTls && flags.certificate.empty();
+    plans.push_back(std::move(plan));
+  }
+  return plans;
+}
 
 void waitFor(const std::stop_token& stop, const std::stop_token& failed) {
   std::mutex mutex;
@@ -230,37 +174,37 @@ int serve(const Context& context, const ServeFlags& flags) {
     return reportError({ErrorCategory::InvalidArgument, "there would be nothing to serve",
                         "leave --no-browser out, or add --join"});
   }
-  Lines lines(flags.json);
-  std::unique_ptr<pool::JoinHost> host;
+  auto targets = targetsOf(flags);
+  if (!targets) return reportError(targets.error());
+  ServeOutput output(flags.json);
+  auto browser = flags.browser;
+  browser.port = 0;  // the option is the join server's
+  auto options = browser.poolOptions(context, [quiet = context.quiet](const std::string& text) {
+    if (!quiet) std::fprintf(stderr, "note: %s\n", text.c_str());
+  });
+  if (!options) return reportError(options.error());
+  options->launchBrowsers = !flags.noBrowser;
   if (flags.join) {
-    auto options = joinOptions(flags);
-    if (!options) return reportError(options.error());
-    auto log =
-        std::make_shared<spdlog::logger>("join", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    log->set_level(context.verbose ? spdlog::level::debug : spdlog::level::off);
-    auto opened = pool::JoinHost::open(context.paths.data, std::move(*options), eventsTo(lines),
-                                       std::move(log));
-    if (!opened) return reportError(opened.error());
-    host = std::move(*opened);
-    showLink(*host, flags, lines);
+    options->join = joinOptions(flags);
+    options->onJoin = [&output](const JoinEvent& event) { output.device(event); };
   }
-  std::stop_source failed;
-  std::optional<LocalWorkers> local;
-  if (!flags.noBrowser) {
-    auto browser = flags.browser;
-    browser.port = 0;  // the option is the join server's
-    auto options = browser.poolOptions(context, [quiet = context.quiet](const std::string& text) {
-      if (!quiet) std::fprintf(stderr, "note: %s\n", text.c_str());
-    });
-    if (!options) return reportError(options.error());
-    auto pool = ResourcePool::open(std::move(*options));
-    if (!pool) return reportError(pool.error());
-    local.emplace(std::move(*pool), lines, failed, !flags.join);
+  const auto join = options->join;
+  auto pool = ResourcePool::open(std::move(*options));
+  if (!pool) return reportError(pool.error());
+  const auto invitation = (*pool)->invitation();
+  if (invitation) output.invitation(*invitation, *join);
+  net::HttpClient http;
+  // Ended after the pool: its pages are told first why.
+  const WebDriverGuests guests(http, base::systemRandom(), context.paths.data / "join/webdriver",
+                               guestPlans(std::move(*targets), invitation, flags, context.quiet),
+                               guestEventsTo(output));
+  int code = 0;
+  {
+    Workers workers(**pool, flags, output);
+    waitFor(context.stop, workers.failed());
+    code = workers.failureCode();
+    (*pool)->close();  // so that what the workers wait for ends
   }
-  waitFor(context.stop, failed.get_token());
-  if (host) host->close();
-  const int code = local ? local->failureCode() : 0;
-  local.reset();
   return context.stop.stop_requested() ? exitCode(ErrorCategory::Cancelled) : code;
 }
 
@@ -268,18 +212,21 @@ constexpr const char* kDescription =
     "Keep workers ready: this machine's browser and, with --join, other devices";
 
 constexpr const char* kServeFooter = R"(
-This version keeps workers and lets devices join; endpoints for inference are
-not part of it yet.
+This version keeps workers and models ready and lets devices join; endpoints for
+inference are not part of it yet.
 
 With --join a second server listens on all IPv4 interfaces. That is safe to
 leave open as far as its key is kept: without the link's 128-bit key it gives
 the page's own files and nothing else. It runs no inference for visitors and
 sends them only the models that they are to run. Its connections are encrypted.
+A device that joins is given the --model models, and serves those that it
+answers right.
 
 Examples:
-  webpool serve --join
+  webpool serve --join --model all-minilm-l6-v2
   webpool serve --join --host 192.168.1.5 --port 8443 --link-ttl 2h
   webpool serve --join --tls-cert chain.pem --tls-key key.pem --name example.org
+  webpool serve --join --webdriver safari=http://mac.local:4444
   webpool serve --join --json --no-browser)";
 
 }  // namespace
@@ -320,6 +267,17 @@ void addServeCommand(CLI::App& app, Context& context, Action& action) {
           CLI::AsNumberWithUnit::UNIT_REQUIRED, "DURATION"))
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{30} * 86400))
       ->needs(join);
+  command
+      ->add_option(
+          "--webdriver", flags->webdrivers,
+          "Have this WebDriver (safaridriver, chromedriver, a Selenium Grid, ...) open the "
+          "link and agree: [NAME=]URL (repeatable)")
+      ->allow_extra_args(false)
+      ->needs(join);
+  command
+      ->add_option("--model", flags->models,
+                   "Load this model wherever it may run: name, .onnx file or folder (repeatable)")
+      ->allow_extra_args(false);
   command->add_option("--browser", flags->browser.browser, "Browser engine: auto, chromium")
       ->capture_default_str();
   command

@@ -285,7 +285,9 @@ asio::awaitable<void> WebSocketConnection<Stream>::run(std::shared_ptr<WebSocket
     co_return;
   }
   deadline_->clear();
+  request = {};  // this coroutine lasts as long as the connection, and there may be thousands
   auto* listener = factory(std::make_unique<WebSocketChannel<Stream>>(self), std::move(info));
+  factory = nullptr;
   accepted_ = true;
   if (ended_) co_return;
   if (!listener) close(CloseCode::Unauthorized, "this WebSocket is refused");

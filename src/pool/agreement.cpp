@@ -86,4 +86,17 @@ Agreement compareOutputs(std::span<const Tensor> answer, std::span<const Tensor>
   return agreement;
 }
 
+bool saysSomething(std::span<const Tensor> outputs) {
+  bool something = false;
+  for (const auto& output : outputs) {
+    if (!std::ranges::all_of(floats(output), [](double value) { return std::isfinite(value); })) {
+      return false;
+    }
+    something = something || !std::ranges::all_of(output.data.view(), [](std::byte byte) {
+                  return byte == std::byte{0};
+                });
+  }
+  return something;
+}
+
 }  // namespace webpool::pool

@@ -19,13 +19,16 @@ struct Agreement {
   std::string worst;  ///< the output it was measured on
 };
 
-/// The relative error that correct runtimes stay under, by dtype (measured spread: fp32 under
-/// 0.001; q4 on WebGPU up to 0.072; int8, whose activations are quantised on the fly, 0.19).
+/// The relative error that correct runtimes stay under, by dtype; docs/benchmarks.md has the
+/// measured spread.
 double toleranceFor(std::string_view dtype);
 
 /// Compares outputs of the same names. Float tensors by relative error, others element by element.
 /// Missing outputs, other shapes or types, and NaN or infinity only on one side do not agree.
 Agreement compareOutputs(std::span<const Tensor> answer, std::span<const Tensor> reference,
                          std::string_view dtype);
+
+/// False where agreeing with it would prove nothing: all zeros, or not a number among numbers.
+bool saysSomething(std::span<const Tensor> outputs);
 
 }  // namespace webpool::pool

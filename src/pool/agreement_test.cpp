@@ -52,5 +52,18 @@ TEST(Agreement, IntegersMustBeEqual) {
   EXPECT_FALSE(compareOutputs(std::vector{a}, std::vector{b}, "fp32").agrees);
 }
 
+TEST(Agreement, ZerosAndWhatIsNoNumberSayNothing) {
+  const std::vector<std::int64_t> one{0, 1};
+  const std::vector<std::int64_t> zero{0, 0};
+  EXPECT_TRUE(saysSomething(std::vector{floats("a", {0.F, 0.1F})}));
+  EXPECT_TRUE(saysSomething(
+      std::vector{floats("a", {0.F}), Tensor::of<std::int64_t>("i", DataType::Int64, {2}, one)}));
+  EXPECT_FALSE(saysSomething(std::vector{
+      floats("a", {0.F, 0.F}), Tensor::of<std::int64_t>("i", DataType::Int64, {2}, zero)}));
+  EXPECT_FALSE(saysSomething(std::vector{floats("a", {1.F}), floats("b", {NAN, 1.F})}));
+  EXPECT_FALSE(saysSomething(std::vector{floats("a", {INFINITY})}));
+  EXPECT_FALSE(saysSomething(std::vector<Tensor>{}));
+}
+
 }  // namespace
 }  // namespace webpool::pool

@@ -1,10 +1,6 @@
 #include "pool/connection.h"
 
-#include <fmt/format.h>
-
 #include <utility>
-
-#include "pool/convert.h"
 
 namespace webpool::pool {
 namespace {
@@ -15,19 +11,15 @@ std::uint64_t nextIncarnation() {
   return ++last;
 }
 
-Error notConnected(const Error& cause, const HostedBrowser& browser) {
-  const auto tail = browser.process.logTail();
-  return {ErrorCategory::BrowserFailed,
-          fmt::format("{} did not connect: {}{}{}", browser.browser.name, cause.message,
-                      tail.empty() ? "; it wrote nothing" : "; its last words: ", tail),
-          fmt::format("try --visible to look at it; its whole log is {}",
-                      browser.process.logPath().native())};
-}
-
 StateChange toPublic(const sched::Transition& change) {
   return {std::string(sched::lifeStateName(change.from)),
           std::string(sched::lifeStateName(change.to)),
           std::string(sched::lifeReasonName(change.reason)), change.detail, change.at};
+}
+
+/// It is over with the Worker or with the page, which may be the request's fault.
+bool isDeath(ErrorCategory category) {
+  return category == ErrorCategory::WorkerLost || category == ErrorCategory::DeviceLost;
 }
 
 }  // namespace
@@ -37,21 +29,20 @@ bool Loaded::isResident() const {
   return mine != 0 && mine == connection->incarnation();
 }
 
-Connection::Connection(ConnectionSite& site, std::uint64_t id, std::string browser, unsigned number)
+Connection::Connection(ConnectionSite& site, PageHub& hub, std::uint64_t id, std::string browser,
+                       std::string label, Trust trust)
     : site_(site),
+      hub_(hub),
       id_(id),
       name_(std::move(browser)),
-      number_(number),
-      label_(fmt::format("{}-{}", name_, number)) {
+      label_(std::move(label)),
+      trust_(trust) {
   publish();
 }
 
 Connection::~Connection() = default;
 
-template <class Event>
-void Connection::tell(Event event) {
-  if (!life_ || closed_) return;
-  event(*life_, site_.loop.now());
+void Connection::settle() {
   if (std::exchange(telling_, true)) return;  // the outer call does what is asked for
   for (auto actions = life_->takeActions(); !actions.empty(); actions = life_->takeActions()) {
     for (auto& action : actions) perform(std::move(action));
@@ -80,125 +71,35 @@ void Connection::perform(sched::LifeAction action) {
                             change.detail.empty() ? "" : ": ", change.detail);
       if (!self.life_->acceptsLoads()) self.incarnation_ = 0;
     }
-    void operator()(const sched::Launch&) {
-      if (self.stopping_) {
-        self.launchWaits_ = true;
-      } else {
-        self.launch();
-      }
-    }
-    void operator()(const sched::RelaunchAt&) {
-      self.stopBrowser();
-      // Who came after the death of a browser that did connect waits for the next one.
-      if (self.wasReady_) return;
-      self.answerWaiters(std::unexpected(self.cause_.value_or(
-          Error{ErrorCategory::BrowserFailed, "the browser ended", "call again"})));
-    }
+    void operator()(const sched::Launch&) { self.launch(); }
+    void operator()(const sched::RelaunchAt&) { self.waitForRelaunch(); }
     void operator()(const sched::Drain&) {}  // nothing new is sent; the open ones end by themselves
     void operator()(const sched::GiveBackJobs& jobs) { self.giveBack(jobs); }
-    void operator()(const sched::Stop&) {
-      self.stopAsked_ = true;
-      self.leavePage();
-      if (!self.launching_) self.stopBrowser();
-    }
+    void operator()(const sched::Stop&) { self.stop(); }
     void operator()(const sched::Recycled&) {}
     void operator()(const sched::CheckHealth&) { self.checkHealth(); }
-    void operator()(const sched::Ended& ended) {
-      self.stopBrowser();
-      self.answerWaiters(std::unexpected(self.cause_.value_or(ended.cause.value_or(
-          Error{ErrorCategory::BrowserFailed, "the browser ended", "call again"}))));
-    }
+    void operator()(const sched::Ended& ended) { self.ended(ended.cause); }
   };
   std::visit(Visitor{*this}, std::move(action));
 }
 
-void Connection::whenReady(OnReady done) {
-  if (isUp()) {
-    done(facts());
-    return;
-  }
-  waiters_.push_back(std::move(done));
-  if (closed_ || (life_ && !life_->hasEnded())) return;
-  life_.emplace(site_.life, site_.loop.now());
-  tell([](auto&, auto) {});
-}
-
-void Connection::launch() {
-  launchBegan_ = site_.loop.now();
-  wasReady_ = false;
-  early_.reset();
-  cause_.reset();
-  session::SessionOptions options;
-  options.connectTimeout = site_.launchTimeout;
-  // Its socket never leaves the machine: what broke it was the page's end.
-  options.grace = std::chrono::milliseconds(1500);
-  const auto admission = site_.hub.expect(
-      options,
-      {.ready = [this](const wire::Capabilities& capabilities) { onPageReady(capabilities); },
-       .modelsLost = [this](const std::vector<std::string>& handles,
-                            const Error&) { onModelsLost(handles); },
-       .ended = [this](std::optional<Error> cause) { onPageEnded(std::move(cause)); }});
-  session_ = admission.session;
-  launching_ = true;
-  const auto taken = site_.workers.run(
-      [host = &site_.host, name = name_, number = number_, url = site_.pageUrl(admission.token)] {
-        return host->launch(name, number, url);
-      },
-      [this](Result<HostedBrowser> launched) { onLaunched(std::move(launched)); });
-  if (!taken) onLaunched(std::unexpected(taken.error()));
-}
-
-void Connection::onLaunched(Result<HostedBrowser> launched) {
-  launching_ = false;
-  if (launched) {
-    browser_.emplace(std::move(*launched));
-    pid_ = browser_->process.pid();
-  }
-  if (closed_) return;
-  if (!launched) {
-    leavePage();
-    cause_ = launched.error();
-    stopAsked_ = false;
-    tell([&](auto& life, auto now) { life.launchFailed(launched.error(), now); });
-    return;
-  }
-  if (stopAsked_) {  // it was given up meanwhile
-    stopBrowser();
-    return;
-  }
-  watch_ = std::make_unique<ProcessWatch>(site_.loop, browser_->process.pidfd(),
-                                          [this] { onProcessEnded(); });
-  tell([](auto& life, auto now) { life.launchBegan(now); });
-  if (early_) onPageReady(*early_);
-}
-
-void Connection::onPageReady(const wire::Capabilities& capabilities) {
-  if (!browser_) {
-    early_ = capabilities;
-    return;
-  }
-  const auto launchMs = std::chrono::duration<double, std::milli>(site_.loop.now() - launchBegan_);
+void Connection::pageCame(ConnectionFacts facts) {
   {
     const std::lock_guard lock(mutex_);
-    facts_ = {pool::toPublic(capabilities, browser_->browser.name, browser_->browser.version),
-              launchMs.count()};
-    stats_.launchMs = launchMs.count();
+    stats_.launchMs = facts.launchMs;
     stats_.pss = 0;
+    stats_.wasm = stats_.gpu = stats_.jsHeap = std::nullopt;
+    facts_ = std::move(facts);
   }
   tell([](auto& life, auto now) { life.pageReady(now); });
   if (!isUp()) return;
-  wasReady_ = true;
   incarnation_ = nextIncarnation();
-  site_.pageCame();
-  site_.log->debug("{} connected after {:.0f} ms", label_, launchMs.count());
-  // With a budget, nothing is loaded before it is known what the empty browser takes.
-  if (!site_.memory.isOn()) answerWaiters(facts());
-  sampleMemory();
+  askStats();
 }
 
 /// A tiny inference in a run Worker: a page that answers the heartbeat may be of no use.
 void Connection::checkHealth() {
-  const auto sent = site_.hub.submit(
+  const auto sent = hub_.submit(
       session_, wire::Check{}, site_.loop.now() + site_.life.healthTimeout,
       [this](Result<session::Answer> answer) {
         const auto* checked = answer ? std::get_if<wire::Checked>(&*answer) : nullptr;
@@ -212,32 +113,28 @@ void Connection::checkHealth() {
   if (!sent) tell([](auto& life, auto now) { life.healthChecked(false, now); });
 }
 
-void Connection::sampleMemoryLater() {
-  sampling_ = site_.loop.callAfter(site_.memoryEvery, [this] { sampleMemory(); });
+void Connection::askStats() {
+  asking_ = site_.loop.callAfter(site_.statsEvery, [this] {
+    if (closed_ || session_.empty()) return;
+    const auto deadline = site_.loop.now() + std::chrono::seconds(30);
+    const auto sent = hub_.submit(session_, wire::StatsRequest{}, deadline,
+                                  [this](Result<session::Answer> answer) {
+                                    if (closed_) return;
+                                    if (answer) {
+                                      if (const auto* stats = std::get_if<wire::Stats>(&*answer))
+                                        onStats(*stats);
+                                    }
+                                    if (isUp()) askStats();
+                                  });
+    if (!sent && isUp()) askStats();
+  });
 }
 
-/// What the browser's processes take, unless a load is under way, whose peak would pass for growth.
-void Connection::sampleMemory() {
-  if (closed_ || !browser_ || !isUp()) return;
-  const auto taken = site_.workers.run(
-      [identity = browser_->process.identity()] { return browsers::memoryOf(identity); },
-      [this, incarnation = incarnation_.load()](const Result<browsers::MemoryUse>& memory) {
-        if (closed_ || incarnation_ != incarnation) return;
-        if (memory) onSampled(memory->pss);
-        if (isUp()) answerWaiters(facts());
-        sampleMemoryLater();
-      });
-  if (!taken) sampleMemoryLater();
-}
-
-void Connection::onSampled(std::uint64_t bytes) {
-  {
-    const std::lock_guard lock(mutex_);
-    stats_.pss = bytes;
-  }
-  if (openLoads_ > 0) return;
-  site_.memory.sampled(id_, bytes);
-  tell([&](auto& life, auto now) { life.memorySampled({bytes, modelBytes()}, now); });
+void Connection::onStats(const wire::Stats& stats) {
+  const std::lock_guard lock(mutex_);
+  stats_.wasm = stats.memory.wasm;
+  stats_.gpu = stats.memory.gpu;
+  stats_.jsHeap = stats.memory.jsHeap;
 }
 
 std::uint64_t Connection::modelBytes() const {
@@ -248,7 +145,7 @@ std::uint64_t Connection::modelBytes() const {
   return sum;
 }
 
-void Connection::onModelsLost(const std::vector<std::string>& handles) {
+void Connection::onModelsLost(const std::vector<std::string>& handles, const Error& cause) {
   for (const auto& handle : handles) {
     if (const auto node = held_.extract(handle); !node.empty()) {
       const auto model = node.mapped().lock();
@@ -257,79 +154,19 @@ void Connection::onModelsLost(const std::vector<std::string>& handles) {
       site_.memory.gone(*model);
     }
   }
+  if (cause.category != ErrorCategory::DeviceLost) return;
+  site_.log->warn("{}: {}", label_, cause.message);
+  tell([](auto& life, auto now) { life.deviceLost(now); });
 }
 
-void Connection::onProcessEnded() {
-  auto error = browser_->process.failure();
-  if (life_->acceptsLoads()) {
-    error.category = ErrorCategory::WorkerLost;
-    error.hint = "call again: the pool starts a new browser";
-  }
-  cause_ = error;
-  incarnation_ = 0;
-  leavePage();
-  tell([&](auto& life, auto now) { life.processEnded(error.message, now); });
-}
-
-/// The session is over by itself: the page was closed, or is out of reach.
-void Connection::onPageEnded(std::optional<Error> cause) {
-  session_.clear();
-  held_.clear();
-  incarnation_ = 0;
-  if (!cause_) {
-    cause_ = cause.value_or(Error{ErrorCategory::WorkerLost, "the page was closed", "call again"});
-    if (browser_ && !life_->acceptsLoads()) cause_ = notConnected(*cause_, *browser_);
-  }
-  tell([](auto& life, auto now) { life.heartbeatLost(now); });
-}
-
-/// Whatever the page still says belongs to nobody.
 void Connection::leavePage() {
-  watch_.reset();
-  sampling_.cancel();
+  asking_.cancel();
   held_.clear();
-  site_.memory.closed(id_);
+  modelNames_.clear();
   incarnation_ = 0;
   if (session_.empty()) return;
   const auto session = std::exchange(session_, {});
-  site_.hub.forget(session);
-}
-
-void Connection::stopBrowser() {
-  pid_ = 0;
-  leavePage();
-  if (stopping_) return;
-  if (!browser_) {
-    onStopped();
-    return;
-  }
-  stopping_ = true;
-  // Shared, because a task that could not be taken must not take the browser with it.
-  auto browser = std::make_shared<HostedBrowser>(std::move(*browser_));
-  browser_.reset();
-  const auto taken = site_.workers.run(
-      [browser, log = site_.log] {
-        if (auto stopped = browser->process.stop(); !stopped) {
-          log->error("{}", stopped.error().describe());
-        }
-      },
-      [this] { onStopped(); });
-  if (taken) return;
-  site_.log->error("{}", taken.error().describe());
-  (void)browser->process.stop();
-  onStopped();
-}
-
-void Connection::onStopped() {
-  stopping_ = false;
-  if (std::exchange(stopAsked_, false)) {
-    tell([](auto& life, auto now) { life.stopped(now); });
-  }
-  if (std::exchange(launchWaits_, false) && !closed_) launch();
-}
-
-void Connection::answerWaiters(const Result<ConnectionFacts>& result) {
-  for (auto& waiter : std::exchange(waiters_, {})) waiter(result);
+  hub_.forget(session);
 }
 
 Result<sched::JobId> Connection::submit(session::WorkerSession::Request request,
@@ -346,7 +183,8 @@ Result<sched::JobId> Connection::submit(session::WorkerSession::Request request,
   job.answered = std::move(answered);
   job.isLoad = std::holds_alternative<wire::Load>(request);
   openLoads_ += job.isLoad ? 1 : 0;
-  auto sent = site_.hub.submit(
+  if (const auto* load = std::get_if<wire::Load>(&request)) modelNames_[load->model] = load->name;
+  auto sent = hub_.submit(
       session_, std::move(request), deadline,
       [this, id](Result<session::Answer> reply) { answer(id, std::move(reply)); },
       std::move(progress));
@@ -370,9 +208,8 @@ void Connection::answer(sched::JobId id, Result<session::Answer> reply) {
   auto job = takeJob(id);
   if (!job) return;  // handed back: it has its outcome from there
   const auto category = reply ? std::nullopt : std::optional<ErrorCategory>(reply.error().category);
-  const bool died = category == ErrorCategory::WorkerLost;
   tell([&](auto& life, auto now) { life.jobEnded(id, category, now); });
-  job->answered(std::move(reply), died);
+  job->answered(std::move(reply), category && isDeath(*category));
 }
 
 void Connection::giveBack(const sched::GiveBackJobs& jobs) {
@@ -392,7 +229,7 @@ void Connection::cancel(sched::JobId id) {
   const auto job = jobs_.find(id);
   if (job == jobs_.end()) return;
   job->second.cancelled = true;
-  site_.hub.cancel(session_, job->second.request);
+  hub_.cancel(session_, job->second.request);
 }
 
 void Connection::hold(const std::shared_ptr<Loaded>& model, std::uint64_t incarnation) {
@@ -406,9 +243,15 @@ void Connection::drop(const Loaded& model) {
   site_.memory.gone(model);
 }
 
+std::string Connection::modelName(const std::string& handle) const {
+  const auto found = modelNames_.find(handle);
+  return found == modelNames_.end() ? "" : found->second;
+}
+
 void Connection::unload(Loaded& model, std::move_only_function<void()> done) {
   model.incarnation = 0;
   drop(model);
+  modelNames_.erase(model.handle);
   auto shared = std::make_shared<std::move_only_function<void()>>(std::move(done));
   const auto sent = submit(wire::Unload{0, model.handle}, std::nullopt,
                            [shared](const Result<session::Answer>&, bool) { (*shared)(); });
@@ -435,7 +278,7 @@ ConnectionFacts Connection::facts() const {
 ConnectionStats Connection::stats() const {
   const std::lock_guard lock(mutex_);
   auto stats = stats_;
-  stats.pid = pid_;
+  stats.accepting = accepting_;
   return stats;
 }
 
@@ -443,6 +286,7 @@ void Connection::publish() {
   const std::lock_guard lock(mutex_);
   stats_.label = label_;
   stats_.browser = name_;
+  stats_.trust = trust_;
   if (!life_) return;
   stats_.state = sched::lifeStateName(life_->state());
   stats_.launches = life_->incarnation();
@@ -455,17 +299,9 @@ void Connection::publish() {
 void Connection::close(const Error& error) {
   closed_ = true;
   timer_.cancel();
-  sampling_.cancel();
-  watch_.reset();
+  asking_.cancel();
   incarnation_ = 0;
-  if (!session_.empty()) site_.hub.close(session_, "the pool closes");
   for (auto& [id, job] : std::exchange(jobs_, {})) job.answered(std::unexpected(error), false);
-  answerWaiters(std::unexpected(error));
-}
-
-std::optional<HostedBrowser> Connection::takeBrowser() {
-  pid_ = 0;
-  return std::exchange(browser_, std::nullopt);
 }
 
 }  // namespace webpool::pool

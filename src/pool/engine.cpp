@@ -103,6 +103,9 @@ Result<std::shared_ptr<Engine>> Engine::open(PoolOptions options) {
   std::shared_ptr<Engine> engine(
       new Engine(std::move(options), std::move(log), std::move(*models), std::move(*host)));
   if (auto listening = engine->listen(); !listening) return std::unexpected(listening.error());
+  if (const auto& join = engine->options_.join) {
+    if (auto opened = engine->openDesk(*join); !opened) return std::unexpected(opened.error());
+  }
   engine->thread_ = std::jthread([raw = engine.get()] { raw->loop_.run(); });
   return engine;
 }
@@ -118,15 +121,16 @@ Engine::Engine(PoolOptions options, std::shared_ptr<spdlog::logger> log,
       host_(std::move(host)),
       hub_(std::make_unique<PageHub>(loop_, base::systemRandom(), log_)),
       workers_(std::make_unique<net::WorkerThreads>(loop_, kWorkerThreads)),
-      site_(std::make_unique<ConnectionSite>(ConnectionSite{
-          .loop = loop_,
+      connectionSite_{.loop = loop_,
+                      .log = log_,
+                      .life = lifeOptions(options_),
+                      .memory = memory_,
+                      .statsEvery = std::chrono::seconds(memory_.isOn() ? 1 : 5)},
+      launchSite_(std::make_unique<LaunchSite>(LaunchSite{
+          .common = connectionSite_,
           .workers = *workers_,
           .hub = *hub_,
           .host = *host_,
-          .log = log_,
-          .life = lifeOptions(options_),
-          .memory = memory_,
-          .memoryEvery = std::chrono::seconds(memory_.isOn() ? 1 : 5),
           .launchTimeout = options_.launchTimeout,
           .pageUrl =
               [this](const std::string& token) { return pageUrl(*server_, token, options_); },
@@ -177,18 +181,29 @@ void Engine::onPageCame() {
   }
 }
 
+Result<std::vector<std::string>> Engine::browserNames() {
+  if (!options_.launchBrowsers) return std::vector<std::string>{};
+  return host_->names();
+}
+
 void Engine::start() {
-  const auto names = host_->names();
-  if (!names) return;
-  loop_.post([this, name = names->front()] {
+  const auto names = browserNames();
+  if (!names || names->empty()) return;
+  loop_.post([this, names = *names] {
     if (closed_) return;
-    if (auto chosen = choose(name, {})) (*chosen)->whenReady([](const auto&) {});
+    std::vector<ConnectionRef> begun;
+    for (unsigned i = 0; i < options_.minConnections; ++i) {
+      auto chosen = choose(names[i % names.size()], {.others = begun});
+      if (!chosen) return;
+      (*chosen)->whenReady([](const auto&) {});
+      begun.push_back(*chosen);
+    }
   });
 }
 
 /// Loop thread. The least busy one that may serve; a new one where there is none.
-Result<ConnectionRef> Engine::choose(const std::string& browser, const ConnectionWish& wish) {
-  ConnectionRef best;
+Result<Engine::BrowserRef> Engine::choose(const std::string& browser, const ConnectionWish& wish) {
+  BrowserRef best;
   unsigned sameName = 0;
   const auto avoided = [&](const Connection& connection) {
     return contains(wish.avoid, connection.incarnation());
@@ -196,29 +211,34 @@ Result<ConnectionRef> Engine::choose(const std::string& browser, const Connectio
   const auto rank = [&](const Connection& connection) {
     return std::tuple(avoided(connection), !connection.isUp(), connection.openRequests());
   };
-  for (const auto& connection : connections_) {
+  for (const auto& connection : browsers_) {
     if (connection->browserName() != browser) continue;
     ++sameName;
-    if (contains(wish.others, connection)) continue;
+    if (contains(wish.others, ConnectionRef(connection))) continue;
     if (!best || rank(*connection) < rank(*best)) best = connection;
   }
   if (best && !avoided(*best)) return best;
-  const bool room = options_.maxConnections > 0 ? connections_.size() < options_.maxConnections
-                                                : sameName < 1 + options_.warmSpares;
+  const bool room = options_.maxConnections > 0 ? browsers_.size() < options_.maxConnections
+                                                : sameName < 1 + options_.warmSpares ||
+                                                      browsers_.size() < options_.minConnections;
   if (room) {
-    best = std::make_shared<Connection>(*site_, nextConnection_++, browser, sameName);
+    best = std::make_shared<BrowserConnection>(*launchSite_, nextConnection_++, browser, sameName);
     const std::lock_guard lock(connectionsMutex_);
-    connections_.push_back(best);
+    browsers_.push_back(best);
     return best;
   }
   if (best) return best;
   return fail(ErrorCategory::Busy,
-              fmt::format("the pool has {} browsers, and may have no more", connections_.size()),
+              fmt::format("the pool has {} browsers, and may have no more", browsers_.size()),
               "raise the pool's maxConnections");
 }
 
 Result<ConnectionRef> Engine::connect(const ConnectionWish& wish, const std::stop_token& stop) {
   if (closed_) return std::unexpected(closedError());
+  if (!options_.launchBrowsers) {
+    return fail(ErrorCategory::Unsupported, "this pool launches no browsers",
+                "let a device join by the pool's link");
+  }
   auto browser = wish.browser;
   if (browser.empty()) {
     const auto names = host_->names();
@@ -274,6 +294,8 @@ std::shared_ptr<Loaded> Engine::newWorker(std::shared_ptr<const ResolvedModel> s
                                            .hardware = onGpu && webgpu && !webgpu->software,
                                            .threads = onGpu ? cores() : threads});
   worker->connection = connection;
+  worker->onThisMachine = connection->trust() == Trust::Launched;
+  if (!worker->onThisMachine) worker->boundThreads = 0;
   worker->memory = estimateNeed(*worker->source, backend);
   return worker;
 }
@@ -281,13 +303,15 @@ std::shared_ptr<Loaded> Engine::newWorker(std::shared_ptr<const ResolvedModel> s
 std::vector<ConnectionStats> Engine::connections() const {
   const std::lock_guard lock(connectionsMutex_);
   std::vector<ConnectionStats> all;
-  for (const auto& connection : connections_) all.push_back(connection->stats());
+  for (const auto& browser : browsers_) all.push_back(browser->stats());
+  for (const auto& device : devices_) all.push_back(device->stats());
   return all;
 }
 
 void Engine::close() {
   const std::lock_guard lock(closeMutex_);
   if (closed_.exchange(true) || !thread_.joinable()) return;
+  closing_.request_stop();
   const auto onLoop = [this](auto work) {
     auto finished = std::make_shared<Pending<bool>>();
     loop_.post([finished, &work] {
@@ -297,14 +321,15 @@ void Engine::close() {
     (void)finished->wait({});
   };
   onLoop([this] {
-    for (const auto& connection : connections_) connection->close(closedError());
+    for (const auto& browser : browsers_) browser->close(closedError());
   });
+  closeDesk();
   background_.close();
   // What a worker thread has begun (a launch, say) ends first; then the browsers go.
   onLoop([this] { workers_.reset(); });
   std::vector<HostedBrowser> left;
   onLoop([this, &left] {
-    for (const auto& connection : connections_) {
+    for (const auto& connection : browsers_) {
       if (auto browser = connection->takeBrowser()) left.push_back(std::move(*browser));
     }
   });

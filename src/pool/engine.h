@@ -1,5 +1,5 @@
 // The pool behind the public headers: one event-loop thread that owns the pool's state, a few
-// worker threads for what blocks, and the connections: browsers, each with its page.
+// worker threads for what blocks, and the connections: browsers and joined devices.
 #pragma once
 
 #include <spdlog/logger.h>
@@ -18,9 +18,10 @@
 #include "net/server.h"
 #include "net/worker_threads.h"
 #include "pool/background.h"
+#include "pool/browser_connection.h"
 #include "pool/browser_host.h"
-#include "pool/connection.h"
 #include "pool/dispatcher.h"
+#include "pool/joined_devices.h"
 #include "pool/loaded.h"
 #include "pool/memory_keeper.h"
 #include "pool/model_source.h"
@@ -33,9 +34,7 @@ namespace webpool::pool {
 
 struct Run;
 
-using ConnectionRef = std::shared_ptr<Connection>;
-
-/// Which connection a caller wants.
+/// Which browser a caller wants.
 struct ConnectionWish {
   std::string browser{};                ///< by name; empty: the pool's first
   std::vector<std::uint64_t> avoid{};   ///< pages to keep away from, where there is a choice
@@ -48,6 +47,22 @@ struct LoadOutcome {
   ConnectionFacts connection;
 };
 
+/// How a run ended.
+struct RunOutcome {
+  Result<wire::RunResult> result;
+  bool died = false;  ///< the worker ended under it, which may be why
+  /// From its being sent to its answer, without the time that it waited in the page.
+  std::chrono::nanoseconds took{};
+};
+
+/// Told of devices that join and leave, on the loop thread.
+class DeviceListener {
+ public:
+  virtual ~DeviceListener() = default;
+  virtual void deviceCame(const ConnectionRef& device) = 0;
+  virtual void deviceLeft(const ConnectionRef& device) = 0;
+};
+
 /// Blocking calls are made from any thread but the loop's. The loop runs as long as the engine
 /// lives, also after close(), so that every call gets its answer.
 class Engine {
@@ -55,14 +70,25 @@ class Engine {
   static Result<std::shared_ptr<Engine>> open(PoolOptions options);
   ~Engine();
 
-  /// Begins to launch the first browser; failures show in the next call.
+  /// Begins to launch the first browsers; failures show in the next call.
   void start();
 
-  /// A connection that is there, launching a browser where that is what the wish needs. Blocks.
+  /// A browser that is there, launched where that is what the wish needs. Blocks.
   /// Busy where a further one is wanted and the pool may have no more.
   Result<ConnectionRef> connect(const ConnectionWish& wish, const std::stop_token& stop);
-  /// The names of the browsers that the pool may launch, best first. May block.
-  Result<std::vector<std::string>> browserNames() { return host_->names(); }
+  /// The names of the browsers that the pool may launch, best first; none where it launches none.
+  /// May block.
+  Result<std::vector<std::string>> browserNames();
+
+  // Devices that join.
+
+  std::optional<Invitation> invitation() const { return invitation_; }
+  /// Those that may be given work now. Any thread.
+  std::vector<ConnectionRef> devices() const;
+  void watchDevices(std::weak_ptr<DeviceListener> listener);
+  /// Lets devices have the model, until unshare(). Blocks. Does nothing where none can join.
+  Result<void> share(const std::shared_ptr<const ResolvedModel>& model);
+  void unshare(const std::shared_ptr<const ResolvedModel>& model);
 
   Result<ResolvedModel> resolve(std::string_view model, const ModelOptions& options);
 
@@ -71,8 +97,7 @@ class Engine {
   Result<LoadOutcome> loadOnPage(const std::shared_ptr<Loaded>& model, const ModelOptions& options,
                                  bool warmUp);
 
-  /// `died`: the worker ended under the job, which may be why.
-  using RunDone = std::function<void(Result<wire::RunResult>, bool died)>;
+  using RunDone = std::function<void(RunOutcome)>;
 
   /// Runs on a resident model; WorkerLost with nothing sent when it is not resident. `done` is
   /// called once, on the loop thread. Any thread.
@@ -80,9 +105,13 @@ class Engine {
            boost::json::object parameters, const RunOptions& options, RunDone done);
 
   /// The same, waiting.
+  RunOutcome runAndTime(const std::shared_ptr<Loaded>& model, std::vector<Tensor> inputs,
+                        boost::json::object parameters, const RunOptions& options);
   Result<wire::RunResult> runAndWait(const std::shared_ptr<Loaded>& model,
                                      std::vector<Tensor> inputs, boost::json::object parameters,
-                                     const RunOptions& options);
+                                     const RunOptions& options) {
+    return runAndTime(model, std::move(inputs), std::move(parameters), options).result;
+  }
 
   /// Sends tensors to the connection's page and back: measures the bridge. Blocks.
   Result<std::vector<Tensor>> echo(const ConnectionRef& connection, std::vector<Tensor> tensors,
@@ -101,6 +130,8 @@ class Engine {
 
   /// What every call answers once the pool is closed.
   Error closedError() const;
+  /// Requested when the pool begins to close: for waits that nothing else would end.
+  std::stop_token closing() const { return closing_.get_token(); }
 
   /// A worker for that model on that connection; not loaded yet.
   std::shared_ptr<Loaded> newWorker(std::shared_ptr<const ResolvedModel> source,
@@ -111,7 +142,7 @@ class Engine {
   spdlog::logger& log() const { return *log_; }
   const PoolOptions& options() const { return options_; }
   std::string origin() const;
-  /// Every connection that the pool ever had. Any thread.
+  /// Every browser that the pool ever had, and every device that is there. Any thread.
   std::vector<ConnectionStats> connections() const;
   void close();
 
@@ -119,7 +150,10 @@ class Engine {
   Engine(PoolOptions options, std::shared_ptr<spdlog::logger> log,
          std::unique_ptr<ModelSource> models, std::unique_ptr<BrowserHost> host);
   Result<void> listen();
-  Result<ConnectionRef> choose(const std::string& browser, const ConnectionWish& wish);
+  Result<void> openDesk(const JoinOptions& join);
+  void closeDesk();
+  using BrowserRef = std::shared_ptr<BrowserConnection>;
+  Result<BrowserRef> choose(const std::string& browser, const ConnectionWish& wish);
   bool send(const std::shared_ptr<Run>& run);
   /// Unloads what stands in the way of the model, then calls `then`.
   void makeRoom(const std::shared_ptr<Loaded>& model, unsigned tries,
@@ -137,15 +171,21 @@ class Engine {
   std::unique_ptr<PageHub> hub_;
   std::unique_ptr<net::Server> server_;
   std::unique_ptr<net::WorkerThreads> workers_;
-  std::unique_ptr<ConnectionSite> site_;
+  ConnectionSite connectionSite_;
+  std::unique_ptr<LaunchSite> launchSite_;
+  std::unique_ptr<JoinedDevices> joined_;  ///< null where none may join, and once it is closed
+  std::optional<Invitation> invitation_;
 
-  mutable std::mutex connectionsMutex_;  ///< changed on the loop thread only
-  std::vector<ConnectionRef> connections_;
+  mutable std::mutex connectionsMutex_;  ///< for these three, changed on the loop thread only
+  std::vector<BrowserRef> browsers_;
+  std::vector<ConnectionRef> devices_;
+  std::vector<std::weak_ptr<DeviceListener>> listeners_;
   std::uint64_t nextConnection_ = 1;  ///< loop thread only
   bool portKept_ = false;             ///< loop thread only
   Dispatcher dispatcher_;             ///< loop thread only
   std::atomic<std::uint64_t> nextWorker_{1};
   std::atomic<bool> closed_{false};
+  std::stop_source closing_;
   std::mutex closeMutex_;
   Background background_;
   std::jthread thread_;  ///< last: joined before anything it uses is destroyed

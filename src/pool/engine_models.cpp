@@ -47,13 +47,17 @@ struct Run {
   std::optional<sched::JobId> job;  ///< once it is sent
   std::optional<std::stop_callback<std::function<void()>>> stop;
   net::Timer deadline;
+  base::TimePoint sentAt{};
   bool late = false;
 
-  void finish(Result<wire::RunResult> result, bool died) {
+  void finish(RunOutcome outcome) {
     if (!done) return;
     stop.reset();
     deadline.cancel();
-    std::exchange(done, nullptr)(std::move(result), died);
+    std::exchange(done, nullptr)(std::move(outcome));
+  }
+  void fail(Error error, bool died = false) {
+    finish({.result = std::unexpected(std::move(error)), .died = died});
   }
 };
 
@@ -146,7 +150,7 @@ void Engine::makeRoom(const std::shared_ptr<Loaded>& model, unsigned tries,
                       other->connection->label(), model->source->description.name);
           other->connection->unload(*other, again);
         }
-        for (const auto& connection : connections_) {
+        for (const auto& connection : browsers_) {
           if (contains(room->recycle, connection->id())) {
             connection->recycle("it holds memory that no model explains");
           }
@@ -164,7 +168,7 @@ void Engine::run(const std::shared_ptr<Loaded>& model, std::vector<Tensor> input
   run->done = std::move(done);
   loop_.post([this, run, model, options] {
     if (closed_) {
-      run->finish(std::unexpected(closedError()), false);
+      run->fail(closedError());
       return;
     }
     const auto end = [this, weak = std::weak_ptr(run)](const Error& error) {
@@ -174,7 +178,7 @@ void Engine::run(const std::shared_ptr<Loaded>& model, std::vector<Tensor> input
         ++ended->model->cancels;
         ended->model->connection->cancel(*ended->job);
       } else if (ended->waiting && dispatcher_.withdraw(ended->model->id, *ended->waiting)) {
-        ended->finish(std::unexpected(error), false);
+        ended->fail(error);
       }
     };
     run->deadline = loop_.callAfter(options.timeout, [end, late = &run->late] {
@@ -194,7 +198,7 @@ void Engine::run(const std::shared_ptr<Loaded>& model, std::vector<Tensor> input
 bool Engine::send(const std::shared_ptr<Run>& run) {
   auto& model = run->model;
   if (closed_ || !model->isResident()) {
-    run->finish(std::unexpected(closed_ ? closedError() : lostError()), false);
+    run->fail(closed_ ? closedError() : lostError());
     return false;
   }
   auto answered = [this, run, cancels = model->cancels.load()](Result<session::Answer> answer,
@@ -202,20 +206,26 @@ bool Engine::send(const std::shared_ptr<Run>& run) {
     const auto& worker = *run->model;
     memory_.runEnded(worker, loop_.now());
     if (answer) {
-      run->finish(std::get<wire::RunResult>(std::move(*answer)), false);
+      auto result = std::get<wire::RunResult>(std::move(*answer));
+      const std::chrono::duration<double, std::milli> queued(result.timings.queueMs);
+      const auto took =
+          std::max(loop_.now() - run->sentAt - std::chrono::duration_cast<base::Duration>(queued),
+                   base::Duration::zero());
+      run->finish({.result = std::move(result), .took = took});
     } else if (run->late && answer.error().category == ErrorCategory::Cancelled) {
-      run->finish(std::unexpected(lateError()), false);
+      run->fail(lateError());
     } else {
       // Ending another's run early ends the worker, which says nothing about this one.
-      run->finish(std::unexpected(std::move(answer.error())), died && worker.cancels == cancels);
+      run->fail(std::move(answer.error()), died && worker.cancels == cancels);
     }
     dispatcher_.finished(worker.id);
   };
+  run->sentAt = loop_.now();
   const auto sent = model->connection->submit(
       wire::Run{0, model->handle, std::move(run->inputs), std::move(run->parameters)}, std::nullopt,
       std::move(answered));
   if (!sent) {
-    run->finish(std::unexpected(sent.error()), false);
+    run->fail(sent.error());
     return false;
   }
   run->job = *sent;
@@ -223,14 +233,14 @@ bool Engine::send(const std::shared_ptr<Run>& run) {
   return true;
 }
 
-Result<wire::RunResult> Engine::runAndWait(const std::shared_ptr<Loaded>& model,
-                                           std::vector<Tensor> inputs,
-                                           boost::json::object parameters,
-                                           const RunOptions& options) {
-  auto pending = std::make_shared<Pending<wire::RunResult>>();
+RunOutcome Engine::runAndTime(const std::shared_ptr<Loaded>& model, std::vector<Tensor> inputs,
+                              boost::json::object parameters, const RunOptions& options) {
+  auto pending = std::make_shared<Pending<RunOutcome>>();
   run(model, std::move(inputs), std::move(parameters), options,
-      [pending](Result<wire::RunResult> result, bool) { pending->set(std::move(result)); });
-  return pending->wait({});
+      [pending](RunOutcome outcome) { pending->set(std::move(outcome)); });
+  auto outcome = pending->wait({});
+  if (!outcome) return {.result = std::unexpected(outcome.error())};
+  return std::move(*outcome);
 }
 
 Result<std::vector<Tensor>> Engine::echo(const ConnectionRef& connection,

@@ -9,9 +9,9 @@
 #include <utility>
 
 #include "api/page_handler.h"
-#include "net/certificate.h"
 #include "net/machine_addresses.h"
 #include "net/response_head.h"
+#include "pool/join_hosts.h"
 #include "session/token_gate.h"
 
 namespace webpool::pool {
@@ -68,59 +68,6 @@ std::string_view cookie(std::string_view header, std::string_view name) {
   return {};
 }
 
-bool isLoopback(std::string_view address) {
-  return address.starts_with("127.") || address == "::1";
-}
-
-/// What may stand as Host in a request, best for a link first.
-std::vector<std::string> hostsOf(const JoinOptions& options) {
-  std::vector<std::string> hosts;
-  if (!options.name.empty()) hosts.push_back(options.name);
-  const bool any = options.address == "0.0.0.0" || options.address == "::";
-  if (!any) hosts.push_back(options.address);
-  if (any) {
-    for (auto& address : net::machineAddresses()) {
-      const bool v6 = address.find(':') != std::string::npos;
-      if (!v6 || options.address == "::") hosts.push_back(std::move(address));
-    }
-  }
-  if (!isLoopback(options.address)) {
-    for (auto& name : net::machineNames()) hosts.push_back(std::move(name));
-  }
-  hosts.emplace_back("127.0.0.1");
-  hosts.emplace_back("localhost");
-  return hosts;
-}
-
-/// The same and this machine's other IPv4 addresses and names, so that another address to listen on
-/// needs no other certificate, whose fingerprint people would have to compare again.
-std::vector<std::string> certificateNames(std::vector<std::string> hosts) {
-  for (auto& address : net::machineAddresses()) {
-    if (address.find(':') == std::string::npos) hosts.push_back(std::move(address));
-  }
-  for (auto& name : net::machineNames()) hosts.push_back(std::move(name));
-  hosts.emplace_back("::1");
-  std::ranges::sort(hosts);
-  const auto doubled = std::ranges::unique(hosts);
-  hosts.erase(doubled.begin(), doubled.end());
-  return hosts;
-}
-
-Result<std::shared_ptr<const net::TlsIdentity>> identityFor(const JoinOptions& options,
-                                                            const std::vector<std::string>& hosts) {
-  const auto now = std::chrono::system_clock::now();
-  if (!options.tls) return nullptr;
-  if (options.certificate.empty() != options.key.empty()) {
-    return fail(ErrorCategory::InvalidArgument,
-                "a certificate needs its key, and a key its certificate",
-                "give both --tls-cert and --tls-key, or neither");
-  }
-  if (options.certificate.empty()) {
-    return net::ownCertificate(options.ownFolder, certificateNames(hosts), now);
-  }
-  return net::TlsIdentity::fromFiles(options.certificate, options.key, now);
-}
-
 json::value numberOrNull(const std::optional<std::uint64_t>& value) {
   return value ? json::value(*value) : json::value(nullptr);
 }
@@ -146,10 +93,10 @@ json::object toJson(const wire::Stats& stats, const JoinEvents& events) {
 
 }  // namespace
 
-Result<std::unique_ptr<JoinDesk>> JoinDesk::open(const JoinSite& site, JoinOptions options,
+Result<std::unique_ptr<JoinDesk>> JoinDesk::open(const JoinSite& site, DeskOptions options,
                                                  JoinEvents events) {
-  const auto hosts = hostsOf(options);
-  auto identity = identityFor(options, hosts);
+  const auto hosts = joinHosts(options.join);
+  auto identity = joinIdentity(options.join, options.ownFolder, hosts);
   if (!identity) return std::unexpected(identity.error());
   std::unique_ptr<JoinDesk> desk(
       new JoinDesk(site, std::move(options), std::move(events), std::move(*identity)));
@@ -160,13 +107,13 @@ Result<std::unique_ptr<JoinDesk>> JoinDesk::open(const JoinSite& site, JoinOptio
   return desk;
 }
 
-JoinDesk::JoinDesk(const JoinSite& site, JoinOptions options, JoinEvents events,
+JoinDesk::JoinDesk(const JoinSite& site, DeskOptions options, JoinEvents events,
                    std::shared_ptr<const net::TlsIdentity> identity)
     : site_(site),
       options_(std::move(options)),
       events_(std::move(events)),
       identity_(std::move(identity)),
-      link_(base::randomHex(site_.random, kRandomBytes), site_.loop.now() + options_.linkTtl),
+      link_(base::randomHex(site_.random, kRandomBytes), site_.loop.now() + options_.join.linkTtl),
       limiter_(options_.limits),
       content_(site_.content),
       pass_(base::randomHex(site_.random, kRandomBytes)),
@@ -179,8 +126,8 @@ JoinDesk::~JoinDesk() {
 Result<void> JoinDesk::listen(const std::vector<std::string>& hosts) {
   std::vector<std::string> allowed;
   for (const auto& host : hosts) allowed.push_back(net::hostInUrl(host));
-  auto server = net::Server::listen(site_.loop, {.address = options_.address,
-                                                 .port = options_.port,
+  auto server = net::Server::listen(site_.loop, {.address = options_.join.address,
+                                                 .port = options_.join.port,
                                                  .allowedHosts = std::move(allowed),
                                                  .tls = identity_,
                                                  .maxBodyBytes = kMaxBody,
@@ -270,8 +217,8 @@ void JoinDesk::revokeLink() {
 }
 
 void JoinDesk::newLink() {
-  link_ =
-      JoinLink(base::randomHex(site_.random, kRandomBytes), site_.loop.now() + options_.linkTtl);
+  link_ = JoinLink(base::randomHex(site_.random, kRandomBytes),
+                   site_.loop.now() + options_.join.linkTtl);
   expireLater();
 }
 
@@ -303,7 +250,7 @@ void JoinDesk::onJoin(const net::Request& request, std::string_view key, const R
     respond(refusal(401, good.error()));
     return;
   }
-  if (closing_ || devices_.size() >= options_.maxDevices) {
+  if (closing_ || devices_.size() >= options_.join.maxDevices) {
     respond(refusal(
         503, {ErrorCategory::Busy, fmt::format("{} devices have joined already", devices_.size()),
               "try again later"}));
@@ -394,22 +341,19 @@ void JoinDesk::onReady(const std::string& secret, const wire::Capabilities& capa
 }
 
 void JoinDesk::onEnded(const std::string& secret, const std::optional<Error>& cause) {
-  auto node = devices_.extract(secret);
-  if (node.empty()) return;
-  const auto& device = node.mapped();
-  auto why = device.why;
-  if (why.empty()) why = cause ? cause->message : "its page was closed";
-  if (device.ready && events_.left) events_.left(device.facts, why);
+  const auto node = devices_.extract(secret);
+  if (node.empty() || !node.mapped().ready || !events_.left) return;
+  events_.left(node.mapped().facts, cause ? cause->message : "its page was closed", false);
 }
 
 void JoinDesk::dismiss(const std::string& session, const std::string& why) {
-  for (auto& [secret, device] : devices_) {
-    if (device.facts.session != session) continue;
-    device.why = why;
-    const auto ended = session;  // the device goes with the call
-    hub_->close(ended, why);
-    return;
-  }
+  const auto found = std::ranges::find_if(
+      devices_, [&](const auto& entry) { return entry.second.facts.session == session; });
+  if (found == devices_.end()) return;
+  const auto node = devices_.extract(found);
+  const auto& device = node.mapped();
+  if (device.ready && events_.left) events_.left(device.facts, why, true);
+  hub_->close(device.facts.session, why);
 }
 
 void JoinDesk::close(std::function<void()> done) {

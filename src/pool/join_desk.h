@@ -24,21 +24,13 @@
 #include "pool/join_limiter.h"
 #include "pool/join_link.h"
 #include "pool/page_hub.h"
-#include "pool/trust.h"
+#include "webpool/join.h"
 
 namespace webpool::pool {
 
-struct JoinOptions {
-  std::string address = "0.0.0.0";  ///< to bind
-  std::uint16_t port = 0;           ///< 0: any free one
-  /// Name or address in the link, where it is not this machine's own; also taken as a Host.
-  std::string name = {};
-  bool tls = true;
-  std::filesystem::path certificate = {};  ///< PEM; empty: one of our own, kept in ownFolder
-  std::filesystem::path key = {};
-  std::filesystem::path ownFolder = {};
-  base::Duration linkTtl = std::chrono::hours(24);
-  std::size_t maxDevices = 64;
+struct DeskOptions {
+  JoinOptions join = {};
+  std::filesystem::path ownFolder = {};             ///< for a certificate of our own
   base::Duration grace = std::chrono::seconds(30);  ///< for a device to come back
   JoinLimits limits = {};
 };
@@ -50,7 +42,6 @@ struct JoinedDevice {
   std::string peer;     ///< "address:port" that asked to join
   wire::Capabilities capabilities = {};
   bool accepting = true;  ///< false: its person paused it; send it nothing new
-  static constexpr Trust kTrust = Trust::Joined;
 };
 
 /// Called on the loop thread; may call the desk.
@@ -61,8 +52,9 @@ struct JoinEvents {
   std::function<void(const JoinedDevice&, const std::vector<std::string>& models,
                      const Error& cause)>
       modelsLost = {};
-  /// For ever; every request has its answer. Only after joined().
-  std::function<void(const JoinedDevice&, const std::string& why)> left = {};
+  /// For ever. Only after joined(). `dismissed`: in order, and before its session is closed, so
+  /// that open requests can be taken elsewhere; else it was lost, and every request has its answer.
+  std::function<void(const JoinedDevice&, const std::string& why, bool dismissed)> left = {};
   std::function<void()> linkExpired = {};
   /// What a person calls the model of that handle; without it, the handle.
   std::function<std::string(const std::string& handle)> modelName = {};
@@ -81,7 +73,7 @@ struct JoinSite {
 class JoinDesk {
  public:
   /// Errors of the certificate (net/tls_identity.h) and of listening (net/server.h).
-  static Result<std::unique_ptr<JoinDesk>> open(const JoinSite& site, JoinOptions options,
+  static Result<std::unique_ptr<JoinDesk>> open(const JoinSite& site, DeskOptions options,
                                                 JoinEvents events);
   ~JoinDesk();
   JoinDesk(const JoinDesk&) = delete;
@@ -105,7 +97,7 @@ class JoinDesk {
   PageHub& hub() noexcept { return *hub_; }
   std::vector<JoinedDevice> devices() const;
 
-  /// Ends a device's session in order; `left` follows.
+  /// Ends a device's session in order; `left` is called first.
   void dismiss(const std::string& session, const std::string& why);
   /// Ends all, lets nobody in any more, and calls `done` once the pages know it, or after a second.
   void close(std::function<void()> done);
@@ -114,13 +106,12 @@ class JoinDesk {
   struct Device {
     JoinedDevice facts;
     bool ready = false;
-    std::string why;  ///< it leaves, as far as that is known before the end
   };
   using Devices = std::map<std::string, Device, std::less<>>;  ///< by its secret
   using Respond = std::function<void(net::Response)>;
   using Answer = void (JoinDesk::*)(const net::Request&, std::string_view word, const Respond&);
 
-  JoinDesk(const JoinSite& site, JoinOptions options, JoinEvents events,
+  JoinDesk(const JoinSite& site, DeskOptions options, JoinEvents events,
            std::shared_ptr<const net::TlsIdentity> identity);
   Result<void> listen(const std::vector<std::string>& hosts);
   void serve();
@@ -139,7 +130,7 @@ class JoinDesk {
   void waitForPages(base::TimePoint until);
 
   JoinSite site_;
-  JoinOptions options_;
+  DeskOptions options_;
   JoinEvents events_;
   std::shared_ptr<const net::TlsIdentity> identity_;
   JoinLink link_;

@@ -130,14 +130,14 @@ class JoinDeskTest : public testing::Test {
     std::filesystem::remove_all(folder_);
   }
 
-  void openDesk(JoinOptions options = {}) {
-    options.address = "127.0.0.1";
-    options.certificate = folder_ / "c.pem";
-    options.key = folder_ / "k.pem";
+  void openDesk(DeskOptions options = {}) {
+    options.join.address = "127.0.0.1";
+    options.join.certificate = folder_ / "c.pem";
+    options.join.key = folder_ / "k.pem";
     JoinEvents events;
     events.joined = [this](const JoinedDevice& device) { joined_.set(device); };
     events.availability = [this](const JoinedDevice& device) { availability_.set(device); };
-    events.left = [this](const JoinedDevice& device, const std::string& why) {
+    events.left = [this](const JoinedDevice& device, const std::string& why, bool) {
       left_.set(device.label + ": " + why);
     };
     events.linkExpired = [this] { expired_.set(true); };
@@ -259,7 +259,7 @@ TEST_F(JoinDeskTest, StaleLinkLetsNobodyIn) {
 }
 
 TEST_F(JoinDeskTest, ExpiredLinkIsToldOfAndLetsNobodyIn) {
-  openDesk({.linkTtl = std::chrono::milliseconds(1)});
+  openDesk({.join = {.linkTtl = std::chrono::milliseconds(1)}});
   EXPECT_TRUE(expired_.wait({}));
   EXPECT_EQ(join().status, 401u);
 }
@@ -280,7 +280,6 @@ TEST_F(JoinDeskTest, DeviceJoinsPausesAndStops) {
   const auto device = joined_.wait({});
   ASSERT_TRUE(device);
   EXPECT_EQ(device->label, "joined-1");
-  EXPECT_EQ(trustName(JoinedDevice::kTrust), "joined");
   EXPECT_EQ(device->capabilities.cores, 3u);
   EXPECT_THAT(device->peer, HasSubstr("127.0.0.1:"));
   EXPECT_TRUE(device->accepting);
@@ -414,7 +413,7 @@ TEST_F(JoinDeskTest, OddBodiesAreRefused) {
 }
 
 TEST_F(JoinDeskTest, HasRoomForSoManyDevices) {
-  openDesk({.maxDevices = 2});
+  openDesk({.join = {.maxDevices = 2}});
   EXPECT_EQ(join().status, 200u);
   const auto second = join();
   EXPECT_EQ(second.status, 200u);
@@ -456,7 +455,7 @@ TEST_F(JoinDeskTest, WrongCertificateIsAnErrorOfTheStart) {
                                     .page = page_,
                                     .random = base::systemRandom(),
                                     .log = std::make_shared<spdlog::logger>("test")},
-                                   {.certificate = folder_ / "c.pem"}, {});
+                                   {.join = {.certificate = folder_ / "c.pem"}}, {});
   ASSERT_FALSE(desk);
   EXPECT_EQ(desk.error().category, ErrorCategory::InvalidArgument);
   EXPECT_THAT(desk.error().hint, HasSubstr("--tls-key"));

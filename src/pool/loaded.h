@@ -23,6 +23,7 @@ struct Loaded {
   unsigned threads = 1;       ///< of WASM
   unsigned boundThreads = 1;  ///< of the machine, while it runs; 0 on hardware
   std::shared_ptr<Connection> connection;
+  bool onThisMachine = true;                  ///< the browser's memory and threads are ours
   onnx::MemoryEstimate memory;                ///< what it takes of the browser's memory
   std::atomic<std::uint64_t> incarnation{0};  ///< of the page that holds it; 0: none does
 

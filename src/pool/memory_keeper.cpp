@@ -29,7 +29,7 @@ void MemoryKeeper::closed(std::uint64_t connection) {
 }
 
 Result<MemoryKeeper::Room> MemoryKeeper::roomFor(const Loaded& model, std::uint64_t connection) {
-  if (!on_) return Room{};
+  if (!on_ || !model.onThisMachine) return Room{};
   const auto plan = budget_.plan({.bytes = model.memory.peakBytes,
                                   .connection = connection,
                                   .what = model.source->description.name});
@@ -50,7 +50,7 @@ Result<MemoryKeeper::Room> MemoryKeeper::roomFor(const Loaded& model, std::uint6
 
 void MemoryKeeper::loadBegan(const std::shared_ptr<Loaded>& model, std::uint64_t connection,
                              base::TimePoint now) {
-  if (!on_) return;
+  if (!on_ || !model->onThisMachine) return;
   models_[model->id] = model;
   budget_.modelPlaced({.id = model->id,
                        .connection = connection,
@@ -60,22 +60,22 @@ void MemoryKeeper::loadBegan(const std::shared_ptr<Loaded>& model, std::uint64_t
 }
 
 void MemoryKeeper::loadEnded(const Loaded& model, bool there, base::TimePoint now) {
-  if (!on_) return;
+  if (!on_ || !model.onThisMachine) return;
   if (!there) return gone(model);
   budget_.modelEstimated(model.id, model.memory.residentBytes);
   budget_.modelReleased(model.id, now);
 }
 
 void MemoryKeeper::runBegan(const Loaded& model, base::TimePoint now) {
-  if (on_) budget_.modelTaken(model.id, now);
+  if (on_ && model.onThisMachine) budget_.modelTaken(model.id, now);
 }
 
 void MemoryKeeper::runEnded(const Loaded& model, base::TimePoint now) {
-  if (on_) budget_.modelReleased(model.id, now);
+  if (on_ && model.onThisMachine) budget_.modelReleased(model.id, now);
 }
 
 void MemoryKeeper::gone(const Loaded& model) {
-  if (!on_) return;
+  if (!on_ || !model.onThisMachine) return;
   models_.erase(model.id);
   budget_.modelRemoved(model.id);
 }

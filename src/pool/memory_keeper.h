@@ -12,7 +12,7 @@
 
 namespace webpool::pool {
 
-/// Does nothing where neither limit is set (0).
+/// Does nothing where neither limit is set (0), and for models on other machines.
 class MemoryKeeper {
  public:
   struct Room {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/json.hpp>
 #include <cctype>
 #include <utility>
 
@@ -68,21 +67,6 @@ std::string guessTask(const std::vector<store::ModelFile>& files, const onnx::Mo
                        (graph.findOutput("last_hidden_state") != nullptr ||
                         graph.findOutput("token_embeddings") != nullptr);
   return tokenizer && encoder ? "text-embedding" : "tensors";
-}
-
-/// The catalogue gives golden answers for all dtypes, or some a dtype; one, or a list.
-std::vector<std::string> goldenFor(const std::string& golden, const std::string& dtype) {
-  if (golden.empty()) return {};
-  const auto value = boost::json::parse(golden);
-  const auto* chosen = &value;
-  if (value.is_object() && !value.as_object().contains("inputs")) {
-    chosen = value.as_object().if_contains(dtype);
-  }
-  if (chosen == nullptr) return {};
-  if (!chosen->is_array()) return {boost::json::serialize(*chosen)};
-  std::vector<std::string> answers;
-  for (const auto& one : chosen->as_array()) answers.push_back(boost::json::serialize(one));
-  return answers;
 }
 
 }  // namespace
@@ -157,15 +141,49 @@ Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection,
         fmt::format("the model '{}' has no tokenizer.json, so it can't embed text", selection.name),
         "give the folder that holds it, or use --task tensors");
   }
-  // A file of the user's own may be one that the catalogue knows by its content.
-  const auto known = catalogue_.findFile(graph->cid);
-  const bool sameTask = known.entry != nullptr && known.entry->task == description.task;
-  if (sameTask) {
-    resolved.golden = goldenFor(known.entry->golden, known.file->dtype.value_or(description.dtype));
+  if (auto found = findGolden(resolved, store::ModelFile(*graph)); !found) {
+    return std::unexpected(found.error());
   }
   for (const auto& port : resolved.graph.inputs) description.inputs.push_back(toSpec(port));
   for (const auto& port : resolved.graph.outputs) description.outputs.push_back(toSpec(port));
   return resolved;
+}
+
+/// The file beside the model, which is no part of what a page loads; else the catalogue's answers.
+Result<void> ModelSource::findGolden(ResolvedModel& resolved, const store::ModelFile& graph) const {
+  const auto& description = resolved.description;
+  for (const auto& path : goldenPaths(graph.path)) {
+    const auto file = std::ranges::find(resolved.files, path, &store::ModelFile::path);
+    if (file == resolved.files.end()) continue;
+    const auto cid = file->cid;
+    resolved.description.bytes -= file->size;
+    resolved.files.erase(file);
+    if (resolved.goldenGiven) continue;
+    const auto stored = content_->resolve(cid);
+    if (!stored) return std::unexpected(stored.error());
+    const auto bytes = store::readContent(std::get<store::ResolvedFile>(*stored).content);
+    if (!bytes) return std::unexpected(bytes.error());
+    auto answers = readGolden(bytes->text(), description.dtype, description.task, resolved.graph);
+    if (!answers) {
+      auto error = answers.error();
+      error.message = fmt::format("{}: {}", path, error.message);
+      return std::unexpected(std::move(error));
+    }
+    resolved.goldenGiven = !answers->empty();
+    resolved.golden = std::move(*answers);
+  }
+  if (resolved.goldenGiven) return {};
+  // A file of the user's own may be one that the catalogue knows by its content.
+  const auto known = catalogue_.findFile(graph.cid);
+  if (known.entry == nullptr || known.entry->golden.empty() ||
+      known.entry->task != description.task) {
+    return {};
+  }
+  auto answers = readGolden(known.entry->golden, known.file->dtype.value_or(description.dtype),
+                            description.task, resolved.graph);
+  if (!answers) return std::unexpected(answers.error());
+  resolved.golden = std::move(*answers);
+  return {};
 }
 
 Result<ResolvedModel> ModelSource::resolve(std::string_view model, const ModelOptions& options) {
@@ -212,6 +230,11 @@ Result<ResolvedModel> ModelSource::add(std::string_view model, const std::string
         return missingData(path.native(), external.path);
       }
       companions.push_back(external.path);
+    }
+    // Only the one of its name: the folder may hold anything.
+    auto golden = goldenPaths(path.filename().native()).front();
+    if (std::filesystem::exists(path.parent_path() / golden, ignored)) {
+      companions.push_back(std::move(golden));
     }
   }
   if (catalogue_.find(chosen) != nullptr) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "onnx/model.h"
+#include "pool/golden.h"
 #include "store/catalogue.h"
 #include "store/model_installer.h"
 #include "store/model_repository.h"
@@ -21,8 +22,9 @@ struct ResolvedModel {
   ModelDescription description;
   onnx::ModelInfo graph;                ///< of the main graph file
   std::vector<store::ModelFile> files;  ///< all that the dtype needs, paths below the root
-  /// The catalogue's golden answers as JSON, the quickest first; may be empty.
-  std::vector<std::string> golden;
+  /// Golden answers for the task and dtype, the quickest first; may be empty.
+  std::vector<Golden> golden;
+  bool goldenGiven = false;  ///< by a file beside the model; else by the catalogue
 };
 
 /// Every call is synchronous, may take as long as a download, and may be made from any thread.
@@ -49,6 +51,7 @@ class ModelSource {
  private:
   ModelSource(std::unique_ptr<store::ContentStore> content);
   Result<ResolvedModel> describe(store::ModelSelection selection, std::string_view task) const;
+  Result<void> findGolden(ResolvedModel& resolved, const store::ModelFile& graph) const;
 
   std::unique_ptr<store::ContentStore> content_;
   store::Catalogue catalogue_;

@@ -3,28 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <thread>
 #include <utility>
 
-#include "pool/backend_choice.h"
+#include "pool/replica_choice.h"
 #include "pool/texts.h"
 
 namespace webpool {
 namespace {
 
-constexpr unsigned kMostDeaths = 2;
-
 double millisecondsSince(base::TimePoint began) {
   return std::chrono::duration<double, std::milli>(base::SystemClock().now() - began).count();
-}
-
-/// Worth another browser: this one can't do it, which says nothing of the next.
-bool mayMoveOn(const Error& error) {
-  return error.category == ErrorCategory::Unsupported ||
-         error.category == ErrorCategory::WrongResult ||
-         error.category == ErrorCategory::WorkerLost ||
-         error.category == ErrorCategory::BrowserNotFound ||
-         error.category == ErrorCategory::BrowserFailed;
 }
 
 }  // namespace
@@ -53,8 +41,18 @@ Model::State::State(std::shared_ptr<pool::Engine> owner,
                     std::shared_ptr<const pool::ResolvedModel> model, ModelOptions chosen)
     : engine(std::move(owner)), source(std::move(model)), options(std::move(chosen)) {}
 
+Model::State::~State() {
+  if (shared_) engine->unshare(source);
+}
+
 Result<void> Model::State::open() {
-  const auto replica = provide({}, options.progress, options.stop);
+  if (mayJoin()) {
+    if (auto shared = engine->share(source); !shared) return shared;
+    shared_ = true;
+    engine->watchDevices(weak_from_this());
+  }
+  const auto replica =
+      provide({}, options.progress, options.stop, base::SystemClock().now() + options.timeout);
   if (!replica) return std::unexpected(replica.error());
   const auto& description = source->description;
   info.name = description.name;
@@ -71,6 +69,7 @@ Result<void> Model::State::open() {
   }
   info.timings = (*replica)->timings();
   info.ranOn = (*replica)->ranOn();
+  for (const auto& device : engine->devices()) deviceCame(device);
   provideSpares();
   return {};
 }
@@ -78,132 +77,22 @@ Result<void> Model::State::open() {
 std::shared_ptr<pool::Replica> Model::State::serving(
     const std::vector<std::uint64_t>& avoid) const {
   const std::lock_guard lock(mutex_);
-  // Of two that are as free, the one that has run more: the browser has better code for it.
-  const auto rank = [](const pool::Replica& replica) {
-    return std::pair(replica.openRuns.load(), ~replica.runs());
-  };
-  std::shared_ptr<pool::Replica> best;
-  for (const auto& replica : replicas_) {
-    if (!replica->isServing() || replica->obstacle()) continue;
-    if (std::ranges::find(avoid, replica->worker()->incarnation.load()) != avoid.end()) continue;
-    if (!best || rank(*replica) < rank(*best)) best = replica;
-  }
-  return best;
-}
-
-std::shared_ptr<pool::Replica> Model::State::replicaOn(const pool::ConnectionRef& connection,
-                                                       Backend backend, unsigned threads) {
-  const std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<pool::Replica>> able;
+  std::vector<pool::Candidate> candidates;
   for (const auto& replica : replicas_) {
     const auto& worker = *replica->worker();
-    if (worker.connection == connection && worker.backend == backend) return replica;
+    if (!replica->isServing() || !worker.connection->accepting() || replica->obstacle()) continue;
+    if (std::ranges::find(avoid, worker.incarnation.load()) != avoid.end()) continue;
+    const auto speed = replica->speed();
+    able.push_back(replica);
+    candidates.push_back({.openRuns = replica->openRuns,
+                          .latency = speed.latency,
+                          .score = speed.score,
+                          .trust = worker.connection->trust(),
+                          .runs = replica->runs()});
   }
-  auto worker = engine->newWorker(source, connection, backend, threads);
-  return replicas_.emplace_back(
-      std::make_shared<pool::Replica>(engine, std::move(worker), options));
-}
-
-Result<std::shared_ptr<pool::Replica>> Model::State::provideIn(const std::string& browser,
-                                                               pool::ConnectionWish wish,
-                                                               const ProgressCallback& progress,
-                                                               const std::stop_token& stop) {
-  wish.browser = browser;
-  const auto connection = engine->connect(wish, stop);
-  if (!connection) return std::unexpected(connection.error());
-  const auto facts = (*connection)->facts();
-  const auto backend =
-      pool::chooseBackend(options.backend, source->description.usesFp16, facts.capabilities);
-  if (!backend) return std::unexpected(backend.error());
-  const auto threads = pool::chooseThreads(engine->options().wasmThreads, facts.capabilities,
-                                           std::thread::hardware_concurrency());
-  auto replica = replicaOn(*connection, *backend, threads);
-  if (auto obstacle = replica->obstacle()) return std::unexpected(std::move(*obstacle));
-  if (auto there = replica->ensureLoaded(progress, stop); !there) {
-    return std::unexpected(there.error());
-  }
-  // A task has a sample to check the backend with; tensors are checked with the catalogue's golden
-  // answer or with the first real inputs.
-  const bool text = source->description.task == "text-embedding";
-  if (text || !source->golden.empty()) {
-    const auto sample = text ? pool::sampleTexts() : std::vector<Tensor>{};
-    const auto right = replica->ensureChecked(
-        sample, text ? pool::embeddingParameters() : boost::json::object{}, stop);
-    if (!right) return std::unexpected(right.error());
-  }
-  return replica;
-}
-
-Result<std::shared_ptr<pool::Replica>> Model::State::provide(
-    const std::vector<std::uint64_t>& avoid, const ProgressCallback& progress,
-    const std::stop_token& stop) {
-  const std::lock_guard lock(providing_);
-  if (auto ready = serving(avoid)) return ready;  // somebody else has brought it meanwhile
-  std::vector<std::string> names{options.browser};
-  if (options.browser.empty()) {
-    auto known = engine->browserNames();
-    if (!known) return std::unexpected(known.error());
-    names = std::move(*known);
-  }
-  Result<std::shared_ptr<pool::Replica>> result =
-      fail(ErrorCategory::Internal, "no browser was tried");
-  for (const auto& name : names) {
-    // A browser may die while it loads; a model that two die under is given up.
-    for (unsigned death = 0; death < kMostDeaths; ++death) {
-      result = provideIn(name, {.avoid = avoid}, progress, stop);
-      if (result || result.error().category != ErrorCategory::WorkerLost) break;
-    }
-    if (result || !mayMoveOn(result.error())) break;
-  }
-  return result;
-}
-
-/// In the browser that the model serves in: what is right there is right in its like.
-Result<std::shared_ptr<pool::Replica>> Model::State::provideSpare() {
-  const std::lock_guard lock(providing_);
-  pool::ConnectionWish wish;
-  {
-    const std::lock_guard inner(mutex_);
-    for (const auto& replica : replicas_) {
-      if (replica->isServing()) wish.others.push_back(replica->worker()->connection);
-    }
-  }
-  if (wish.others.empty()) return fail(ErrorCategory::NotFound, "the model serves nowhere");
-  return provideIn(wish.others.front()->browserName(), wish, {}, {});
-}
-
-void Model::State::provideSpares() {
-  const auto wanted = 1 + engine->options().warmSpares;
-  const auto missing = [this, wanted] {
-    const std::lock_guard lock(mutex_);
-    return std::ranges::count_if(replicas_, [](const auto& replica) {
-             return replica->isServing();
-           }) < static_cast<std::ptrdiff_t>(wanted);
-  };
-  if (wanted == 1 || !missing()) return;
-  {
-    const std::lock_guard lock(mutex_);
-    if (std::exchange(sparesUnderWay_, true)) return;
-  }
-  const bool begun = engine->inBackground([weak = weak_from_this(), missing] {
-    const auto self = weak.lock();
-    if (!self) return;
-    const bool text = self->source->description.task == "text-embedding";
-    while (missing()) {
-      const auto spare = self->provideSpare();
-      if (!spare) {
-        self->engine->log().debug("no spare: {}", spare.error().describe());
-        break;
-      }
-      (*spare)->warmUp(text ? pool::sampleTexts() : std::vector<Tensor>{},
-                       text ? pool::embeddingParameters() : boost::json::object{}, {});
-    }
-    const std::lock_guard lock(self->mutex_);
-    self->sparesUnderWay_ = false;
-  });
-  if (!begun) {
-    const std::lock_guard lock(mutex_);
-    sparesUnderWay_ = false;
-  }
+  const auto chosen = pool::chooseReplica(candidates);
+  return chosen ? able[*chosen] : nullptr;
 }
 
 void Model::State::run(std::vector<Tensor> inputs, boost::json::object parameters,
@@ -239,7 +128,8 @@ void Model::State::attempt(const std::shared_ptr<Job>& job) {
     reply(job, std::unexpected(error));
   };
   const bool begun = engine->inBackground([self = shared_from_this(), job, giveUp] {
-    const auto replica = self->provide(job->avoid, {}, job->options.stop);
+    const auto replica =
+        self->provide(job->avoid, {}, job->options.stop, job->began + job->options.timeout);
     if (!replica) {
       giveUp(replica.error());
       return;
@@ -264,15 +154,16 @@ void Model::State::send(const std::shared_ptr<Job>& job,
   engine->log().debug("job sent: {} on {} (try {})", source->description.name,
                       replica->worker()->connection->label(), ++job->tries);
   engine->run(replica->worker(), job->inputs, job->parameters, job->remaining(),
-              [self = shared_from_this(), job, replica, incarnation, ticket = replica->runBegan()](
-                  Result<wire::RunResult> result, bool died) {
-                replica->runEnded(ticket, result ? nullptr : &result.error());
-                self->answered(job, *replica, incarnation, std::move(result), died);
+              [self = shared_from_this(), job, replica, incarnation,
+               ticket = replica->runBegan()](pool::RunOutcome outcome) {
+                replica->runEnded(ticket, outcome);
+                self->answered(job, *replica, incarnation, std::move(outcome));
               });
 }
 
 void Model::State::answered(const std::shared_ptr<Job>& job, const pool::Replica& replica,
-                            std::uint64_t incarnation, Result<wire::RunResult> result, bool died) {
+                            std::uint64_t incarnation, pool::RunOutcome outcome) {
+  auto& result = outcome.result;
   if (result) {
     {
       const std::lock_guard lock(mutex_);
@@ -290,7 +181,7 @@ void Model::State::answered(const std::shared_ptr<Job>& job, const pool::Replica
   {
     const std::lock_guard lock(mutex_);
     // Lost, but not with the worker under it: it was not there any more, or was handed back.
-    const bool innocent = error.category == ErrorCategory::WorkerLost && !died;
+    const bool innocent = error.category == ErrorCategory::WorkerLost && !outcome.died;
     decision = innocent ? retry_.handedBack(job->id, incarnation)
                         : retry_.failed(job->id, incarnation, error);
   }

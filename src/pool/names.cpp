@@ -35,6 +35,10 @@ Result<Backend> backendFromName(std::string_view name) {
               "one of auto, wasm, webgpu, webnn");
 }
 
+std::string_view trustName(Trust trust) noexcept {
+  return trust == Trust::Joined ? "joined" : "launched";
+}
+
 std::string AdapterInfo::label() const {
   std::string name;
   for (const auto* part : {&description, &device, &architecture, &vendor}) {

@@ -20,6 +20,8 @@ struct PageHub::Page {
   Events events;
   std::map<session::RequestId, Waiting> waiting;
   bool forgotten = false;
+  bool touched = false;        ///< it is in touched_
+  std::uint64_t lateTold = 0;  ///< of the machine's late answers
 };
 
 struct PageHub::Peer final : session::ChannelListener {
@@ -29,6 +31,7 @@ struct PageHub::Peer final : session::ChannelListener {
   void onFrame(Bytes frame) override {
     if (page != nullptr) {
       page->machine.frameReceived(id, frame);
+      hub.touch(*page);
     } else {
       hub.gate_.frameReceived(id, frame);
     }
@@ -44,6 +47,7 @@ struct PageHub::Peer final : session::ChannelListener {
     owner.log_->debug("page connection {} closed: {} {}", id, code, reason);
     if (page != nullptr) {
       page->machine.channelClosed(id, code, reason, owner.loop_.now());
+      owner.touch(*page);
     } else {
       owner.gate_.channelClosed(id);
     }
@@ -97,7 +101,7 @@ PageHub::Admission PageHub::expect(session::SessionOptions options, Events event
   gate_.issue(admission.token, admission.session);
   pages_.emplace(admission.session,
                  std::unique_ptr<Page>(new Page{
-                     session::WorkerSession(options, loop_.now()), std::move(events), {}, false}));
+                     session::WorkerSession(options, loop_.now()), std::move(events), {}}));
   pump();
   return admission;
 }
@@ -113,6 +117,7 @@ Result<session::RequestId> PageHub::submit(const std::string& session,
   }
   auto id = found->second->machine.submit(std::move(request), deadline);
   if (id) found->second->waiting[*id] = {std::move(answered), std::move(progress)};
+  touch(*found->second);
   pump();
   return id;
 }
@@ -121,6 +126,7 @@ void PageHub::cancel(const std::string& session, session::RequestId id) {
   const auto found = pages_.find(session);
   if (found == pages_.end()) return;
   found->second->machine.cancel(id, loop_.now());
+  touch(*found->second);
   pump();
 }
 
@@ -128,6 +134,7 @@ void PageHub::close(const std::string& session, std::string_view reason) {
   const auto found = pages_.find(session);
   if (found == pages_.end()) return;
   found->second->machine.close(reason);
+  touch(*found->second);
   pump();
 }
 
@@ -135,6 +142,7 @@ void PageHub::abandon(const std::string& session, Error cause) {
   const auto found = pages_.find(session);
   if (found == pages_.end()) return;
   found->second->machine.abandon(std::move(cause));
+  touch(*found->second);
   pump();
 }
 
@@ -143,7 +151,12 @@ void PageHub::forget(const std::string& session) {
   if (found == pages_.end()) return;
   found->second->forgotten = true;  // not erased: it may be the one that is being pumped
   found->second->machine.abandon({ErrorCategory::WorkerLost, "the browser was given up", ""});
+  touch(*found->second);
   pump();
+}
+
+void PageHub::touch(Page& page) {
+  if (!std::exchange(page.touched, true)) touched_.push_back(&page);
 }
 
 void PageHub::pump() {
@@ -161,11 +174,11 @@ bool PageHub::pumpOnce() {
     any = true;
     perform(std::move(action));
   }
-  std::vector<std::string> sessions;
-  for (const auto& [id, page] : pages_) sessions.push_back(id);
-  for (const auto& id : sessions) {
-    auto& page = *pages_.at(id);
+  for (auto* one : std::exchange(touched_, {})) {
+    auto& page = *one;
+    page.touched = false;
     auto actions = page.machine.takeActions();
+    tellLateAnswers(page);
     // Who gets an answer may call again at once, on another thread: what is lost is told first.
     const auto tellsLoss = [](const session::Action& action) {
       return std::holds_alternative<session::ModelsLost>(action) ||
@@ -178,15 +191,16 @@ bool PageHub::pumpOnce() {
         perform(page, std::move(action));
       }
     }
-    if (!page.machine.hasEnded()) continue;
-    auto ended = std::move(pages_.extract(id).mapped());
-    gate_.revoke(id);
+    // Where a call of theirs ended it just now, what follows from that is done first.
+    if (!page.machine.hasEnded() || page.touched) continue;
+    auto ended = std::move(pages_.extract(page.machine.options().id).mapped());
+    gate_.revoke(page.machine.options().id);
     // Frames that still come over its connection belong to nobody.
     for (auto& [channel, peer] : peers_) {
       if (peer->page == ended.get()) peer->page = nullptr;
     }
   }
-  return any;
+  return any || !touched_.empty();
 }
 
 void PageHub::perform(session::GateAction action) {
@@ -207,6 +221,7 @@ void PageHub::perform(session::GateAction action) {
   }
   peer->second->page = page->second.get();
   page->second->machine.connected(admit.channel, admit.hello, loop_.now());
+  touch(*page->second);
 }
 
 void PageHub::perform(Page& page, session::Action action) {
@@ -277,6 +292,12 @@ void PageHub::perform(Page& page, session::Action action) {
   std::visit(Visitor{*this, page}, action);
 }
 
+void PageHub::tellLateAnswers(Page& page) {
+  const auto all = page.machine.counters().lateAnswers;
+  const auto untold = all - std::exchange(page.lateTold, all);
+  if (untold > 0 && page.events.lateAnswers && !page.forgotten) page.events.lateAnswers(untold);
+}
+
 void PageHub::arm() {
   std::optional<base::TimePoint> due = gate_.nextDeadline();
   for (const auto& [id, page] : pages_) {
@@ -290,8 +311,14 @@ void PageHub::arm() {
     return;
   }
   timer_ = loop_.callAt(*due, [this] {
-    gate_.tick(loop_.now());
-    for (auto& [id, page] : pages_) page->machine.tick(loop_.now());
+    const auto now = loop_.now();
+    gate_.tick(now);
+    for (auto& [id, page] : pages_) {
+      const auto deadline = page->machine.nextDeadline();
+      if (!deadline || *deadline > now) continue;
+      page->machine.tick(now);
+      touch(*page);
+    }
     pump();
   });
 }

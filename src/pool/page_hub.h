@@ -4,11 +4,13 @@
 
 #include <spdlog/logger.h>
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/random.h"
 #include "net/event_loop.h"
@@ -28,6 +30,8 @@ class PageHub {
     std::function<void(const wire::Capabilities&)> ready;  ///< once
     std::function<void(const std::vector<std::string>& models, const Error& cause)> modelsLost;
     std::function<void(std::optional<Error> cause)> ended;  ///< last; every request is answered
+    /// So many further answers came to requests that had theirs already. May be empty.
+    std::function<void(std::uint64_t count)> lateAnswers = {};
   };
 
   struct Admission {
@@ -67,11 +71,13 @@ class PageHub {
   struct Peer;
   struct Page;
 
-  void onOpened(std::unique_ptr<Peer> peer);
+  /// Its machine was told something, and may want something done.
+  void touch(Page& page);
   void pump();
   bool pumpOnce();
   void perform(session::GateAction action);
   void perform(Page& page, session::Action action);
+  void tellLateAnswers(Page& page);
   void arm();
 
   net::EventLoop& loop_;
@@ -80,6 +86,7 @@ class PageHub {
   session::TokenGate gate_;
   std::map<session::ChannelId, std::unique_ptr<Peer>> peers_;
   std::map<std::string, std::unique_ptr<Page>> pages_;
+  std::vector<Page*> touched_;
   session::ChannelId nextChannel_ = 1;
   net::Timer timer_;
   bool pumping_ = false;

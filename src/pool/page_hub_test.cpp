@@ -67,7 +67,8 @@ class PageHubTest : public net::ServerTest {
                .ended =
                    [this](std::optional<Error> cause) {
                      ended_.set(cause ? Result<bool>(std::unexpected(*cause)) : Result<bool>(true));
-                   }});
+                   },
+               .lateAnswers = [this](std::uint64_t count) { late_ += count; }});
     });
   }
 
@@ -94,6 +95,7 @@ class PageHubTest : public net::ServerTest {
   PageHub::Admission admission_;
   Pending<bool> ready_;
   Pending<bool> ended_;
+  std::uint64_t late_ = 0;  ///< loop thread
 };
 
 TEST_F(PageHubTest, AWrongTokenIsTurnedAwayAndTheRightOneStillWorks) {
@@ -149,6 +151,7 @@ TEST_F(PageHubTest, TensorsGoThereAndBackAndADoubledAnswerIsDropped) {
   const auto stats = page.receive<wire::StatsRequest>();
   page.send(wire::Stats{stats.id, {}, {}});
   EXPECT_TRUE(next->wait({}));
+  onLoop([this] { EXPECT_EQ(late_, 1U); });
 }
 
 TEST_F(PageHubTest, APageThatGoesFailsWhatWasOpen) {
@@ -165,6 +168,28 @@ TEST_F(PageHubTest, APageThatGoesFailsWhatWasOpen) {
   const auto late = submit(wire::StatsRequest{})->wait({});
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().category, ErrorCategory::WorkerLost);
+}
+
+TEST_F(PageHubTest, WhoEndsThePageInsideAnAnswerLeavesNoOtherWithoutOne) {
+  FakePage page(server_->port(), admission_.token);
+  ASSERT_TRUE(ready_.wait({}));
+  onLoop([this] {
+    const auto sent = hub_->submit(
+        admission_.session, wire::StatsRequest{}, std::nullopt,
+        [this](const Result<session::Answer>&) {
+          hub_->abandon(admission_.session, {ErrorCategory::WorkerLost, "it was given up", ""});
+        });
+    EXPECT_TRUE(sent);
+  });
+  auto other = submit(wire::StatsRequest{});
+  const auto first = page.receive<wire::StatsRequest>();
+  page.receive<wire::StatsRequest>();
+  page.send(wire::Stats{first.id, {}, {}});
+  const auto outcome = other->wait({});
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().category, ErrorCategory::WorkerLost);
+  EXPECT_FALSE(ended_.wait({}));
+  EXPECT_EQ(page.closeCode(), 1000);
 }
 
 }  // namespace

@@ -72,6 +72,10 @@ std::string ResourcePool::origin() const {
   return engine_->origin();
 }
 
+std::optional<Invitation> ResourcePool::invitation() const {
+  return engine_->invitation();
+}
+
 std::vector<ConnectionStats> ResourcePool::connections() const {
   return engine_->connections();
 }

@@ -9,20 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "pool/combination.h"
 #include "webpool/error.h"
 
 namespace webpool::pool {
-
-struct Combination {
-  std::string model;  ///< CID of its root
-  std::string dtype;
-  std::string backend;
-  std::string browser;
-  std::string version;  ///< of the browser
-  std::string adapter;  ///< label; empty where the backend needs none
-
-  bool operator==(const Combination&) const = default;
-};
 
 struct Refusal {
   Combination what;
@@ -36,8 +26,6 @@ struct Refusal {
 /// both learned at once. A file that can't be read counts as empty.
 class Refusals {
  public:
-  static constexpr std::size_t kMost = 1000;  ///< the oldest go
-
   explicit Refusals(std::filesystem::path file) : file_(std::move(file)) {}
 
   std::optional<Refusal> find(const Combination& what) const;

@@ -7,9 +7,9 @@
 #include <mutex>
 #include <optional>
 
-#include "pool/agreement.h"
 #include "pool/engine.h"
-#include "sched/circuit_breaker.h"
+#include "pool/gate.h"
+#include "pool/worker_health.h"
 #include "webpool/model.h"
 
 namespace webpool::pool {
@@ -26,9 +26,9 @@ class Replica {
   /// wrong in this browser. Blocks.
   Result<void> ensureLoaded(const ProgressCallback& progress, const std::stop_token& stop);
 
-  /// Compares answers with the catalogue's golden ones, once in each page that the model comes to;
-  /// where none are known, with WASM in the same browser on the first few `inputs`. WrongResult for
-  /// a disagreement, now and ever after. Blocks.
+  /// The golden gate (gate.h), in each page that the model comes to: compares what needs no
+  /// `inputs`, and where these are a call's also the answers to them. WrongResult for a
+  /// disagreement, now and ever after. Blocks.
   Result<void> ensureChecked(const std::vector<Tensor>& inputs,
                              const boost::json::object& parameters, const std::stop_token& stop);
 
@@ -38,47 +38,31 @@ class Replica {
               const std::stop_token& stop);
 
   /// It may serve at once.
-  bool isServing() const { return loaded_->isResident() && checkedIn_ == loaded_->incarnation; }
+  bool isServing() const { return gate_.isOpen(); }
+
+  /// It has served in some page.
+  bool hasServed() const { return gate_.wasOpen(); }
 
   const std::shared_ptr<Loaded>& worker() const { return loaded_; }
-  /// Constant once it was loaded.
-  const RanOn& ranOn() const { return ranOn_; }
+  /// Once it was loaded; only `checkedBy` changes later.
+  RanOn ranOn() const;
   /// Of the first load; constant once it was checked.
   const LoadTimings& timings() const { return timings_; }
 
   std::atomic<unsigned> openRuns{0};  ///< for the choice among replicas
 
   /// Of the page that it is in: right answers so far.
-  std::uint64_t runs() const;
+  std::uint64_t runs() const { return health_.runs(loaded_->incarnation); }
+  WorkerHealth::Speed speed() const;
 
-  // Too many failures in a row keep work away for a while (sched/circuit_breaker.h).
-
-  /// None where a run may be sent; else what stands in the way.
+  /// Too many failures in a row keep work away for a while: none where a run may be sent.
   std::optional<Error> obstacle() const;
-  sched::CircuitBreaker::Ticket runBegan();
-  /// `error`: null for a right answer. Call it once for each runBegan().
-  void runEnded(sched::CircuitBreaker::Ticket ticket, const Error* error);
+  WorkerHealth::Ticket runBegan();
+  /// Call it once for each runBegan().
+  void runEnded(const WorkerHealth::Ticket& ticket, const RunOutcome& outcome);
 
  private:
   const ModelDescription& description() const { return loaded_->source->description; }
-  Error wrongResult(const Agreement& agreement, const char* by) const;
-  Combination combination() const;
-  /// Known to answer wrong from before. Locks nothing.
-  std::optional<Error> knownRefusal() const;
-  /// Refuses the backend where they disagree.
-  Result<void> judge(const std::vector<Tensor>& answer, const std::vector<Tensor>& expected,
-                     const char* by);
-  Result<std::vector<Tensor>> reference(const std::vector<Tensor>& inputs,
-                                        const boost::json::object& parameters,
-                                        const std::stop_token& stop);
-  Result<void> compareWithWasm(const std::vector<Tensor>& inputs,
-                               const boost::json::object& parameters, const std::stop_token& stop);
-  void dropReference();
-
-  /// Calls that are compared with WASM where no golden answer is known. One is not enough: Silero
-  /// VAD answers silence right where it answers speech wrong.
-  static constexpr int kComparedCalls = 3;
-
   std::shared_ptr<Engine> engine_;
   std::shared_ptr<Loaded> loaded_;
   ModelOptions options_;
@@ -87,15 +71,9 @@ class Replica {
   bool loadedOnce_ = false;
   RanOn ranOn_;
   LoadTimings timings_;
-  int comparisonsLeft_ = kComparedCalls;
-  std::shared_ptr<Loaded> reference_;        ///< the model on WASM, while it is compared with
-  std::atomic<std::uint64_t> checkedIn_{0};  ///< the incarnation of the page
-  std::optional<Error> refused_;
+  Gate gate_;
 
-  mutable std::mutex breakerMutex_;  ///< for what follows
-  sched::CircuitBreaker breaker_;    ///< of this incarnation
-  std::uint64_t breakerOf_ = 0;
-  std::uint64_t runs_ = 0;
+  WorkerHealth health_;
 };
 
 }  // namespace webpool::pool

@@ -5,6 +5,7 @@ namespace webpool::sched {
 bool blamesWorker(ErrorCategory category) noexcept {
   switch (category) {
     case ErrorCategory::WorkerLost:
+    case ErrorCategory::DeviceLost:
     case ErrorCategory::BrowserFailed:
     case ErrorCategory::WrongResult:
     case ErrorCategory::OutOfMemory:
@@ -32,8 +33,8 @@ bool blamesWorker(ErrorCategory category) noexcept {
 }
 
 bool mayMove(ErrorCategory category) noexcept {
-  return category == ErrorCategory::WorkerLost || category == ErrorCategory::BrowserFailed ||
-         category == ErrorCategory::OutOfMemory;
+  return category == ErrorCategory::WorkerLost || category == ErrorCategory::DeviceLost ||
+         category == ErrorCategory::BrowserFailed || category == ErrorCategory::OutOfMemory;
 }
 
 }  // namespace webpool::sched

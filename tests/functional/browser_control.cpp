@@ -61,8 +61,11 @@ BrowserPids findBrowser(const std::filesystem::path& cacheFolder) {
     std::error_code gone;
     const auto folder = std::filesystem::read_symlink(entry.path() / "cwd", gone).native();
     if (!folder.starts_with(cacheFolder.native())) continue;
+    pids.all.push_back(std::stoi(name));
     if (command.find("--type=renderer") != std::string::npos) {
       pids.renderers.push_back(std::stoi(name));
+    } else if (command.find("--type=gpu-process") != std::string::npos) {
+      pids.gpu = std::stoi(name);
     } else if (command.find("--user-data-dir=") != std::string::npos &&
                command.find("--type=") == std::string::npos) {
       pids.main = std::stoi(name);

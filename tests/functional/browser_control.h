@@ -11,10 +11,12 @@ namespace webpool::functional {
 
 struct BrowserPids {
   pid_t main = 0;
+  pid_t gpu = 0;  ///< the process that talks to the graphics driver, a software one as well
   std::vector<pid_t> renderers;
+  std::vector<pid_t> all;
 };
 
-/// The Chromium whose profile lies under `cacheFolder`.
+/// The Chromium whose profile lies under `cacheFolder`, where there is one.
 BrowserPids findBrowser(const std::filesystem::path& cacheFolder);
 
 /// Closes every page through the browser's debugging port, which a test opened by

@@ -4,15 +4,20 @@
 #include <signal.h>
 
 #include <array>
-#include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
+#include <future>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <thread>
 
 #include "cli_harness.h"
 #include "onnx/testing/model_builder.h"
+#include "pool/texts.h"
 #include "reference.h"
 #include "webpool/pool.h"
 
@@ -162,60 +167,88 @@ TEST_F(Engines, ABrowserThatIsNotOfThePool) {
   EXPECT_THAT(other.error().message, HasSubstr("firefox"));
 }
 
-/// Browsers are killed while calls come: each call gets exactly one reply, and every reply is
-/// either right or says that two browsers died under it.
+/// Every five seconds a browser is killed, while calls come: each call gets exactly one reply, and
+/// every reply is either right or says that two browsers died under it.
 TEST_F(Engines, EveryCallGetsOneReplyWhileBrowsersAreKilled) {
-  constexpr int kCalls = 300;
-  constexpr int kKillEvery = 40;  // replies
-  constexpr int kCallers = 3;
+  constexpr std::size_t kCalls = 500;
+  constexpr unsigned kKills = 5;  // at least; calls go on until then
+  constexpr unsigned kCallers = 3;
+  constexpr std::chrono::seconds kBetweenKills{5};
   ensureModel(kModel, "q4");
   auto& pool = open({"chromium"}, 1);
-  const auto model = pool.load(kModel, {.backend = Backend::Wasm, .dtype = "q4"});
-  ASSERT_TRUE(model) << model.error().describe();
+  auto loaded = load("chromium", Backend::Wasm, "q4");
+  ASSERT_TRUE(loaded) << loaded.error().describe();
+  std::optional<Model> model(std::move(*loaded));
   const auto reference = readMiniLmReference("q4");
 
-  std::atomic<int> next{0};
-  std::atomic<int> replies{0};
-  std::atomic<int> right{0};
-  std::atomic<int> twoDeaths{0};
-  std::atomic<int> kills{0};
-  std::mutex killing;
-  const auto killOne = [&] {
-    const std::lock_guard lock(killing);
-    for (const auto& connection : pool.connections()) {
-      if (connection.pid == 0 || connection.state != "busy") continue;
-      kill(connection.pid, SIGKILL);
-      ++kills;
-      return;
+  std::mutex mutex;  // for what follows
+  std::deque<unsigned> replies;
+  unsigned right = 0;
+  unsigned twoDeaths = 0;
+  unsigned kills = 0;
+  const auto replied = [&](std::size_t call, const Result<Inference>& result) {
+    const std::lock_guard lock(mutex);
+    if (result) {
+      const auto values = result->outputs.at(0).as<float>();
+      const auto at = call % reference.sentences.size();
+      const std::vector<float> vector(values.begin(), values.end());
+      EXPECT_GE(cosineSimilarity(vector, reference.vectors[at]), 0.999) << reference.sentences[at];
+      ++right;
+    } else if (result.error().category == ErrorCategory::WorkerLost) {
+      EXPECT_THAT(result.error().message, HasSubstr("browsers were lost under this job"));
+      ++twoDeaths;
+    } else {
+      ADD_FAILURE() << result.error().describe();
+    }
+    return ++replies[call];
+  };
+  const auto callOnAndOn = [&] {
+    while (true) {
+      std::size_t call = 0;
+      {
+        const std::lock_guard lock(mutex);
+        if (replies.size() >= kCalls && kills >= kKills) return;
+        call = replies.size();
+        replies.push_back(0);
+      }
+      auto first = std::make_shared<std::promise<void>>();
+      const auto& sentence = reference.sentences[call % reference.sentences.size()];
+      model->runAsync({pool::textTensor(std::span(&sentence, 1))}, {},
+                      [&replied, call, first](const Result<Inference>& result) {
+                        if (replied(call, result) == 1) first->set_value();
+                      });
+      first->get_future().wait();
     }
   };
-  {
-    std::vector<std::jthread> callers;
-    for (int caller = 0; caller < kCallers; ++caller) {
-      callers.emplace_back([&] {
-        for (int call = next++; call < kCalls; call = next++) {
-          const auto at = static_cast<std::size_t>(call) % reference.sentences.size();
-          const auto result = model->embed(std::span(&reference.sentences[at], 1));
-          if (result) {
-            const auto cosine = cosineSimilarity(result->vectors[0], reference.vectors[at]);
-            EXPECT_GE(cosine, 0.999) << reference.sentences[at];
-            ++right;
-          } else if (result.error().category == ErrorCategory::WorkerLost) {
-            EXPECT_THAT(result.error().message, HasSubstr("browsers were lost under this job"));
-            ++twoDeaths;
-          } else {
-            ADD_FAILURE() << result.error().describe();
-          }
-          if (++replies % kKillEvery == 0) killOne();
-        }
-      });
+  const auto killOne = [&] {
+    std::vector<int> pids;
+    for (const auto& connection : pool.connections()) {
+      if (connection.pid > 0) pids.push_back(connection.pid);
     }
+    const std::lock_guard lock(mutex);
+    if (!pids.empty() && kill(pids[kills % pids.size()], SIGKILL) == 0) ++kills;
+  };
+  {
+    // The time between kills is the load that is put on the pool, and nothing is measured by it.
+    std::jthread killer([&](const std::stop_token& stop) {
+      std::mutex sleep;
+      std::unique_lock lock(sleep);
+      std::condition_variable_any over;
+      for (auto next = std::chrono::steady_clock::now() + kBetweenKills;; next += kBetweenKills) {
+        over.wait_until(lock, stop, next, [] { return false; });
+        if (stop.stop_requested()) return;
+        killOne();
+      }
+    });
+    std::vector<std::jthread> callers;
+    for (unsigned caller = 0; caller < kCallers; ++caller) callers.emplace_back(callOnAndOn);
   }
-  std::printf("%d calls, %d right, %d lost to two deaths, %d browsers killed\n", replies.load(),
-              right.load(), twoDeaths.load(), kills.load());
-  EXPECT_EQ(replies, kCalls);
-  EXPECT_EQ(right + twoDeaths, kCalls);
-  EXPECT_GE(kills, 3);
+  model.reset();
+  pool_.reset();  // no reply comes after this
+  std::printf("%zu calls, %u right, %u lost to two deaths, %u browsers killed\n", replies.size(),
+              right, twoDeaths, kills);
+  EXPECT_THAT(replies, testing::Each(1U));
+  EXPECT_EQ(right + twoDeaths, replies.size());
 }
 
 }  // namespace

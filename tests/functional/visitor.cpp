@@ -29,11 +29,17 @@ std::vector<std::string> command(const std::string& chromium, const std::filesys
   return words;
 }
 
+std::filesystem::path made(std::filesystem::path folder) {
+  std::filesystem::create_directories(folder);
+  return folder;
+}
+
 }  // namespace
 
 Visitor::Visitor(const std::string& chromium, const std::filesystem::path& folder,
                  const std::string& url)
-    : browser_(command(chromium, folder, url), {{"HOME", folder.native()}}, "") {
+    : browser_(command(chromium, folder, url),
+               {{"HOME", folder.native()}, {"TMPDIR", made(folder / "tmp").native()}}, "") {
   if (!browser_.waitForOutput("/devtools/browser/")) {
     throw std::runtime_error("the visitor's browser did not start");
   }

@@ -14,6 +14,7 @@ export const ERROR_CATEGORIES = [
   'browser_not_found',
   'browser_failed',
   'worker_lost',
+  'device_lost',
   'wrong_result',
   'integrity',
   'storage',

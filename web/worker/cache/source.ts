@@ -82,7 +82,7 @@ export class HttpSource implements Source {
     let response: Response;
     try {
       response = await this.prompt(
-        this.fetch(this.origin + path, { ...options, credentials: 'omit', redirect: 'error' }),
+        this.fetch(this.origin + path, { ...options, credentials: 'same-origin', redirect: 'error' }),
       );
     } catch (thrown) {
       throw new PoolError('fetch', `GET ${path} failed: ${errorText(thrown)}`);

@@ -5,9 +5,9 @@ class GPUOutOfMemoryError extends Error {}
 class GPUValidationError extends Error {}
 
 describe('failures of a GPU', () => {
-  it('calls a lost device a lost worker', () => {
+  it('names a lost device', () => {
     const info = { reason: 'unknown', message: 'gone' } as GPUDeviceLostInfo;
-    expect(deviceLost(info)).toMatchObject({ category: 'worker_lost' });
+    expect(deviceLost(info)).toMatchObject({ category: 'device_lost' });
   });
 
   it('tells lack of memory from what can not work at all', () => {

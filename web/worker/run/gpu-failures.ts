@@ -6,7 +6,7 @@ import { PoolError } from '../error';
 const kHint = 'load the model again, on another backend if that does not help';
 
 export function deviceLost({ reason, message }: GPUDeviceLostInfo): PoolError {
-  return new PoolError('worker_lost', `the GPU device was lost (${reason}): ${message}`, kHint);
+  return new PoolError('device_lost', `the GPU device was lost (${reason}): ${message}`, kHint);
 }
 
 /** An error that nobody waited for: a buffer that could not be made, a binding that is too large. */

@@ -1,0 +1,168 @@
+#include "cli/serve_output.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <boost/json/serialize.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+
+#include "cli/qr_code.h"
+
+namespace webpool::cli {
+namespace {
+
+namespace json = boost::json;
+
+std::string clockText(std::chrono::system_clock::time_point time, const char* format) {
+  const auto moment = std::chrono::system_clock::to_time_t(time);
+  std::tm local{};
+  ::localtime_r(&moment, &local);
+  return fmt::format(fmt::runtime(format), local);
+}
+
+bool isUtf8Terminal() {
+  if (::isatty(STDOUT_FILENO) == 0) return false;
+  for (const auto* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const auto* value = std::getenv(name);
+    if (value == nullptr || *value == '\0') continue;
+    const std::string_view text = value;
+    return text.find("UTF-8") != std::string_view::npos ||
+           text.find("utf8") != std::string_view::npos;
+  }
+  return false;
+}
+
+std::string abilities(const BrowserCapabilities& found) {
+  return fmt::format("{} {}, {} cores, {}", found.browser, found.version, found.cores,
+                     found.webgpu ? "WebGPU" : "no WebGPU");
+}
+
+void addAbilities(json::object& fields, const BrowserCapabilities& found) {
+  fields["browser"] = found.browser;
+  fields["version"] = found.version;
+  fields["user_agent"] = found.userAgent;
+  fields["cores"] = found.cores;
+  fields["webgpu"] = found.webgpu.has_value();
+  fields["cross_origin_isolated"] = found.crossOriginIsolated;
+  fields["keeps_models"] = found.opfs;
+}
+
+std::string place(const RanOn& ranOn) {
+  return fmt::format("{}{} of {}", ranOn.label,
+                     ranOn.adapter ? " (" + ranOn.adapter->label() + ")" : "", ranOn.connection);
+}
+
+/// The words of an event in JSON, and for a person behind the device's name.
+struct Words {
+  std::string_view event;
+  std::string text;
+};
+
+Words wordsOf(const JoinEvent& event) {
+  switch (event.kind) {
+    case JoinEvent::Kind::Joined:
+      return {"joined", fmt::format("joined: {}, from {}", abilities(event.device.capabilities),
+                                    event.device.peer)};
+    case JoinEvent::Kind::Paused:
+      return {"paused", "pauses"};
+    case JoinEvent::Kind::Resumed:
+      return {"resumed", "goes on"};
+    case JoinEvent::Kind::Serves:
+      return {"serves",
+              fmt::format("serves {} on {}", event.model, event.ranOn ? event.ranOn->label : "?")};
+    case JoinEvent::Kind::Refused:
+      return {"refused", fmt::format("can't serve {}: {}", event.model, event.why)};
+    case JoinEvent::Kind::Left:
+      return {"left", "left: " + event.why};
+    case JoinEvent::Kind::LinkExpired:
+      break;
+  }
+  return {"link_expired", "the link has expired; who has joined stays. Start again for a new one"};
+}
+
+}  // namespace
+
+void ServeOutput::line(std::string_view event, json::object fields, const std::string& text) {
+  const std::lock_guard lock(mutex_);
+  if (json_) {
+    json::object line{{"event", event}};
+    for (auto& field : fields) line[field.key()] = std::move(field.value());
+    std::printf("%s\n", json::serialize(line).c_str());
+  } else {
+    std::printf("%s  %s\n", clockText(std::chrono::system_clock::now(), "{:%H:%M:%S}").c_str(),
+                text.c_str());
+  }
+  std::fflush(stdout);
+}
+
+void ServeOutput::device(const JoinEvent& event) {
+  const auto words = wordsOf(event);
+  if (event.kind == JoinEvent::Kind::LinkExpired) return line(words.event, {}, words.text);
+  json::object fields{{"device", event.device.label}, {"trust", trustName(Trust::Joined)}};
+  if (event.kind == JoinEvent::Kind::Joined) {
+    fields["peer"] = event.device.peer;
+    addAbilities(fields, event.device.capabilities);
+  }
+  if (!event.model.empty()) fields["model"] = event.model;
+  if (event.ranOn) fields["backend"] = event.ranOn->label;
+  if (!event.why.empty()) fields["why"] = event.why;
+  line(words.event, std::move(fields), event.device.label + ' ' + words.text);
+}
+
+void ServeOutput::localBrowser(const BrowserCapabilities& found) {
+  json::object fields;
+  addAbilities(fields, found);
+  fields["trust"] = trustName(Trust::Launched);
+  line("local", std::move(fields), "this machine's browser is ready: " + abilities(found));
+}
+
+void ServeOutput::model(const ModelInfo& info) {
+  line("model",
+       {{"model", info.name},
+        {"dtype", info.dtype},
+        {"cid", info.cid},
+        {"connection", info.ranOn.connection},
+        {"trust", trustName(info.ranOn.trust)},
+        {"backend", info.ranOn.label}},
+       fmt::format("{} {} is ready on {}", info.name, info.dtype, place(info.ranOn)));
+}
+
+void ServeOutput::invitation(const Invitation& invitation, const JoinOptions& options) {
+  const auto expires = std::chrono::system_clock::now() + options.linkTtl;
+  if (json_) {
+    line("listening",
+         {{"link", invitation.link},
+          {"fingerprint", invitation.fingerprint},
+          {"link_expires_unix", std::chrono::system_clock::to_time_t(expires)}},
+         "");
+    return;
+  }
+  std::printf("Open this link in a browser on any machine or phone that can reach this one:\n\n");
+  std::printf("  %s\n\n", invitation.link.c_str());
+  if (isUtf8Terminal()) {
+    std::printf("%s\n", qrCodeText(invitation.link, std::getenv("NO_COLOR") == nullptr).c_str());
+  }
+  std::printf("Whoever has it may let a device compute for you, until %s.\n",
+              clockText(expires, "{:%Y-%m-%d %H:%M}").c_str());
+  std::printf("Its person sees what will run and what it costs, agrees, and can pause and stop.\n");
+  if (!options.tls) {
+    std::printf(
+        "\nWithout TLS the key travels in the clear, and browsers switch off WebGPU,\n"
+        "threads and the cache of models, except on this machine itself.\n");
+  } else if (options.certificate.empty()) {
+    std::printf(
+        "\nThe browser warns about the certificate: this machine made it for itself. Go on\n"
+        "only where the warning's details show this SHA-256 fingerprint:\n\n  %.*s\n  %s\n",
+        48, invitation.fingerprint.c_str(), invitation.fingerprint.substr(48).c_str());
+  } else {
+    std::printf("\nThe certificate's SHA-256 fingerprint:\n\n  %s\n",
+                invitation.fingerprint.c_str());
+  }
+  std::printf("\nCtrl-C ends it for everybody.\n\n");
+  std::fflush(stdout);
+}
+
+}  // namespace webpool::cli

@@ -1,0 +1,33 @@
+// What `webpool serve` prints: the link, and what happens, a line each.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <chrono>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "webpool/pool.h"
+
+namespace webpool::cli {
+
+/// For a person or as JSON. Thread-safe.
+class ServeOutput {
+ public:
+  explicit ServeOutput(bool asJson) : json_(asJson) {}
+
+  /// `ttl`: how long the link lets devices in.
+  void invitation(const Invitation& invitation, const JoinOptions& options);
+  void device(const JoinEvent& event);
+  void localBrowser(const BrowserCapabilities& found);
+  /// A model that is loaded and may be called.
+  void model(const ModelInfo& info);
+  /// Anything else that happens; `text` is for a person, the rest for a program.
+  void line(std::string_view event, boost::json::object fields, const std::string& text);
+
+ private:
+  std::mutex mutex_;
+  bool json_;
+};
+
+}  // namespace webpool::cli

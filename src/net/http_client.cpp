@@ -1,0 +1,294 @@
+#include "net/http_client.h"
+
+#include <fmt/format.h>
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+
+#include <algorithm>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <utility>
+
+#include "net/http_url.h"
+#include "net/stream.h"
+
+namespace webpool::net {
+namespace {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+namespace ssl = asio::ssl;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+constexpr std::uint32_t kMaxHeaderBytes = 64u << 10;
+constexpr unsigned kMostInterim = 16;  ///< answers such as 100 Continue before the real one
+constexpr unsigned kFirstFinalStatus = 200;
+constexpr unsigned kSwitchingProtocols = 101;
+
+bool isToken(std::string_view text) {
+  constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
+  return !text.empty() && std::ranges::all_of(text, [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           kOthers.contains(c);
+  });
+}
+
+Result<void> checkRequest(const base::HttpRequest& request) {
+  if (!isToken(request.method)) {
+    return fail(ErrorCategory::InvalidArgument, "the method is no HTTP method");
+  }
+  for (const auto& [name, value] : request.headers) {
+    const bool clean = std::ranges::none_of(
+        value, [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == 0x7f; });
+    if (!isToken(name) || !clean) {
+      return fail(ErrorCategory::InvalidArgument, "a header field has forbidden characters");
+    }
+  }
+  return {};
+}
+
+http::request<http::string_body> messageOf(const HttpUrl& url, const base::HttpRequest& request) {
+  http::request<http::string_body> message;
+  message.version(11);
+  message.method_string(request.method);
+  message.target(url.target);
+  for (const auto& [name, value] : request.headers) message.insert(name, value);
+  message.set(http::field::host, url.hostField());
+  message.set(http::field::connection, "close");
+  message.body() = request.body;
+  message.prepare_payload();
+  return message;
+}
+
+base::HttpResponse responseOf(http::response<http::string_body> message) {
+  base::HttpResponse response{.status = static_cast<int>(message.result_int())};
+  for (const auto& field : message.base()) {
+    response.headers.emplace_back(field.name_string(), field.value());
+  }
+  response.body = std::move(message.body());
+  return response;
+}
+
+/// One call, on the calling thread: each step is begun, then waited for by running the context.
+/// Time and stop end a step by closing the socket under it.
+class Exchange {
+ public:
+  Exchange(const HttpUrl& url, const base::HttpRequest& request) : url_(url), request_(request) {}
+
+  Result<base::HttpResponse> run(const std::stop_token& stop, ssl::context* trust) {
+    limit(deadline_, timedOut_);
+    const std::stop_callback onStop(stop, [this] { asio::post(io_, [this] { stopLater(); }); });
+    if (trust == nullptr) {
+      PlainStream stream(io_);
+      return runOver(stream);
+    }
+    TlsStream stream(io_, *trust);
+    return runOver(stream);
+  }
+
+ private:
+  template <class Stream>
+  Result<base::HttpResponse> runOver(Stream& stream) {
+    socket_ = &socketOf(stream);
+    auto done = connect();
+    if constexpr (kIsTls<Stream>) {
+      if (done) done = shakeHands(stream);
+    }
+    if (!done) return std::unexpected(std::move(done.error()));
+    auto message = messageOf(url_, request_);
+    const auto sent = wait([&](auto handler) { http::async_write(stream, message, handler); });
+    if (sent) return failed(sent, "can't send to");
+    return receive(stream);
+  }
+
+  Result<void> connect() {
+    error_code noAddress;
+    const auto address = asio::ip::make_address(url_.host, noAddress);
+    error_code error;
+    if (!noAddress) {
+      error = wait([&](auto handler) {
+        socket_->async_connect(tcp::endpoint(address, url_.port), handler);
+      });
+    } else {
+      tcp::resolver::results_type found;
+      error = wait([&](auto handler) {
+        resolver_.async_resolve(url_.host, std::to_string(url_.port),
+                                tcp::resolver::numeric_service,
+                                [&found, handler](error_code e, tcp::resolver::results_type list) {
+                                  found = std::move(list);
+                                  handler(e);
+                                });
+      });
+      if (error) return failed(error, "can't find", "check the name");
+      error = wait([&](auto handler) { asio::async_connect(*socket_, found, handler); });
+    }
+    if (error) {
+      return failed(error, "can't reach",
+                    "check that it runs there and listens to connections from this machine");
+    }
+    error_code ignored;
+    socket_->set_option(tcp::no_delay(true), ignored);
+    return {};
+  }
+
+  Result<void> shakeHands(TlsStream& stream) {
+    auto* handle = stream.native_handle();
+    error_code noAddress;
+    asio::ip::make_address(url_.host, noAddress);
+    if (noAddress) {
+      SSL_set_tlsext_host_name(handle, url_.host.c_str());
+      SSL_set1_host(handle, url_.host.c_str());
+    } else {
+      X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(handle), url_.host.c_str());
+    }
+    const auto error =
+        wait([&](auto handler) { stream.async_handshake(TlsStream::client, handler); });
+    if (!error) return {};
+    const auto verdict = SSL_get_verify_result(handle);
+    if (verdict == X509_V_OK) return failed(error, "no TLS with");
+    return fail(ErrorCategory::Fetch,
+                fmt::format("the certificate of {} is not trusted: {}", url_.origin(),
+                            X509_verify_cert_error_string(verdict)),
+                "add the authority that signed it to this system's certificates");
+  }
+
+  template <class Stream>
+  Result<base::HttpResponse> receive(Stream& stream) {
+    boost::beast::flat_buffer buffer;
+    for (unsigned i = 0; i < kMostInterim; ++i) {
+      http::response_parser<http::string_body> parser;
+      parser.header_limit(kMaxHeaderBytes);
+      parser.body_limit(request_.maxBodyBytes);
+      parser.skip(request_.method == "HEAD");
+      const auto error =
+          wait([&](auto handler) { http::async_read(stream, buffer, parser, handler); });
+      if (error) return failed(error, "no answer from");
+      const auto status = parser.get().result_int();
+      if (status >= kFirstFinalStatus || status == kSwitchingProtocols) {
+        return responseOf(parser.release());
+      }
+    }
+    return fail(ErrorCategory::Fetch, fmt::format("{} sends no final answer", url_.origin()));
+  }
+
+  template <class Start>
+  error_code wait(Start start) {
+    // A socket that time or stop closed must not be opened again: nothing would end it then.
+    if (timedOut_ || cancelled_) return asio::error::operation_aborted;
+    io_.restart();
+    std::optional<error_code> done;
+    start([&done](const error_code& error, auto&&...) { done = error; });
+    while (!done) io_.run_one();
+    return *done;
+  }
+
+  /// Ends what is under way at that time and marks why.
+  void limit(base::TimePoint when, bool& why) {
+    timer_.expires_at(std::chrono::time_point_cast<std::chrono::steady_clock::duration>(when));
+    timer_.async_wait([this, &why](const error_code& error) {
+      if (error) return;
+      why = true;
+      resolver_.cancel();
+      error_code ignored;
+      if (socket_ != nullptr) socket_->close(ignored);
+    });
+  }
+
+  void stopLater() {
+    const auto until = std::chrono::steady_clock::now() + request_.graceAfterStop;
+    if (until < deadline_ && !timedOut_) limit(until, cancelled_);
+  }
+
+  std::unexpected<Error> failed(const error_code& error, std::string_view what,
+                                std::string hint = {}) const {
+    const auto peer = url_.origin();
+    if (cancelled_) return fail(ErrorCategory::Cancelled, "asking " + peer + " was given up");
+    if (timedOut_) {
+      return fail(
+          ErrorCategory::Timeout,
+          fmt::format("{} did not answer within {} ms", peer,
+                      std::chrono::ceil<std::chrono::milliseconds>(request_.timeout).count()));
+    }
+    if (error == http::error::body_limit) {
+      return fail(ErrorCategory::Fetch,
+                  fmt::format("{} sends more than the {} bytes that are allowed", peer,
+                              request_.maxBodyBytes));
+    }
+    if (error == http::error::partial_message || error == http::error::end_of_stream ||
+        error == ssl::error::stream_truncated || error == asio::error::eof ||
+        error == asio::error::connection_reset || error == asio::error::broken_pipe) {
+      return fail(ErrorCategory::Fetch, fmt::format("{} hung up before its answer was whole", peer),
+                  std::move(hint));
+    }
+    return fail(ErrorCategory::Fetch, fmt::format("{} {}: {}", what, peer, error.message()),
+                std::move(hint));
+  }
+
+  const HttpUrl& url_;
+  const base::HttpRequest& request_;
+  const base::TimePoint deadline_ = std::chrono::steady_clock::now() + request_.timeout;
+  bool timedOut_ = false;
+  bool cancelled_ = false;
+  asio::io_context io_;
+  asio::steady_timer timer_{io_};
+  tcp::resolver resolver_{io_};
+  tcp::socket* socket_ = nullptr;
+};
+
+}  // namespace
+
+struct HttpClient::Trust {
+  explicit Trust(HttpClientOptions o) : options(std::move(o)) {}
+
+  /// Reads the system's authorities at the first use only.
+  ssl::context* get() {
+    const std::lock_guard lock(mutex);
+    if (!context) {
+      context.emplace(ssl::context::tls_client);
+      error_code ignored;  // a system without authorities trusts nobody
+      context->set_default_verify_paths(ignored);
+      if (!options.moreAuthorities.empty()) {
+        context->add_certificate_authority(asio::buffer(options.moreAuthorities), ignored);
+      }
+      context->set_verify_mode(ssl::verify_peer);
+      SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
+    }
+    return &*context;
+  }
+
+  HttpClientOptions options;
+  std::mutex mutex;
+  std::optional<ssl::context> context;
+};
+
+HttpClient::HttpClient(HttpClientOptions options)
+    : trust_(std::make_unique<Trust>(std::move(options))) {}
+
+HttpClient::~HttpClient() = default;
+
+Result<base::HttpResponse> HttpClient::request(const base::HttpRequest& request,
+                                               std::stop_token stop) {
+  const auto url = parseHttpUrl(request.url);
+  if (!url) return std::unexpected(url.error());
+  if (auto checked = checkRequest(request); !checked) return std::unexpected(checked.error());
+  if (stop.stop_requested()) return fail(ErrorCategory::Cancelled, "given up before it began");
+  Exchange exchange(*url, request);
+  return exchange.run(stop, url->tls ? trust_->get() : nullptr);
+}
+
+}  // namespace webpool::net

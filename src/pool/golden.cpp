@@ -1,0 +1,137 @@
+#include "pool/golden.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/json.hpp>
+#include <filesystem>
+#include <utility>
+
+#include "onnx/check_inputs.h"
+#include "onnx/json_tensors.h"
+
+namespace webpool::pool {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::array<std::string_view, 8> kDtypes{"fp32",  "fp16", "q8",    "int8",
+                                                  "uint8", "q4",   "q4f16", "bnb4"};
+
+constexpr const char* kForm =
+    R"(an answer is {"inputs": [{"name", "shape", "datatype", "data"}], "outputs": [the same]})";
+
+std::unexpected<Error> refuse(std::string message) {
+  return fail(ErrorCategory::InvalidModel, std::move(message), kForm);
+}
+
+/// What the task text-embedding takes and gives.
+onnx::ModelInfo textSignature() {
+  onnx::ModelInfo signature;
+  signature.inputs = {{"text", DataType::Bytes, {-1}, {"n"}, true}};
+  signature.outputs = {{"embedding", DataType::Fp32, {-1, -1}, {"n", "dimensions"}, true}};
+  return signature;
+}
+
+Result<std::vector<Tensor>> readTensors(const json::value& list, const char* side) {
+  const auto text = json::serialize(json::object{{"inputs", list}});
+  auto tensors = onnx::readJsonTensors(text, nullptr);
+  if (!tensors) return refuse(fmt::format("\"{}\": {}", side, tensors.error().message));
+  return tensors;
+}
+
+/// Outputs are checked as the inputs of a model that takes them.
+Result<void> checkOutputs(const onnx::ModelInfo& signature, const std::vector<Tensor>& outputs) {
+  for (const auto& port : signature.outputs) {
+    if (std::ranges::find(outputs, port.name, &Tensor::name) == outputs.end()) {
+      return refuse(fmt::format("the output '{}' is missing", port.name));
+    }
+  }
+  for (const auto& tensor : outputs) {
+    onnx::ModelInfo taker;
+    if (const auto* port = signature.findOutput(tensor.name)) {
+      taker.inputs.push_back(*port);
+    } else {
+      return refuse(fmt::format("the model has no output '{}'", tensor.name));
+    }
+    if (auto fits = onnx::checkInputs(taker, std::span(&tensor, 1)); !fits) {
+      return refuse(fmt::format("\"outputs\": {}", fits.error().message));
+    }
+  }
+  return {};
+}
+
+bool isForTexts(const std::vector<Tensor>& inputs) {
+  return inputs.size() == 1 && inputs[0].name == "text" && inputs[0].type == DataType::Bytes;
+}
+
+/// Appends the answer if it is one for the task.
+Result<void> readAnswer(const json::value& value, std::string_view task,
+                        const onnx::ModelInfo& graph, std::vector<Golden>& answers) {
+  const auto* object = value.if_object();
+  if (object == nullptr) return refuse("an answer is no JSON object");
+  const auto* inputs = object->if_contains("inputs");
+  const auto* outputs = object->if_contains("outputs");
+  if (inputs == nullptr || outputs == nullptr) {
+    return refuse(fmt::format("an answer has no \"{}\"", inputs == nullptr ? "inputs" : "outputs"));
+  }
+  auto given = readTensors(*inputs, "inputs");
+  if (!given) return std::unexpected(given.error());
+  auto expected = readTensors(*outputs, "outputs");
+  if (!expected) return std::unexpected(expected.error());
+  const bool forTexts = isForTexts(*given);
+  if (forTexts != (task == "text-embedding")) return {};
+  const auto signature = forTexts ? textSignature() : graph;
+  if (auto fits = onnx::checkInputs(signature, *given); !fits) {
+    return refuse(fmt::format("\"inputs\": {}", fits.error().message));
+  }
+  if (auto fits = checkOutputs(signature, *expected); !fits) return fits;
+  answers.push_back({std::move(*given), std::move(*expected)});
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<Golden>> readGolden(std::string_view text, std::string_view dtype,
+                                       std::string_view task, const onnx::ModelInfo& graph) {
+  boost::system::error_code error;
+  const auto value = json::parse(text, error);
+  if (error) return refuse(fmt::format("it is no JSON ({})", error.message()));
+  const auto* chosen = &value;
+  if (const auto* byDtype = value.if_object();
+      byDtype != nullptr && !byDtype->contains("inputs") && !byDtype->contains("outputs")) {
+    for (const auto& entry : *byDtype) {
+      if (std::ranges::find(kDtypes, std::string_view(entry.key())) == kDtypes.end()) {
+        return refuse(fmt::format("'{}' is no dtype", std::string_view(entry.key())));
+      }
+    }
+    chosen = byDtype->if_contains(dtype);
+    if (chosen == nullptr) return std::vector<Golden>{};
+  }
+  std::vector<Golden> answers;
+  const auto* list = chosen->if_array();
+  if (list == nullptr) {
+    if (auto read = readAnswer(*chosen, task, graph, answers); !read) {
+      return std::unexpected(read.error());
+    }
+    return answers;
+  }
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    if (auto read = readAnswer((*list)[i], task, graph, answers); !read) {
+      return refuse(fmt::format("answer {}: {}", i + 1, read.error().message));
+    }
+  }
+  return answers;
+}
+
+std::vector<std::string> goldenPaths(const std::string& graphPath) {
+  const std::filesystem::path graph(graphPath);
+  const auto folder = graph.parent_path();
+  std::vector<std::string> paths{(folder / graph.stem()).native() + ".golden.json",
+                                 (folder / "golden.json").native()};
+  if (!folder.empty()) paths.emplace_back("golden.json");
+  return paths;
+}
+
+}  // namespace webpool::pool

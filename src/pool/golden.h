@@ -1,0 +1,34 @@
+// Golden answers: inputs of a model with what a runtime that is trusted answers to them. The
+// catalogue has some, and a person can give their own in a file beside the model. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "onnx/model.h"
+#include "webpool/error.h"
+#include "webpool/tensor.h"
+
+namespace webpool::pool {
+
+struct Golden {
+  std::vector<Tensor> inputs;
+  std::vector<Tensor> outputs;
+};
+
+/// The answers in `text` that hold for the dtype and the task, in their order; none is no error:
+///   {"inputs": [tensor], "outputs": [tensor]}      one answer, tensors as the Open Inference
+///                                                  Protocol's JSON has them
+///   [answer, answer]                               several, the quickest first
+///   {"fp32": answer or list, "q4": …}              others for each dtype
+/// An answer to the input "text" of type BYTES is one for text-embedding, any other for tensors.
+/// InvalidModel names what is wrong: the JSON, or an answer that doesn't fit the signature.
+Result<std::vector<Golden>> readGolden(std::string_view text, std::string_view dtype,
+                                       std::string_view task, const onnx::ModelInfo& graph);
+
+/// Where a golden file for that graph file may lie, paths below the model's root, best first:
+/// "onnx/model.golden.json", "onnx/golden.json", "golden.json".
+std::vector<std::string> goldenPaths(const std::string& graphPath);
+
+}  // namespace webpool::pool

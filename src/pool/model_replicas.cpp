@@ -1,0 +1,280 @@
+// How a model gets its replicas: in browsers, in warm spares and on joined devices.
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "pool/backend_choice.h"
+#include "pool/model_state.h"
+#include "pool/texts.h"
+
+namespace webpool {
+namespace {
+
+constexpr unsigned kMostDeaths = 2;
+
+/// Worth another browser: this one can't do it, which says nothing of the next.
+bool mayMoveOn(const Error& error) {
+  return error.category == ErrorCategory::Unsupported ||
+         error.category == ErrorCategory::WrongResult ||
+         error.category == ErrorCategory::WorkerLost ||
+         error.category == ErrorCategory::DeviceLost ||
+         error.category == ErrorCategory::BrowserNotFound ||
+         error.category == ErrorCategory::BrowserFailed;
+}
+
+}  // namespace
+
+/// Whether devices may have the model at all.
+bool Model::State::mayJoin() const {
+  return engine->invitation() && options.leastTrust == Trust::Joined;
+}
+
+std::shared_ptr<pool::Replica> Model::State::replicaOn(const pool::ConnectionRef& connection,
+                                                       Backend backend, unsigned threads) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& replica : replicas_) {
+    const auto& worker = *replica->worker();
+    if (worker.connection == connection && worker.backend == backend) return replica;
+  }
+  auto worker = engine->newWorker(source, connection, backend, threads);
+  return replicas_.emplace_back(
+      std::make_shared<pool::Replica>(engine, std::move(worker), options));
+}
+
+Model::State::Provided Model::State::provideInBrowser(const std::string& browser,
+                                                      pool::ConnectionWish wish,
+                                                      const ProgressCallback& progress,
+                                                      const std::stop_token& stop) {
+  wish.browser = browser;
+  const auto connection = engine->connect(wish, stop);
+  if (!connection) return std::unexpected(connection.error());
+  return provideOn(*connection, progress, stop);
+}
+
+Model::State::Provided Model::State::provideOn(const pool::ConnectionRef& connection,
+                                               const ProgressCallback& progress,
+                                               const std::stop_token& stop) {
+  const auto best = pool::chooseBackend(options.backend, source->description.usesFp16,
+                                        connection->facts().capabilities);
+  if (!best) return std::unexpected(best.error());
+  auto replica = provideOn(connection, *best, progress, stop);
+  // Auto leaves the choice to the pool: WASM where the GPU can't, answers wrong or goes away.
+  const bool another = !replica && options.backend == Backend::Auto && *best != Backend::Wasm &&
+                       mayMoveOn(replica.error()) && connection->incarnation() != 0;
+  if (!another) return replica;
+  engine->log().debug("{} on {} of {}: {}; wasm is tried", source->description.name,
+                      backendName(*best), connection->label(), replica.error().message);
+  return provideOn(connection, Backend::Wasm, progress, stop);
+}
+
+Model::State::Provided Model::State::provideOn(const pool::ConnectionRef& connection,
+                                               Backend backend, const ProgressCallback& progress,
+                                               const std::stop_token& stop) {
+  const auto capabilities = connection->facts().capabilities;
+  const auto cores = connection->trust() == Trust::Joined ? capabilities.cores
+                                                          : std::thread::hardware_concurrency();
+  const auto threads = pool::chooseThreads(engine->options().wasmThreads, capabilities, cores);
+  auto replica = replicaOn(connection, backend, threads);
+  if (auto obstacle = replica->obstacle()) return std::unexpected(std::move(*obstacle));
+  if (auto there = replica->ensureLoaded(progress, stop); !there) {
+    return std::unexpected(there.error());
+  }
+  // What needs no inputs of a call.
+  if (auto right = replica->ensureChecked({}, {}, stop); !right) {
+    return std::unexpected(right.error());
+  }
+  return replica;
+}
+
+Model::State::Provided Model::State::provideOnDevice(const std::vector<std::uint64_t>& avoid,
+                                                     const ProgressCallback& progress,
+                                                     const std::stop_token& stop) {
+  Provided result = fail(ErrorCategory::NotFound, "no device has joined",
+                         "open the pool's link in a browser of another machine");
+  if (!mayJoin()) return result;
+  for (const auto& device : engine->devices()) {
+    if (std::ranges::find(avoid, device->incarnation()) != avoid.end()) continue;
+    result = provideOn(device, progress, stop);
+    if (result || !mayMoveOn(result.error())) break;
+  }
+  return result;
+}
+
+Model::State::Provided Model::State::provide(const std::vector<std::uint64_t>& avoid,
+                                             const ProgressCallback& progress,
+                                             const std::stop_token& stop,
+                                             base::TimePoint deadline) {
+  const std::lock_guard lock(providing_);
+  if (auto ready = serving(avoid)) return ready;  // somebody else has brought it meanwhile
+  std::vector<std::string> names{options.browser};
+  if (options.browser.empty()) {
+    auto known = engine->browserNames();
+    if (!known) return std::unexpected(known.error());
+    names = std::move(*known);
+  }
+  Provided result = fail(ErrorCategory::NotFound, "no browser was tried");
+  for (const auto& name : names) {
+    // A browser may die while it loads; a model that two die under is given up.
+    for (unsigned death = 0; death < kMostDeaths; ++death) {
+      result = provideInBrowser(name, {.avoid = avoid}, progress, stop);
+      if (result || result.error().category != ErrorCategory::WorkerLost) break;
+    }
+    if (result || !mayMoveOn(result.error())) return result;
+  }
+  if (!mayJoin() || !options.browser.empty()) return result;
+  return provideOnComingDevice(avoid, progress, stop, deadline, std::move(result));
+}
+
+/// `otherwise`: what the browsers said, where the pool has any.
+Model::State::Provided Model::State::provideOnComingDevice(const std::vector<std::uint64_t>& avoid,
+                                                           const ProgressCallback& progress,
+                                                           const std::stop_token& stop,
+                                                           base::TimePoint deadline,
+                                                           Provided otherwise) {
+  const std::stop_callback wake(engine->closing(), [this] {
+    const std::lock_guard lock(mutex_);
+    deviceCame_.notify_all();
+  });
+  while (true) {
+    std::unique_lock lock(mutex_);
+    const auto seen = devicesSeen_;
+    lock.unlock();
+    auto onDevice = provideOnDevice(avoid, progress, stop);
+    if (onDevice) return onDevice;
+    if (engine->options().launchBrowsers) return otherwise;
+    // A device that can't do it says nothing of the next one.
+    const bool mayWait =
+        onDevice.error().category == ErrorCategory::NotFound || mayMoveOn(onDevice.error());
+    if (!mayWait) return onDevice;
+    lock.lock();
+    const bool woken = deviceCame_.wait_until(lock, stop, deadline, [&] {
+      return devicesSeen_ != seen || engine->closing().stop_requested();
+    });
+    if (engine->closing().stop_requested()) return std::unexpected(engine->closedError());
+    if (!woken) {
+      if (stop.stop_requested()) return fail(ErrorCategory::Cancelled, "interrupted");
+      return onDevice;
+    }
+  }
+}
+
+/// In the browser that the model serves in: what is right there is right in its like.
+Model::State::Provided Model::State::provideSpare() {
+  const std::lock_guard lock(providing_);
+  pool::ConnectionWish wish;
+  {
+    const std::lock_guard inner(mutex_);
+    for (const auto& replica : replicas_) {
+      const auto& connection = replica->worker()->connection;
+      if (replica->isServing() && connection->trust() == Trust::Launched) {
+        wish.others.push_back(connection);
+      }
+    }
+  }
+  if (wish.others.empty()) return fail(ErrorCategory::NotFound, "the model serves nowhere");
+  return provideInBrowser(wish.others.front()->browserName(), wish, {}, {});
+}
+
+/// Every device that joins gets the model, so that it computes as soon as there is work.
+void Model::State::deviceCame(const pool::ConnectionRef& device) {
+  {
+    const std::lock_guard lock(mutex_);
+    ++devicesSeen_;
+  }
+  deviceCame_.notify_all();
+  engine->inBackground([weak = weak_from_this(), device] {
+    const auto self = weak.lock();
+    if (!self) return;
+    const std::lock_guard lock(self->providing_);
+    self->tellOf(device, self->provideOn(device, {}, {}));
+  });
+}
+
+void Model::State::tellOf(const pool::ConnectionRef& device, const Provided& there) const {
+  const auto& name = source->description.name;
+  if (!there) {
+    engine->log().warn("{} is not served on {}: {}", name, device->label(),
+                       there.error().describe());
+  }
+  const auto& tell = engine->options().onJoin;
+  if (!tell) return;
+  JoinEvent event{.kind = there ? JoinEvent::Kind::Serves : JoinEvent::Kind::Refused};
+  event.device = {device->label(), "", device->facts().capabilities};
+  event.model = name;
+  if (there) event.ranOn = (*there)->ranOn();
+  if (!there) event.why = there.error().describe();
+  tell(event);
+}
+
+void Model::State::deviceLeft(const pool::ConnectionRef& device) {
+  std::vector<std::shared_ptr<pool::Replica>> gone;
+  const std::lock_guard lock(mutex_);
+  std::erase_if(replicas_, [&](const auto& replica) {
+    if (replica->worker()->connection != device) return false;
+    gone.push_back(replica);
+    return true;
+  });
+}
+
+bool Model::State::lacksSpare() const {
+  const auto wanted = 1 + engine->options().warmSpares;
+  const std::lock_guard lock(mutex_);
+  return wanted > 1 && std::ranges::count_if(replicas_, [](const auto& replica) {
+                         return replica->isServing() &&
+                                replica->worker()->connection->trust() == Trust::Launched;
+                       }) < static_cast<std::ptrdiff_t>(wanted);
+}
+
+/// A device that is there and served the model, but lost it.
+pool::ConnectionRef Model::State::deviceWithoutModel() const {
+  const std::lock_guard lock(mutex_);
+  for (const auto& replica : replicas_) {
+    const auto& connection = replica->worker()->connection;
+    if (connection->trust() == Trust::Joined && connection->accepting() &&
+        connection->incarnation() != 0 && replica->hasServed() && !replica->isServing() &&
+        !replica->obstacle()) {
+      return connection;
+    }
+  }
+  return nullptr;
+}
+
+void Model::State::provideSpares() {
+  if (!lacksSpare() && !deviceWithoutModel()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(sparesUnderWay_, true)) return;
+  }
+  const bool begun = engine->inBackground([weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self) return;
+    const bool text = self->source->description.task == "text-embedding";
+    while (self->lacksSpare()) {
+      const auto spare = self->provideSpare();
+      if (!spare) {
+        self->engine->log().debug("no spare: {}", spare.error().describe());
+        break;
+      }
+      if (!(*spare)->isServing()) break;  // its gate needs calls
+      (*spare)->warmUp(text ? pool::sampleTexts() : std::vector<Tensor>{},
+                       text ? pool::embeddingParameters() : boost::json::object{}, {});
+    }
+    while (const auto device = self->deviceWithoutModel()) {
+      const std::lock_guard lock(self->providing_);
+      if (const auto there = self->provideOn(device, {}, {}); !there) {
+        self->engine->log().debug("not again: {}", there.error().describe());
+        break;
+      } else if (!(*there)->isServing()) {
+        break;  // its gate needs calls
+      }
+    }
+    const std::lock_guard lock(self->mutex_);
+    self->sparesUnderWay_ = false;
+  });
+  if (!begun) {
+    const std::lock_guard lock(mutex_);
+    sparesUnderWay_ = false;
+  }
+}
+
+}  // namespace webpool

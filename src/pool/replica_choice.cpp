@@ -1,0 +1,33 @@
+#include "pool/replica_choice.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace webpool::pool {
+namespace {
+
+constexpr double kLeastScore = 1e-3;
+
+}  // namespace
+
+std::optional<std::size_t> chooseReplica(std::span<const Candidate> candidates) {
+  std::optional<base::Duration> fastest;
+  for (const auto& candidate : candidates) {
+    if (candidate.latency)
+      fastest = std::min(fastest.value_or(*candidate.latency), *candidate.latency);
+  }
+  const auto rank = [&](const Candidate& candidate) {
+    // Where nothing is measured at all, only the open runs count.
+    const auto latency = candidate.latency.value_or(fastest.value_or(base::Duration(1)));
+    const double expected = double(candidate.openRuns + 1) * double(latency.count()) /
+                            std::max(candidate.score, kLeastScore);
+    return std::tuple(expected, candidate.trust, ~candidate.runs);
+  };
+  std::optional<std::size_t> best;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    if (!best || rank(candidates[i]) < rank(candidates[*best])) best = i;
+  }
+  return best;
+}
+
+}  // namespace webpool::pool

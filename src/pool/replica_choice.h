@@ -1,0 +1,27 @@
+// Which of the replicas that may serve gets the next run. Pure: what is measured in, choice out.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "base/clock.h"
+#include "webpool/options.h"
+
+namespace webpool::pool {
+
+struct Candidate {
+  unsigned openRuns = 0;
+  std::optional<base::Duration> latency{};  ///< median of its runs; none before the first
+  double score = 1;                         ///< of its health, 0..1
+  Trust trust = Trust::Launched;
+  std::uint64_t runs = 0;  ///< right answers so far
+};
+
+/// The one whose answer is expected first: (open runs + 1) · latency / score. A replica that has
+/// not run yet counts as fast as the fastest. Of equals the more trusted, then the one that has run
+/// more, for which the browser has better code. The index; none for no candidates.
+std::optional<std::size_t> chooseReplica(std::span<const Candidate> candidates);
+
+}  // namespace webpool::pool

@@ -1,0 +1,55 @@
+#include "pool/replica_choice.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace webpool::pool {
+namespace {
+
+using std::chrono::milliseconds;
+
+std::size_t chosen(const std::vector<Candidate>& candidates) {
+  return chooseReplica(candidates).value_or(candidates.size());
+}
+
+TEST(ReplicaChoice, NobodyIsChosenAmongNone) {
+  EXPECT_EQ(chooseReplica({}), std::nullopt);
+}
+
+TEST(ReplicaChoice, FreeOneBeforeABusyOne) {
+  EXPECT_EQ(chosen({{.openRuns = 2}, {.openRuns = 0}, {.openRuns = 1}}), 1U);
+}
+
+TEST(ReplicaChoice, ExpectedFirstAnswerWins) {
+  // 3 runs of 10 ms are done before one of 50 ms.
+  EXPECT_EQ(chosen({{.openRuns = 2, .latency = milliseconds(10)},
+                    {.openRuns = 0, .latency = milliseconds(50)}}),
+            0U);
+  EXPECT_EQ(chosen({{.openRuns = 5, .latency = milliseconds(10)},
+                    {.openRuns = 0, .latency = milliseconds(50)}}),
+            1U);
+}
+
+TEST(ReplicaChoice, OneThatHasNotRunIsTriedOnlyWhenItsWaitIsShorter) {
+  const Candidate known{.openRuns = 0, .latency = milliseconds(10), .runs = 4};
+  EXPECT_EQ(chosen({{.openRuns = 0}, known}), 1U) << "it has run more";
+  auto busy = known;
+  busy.openRuns = 1;
+  EXPECT_EQ(chosen({{.openRuns = 0}, busy}), 0U);
+}
+
+TEST(ReplicaChoice, HealthCountsAgainstSpeed) {
+  EXPECT_EQ(chosen({{.latency = milliseconds(10), .score = 0.25},
+                    {.latency = milliseconds(20), .score = 1}}),
+            1U);
+  EXPECT_EQ(chosen({{.latency = milliseconds(10), .score = 0}}), 0U) << "better than none";
+}
+
+TEST(ReplicaChoice, AmongEqualsTheLaunchedOneThenTheOneThatHasRunMore) {
+  EXPECT_EQ(chosen({{.trust = Trust::Joined, .runs = 9}, {.trust = Trust::Launched}}), 1U);
+  EXPECT_EQ(chosen({{.runs = 3}, {.runs = 8}, {.runs = 5}}), 1U);
+}
+
+}  // namespace
+}  // namespace webpool::pool

@@ -1,0 +1,219 @@
+// Pages that break every expectation, played by misbehaving_browser (a fake, see there): whatever
+// they send, a caller gets exactly one reply, right or a typed error, and the next call is served.
+#include <gmock/gmock.h>
+
+#include <array>
+#include <atomic>
+#include <cstdio>
+#include <deque>
+#include <filesystem>
+#include <future>
+#include <thread>
+
+#include "cli_harness.h"
+#include "misbehaving_browser.h"
+#include "onnx/testing/model_builder.h"
+#include "reference.h"
+#include "webpool/pool.h"
+
+namespace webpool::functional {
+namespace {
+
+using testing::Contains;
+using testing::Field;
+using testing::HasSubstr;
+
+constexpr const char* kMiniLm = "all-minilm-l6-v2";
+
+class Misbehaving : public CliTest {
+ protected:
+  void TearDown() override {
+    model_.reset();
+    pool_.reset();
+    expectNothingLeft();
+  }
+
+  /// A program that misbehaves in that way; `once`: only the first time, in whichever process.
+  std::filesystem::path fake(const std::string& kind, bool once = false) const {
+    const auto path =
+        write("fake-" + kind, "#!/bin/sh\nWEBPOOL_MISBEHAVE=" + kind +
+                                  (once ? " WEBPOOL_MISBEHAVE_MARK=" + mark().native() : "") +
+                                  " exec " WEBPOOL_MISBEHAVING_BROWSER " \"$@\"\n");
+    std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+    return path;
+  }
+
+  /// Is there once the fake has misbehaved.
+  std::filesystem::path mark() const { return folder() / "misbehaved"; }
+
+  void open(PoolOptions options) {
+    options.dataFolder = sharedData();
+    options.cacheFolder = folder() / "cache";
+    options.ephemeral = true;
+    auto pool = ResourcePool::open(std::move(options));
+    ASSERT_TRUE(pool) << pool.error().describe();
+    pool_ = std::move(*pool);
+  }
+
+  /// A pool of the fake alone, with y = x.
+  void serveIdentity(const std::filesystem::path& program, unsigned warmSpares = 0) {
+    open({.browserPaths = {{"chromium", program}}, .warmSpares = warmSpares});
+    const auto path =
+        write("identity.onnx", onnx::testing::identityModel(DataType::Fp32, {"n", 4}));
+    auto model = pool_->load(path.native(), {.backend = Backend::Wasm});
+    ASSERT_TRUE(model) << model.error().describe();
+    model_.emplace(std::move(*model));
+    ASSERT_NO_FATAL_FAILURE(expectServed(1));
+  }
+
+  /// A call that the fake answers rightly.
+  void expectServed(float value) {
+    const auto answer = model_->run({input(value)});
+    ASSERT_TRUE(answer) << answer.error().describe();
+    EXPECT_TRUE(isRight(*answer, input(value)));
+  }
+
+  static Tensor input(float first, float second = 0, std::int64_t rows = 1) {
+    std::vector<float> values(static_cast<std::size_t>(rows * 4), 0.5F);
+    values[0] = first;
+    values[1] = second;
+    return Tensor::of<float>("x", DataType::Fp32, {rows, 4}, values);
+  }
+
+  static bool isRight(const Inference& answer, const Tensor& x) {
+    return answer.outputs.size() == 1 && answer.outputs[0].name == "y" &&
+           answer.outputs[0].shape == x.shape &&
+           std::ranges::equal(answer.outputs[0].as<float>(), x.as<float>());
+  }
+
+  std::unique_ptr<ResourcePool> pool_;
+  std::optional<Model> model_;
+};
+
+/// Wrong numbers and wrong shapes: the golden gate keeps them from every caller, and the model is
+/// served by the browser that answers right.
+class Wrong : public Misbehaving, public testing::WithParamInterface<const char*> {};
+
+TEST_P(Wrong, AnswersAreNeverServed) {
+  ensureModel(kMiniLm, "q4");
+  open({.browsers = {"chromium-webnn", "chromium"},
+        .browserPaths = {{"chromium-webnn", fake(GetParam())}}});
+  for (int time = 0; time < 2; ++time) {
+    const auto refused = pool_->load(
+        kMiniLm, {.backend = Backend::Wasm, .browser = "chromium-webnn", .dtype = "q4"});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().category, ErrorCategory::WrongResult) << refused.error().describe();
+  }
+  auto model = pool_->load(kMiniLm, {.backend = Backend::Wasm, .dtype = "q4"});
+  ASSERT_TRUE(model) << model.error().describe();
+  EXPECT_EQ(model->info().ranOn.browser, "chromium");
+  const auto reference = readMiniLmReference("q4");
+  const auto answer = model->embed(std::span(reference.sentences).first(1));
+  ASSERT_TRUE(answer) << answer.error().describe();
+  EXPECT_GE(cosineSimilarity(answer->vectors[0], reference.vectors[0]), 0.999);
+}
+
+INSTANTIATE_TEST_SUITE_P(Misbehaving, Wrong, testing::Values("numbers", "shape"),
+                         [](const auto& info) { return std::string(info.param); });
+
+TEST_F(Misbehaving, ALateAnswerIsNobodysReply) {
+  serveIdentity(fake("late", true));
+  std::stop_source stop;
+  auto cancelled = std::async(std::launch::async, [&] {
+    return model_->run({input(kMisbehaveOn, 1)}, {.stop = stop.get_token()});
+  });
+  while (!std::filesystem::exists(mark())) std::this_thread::yield();
+  stop.request_stop();
+  const auto answer = cancelled.get();
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().category, ErrorCategory::Cancelled) << answer.error().describe();
+  // What was cancelled is answered now, just before this one.
+  expectServed(2);
+  expectServed(3);
+  EXPECT_EQ(pool_->connections().at(0).lateAnswers, 1U);
+  EXPECT_EQ(pool_->connections().at(0).launches, 1U);
+}
+
+TEST_F(Misbehaving, ADoubledAnswerIsOneReply) {
+  serveIdentity(fake("twice"));
+  constexpr int kCalls = 60;
+  constexpr int kCallers = 3;
+  std::deque<std::atomic<int>> replies(kCalls);
+  std::deque<std::atomic<bool>> right(kCalls);
+  std::atomic<int> next{0};
+  {
+    std::vector<std::jthread> callers;
+    for (int caller = 0; caller < kCallers; ++caller) {
+      callers.emplace_back([&] {
+        for (auto call = std::size_t(next++); call < kCalls; call = std::size_t(next++)) {
+          auto first = std::make_shared<std::promise<void>>();
+          const auto x = input(kMisbehaveOn, static_cast<float>(call));
+          model_->runAsync({x}, {}, [&, call, x, first](const Result<Inference>& answer) {
+            right[call] = answer && isRight(*answer, x);
+            if (++replies[call] == 1) first->set_value();
+          });
+          first->get_future().wait();
+        }
+      });
+    }
+  }
+  expectServed(1);  // its answer comes after all those
+  EXPECT_EQ(pool_->connections().at(0).lateAnswers, unsigned{kCalls});
+  EXPECT_EQ(pool_->connections().at(0).launches, 1U);
+  model_.reset();
+  pool_.reset();  // whatever was still on its way has come
+  for (const auto& count : replies) EXPECT_EQ(count, 1);
+  for (const auto& one : right) EXPECT_TRUE(one);
+}
+
+/// The page keeps its connection open and takes nothing more from it. What waits for it in webpool
+/// is bounded (two runs a worker), and when the heartbeats are missed its jobs go elsewhere.
+TEST_F(Misbehaving, APageThatStopsReadingIsReplaced) {
+  constexpr std::int64_t kRows = 1 << 18;  // 4 MiB, more than the sockets between them hold
+  constexpr int kCallers = 4;
+  serveIdentity(fake("deaf", true), 1);
+  const auto big = input(kMisbehaveOn, 1, kRows);
+  {
+    std::vector<std::jthread> callers;
+    for (int caller = 0; caller < kCallers; ++caller) {
+      callers.emplace_back([&] {
+        for (int call = 0; call < 2; ++call) {
+          const auto answer = model_->run({big});
+          EXPECT_TRUE(answer) << answer.error().describe();
+          if (answer) EXPECT_TRUE(isRight(*answer, big));
+        }
+      });
+    }
+  }
+  EXPECT_TRUE(std::filesystem::exists(mark()));
+  std::vector<StateChange> history;
+  for (const auto& connection : pool_->connections()) {
+    history.insert(history.end(), connection.history.begin(), connection.history.end());
+  }
+  EXPECT_THAT(history, Contains(Field(&StateChange::reason, "heartbeat_lost")));
+}
+
+/// What no page may send ends its session; the job is tried once more, and then given up.
+class Lawless : public Misbehaving, public testing::WithParamInterface<const char*> {};
+
+TEST_P(Lawless, AJobThatMeetsItOnceIsAnsweredBySomebodyElse) {
+  serveIdentity(fake(GetParam(), true));
+  ASSERT_NO_FATAL_FAILURE(expectServed(kMisbehaveOn));
+  EXPECT_TRUE(std::filesystem::exists(mark()));
+  EXPECT_EQ(pool_->connections().at(0).launches, 2U);
+}
+
+TEST_P(Lawless, AJobThatMeetsItTwiceIsGivenUpAndTheNextIsServed) {
+  serveIdentity(fake(GetParam()));
+  const auto answer = model_->run({input(kMisbehaveOn)});
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().category, ErrorCategory::WorkerLost) << answer.error().describe();
+  EXPECT_THAT(answer.error().message, HasSubstr("browsers were lost under this job"));
+  expectServed(2);
+}
+
+INSTANTIATE_TEST_SUITE_P(Misbehaving, Lawless, testing::Values("garbage", "unasked"),
+                         [](const auto& info) { return std::string(info.param); });
+
+}  // namespace
+}  // namespace webpool::functional
