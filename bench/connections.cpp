@@ -1,5 +1,11 @@
 // What a connection costs webpool in memory: a thousand of them, from a test client that is no
 // browser.
+#include <unistd.h>
+
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -7,6 +13,7 @@
 #include "child_program.h"
 #include "failure.h"
 #include "figures.h"
+#include "stopwatch.h"
 
 namespace webpool::bench {
 namespace {
@@ -39,6 +46,28 @@ std::unique_ptr<ChildProgram> connect(ChildProgram& server, const std::string& p
   return client;
 }
 
+/// Seconds of CPU time that a process has taken, to a hundredth.
+double cpuSeconds(pid_t pid) {
+  std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
+  std::string text{std::istreambuf_iterator<char>(in), {}};
+  std::istringstream fields(text.substr(text.rfind(')') + 1));  // from the third on
+  std::string passed;
+  for (int i = 0; i < 11; ++i) fields >> passed;
+  double user = 0;
+  double system = 0;
+  fields >> user >> system;
+  return (user + system) / double(::sysconf(_SC_CLK_TCK));
+}
+
+/// Of a core, over two heartbeats of each connection, in percent.
+double cpuShare(const ChildProgram& server, ChildProgram& client) {
+  const Stopwatch watch;
+  const double before = cpuSeconds(server.pid());
+  client.hear("heartbeat");
+  client.hear("heartbeat");
+  return (cpuSeconds(server.pid()) - before) / watch.seconds() * 100;
+}
+
 }  // namespace
 
 void measureConnections(const Settings& settings, Report& report) {
@@ -47,6 +76,7 @@ void measureConnections(const Settings& settings, Report& report) {
   std::vector<double> before;
   std::vector<double> after;
   std::vector<double> heap;
+  std::vector<double> cpu;
   for (unsigned round = 0; round < settings.count(3, 1); ++round) {
     ChildProgram server("webpool_connections_server", {});
     const auto port = server.hear();
@@ -59,6 +89,7 @@ void measureConnections(const Settings& settings, Report& report) {
     after.push_back(with.pss);
     perConnection.push_back((with.pss - without.pss) / kConnections);
     heap.push_back((with.heap - without.heap) / kConnections);
+    cpu.push_back(cpuShare(server, *clients));
   }
   const std::vector<double> aim(perConnection.size(), kAimKiB);
   report.add({.figure = "Memory of a connection, of 1,000",
@@ -68,11 +99,12 @@ void measureConnections(const Settings& settings, Report& report) {
               .ratio = ratioOf(perConnection, aim),
               .aim = Aim{Aim::Kind::AtMost, 1}},
              *settings.progress);
-  report.addPhases({"1,000 connections of webpool_bench_client (KiB)",
+  report.addPhases({"1,000 connections of webpool_bench_client (KiB, or as it says)",
                     {{"server before", medianOf(before)},
                      {"server with them", medianOf(after)},
                      {"a connection", medianOf(perConnection)},
-                     {"of it given out by the heap", medianOf(heap)}}});
+                     {"of it given out by the heap", medianOf(heap)},
+                     {"CPU time while idle, heartbeats only (% of a core)", medianOf(cpu)}}});
 }
 
 }  // namespace webpool::bench

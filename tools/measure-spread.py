@@ -72,7 +72,7 @@ def make_weights(fp32, q4, folder):
     made("q4f16", "_q4f16", lambda path: half(path, four_bits()))
     made("bnb4", "_bnb4", bnb4)
     if q4:
-        files["q4, published"] = pathlib.Path(q4)
+        files["q4-published"] = pathlib.Path(q4)
     return files
 
 
@@ -120,7 +120,8 @@ def in_browser(options, path, output, where, sentences):
         done = subprocess.run(command, input=given, capture_output=True, text=True,
                               env=environment, check=False)
         if done.returncode != 0:
-            return done.stderr.strip().splitlines()[0]
+            said = [line for line in done.stderr.splitlines() if line.startswith("webpool: ")]
+            return said[0].removeprefix("webpool: ") if said else done.stderr.strip()[-200:]
         for tensor in json.loads(done.stdout)["outputs"]:
             if tensor["name"] == output:
                 data = np.array(tensor["data"], np.float32)

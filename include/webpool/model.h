@@ -31,10 +31,12 @@ struct ModelDescription {
   std::string name;
   std::string task;
   std::string dtype;
-  std::string cid;                  ///< root of the model's folder in the content store
-  std::uint64_t bytes = 0;          ///< of the files that this dtype needs
-  std::vector<TensorSpec> inputs;   ///< of the graph
-  std::vector<TensorSpec> outputs;  ///< of the graph
+  std::string cid;                      ///< root of the model's folder in the content store
+  std::uint64_t bytes = 0;              ///< of the files that this dtype needs
+  std::string component;                ///< the graph that is meant: "model", "encoder_model"
+  std::vector<std::string> components;  ///< all graphs of this dtype
+  std::vector<TensorSpec> inputs;       ///< of the graph
+  std::vector<TensorSpec> outputs;      ///< of the graph
   bool usesFp16 = false;
 };
 
@@ -42,12 +44,14 @@ struct ModelInfo {
   std::string name;
   std::string task;
   std::string dtype;
-  std::string cid;                  ///< root of the model's folder in the content store
-  std::uint64_t bytes = 0;          ///< of the files loaded
-  std::vector<TensorSpec> inputs;   ///< what run() takes
-  std::vector<TensorSpec> outputs;  ///< what run() gives
-  LoadTimings timings;
-  RanOn ranOn;  ///< where runs will happen
+  std::string cid;                      ///< root of the model's folder in the content store
+  std::uint64_t bytes = 0;              ///< of the files loaded
+  std::string component;                ///< the graph that is loaded: "model", "encoder_model"
+  std::vector<std::string> components;  ///< all graphs of this dtype
+  std::vector<TensorSpec> inputs;       ///< what run() takes
+  std::vector<TensorSpec> outputs;      ///< what run() gives
+  LoadTimings timings;                  ///< zeros for a lazy model
+  RanOn ranOn;  ///< where runs will happen; empty for a lazy model, whose answers tell
 };
 
 /// A handle: cheap to copy, valid until the pool closes. Every call is thread-safe. The model
@@ -68,6 +72,11 @@ class Model {
   /// Sentence vectors (mean-pooled, normalised). Errors: InvalidArgument for another task.
   Result<Embeddings> embed(std::span<const std::string> texts,
                            const RunOptions& options = {}) const;
+
+  /// Another graph of the same model (ModelInfo::components): progressive loading. It is described
+  /// at once, and loaded when it is first run. Blocks only for reading files. NotFound for a name
+  /// that is none.
+  Result<Model> component(std::string_view name) const;
 
   struct State;
   explicit Model(std::shared_ptr<State> state) : state_(std::move(state)) {}

@@ -103,6 +103,11 @@ struct ModelOptions {
   /// "fp32", "fp16", "q8", "int8", "uint8", "q4", "q4f16", "bnb4"; empty: the catalogue's default,
   /// else the first there is.
   std::string dtype{};
+  /// Of a model with several graphs, the one that is meant, by its file's name without dtype:
+  /// "encoder_model", "decoder_model_merged"; empty: "model", or the only one there is.
+  std::string component{};
+  /// Only describe it now: it is loaded, and checked, when it is first run.
+  bool lazy = false;
   ProgressCallback progress{};
   std::chrono::milliseconds timeout{600'000};
   std::stop_token stop{};

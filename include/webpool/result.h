@@ -40,22 +40,22 @@ struct Placement {
 
 /// The truth about one answer.
 struct RanOn {
-  std::string browser;         ///< engine: "chromium"; for a joined device what it says of itself
-  std::string browserVersion;  ///< "156.0.8078.79"
-  std::string connection;      ///< "chromium-0", "joined-3"
+  std::string browser{};         ///< engine: "chromium"; for a joined device what it says of itself
+  std::string browserVersion{};  ///< "156.0.8078.79"
+  std::string connection{};      ///< "chromium-0", "joined-3"
   Trust trust = Trust::Launched;
   Backend backend = Backend::Wasm;
   /// backendName(), or "mixed" where less than 90 % of the counted nodes ran on the backend, or
   /// where the runtime did not tell.
-  std::string label;
-  std::optional<Placement> placement;  ///< nullopt where the runtime did not tell
-  std::optional<AdapterInfo> adapter;  ///< for WebGpu
-  std::string dtype;
+  std::string label{};
+  std::optional<Placement> placement{};  ///< nullopt where the runtime did not tell
+  std::optional<AdapterInfo> adapter{};  ///< for WebGpu
+  std::string dtype{};
   unsigned wasmThreads = 0;
   /// What its answers were compared with before it served (docs/browsers.md, "The golden gate"):
   /// "golden answer" of the catalogue, "golden file" beside the model, "wasm of firefox 153.7.0",
   /// "wasm in the same browser", or "nothing: " and why. May change with the first calls.
-  std::string checkedBy;
+  std::string checkedBy{};
 
   /// True on a hardware accelerator; false for wasm and for a software adapter.
   bool isRealHardware() const;

@@ -28,12 +28,14 @@ struct ConnectionStats {
   bool accepting = true;  ///< false: a joined device that its person paused
   std::string state = "none";
   int pid = 0;  ///< of the browser's main process; 0 where none runs
+  std::vector<std::string>
+      models{};  ///< that its page holds: "silero_vad", "whisper/encoder_model"
   std::uint64_t launches = 0;
   double launchMs = 0;            ///< of the latest: from its start to its page being connected
   std::uint64_t jobs = 0;         ///< answered by the browser that runs now
   std::uint64_t lateAnswers = 0;  ///< to requests that had their outcome already
-  std::uint64_t pss =
-      0;  ///< bytes of its whole process tree when last sampled; 0: not yet, or of another machine
+  /// Bytes of its whole process tree when last sampled; 0: not yet, or on another machine.
+  std::uint64_t pss = 0;
   // What the page tells of itself; nullopt where its browser does not.
   std::optional<std::uint64_t> wasm{};    ///< bytes of its run Workers' WebAssembly memories
   std::optional<std::uint64_t> gpu{};     ///< bytes of the WebGPU buffers that they hold

@@ -26,7 +26,8 @@ TEST(Memory, GrowsWithWhatAProcessTouches) {
   const auto after = processPss(::getpid());
   ::munmap(block, kSize);
   ASSERT_TRUE(after);
-  EXPECT_GE(*after - *before, kSize - kMib);
+  // Other processes that map the same libraries come and go, and share their pages.
+  EXPECT_GE(*after - *before, kSize - 16 * kMib);
   EXPECT_LT(*after - *before, kSize + 16 * kMib);
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/http_client.h"
 #include "base/paths.h"
 #include "webpool/options.h"
 
@@ -23,6 +24,7 @@ struct Context {
   std::stop_token stop;
   bool quiet = false;
   bool verbose = false;
+  base::HttpClient* http = nullptr;  ///< never null once main has made it
 };
 
 /// Options that every command which starts a browser shares.

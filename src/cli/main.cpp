@@ -7,12 +7,15 @@
 #include "cli/exit_code.h"
 #include "cli/signals.h"
 #include "cli/usage.h"
+#include "net/http_client.h"
 
 int main(int argc, char** argv) {
   using namespace webpool;
   const cli::SignalWatch signals;
   try {
-    cli::Context context{.paths = base::pathsFromEnvironment(), .stop = signals.token()};
+    net::HttpClient http;
+    cli::Context context{
+        .paths = base::pathsFromEnvironment(), .stop = signals.token(), .http = &http};
     cli::Action action;
     auto app = cli::makeApp(context, action);
     if (const auto wrong = cli::unknownCommand(*app, argc, argv)) {

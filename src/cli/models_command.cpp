@@ -23,6 +23,7 @@ struct ModelsFlags {
   std::string model;
   std::string name;
   std::string dtype;
+  std::string component;
   std::string names;  ///< "all" or "here", for shell completion
   bool json = false;
 };
@@ -172,7 +173,7 @@ json::array portsJson(const std::vector<onnx::Port>& ports) {
 int show(const Context& context, const ModelsFlags& flags) {
   auto opened = openSource(context);
   if (!opened) return reportError(opened.error());
-  const auto resolved = (*opened)->source->findHere(flags.model, flags.dtype);
+  const auto resolved = (*opened)->source->findHere(flags.model, flags.dtype, flags.component);
   if (!resolved) return reportError(resolved.error());
   const auto& description = resolved->description;
   if (flags.json) {
@@ -181,21 +182,27 @@ int show(const Context& context, const ModelsFlags& flags) {
       files.push_back(
           json::object{{"path", file.path}, {"cid", file.cid.text()}, {"bytes", file.size}});
     }
-    std::printf("%s\n",
-                json::serialize(json::object{{"name", description.name},
-                                             {"task", description.task},
-                                             {"dtype", description.dtype},
-                                             {"cid", description.cid},
-                                             {"bytes", description.bytes},
-                                             {"inputs", portsJson(resolved->graph.inputs)},
-                                             {"outputs", portsJson(resolved->graph.outputs)},
-                                             {"files", std::move(files)}})
-                    .c_str());
+    std::printf("%s\n", json::serialize(
+                            json::object{{"name", description.name},
+                                         {"task", description.task},
+                                         {"dtype", description.dtype},
+                                         {"cid", description.cid},
+                                         {"bytes", description.bytes},
+                                         {"component", description.component},
+                                         {"components", json::value_from(description.components)},
+                                         {"inputs", portsJson(resolved->graph.inputs)},
+                                         {"outputs", portsJson(resolved->graph.outputs)},
+                                         {"files", std::move(files)}})
+                            .c_str());
     return 0;
   }
   std::printf("name   %s\ntask   %s\ndtype  %s\ncid    %s\nsize   %s\n", description.name.c_str(),
               description.task.c_str(), description.dtype.c_str(), description.cid.c_str(),
               bytesText(description.bytes).c_str());
+  if (description.components.size() > 1) {
+    std::printf("graph  %s (of %s)\n", description.component.c_str(),
+                fmt::format("{}", fmt::join(description.components, ", ")).c_str());
+  }
   printPorts("inputs", resolved->graph.inputs);
   printPorts("outputs", resolved->graph.outputs);
   std::printf("files\n");
@@ -256,6 +263,7 @@ void addModelsCommand(CLI::App& app, Context& context, Action& action) {
       command->add_subcommand("show", "Signature, files and CIDs of a model that is here");
   shown->add_option("model", flags->model, "Name")->required();
   shown->add_option("--dtype", flags->dtype, "Which precision");
+  shown->add_option("--component", flags->component, "Which graph, of a model with several");
   shown->add_flag("--json", flags->json, "Print one JSON object");
   shown->footer(
       "\nExamples:\n  webpool models show all-minilm-l6-v2\n"

@@ -32,6 +32,7 @@ struct RunFlags {
   std::string task;
   std::string backend = "auto";
   std::string dtype;
+  std::string component;
   std::vector<std::string> texts;
   std::string inputs;
   std::string outputs;
@@ -300,6 +301,7 @@ int run(const RunFlags& flags, const Context& context) {
       .task = flags.task,
       .backend = *backend,
       .dtype = flags.dtype,
+      .component = flags.component,
       .progress = progress.callback(),
       .timeout = std::chrono::milliseconds(static_cast<std::int64_t>(flags.timeoutSeconds * 1000)),
       .stop = context.stop};
@@ -333,6 +335,8 @@ void addRunCommand(CLI::App& app, Context& context, Action& action) {
   command->add_option("--backend", flags->backend, "auto, wasm, webgpu or webnn")
       ->capture_default_str();
   command->add_option("--dtype", flags->dtype, "fp32, fp16, q8, int8, uint8, q4, q4f16, bnb4");
+  command->add_option("--component", flags->component,
+                      "Of a model with several graphs, the one to run, e.g. encoder_model");
   command->add_option("-i,--inputs", flags->inputs, "Tensors: .npz or JSON; - is stdin");
   command->add_option("-o,--outputs", flags->outputs, "Write the result to this .npz or .json");
   command->add_option("--repeat", flags->repeat, "Run so many times; the last one is reported")

@@ -15,7 +15,6 @@
 #include "cli/report.h"
 #include "cli/serve_output.h"
 #include "cli/webdriver_guests.h"
-#include "net/http_client.h"
 #include "webpool/pool.h"
 
 namespace webpool::cli {
@@ -193,11 +192,10 @@ int serve(const Context& context, const ServeFlags& flags) {
   if (!pool) return reportError(pool.error());
   const auto invitation = (*pool)->invitation();
   if (invitation) output.invitation(*invitation, *join);
-  net::HttpClient http;
   // Ended after the pool: its pages are told first why.
-  const WebDriverGuests guests(http, base::systemRandom(), context.paths.data / "join/webdriver",
-                               guestPlans(std::move(*targets), invitation, flags, context.quiet),
-                               guestEventsTo(output));
+  const WebDriverGuests guests(
+      *context.http, base::systemRandom(), context.paths.data / "join/webdriver",
+      guestPlans(std::move(*targets), invitation, flags, context.quiet), guestEventsTo(output));
   int code = 0;
   {
     Workers workers(**pool, flags, output);

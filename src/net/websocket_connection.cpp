@@ -23,10 +23,19 @@ namespace websocket = beast::websocket;
 using boost::system::error_code;
 using session::CloseCode;
 
-/// A stream of a type of its own, so that Beast finds our way to end it (below).
+/// A stream of a type of its own, so that Beast finds our way to end it (below), and so that it can
+/// be seen whether a large write gets on.
 template <class Stream>
 struct Layer : Stream {
   explicit Layer(Stream stream) : Stream(std::move(stream)) {}
+
+  template <class Buffers, class Handler>
+  auto async_write_some(const Buffers& buffers, Handler&& handler) {
+    ++writes;
+    return Stream::async_write_some(buffers, std::forward<Handler>(handler));
+  }
+
+  std::uint64_t writes = 0;  ///< begun: all but the last one have ended
 };
 
 /// Beast would wait here, without limit, for the peer to close. WebSocketConnection does that, with
@@ -169,6 +178,7 @@ class WebSocketConnection final : public Connection,
 
   void writeNext() {
     writing_ = true;
+    if (!closing_) deadline_->set(server_->options.idleTimeout);
     // The front stays where it is until it is written, also when the connection ends meanwhile.
     stream_.async_write(std::span<const asio::const_buffer>(queue_.front().buffers),
                         [self = this->shared_from_this()](error_code error, std::size_t) {
@@ -188,6 +198,8 @@ class WebSocketConnection final : public Connection,
       writeNext();
     } else if (closing_) {
       startClose();
+    } else {
+      deadline_->clear();
     }
   }
 
@@ -206,8 +218,15 @@ class WebSocketConnection final : public Connection,
   }
 
   void onDeadline() {
+    const auto writes = stream_.next_layer().writes;
+    const bool sending = writing_ && !closing_ && !ended_;
+    if (sending && writes != std::exchange(writesSeen_, writes)) {
+      deadline_->set(server_->options.idleTimeout);  // slow, but it reads
+      return;
+    }
     closeSocket();
-    end(kAbnormal, "the peer did not close in time");
+    end(kAbnormal,
+        closing_ ? "the peer did not close in time" : "the peer takes nothing of what it is sent");
   }
 
   /// Last act, once; never inside a call of the owner.
@@ -240,6 +259,7 @@ class WebSocketConnection final : public Connection,
   session::ChannelListener* listener_ = nullptr;
   std::deque<Outgoing> queue_;
   std::size_t queuedBytes_ = 0;
+  std::uint64_t writesSeen_ = 0;  ///< when the deadline was looked at last
   bool writing_ = false;
   bool ended_ = false;
   bool accepted_ = false;   // the factory has spoken

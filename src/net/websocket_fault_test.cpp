@@ -288,6 +288,16 @@ TEST_F(WebSocketFaultTest, SendQueueOverflowReachesAPeerThatReadsAgain) {
   EXPECT_EQ(client->closeCode(), 4413);
 }
 
+TEST_F(WebSocketFaultTest, PeerThatSendsButNeverReadsIsCut) {
+  serve({.idleTimeout = milliseconds(100)});
+  auto client = openRaw();
+  onLoop([this] { last().channel->send({bytesOf(std::string(64u << 20, 'x'))}); });
+  client->send(frameHead(0x82, 1) + "x");
+  waitFor([this] { return last().frames == 1; });
+  expectClosedWith(1006);
+  onLoop([this] { EXPECT_THAT(last().reason, HasSubstr("takes nothing")); });
+}
+
 TEST_F(WebSocketFaultTest, BothSidesCloseAtOnce) {
   serve();
   for (int i = 0; i < 30; ++i) {

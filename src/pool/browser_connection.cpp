@@ -83,7 +83,8 @@ void BrowserConnection::startBrowser() {
       {.ready = [this](const wire::Capabilities& capabilities) { onPageReady(capabilities); },
        .modelsLost = [this](const std::vector<std::string>& handles,
                             const Error& cause) { onModelsLost(handles, cause); },
-       .ended = [this](std::optional<Error> cause) { onPageEnded(std::move(cause)); }});
+       .ended = [this](std::optional<Error> cause) { onPageEnded(std::move(cause)); },
+       .lateAnswers = [this](std::uint64_t count) { onLateAnswers(count); }});
   session_ = admission.session;
   launching_ = true;
   const auto taken = launchSite_.workers.run(

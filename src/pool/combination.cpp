@@ -23,6 +23,11 @@ std::string textOf(const json::object& object, const char* key) {
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
 }
 
+std::string combinedName(const ModelDescription& description) {
+  const bool whole = description.components.size() <= 1;
+  return whole ? description.cid : description.cid + '/' + description.component;
+}
+
 json::object toJson(const Combination& what) {
   return {{"model", what.model},     {"dtype", what.dtype},     {"backend", what.backend},
           {"browser", what.browser}, {"version", what.version}, {"adapter", what.adapter}};

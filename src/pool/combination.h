@@ -8,11 +8,12 @@
 #include <vector>
 
 #include "webpool/error.h"
+#include "webpool/model.h"
 
 namespace webpool::pool {
 
 struct Combination {
-  std::string model;  ///< CID of its root
+  std::string model;  ///< CID of its root; of a component also "/" and its name
   std::string dtype;
   std::string backend;
   std::string browser;
@@ -21,6 +22,9 @@ struct Combination {
 
   bool operator==(const Combination&) const = default;
 };
+
+/// Combination::model of that model.
+std::string combinedName(const ModelDescription& description);
 
 boost::json::object toJson(const Combination& what);
 Combination combinationFromJson(const boost::json::object& object);

@@ -154,14 +154,21 @@ void Connection::onModelsLost(const std::vector<std::string>& handles, const Err
       site_.memory.gone(*model);
     }
   }
+  showModels();
   if (cause.category != ErrorCategory::DeviceLost) return;
   site_.log->warn("{}: {}", label_, cause.message);
   tell([](auto& life, auto now) { life.deviceLost(now); });
 }
 
+void Connection::onLateAnswers(std::uint64_t count) {
+  lateAnswers_ += count;
+  publish();
+}
+
 void Connection::leavePage() {
   asking_.cancel();
   held_.clear();
+  showModels();
   modelNames_.clear();
   incarnation_ = 0;
   if (session_.empty()) return;
@@ -236,11 +243,25 @@ void Connection::hold(const std::shared_ptr<Loaded>& model, std::uint64_t incarn
   if (incarnation == 0 || incarnation != incarnation_) return;
   model->incarnation = incarnation;
   held_[model->handle] = model;
+  showModels();
 }
 
 void Connection::drop(const Loaded& model) {
   held_.erase(model.handle);
+  showModels();
   site_.memory.gone(model);
+}
+
+void Connection::showModels() {
+  std::vector<std::string> names;
+  for (const auto& [handle, weak] : held_) {
+    const auto model = weak.lock();
+    if (!model) continue;
+    const auto& of = model->source->description;
+    names.push_back(of.components.size() > 1 ? of.name + '/' + of.component : of.name);
+  }
+  const std::lock_guard lock(mutex_);
+  stats_.models = std::move(names);
 }
 
 std::string Connection::modelName(const std::string& handle) const {
@@ -291,7 +312,7 @@ void Connection::publish() {
   stats_.state = sched::lifeStateName(life_->state());
   stats_.launches = life_->incarnation();
   stats_.jobs = life_->usage().jobs;
-  stats_.lateAnswers = life_->lateEnds();
+  stats_.lateAnswers = life_->lateEnds() + lateAnswers_;
   stats_.history.clear();
   for (const auto& change : life_->history()) stats_.history.push_back(toPublic(change));
 }

@@ -124,6 +124,8 @@ class Connection {
     settle();
   }
   void publish();
+  /// The page answered what had its outcome already.
+  void onLateAnswers(std::uint64_t count);
 
   ConnectionSite& site_;
   PageHub& hub_;
@@ -151,6 +153,7 @@ class Connection {
   void arm();
   void checkHealth();
   void onStats(const wire::Stats& stats);
+  void showModels();
   std::optional<Job> takeJob(sched::JobId job);
   void answer(sched::JobId job, Result<session::Answer> answer);
   void giveBack(const sched::GiveBackJobs& jobs);
@@ -166,6 +169,7 @@ class Connection {
   std::map<std::string, std::string> modelNames_;      ///< by handle
   std::map<sched::JobId, Job> jobs_;
   sched::JobId nextJob_ = 1;
+  std::uint64_t lateAnswers_ = 0;  ///< of all its pages
 };
 
 using ConnectionRef = std::shared_ptr<Connection>;

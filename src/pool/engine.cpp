@@ -275,7 +275,13 @@ Result<ConnectionRef> Engine::connect(const ConnectionWish& wish, const std::sto
 
 Result<ResolvedModel> Engine::resolve(std::string_view model, const ModelOptions& options) {
   if (closed_) return std::unexpected(closedError());
-  return models_->resolve(model, options);
+  auto resolved = models_->resolve(model, options);
+  if (!resolved || resolved->componentChosen) return resolved;
+  const auto& description = resolved->description;
+  return fail(
+      ErrorCategory::InvalidArgument,
+      fmt::format("the model '{}' has several components and none was chosen", description.name),
+      fmt::format("choose one (--component): {}", fmt::join(description.components, ", ")));
 }
 
 std::shared_ptr<Loaded> Engine::newWorker(std::shared_ptr<const ResolvedModel> source,

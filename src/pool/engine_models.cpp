@@ -215,6 +215,7 @@ bool Engine::send(const std::shared_ptr<Run>& run) {
     } else if (run->late && answer.error().category == ErrorCategory::Cancelled) {
       run->fail(lateError());
     } else {
+      if (!died && worker.backend != Backend::Wasm) ++run->model->cancels;
       // Ending another's run early ends the worker, which says nothing about this one.
       run->fail(std::move(answer.error()), died && worker.cancels == cancels);
     }

@@ -314,8 +314,9 @@ Combination Gate::combination() const {
   const auto& description = source().description;
   const auto capabilities = loaded_->connection->facts().capabilities;
   const bool onGpu = loaded_->backend == Backend::WebGpu && capabilities.webgpu;
-  return {description.cid,      description.dtype,    std::string(backendName(loaded_->backend)),
-          capabilities.browser, capabilities.version, onGpu ? capabilities.webgpu->label() : ""};
+  return {
+      combinedName(description), description.dtype,    std::string(backendName(loaded_->backend)),
+      capabilities.browser,      capabilities.version, onGpu ? capabilities.webgpu->label() : ""};
 }
 
 Error Gate::wrongResult(const Agreement& agreement, const std::string& by) const {

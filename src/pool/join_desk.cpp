@@ -273,7 +273,14 @@ void JoinDesk::onJoin(const net::Request& request, std::string_view key, const R
                events_.modelsLost(found->second.facts, models, cause);
              }
            },
-       .ended = [this, secret](const std::optional<Error>& cause) { onEnded(secret, cause); }});
+       .ended = [this, secret](const std::optional<Error>& cause) { onEnded(secret, cause); },
+       .lateAnswers =
+           [this, secret](std::uint64_t count) {
+             const auto found = devices_.find(secret);
+             if (found != devices_.end() && events_.lateAnswers) {
+               events_.lateAnswers(found->second.facts, count);
+             }
+           }});
   device.facts.session = admission.session;
   auto response = jsonResponse(
       200, {{"device", secret}, {"token", admission.token}, {"label", device.facts.label}});

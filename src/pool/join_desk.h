@@ -52,6 +52,8 @@ struct JoinEvents {
   std::function<void(const JoinedDevice&, const std::vector<std::string>& models,
                      const Error& cause)>
       modelsLost = {};
+  /// So many answers came to requests that had theirs already.
+  std::function<void(const JoinedDevice&, std::uint64_t count)> lateAnswers = {};
   /// For ever. Only after joined(). `dismissed`: in order, and before its session is closed, so
   /// that open requests can be taken elsewhere; else it was lost, and every request has its answer.
   std::function<void(const JoinedDevice&, const std::string& why, bool dismissed)> left = {};

@@ -31,6 +31,7 @@ class JoinedConnection final : public Connection {
   void modelsLost(const std::vector<std::string>& handles, const Error& cause) {
     onModelsLost(handles, cause);
   }
+  void lateAnswers(std::uint64_t count) { onLateAnswers(count); }
   /// `dismissed`: its open requests have no answer yet, and are given back without blame.
   void left(const std::string& why, bool dismissed);
 

@@ -8,7 +8,8 @@ namespace webpool::pool {
 namespace {
 
 std::string keyOf(const ResolvedModel& model) {
-  return model.description.cid + ' ' + model.description.dtype;
+  const auto& of = model.description;
+  return of.cid + ' ' + of.dtype + ' ' + of.component;
 }
 
 SharedModel sharedModel(const ResolvedModel& model) {
@@ -42,6 +43,10 @@ Result<std::unique_ptr<JoinedDevices>> JoinedDevices::open(const Site& site, Des
            [self](const JoinedDevice& device, const std::vector<std::string>& models,
                   const Error& cause) {
              if (const auto connection = self->find(device)) connection->modelsLost(models, cause);
+           },
+       .lateAnswers =
+           [self](const JoinedDevice& device, std::uint64_t count) {
+             if (const auto connection = self->find(device)) connection->lateAnswers(count);
            },
        .left = [self](const JoinedDevice& device, const std::string& why,
                       bool dismissed) { self->onLeft(device, why, dismissed); },

@@ -27,7 +27,8 @@ struct Loaded {
   onnx::MemoryEstimate memory;                ///< what it takes of the browser's memory
   std::atomic<std::uint64_t> incarnation{0};  ///< of the page that holds it; 0: none does
 
-  /// Runs that were told to end early: each may have ended the worker, and what else it had.
+  /// Runs that were told to end early, or failed on a device: each may have ended the worker, and
+  /// what else it had.
   std::atomic<unsigned> cancels{0};
 
   bool isResident() const;

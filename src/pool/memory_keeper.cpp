@@ -9,6 +9,12 @@ std::uint64_t orBoundless(std::uint64_t bytes) {
   return bytes > 0 ? bytes : std::numeric_limits<std::uint64_t>::max();
 }
 
+/// The components of one model belong together.
+std::string groupOf(const Loaded& model) {
+  const auto& description = model.source->description;
+  return description.components.size() > 1 ? description.cid : "";
+}
+
 }  // namespace
 
 MemoryKeeper::MemoryKeeper(std::uint64_t pool, std::uint64_t browser)
@@ -32,6 +38,7 @@ Result<MemoryKeeper::Room> MemoryKeeper::roomFor(const Loaded& model, std::uint6
   if (!on_ || !model.onThisMachine) return Room{};
   const auto plan = budget_.plan({.bytes = model.memory.peakBytes,
                                   .connection = connection,
+                                  .group = groupOf(model),
                                   .what = model.source->description.name});
   if (!plan) return std::unexpected(plan.error());
   Room room;
@@ -54,6 +61,7 @@ void MemoryKeeper::loadBegan(const std::shared_ptr<Loaded>& model, std::uint64_t
   models_[model->id] = model;
   budget_.modelPlaced({.id = model->id,
                        .connection = connection,
+                       .group = groupOf(*model),
                        .estimated = model->memory.peakBytes,
                        .lastUsed = now,
                        .users = 1});

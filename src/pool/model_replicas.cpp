@@ -182,6 +182,10 @@ void Model::State::deviceCame(const pool::ConnectionRef& device) {
     ++devicesSeen_;
   }
   deviceCame_.notify_all();
+  {
+    const std::lock_guard lock(mutex_);
+    if (options.lazy && replicas_.empty()) return;  // nobody has needed it yet
+  }
   engine->inBackground([weak = weak_from_this(), device] {
     const auto self = weak.lock();
     if (!self) return;

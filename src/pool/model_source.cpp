@@ -1,6 +1,7 @@
 #include "pool/model_source.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cctype>
@@ -9,6 +10,7 @@
 #include "base/random.h"
 #include "onnx/model_file.h"
 #include "pool/signature.h"
+#include "store/model_layout.h"
 
 namespace webpool::pool {
 namespace {
@@ -48,15 +50,51 @@ std::unexpected<Error> missingData(std::string_view graph, std::string_view file
               "put the external data beside the .onnx file and add the model again");
 }
 
-/// The graph to describe and load: the only .onnx file, or the one called model….
-const store::ModelFile* mainGraph(const std::vector<store::ModelFile>& files) {
-  const store::ModelFile* chosen = nullptr;
+/// The names of all graphs, sorted.
+std::vector<std::string> componentsOf(const std::vector<store::ModelFile>& files) {
+  std::vector<std::string> names;
   for (const auto& file : files) {
-    if (!file.path.ends_with(".onnx")) continue;
-    const auto name = std::filesystem::path(file.path).filename().native();
-    if (chosen == nullptr || name.starts_with("model")) chosen = &file;
+    if (file.path.ends_with(".onnx")) names.push_back(store::componentOfPath(file.path));
   }
-  return chosen;
+  // A model that is a single file has no path.
+  if (names.empty() && files.size() == 1 && files.front().path.empty()) names.emplace_back("model");
+  std::ranges::sort(names);
+  const auto doubled = std::ranges::unique(names);
+  names.erase(doubled.begin(), doubled.end());
+  return names;
+}
+
+/// The graph that is meant: the one asked for, else the one called model…, else the first.
+Result<std::string> chooseComponent(const std::vector<std::string>& all, std::string_view asked,
+                                    const std::string& model) {
+  if (all.empty()) {
+    return fail(ErrorCategory::InvalidModel, fmt::format("the model '{}' has no .onnx file", model),
+                "a model folder holds onnx/model.onnx, or one .onnx file");
+  }
+  if (!asked.empty()) {
+    if (std::ranges::find(all, asked) != all.end()) return std::string(asked);
+    return fail(ErrorCategory::NotFound,
+                fmt::format("the model '{}' has no component '{}'", model, asked),
+                fmt::format("it has {}", fmt::join(all, ", ")));
+  }
+  const auto main =
+      std::ranges::find_if(all, [](const auto& name) { return name.starts_with("model"); });
+  return main != all.end() ? *main : all.front();
+}
+
+/// Other graphs and their weights need not be there to run this one.
+void keepComponent(std::vector<store::ModelFile>& files, const std::string& component) {
+  std::erase_if(files, [&](const store::ModelFile& file) {
+    const auto of = store::componentOfPath(file.path);
+    return !of.empty() && of != component;
+  });
+}
+
+const store::ModelFile* graphOf(const std::vector<store::ModelFile>& files) {
+  const auto found = std::ranges::find_if(files, [](const store::ModelFile& file) {
+    return file.path.empty() || file.path.ends_with(".onnx");
+  });
+  return found == files.end() ? nullptr : &*found;
 }
 
 /// A folder with a tokenizer is a transformers.js model; of those, this version runs encoders.
@@ -84,12 +122,20 @@ Result<std::unique_ptr<ModelSource>> ModelSource::open(const std::filesystem::pa
   return std::unique_ptr<ModelSource>(new ModelSource(std::move(*content)));
 }
 
-Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection,
-                                            std::string_view task) const {
+Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection, std::string_view task,
+                                            std::string_view component) const {
   const auto* entry = catalogue_.find(selection.name);
   ResolvedModel resolved;
   resolved.files = std::move(selection.files);
-  const auto* graph = mainGraph(resolved.files);
+  auto& components = resolved.description.components;
+  components = componentsOf(resolved.files);
+  auto chosen = chooseComponent(components, component, selection.name);
+  if (!chosen) return std::unexpected(chosen.error());
+  if (components.size() > 1) keepComponent(resolved.files, *chosen);
+  resolved.componentChosen =
+      components.size() == 1 || !component.empty() || chosen->starts_with("model");
+  resolved.description.component = std::move(*chosen);
+  const auto* graph = graphOf(resolved.files);
   if (graph == nullptr) {
     return fail(ErrorCategory::InvalidModel,
                 fmt::format("the model '{}' has no .onnx file", selection.name),
@@ -124,7 +170,7 @@ Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection,
   description.name = selection.name;
   description.dtype = selection.dtype;
   description.cid = selection.root.text();
-  description.bytes = selection.bytes;
+  for (const auto& file : resolved.files) description.bytes += file.size;
   description.usesFp16 = resolved.graph.usesFp16;
   description.task = !task.empty()      ? std::string(task)
                      : entry != nullptr ? entry->task
@@ -200,7 +246,7 @@ Result<ResolvedModel> ModelSource::resolve(std::string_view model, const ModelOp
   }
   auto selection = installer_->ensure(model, options.dtype, jobOptions(options));
   if (!selection) return std::unexpected(selection.error());
-  return describe(std::move(*selection), options.task);
+  return describe(std::move(*selection), options.task, options.component);
 }
 
 Result<ResolvedModel> ModelSource::add(std::string_view model, const std::string& name,
@@ -246,7 +292,7 @@ Result<ResolvedModel> ModelSource::add(std::string_view model, const std::string
   auto added = repository_->addPath(chosen, path, jobOptions(options), companions);
   if (!added) return std::unexpected(added.error());
   auto selection = repository_->select(chosen, options.dtype);
-  auto described = selection ? describe(std::move(*selection), options.task)
+  auto described = selection ? describe(std::move(*selection), options.task, options.component)
                              : Result<ResolvedModel>(std::unexpected(selection.error()));
   // A model that can't be used is not kept.
   const bool unusable = !described && described.error().category == ErrorCategory::InvalidModel;
@@ -254,12 +300,13 @@ Result<ResolvedModel> ModelSource::add(std::string_view model, const std::string
   return described;
 }
 
-Result<ResolvedModel> ModelSource::findHere(std::string_view name, std::string_view dtype) const {
+Result<ResolvedModel> ModelSource::findHere(std::string_view name, std::string_view dtype,
+                                            std::string_view component) const {
   const auto* entry = catalogue_.find(name);
   auto selection =
       repository_->select(entry != nullptr ? std::string_view(entry->name) : name, dtype);
   if (!selection) return std::unexpected(selection.error());
-  return describe(std::move(*selection), "");
+  return describe(std::move(*selection), "", component);
 }
 
 }  // namespace webpool::pool

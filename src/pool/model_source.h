@@ -20,7 +20,8 @@ namespace webpool::pool {
 
 struct ResolvedModel {
   ModelDescription description;
-  onnx::ModelInfo graph;                ///< of the main graph file
+  onnx::ModelInfo graph;                ///< of the component's graph file
+  bool componentChosen = true;          ///< false: there are several, and none was asked for
   std::vector<store::ModelFile> files;  ///< all that the dtype needs, paths below the root
   /// Golden answers for the task and dtype, the quickest first; may be empty.
   std::vector<Golden> golden;
@@ -41,7 +42,8 @@ class ModelSource {
                             const ModelOptions& options);
 
   /// Only what is here; fetches nothing.
-  Result<ResolvedModel> findHere(std::string_view name, std::string_view dtype) const;
+  Result<ResolvedModel> findHere(std::string_view name, std::string_view dtype,
+                                 std::string_view component) const;
 
   const store::ModelRepository& repository() const { return *repository_; }
   store::ModelRepository& repository() { return *repository_; }
@@ -50,7 +52,8 @@ class ModelSource {
 
  private:
   ModelSource(std::unique_ptr<store::ContentStore> content);
-  Result<ResolvedModel> describe(store::ModelSelection selection, std::string_view task) const;
+  Result<ResolvedModel> describe(store::ModelSelection selection, std::string_view task,
+                                 std::string_view component) const;
   Result<void> findGolden(ResolvedModel& resolved, const store::ModelFile& graph) const;
 
   std::unique_ptr<store::ContentStore> content_;

@@ -51,15 +51,14 @@ Result<void> Model::State::open() {
     shared_ = true;
     engine->watchDevices(weak_from_this());
   }
-  const auto replica =
-      provide({}, options.progress, options.stop, base::SystemClock().now() + options.timeout);
-  if (!replica) return std::unexpected(replica.error());
   const auto& description = source->description;
   info.name = description.name;
   info.task = description.task;
   info.dtype = description.dtype;
   info.cid = description.cid;
   info.bytes = description.bytes;
+  info.component = description.component;
+  info.components = description.components;
   if (description.task == "tensors") {
     info.inputs = description.inputs;
     info.outputs = description.outputs;
@@ -67,6 +66,10 @@ Result<void> Model::State::open() {
     info.inputs = {{"text", DataType::Bytes, {-1}, {"n"}, true}};
     info.outputs = {{"embedding", DataType::Fp32, {-1, -1}, {"n", "dimensions"}, true}};
   }
+  if (options.lazy) return {};
+  const auto replica =
+      provide({}, options.progress, options.stop, base::SystemClock().now() + options.timeout);
+  if (!replica) return std::unexpected(replica.error());
   info.timings = (*replica)->timings();
   info.ranOn = (*replica)->ranOn();
   for (const auto& device : engine->devices()) deviceCame(device);

@@ -69,9 +69,12 @@ std::string OtherEngine::label() const {
 
 Combination OtherEngine::combination() const {
   const auto capabilities = loaded_->connection->facts().capabilities;
-  return {
-      source_->description.cid, source_->description.dtype, std::string(backendName(Backend::Wasm)),
-      capabilities.browser,     capabilities.version,       ""};
+  return {combinedName(source_->description),
+          source_->description.dtype,
+          std::string(backendName(Backend::Wasm)),
+          capabilities.browser,
+          capabilities.version,
+          ""};
 }
 
 }  // namespace webpool::pool

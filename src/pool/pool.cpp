@@ -14,6 +14,27 @@
 #include "pool/texts.h"
 
 namespace webpool {
+
+namespace pool {
+namespace {
+
+Result<Model> loadModel(const std::shared_ptr<Engine>& engine, std::string_view name,
+                        const ModelOptions& options) {
+  const auto began = base::SystemClock().now();
+  auto resolved = engine->resolve(name, options);
+  if (!resolved) return std::unexpected(resolved.error());
+  if (options.progress && !options.lazy) options.progress({"launch", "the browser", 0, 0});
+  auto state = std::make_shared<Model::State>(
+      engine, std::make_shared<const ResolvedModel>(std::move(*resolved)), options);
+  if (auto opened = state->open(); !opened) return std::unexpected(opened.error());
+  state->info.timings.totalMs =
+      std::chrono::duration<double, std::milli>(base::SystemClock().now() - began).count();
+  return Model(std::move(state));
+}
+
+}  // namespace
+}  // namespace pool
+
 namespace {
 
 Result<Inference> runAndWait(Model::State& state, std::vector<Tensor> inputs,
@@ -49,16 +70,7 @@ Result<BrowserCapabilities> ResourcePool::capabilities(std::string_view browser)
 }
 
 Result<Model> ResourcePool::load(std::string_view name, const ModelOptions& options) {
-  const auto began = base::SystemClock().now();
-  auto resolved = engine_->resolve(name, options);
-  if (!resolved) return std::unexpected(resolved.error());
-  if (options.progress) options.progress({"launch", "the browser", 0, 0});
-  auto state = std::make_shared<Model::State>(
-      engine_, std::make_shared<const pool::ResolvedModel>(std::move(*resolved)), options);
-  if (auto opened = state->open(); !opened) return std::unexpected(opened.error());
-  state->info.timings.totalMs =
-      std::chrono::duration<double, std::milli>(base::SystemClock().now() - began).count();
-  return Model(std::move(state));
+  return pool::loadModel(engine_, name, options);
 }
 
 Result<ModelDescription> ResourcePool::describe(std::string_view model,
@@ -86,6 +98,16 @@ void ResourcePool::close() {
 
 const ModelInfo& Model::info() const {
   return state_->info;
+}
+
+Result<Model> Model::component(std::string_view name) const {
+  auto options = state_->options;
+  options.component = name;
+  options.dtype = state_->info.dtype;
+  options.task = "tensors";
+  options.lazy = true;
+  options.progress = nullptr;
+  return pool::loadModel(state_->engine, state_->info.name, options);
 }
 
 void Model::runAsync(std::vector<Tensor> inputs, const RunOptions& options,

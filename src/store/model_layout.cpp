@@ -25,9 +25,13 @@ constexpr std::array kSuffixes{
     std::pair<std::string_view, std::string_view>{"bnb4", "bnb4"},
 };
 
-}  // namespace
+/// A weight file's name in its parts.
+struct WeightName {
+  std::string_view component;
+  std::string_view dtype;
+};
 
-std::optional<std::string> dtypeOfPath(std::string_view path) {
+std::optional<WeightName> partsOf(std::string_view path) {
   const auto name = path.substr(path.rfind('/') + 1);
   const auto dot = name.rfind(".onnx");
   if (dot == std::string_view::npos || dot == 0) return std::nullopt;
@@ -38,10 +42,22 @@ std::optional<std::string> dtypeOfPath(std::string_view path) {
   const auto last = stem.substr(stem.rfind('_') + 1);
   if (last.size() != stem.size()) {
     for (const auto& [suffix, dtype] : kSuffixes) {
-      if (last == suffix) return std::string(dtype);
+      if (last == suffix) return WeightName{stem.substr(0, stem.size() - last.size() - 1), dtype};
     }
   }
-  return std::string(kFullPrecision);
+  return WeightName{stem, kFullPrecision};
+}
+
+}  // namespace
+
+std::optional<std::string> dtypeOfPath(std::string_view path) {
+  const auto parts = partsOf(path);
+  return parts ? std::optional(std::string(parts->dtype)) : std::nullopt;
+}
+
+std::string componentOfPath(std::string_view path) {
+  const auto parts = partsOf(path);
+  return parts ? std::string(parts->component) : "";
 }
 
 std::vector<ModelFile> classify(std::vector<TreeFile> files) {

@@ -27,6 +27,10 @@ struct ModelFile {
 /// ("model_q4.onnx", "model_q4.onnx_data", "encoder_model_quantized.onnx"); none for other files.
 std::optional<std::string> dtypeOfPath(std::string_view path);
 
+/// "encoder_model" for "onnx/encoder_model_quantized.onnx" and its external data: the graph's name
+/// without the dtype. Empty for other files.
+std::string componentOfPath(std::string_view path);
+
 /// Every file, with its dtype; sorted by path.
 std::vector<ModelFile> classify(std::vector<TreeFile> files);
 

@@ -32,6 +32,15 @@ TEST(ModelLayout, DtypesByName) {
   }
 }
 
+TEST(ModelLayout, ComponentsByName) {
+  EXPECT_EQ(componentOfPath("onnx/model.onnx"), "model");
+  EXPECT_EQ(componentOfPath("onnx/encoder_model_quantized.onnx"), "encoder_model");
+  EXPECT_EQ(componentOfPath("onnx/decoder_model_merged_q4.onnx_data_1"), "decoder_model_merged");
+  EXPECT_EQ(componentOfPath("silero_vad.onnx"), "silero_vad");
+  EXPECT_EQ(componentOfPath("q4.onnx"), "q4");
+  EXPECT_EQ(componentOfPath("config.json"), "");
+}
+
 std::vector<std::string> pathsOf(const std::vector<ModelFile>& files) {
   std::vector<std::string> paths;
   for (const auto& file : files) paths.push_back(file.path);

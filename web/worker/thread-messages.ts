@@ -124,7 +124,8 @@ export type FromRunner =
       memory: RunnerMemory;
     }
   | { kind: 'checked'; id: number; ok: boolean; ms: number; message: string }
-  | { kind: 'run-failed'; id: number; slot: number; report: ErrorReport }
+  /** `fatal`: the Worker can run nothing any more, and is to be ended. */
+  | { kind: 'run-failed'; id: number; slot: number; report: ErrorReport; fatal: boolean }
   | { kind: 'skipped'; id: number; slot: number }
   /** The Worker can't go on (its GPU device is gone). */
   | { kind: 'dead'; report: ErrorReport }

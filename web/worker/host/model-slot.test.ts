@@ -188,10 +188,25 @@ describe('ModelSlot', () => {
     const slot = loaded();
     slot.run(runMessage(2), 0);
     const report = { category: 'invalid_input', message: 'shape', hint: '' } as const;
-    runner.onMessage({ kind: 'run-failed', id: 2, slot: runner.runs[0]!.slot, report });
+    const { slot: place } = runner.runs[0]!;
+    runner.onMessage({ kind: 'run-failed', id: 2, slot: place, report, fatal: false });
     expect(errors()).toEqual([[2, 'invalid_input']]);
     slot.run(runMessage(3), 0);
     expect(runner.runIds).toEqual([2, 3]);
+  });
+
+  it('is over with a run after which its Worker can run nothing', () => {
+    const slot = loaded();
+    slot.run(runMessage(2), 0);
+    slot.run(runMessage(3), 0);
+    const report = { category: 'invalid_input', message: 'shape', hint: '' } as const;
+    const { slot: place } = runner.runs[0]!;
+    runner.onMessage({ kind: 'run-failed', id: 2, slot: place, report, fatal: true });
+    expect(answers.at(-2)).toMatchObject({ id: 2, category: 'invalid_input', lost: ['m'] });
+    expect(errors()).toEqual([
+      [2, 'invalid_input'],
+      [3, 'worker_lost'],
+    ]);
   });
 
   it('answers open calls when it is unloaded', () => {

@@ -168,8 +168,15 @@ export class ModelSlot {
       case 'run-failed': {
         this.inFlight[reply.slot] = null;
         const { category, message, hint } = reply.report;
-        this.answerError(reply.id, category, message, hint);
-        break;
+        // In the same message, so that no call is sent to a model that is not there any more.
+        const lost = reply.fatal ? [this.message.model] : [];
+        this.answerError(reply.id, category, message, hint, lost);
+        if (!reply.fatal) break;
+        for (const other of this.openIds()) {
+          this.answerError(other, 'worker_lost', `a run before it failed: ${message}`, hint);
+        }
+        this.finish();
+        return;
       }
       case 'checked': {
         this.checks.splice(this.checks.indexOf(reply.id), 1);

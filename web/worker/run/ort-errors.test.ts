@@ -57,4 +57,14 @@ describe('isFatal', () => {
     ['memory access out of bounds', true],
     ['failed to call OrtRun(). ERROR_CODE: 2, ERROR_MESSAGE: Got invalid dimensions', false],
   ])('%s', (text, fatal) => expect(isFatal(text)).toBe(fatal));
+
+  it('leaves out where ONNX Runtime was built', () => {
+    const text =
+      'ERROR_CODE: 1, ERROR_MESSAGE: /mnt/x/_work/1/s/onnxruntime/core/providers/cpu/tensor/' +
+      'reshape_helper.h:86 The input tensor cannot be reshaped to the requested shape.';
+    const failure = runFailure(text);
+    expect(failure.category).toBe('invalid_input');
+    expect(failure.message).toContain('MESSAGE: onnxruntime/core/providers/cpu');
+    expect(failure.message).not.toContain('/mnt');
+  });
 });

@@ -11,7 +11,12 @@ const kNoSession = /Can't create a session|protobuf|external data/;
 
 /** A node can fail for reasons of its own; where it speaks of sizes, the inputs were wrong. */
 const kInvalidInput =
-  /ERROR_CODE: 2\b|INVALID_ARGUMENT|Got invalid dimensions|while running .*(?:shape|dimension|mismatch|out of (?:bounds|range))/is;
+  /ERROR_CODE: 2\b|INVALID_ARGUMENT|Got invalid dimensions|cannot be reshaped|while running .*(?:shape|dimension|mismatch|out of (?:bounds|range))/is;
+
+/** Without the folders of the machine that ONNX Runtime was built on. */
+function readable(text: string): string {
+  return text.replace(/\S*\/(?=onnxruntime\/core\/)/g, '');
+}
 
 function outOfMemory(text: string): PoolError {
   return new PoolError(
@@ -22,7 +27,8 @@ function outOfMemory(text: string): PoolError {
 }
 
 /** Why a session could not be made. */
-export function loadFailure(text: string): PoolError {
+export function loadFailure(words: string): PoolError {
+  const text = readable(words);
   if (kOutOfMemory.test(text)) return outOfMemory(text);
   if (kUnsupported.test(text)) {
     return new PoolError('unsupported', text, 'try another backend or dtype');
@@ -37,8 +43,16 @@ export function loadFailure(text: string): PoolError {
   return new PoolError('internal', text);
 }
 
+/** A run that ONNX Runtime itself broke off, not a check of ours before or after it. */
+export class RunFailure extends PoolError {}
+
 /** Why a run failed. */
-export function runFailure(text: string): PoolError {
+export function runFailure(text: string): RunFailure {
+  const { category, message, hint } = causeOf(readable(text));
+  return new RunFailure(category, message, hint);
+}
+
+function causeOf(text: string): PoolError {
   if (kOutOfMemory.test(text)) return outOfMemory(text);
   if (kInvalidInput.test(text)) {
     return new PoolError('invalid_input', text, 'check the names, types and shapes of the inputs');

@@ -24,7 +24,7 @@ import { Runtime } from './runtime';
 import { type SessionSettings, sessionSettings } from './session-settings';
 import { TransformersEngine, kTasks } from './transformers-engine';
 import { checkBackend } from './check-backend';
-import { isFatal, loadFailure } from './ort-errors';
+import { RunFailure, isFatal, loadFailure } from './ort-errors';
 
 declare const kBundle: Bundle;
 declare const kOrtWasm: string;
@@ -216,8 +216,10 @@ class RunWorker {
       this.send({ kind: 'result', id, slot, outputs, timings, memory }, [...buffers]);
     } catch (thrown) {
       const report = toReport(thrown);
-      this.send({ kind: 'run-failed', id, slot, report });
-      if (isFatal(report.message)) this.send({ kind: 'dead', report });
+      // On a device ONNX Runtime does not recover from a run that failed: every later one hangs.
+      const onDevice = this.settings?.backend !== 'wasm';
+      const fatal = isFatal(report.message) || (onDevice && thrown instanceof RunFailure);
+      this.send({ kind: 'run-failed', id, slot, report, fatal });
     }
   }
 }
