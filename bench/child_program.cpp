@@ -8,6 +8,7 @@
 
 #include <array>
 #include <filesystem>
+#include <utility>
 
 #include "failure.h"
 
@@ -22,12 +23,14 @@ std::array<int, 2> makePipe() {
 
 }  // namespace
 
-ChildProgram::ChildProgram(const std::string& name, std::vector<std::string> arguments)
-    : name_(name) {
-  const auto self = std::filesystem::read_symlink("/proc/self/exe");
-  arguments.insert(arguments.begin(), self.parent_path() / name);
+std::string ChildProgram::beside(const std::string& name) {
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / name;
+}
+
+ChildProgram::ChildProgram(std::vector<std::string> command)
+    : name_(std::filesystem::path(command.front()).filename()) {
   std::vector<char*> pointers;
-  for (auto& argument : arguments) pointers.push_back(argument.data());
+  for (auto& argument : command) pointers.push_back(argument.data());
   pointers.push_back(nullptr);
   const auto input = makePipe();
   const auto output = makePipe();
@@ -35,20 +38,26 @@ ChildProgram::ChildProgram(const std::string& name, std::vector<std::string> arg
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, input[0], STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, output[1], STDOUT_FILENO);
-  const int failed = ::posix_spawn(&pid_, pointers[0], &actions, nullptr, pointers.data(), environ);
+  const int failed =
+      ::posix_spawnp(&pid_, pointers[0], &actions, nullptr, pointers.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   ::close(input[0]);
   ::close(output[1]);
   in_.reset(::fdopen(input[1], "w"));
   out_.reset(::fdopen(output[0], "r"));
   if (failed != 0) pid_ = -1;
-  require(failed == 0, name + " could not be started");
+  require(failed == 0, name_ + " could not be started");
 }
 
 ChildProgram::~ChildProgram() {
   if (pid_ <= 0) return;
   ::kill(pid_, SIGKILL);
   ::waitpid(pid_, nullptr, 0);
+}
+
+void ChildProgram::finish() {
+  in_.reset();
+  if (pid_ > 0) ::waitpid(std::exchange(pid_, -1), nullptr, 0);
 }
 
 void ChildProgram::say(const std::string& line) {

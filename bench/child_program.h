@@ -1,4 +1,4 @@
-// A program that lies beside this one and is spoken to in lines, through its input and output.
+// A program that is spoken to in lines, through its input and output.
 #pragma once
 
 #include <sys/types.h>
@@ -12,10 +12,12 @@ namespace webpool::bench {
 
 class ChildProgram {
  public:
-  /// `name`: of the file beside this program.
-  ChildProgram(const std::string& name, std::vector<std::string> arguments);
+  /// `command`: a path, or a name to be looked for in PATH, and its arguments.
+  explicit ChildProgram(std::vector<std::string> command);
+  /// Of the file of that name beside this program.
+  static std::string beside(const std::string& name);
 
-  /// Ends it (SIGKILL).
+  /// Ends it (SIGKILL), unless finish() did.
   ~ChildProgram();
   ChildProgram(const ChildProgram&) = delete;
   ChildProgram& operator=(const ChildProgram&) = delete;
@@ -26,6 +28,8 @@ class ChildProgram {
   std::string hear();
   /// BenchFailure when it says anything else.
   void hear(const std::string& wanted);
+  /// Its input ends, which tells it to end; waits for that.
+  void finish();
 
  private:
   struct Close {

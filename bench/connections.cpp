@@ -36,8 +36,8 @@ Memory memoryOf(ChildProgram& server) {
 std::unique_ptr<ChildProgram> connect(ChildProgram& server, const std::string& port,
                                       unsigned count) {
   server.say("expect " + std::to_string(count));
-  auto client = std::make_unique<ChildProgram>(
-      "webpool_bench_client", std::vector<std::string>{port, std::to_string(count)});
+  auto client = std::make_unique<ChildProgram>(std::vector<std::string>{
+      ChildProgram::beside("webpool_bench_client"), port, std::to_string(count)});
   for (unsigned i = 0; i < count; ++i) client->say(server.hear());
   client->hear("connected");
   server.hear("ready");
@@ -78,7 +78,7 @@ void measureConnections(const Settings& settings, Report& report) {
   std::vector<double> heap;
   std::vector<double> cpu;
   for (unsigned round = 0; round < settings.count(3, 1); ++round) {
-    ChildProgram server("webpool_connections_server", {});
+    ChildProgram server({ChildProgram::beside("webpool_connections_server")});
     const auto port = server.hear();
     // The first one brings into memory what all of them need once.
     const auto first = connect(server, port, 1);

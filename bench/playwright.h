@@ -1,11 +1,9 @@
 // Playwright's page.evaluate in its own Node and browser, told by pipe what to measure.
 #pragma once
 
-#include <sys/types.h>
-
-#include <cstdio>
 #include <filesystem>
-#include <memory>
+
+#include "child_program.h"
 
 namespace webpool::bench {
 
@@ -28,16 +26,7 @@ class Playwright {
   double roundTrips(unsigned count, unsigned inFlight, Form form);
 
  private:
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-  using File = std::unique_ptr<std::FILE, Close>;
-
-  std::string readLine();
-
-  pid_t pid_ = -1;
-  File in_;   ///< to it
-  File out_;  ///< from it
+  ChildProgram node_;
 };
 
 }  // namespace webpool::bench

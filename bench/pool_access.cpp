@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "failure.h"
-#include "onnx/json_tensors.h"
 #include "stopwatch.h"
 
 namespace webpool::bench {

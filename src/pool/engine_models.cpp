@@ -6,6 +6,7 @@
 
 #include "pool/convert.h"
 #include "pool/engine.h"
+#include "pool/signature.h"
 
 namespace webpool::pool {
 namespace {
@@ -86,10 +87,11 @@ Result<LoadOutcome> Engine::loadOnPage(const std::shared_ptr<Loaded>& model,
     if (!warmUp) load.options["warmup_runs"] = 0;
     PageHub::OnProgress progress;
     if (options.progress) {
-      progress = [callback = options.progress](const wire::Progress& at) {
+      progress = [callback = options.progress, name = description.name](const wire::Progress& at) {
+        // The bytes are those of all files.
         const bool bytes = at.phase == wire::LoadPhase::Fetch;
-        callback({std::string(wire::loadPhaseName(at.phase)), at.file, bytes ? at.loaded : 0,
-                  bytes ? at.total : 0});
+        callback({std::string(wire::loadPhaseName(at.phase)), bytes ? name : at.file,
+                  bytes ? at.loaded : 0, bytes ? at.total : 0});
       };
     }
     auto& connection = *model->connection;
@@ -211,7 +213,14 @@ bool Engine::send(const std::shared_ptr<Run>& run) {
       const auto took =
           std::max(loop_.now() - run->sentAt - std::chrono::duration_cast<base::Duration>(queued),
                    base::Duration::zero());
-      run->finish({.result = std::move(result), .took = took});
+      const auto& description = worker.source->description;
+      const auto checked = description.task == "tensors" ? checkOutputs(description, result.outputs)
+                                                         : Result<void>{};
+      if (checked) {
+        run->finish({.result = std::move(result), .took = took});
+      } else {
+        run->fail(checked.error());
+      }
     } else if (run->late && answer.error().category == ErrorCategory::Cancelled) {
       run->fail(lateError());
     } else {

@@ -288,15 +288,25 @@ Result<ResolvedModel> ModelSource::add(std::string_view model, const std::string
                 fmt::format("'{}' is the name of a catalogue model", chosen),
                 "keep the file under another name: webpool models add PATH --name NAME");
   }
-  const bool replaced = repository_->show(chosen).has_value();
-  auto added = repository_->addPath(chosen, path, jobOptions(options), companions);
+  // A name that is taken keeps its model until the new one is known to be of use.
+  const bool replaces = repository_->show(chosen).has_value();
+  const auto staged = replaces ? "new-" + base::randomHex(base::systemRandom(), 8) : chosen;
+  auto added = repository_->addPath(staged, path, jobOptions(options), companions);
   if (!added) return std::unexpected(added.error());
-  auto selection = repository_->select(chosen, options.dtype);
+  auto selection = repository_->select(staged, options.dtype);
+  if (selection) selection->name = chosen;
   auto described = selection ? describe(std::move(*selection), options.task, options.component)
                              : Result<ResolvedModel>(std::unexpected(selection.error()));
-  // A model that can't be used is not kept.
   const bool unusable = !described && described.error().category == ErrorCategory::InvalidModel;
-  if (unusable && !replaced) (void)repository_->remove(chosen);
+  if (replaces && !unusable) {
+    auto kept = repository_->add(chosen, added->roots.front().root);
+    if (!kept) described = std::unexpected(kept.error());
+  }
+  if (replaces || unusable) {
+    if (auto removed = repository_->remove(staged); !removed && described) {
+      return std::unexpected(removed.error());
+    }
+  }
   return described;
 }
 

@@ -237,9 +237,17 @@ TEST_F(Arguments, ExternalDataOfAnyNameIsFoundAndWhatCannotBeUsedIsNotKept) {
   EXPECT_THAT(cut.err, HasSubstr("cut off"));
   EXPECT_FALSE(kept());
   write("w.bin", "12345678");
-  const auto whole = run({"models", "add", path, "--name", "mine"});
+  const auto whole = run({"models", "add", path, "--name", "mine", "--json"});
   EXPECT_EQ(whole.code, 0) << whole.err;
   EXPECT_TRUE(kept());
+  write("w.bin", "1234");
+  EXPECT_EQ(run({"models", "add", path, "--name", "mine"}).code, 3);
+  EXPECT_EQ(run({"models", "show", "mine", "--json"}).json().at("cid"), whole.json().at("cid"))
+      << "what can't be used takes nobody's place";
+  const auto listed = run({"models", "list", "--json"}).json();
+  std::size_t own = 0;
+  for (const auto& model : listed.at("models").as_array()) own += model.at("here") == true ? 1 : 0;
+  EXPECT_EQ(own, 1U) << "and leaves nothing";
 }
 
 TEST_F(Arguments, TextThatIsNoUtf8AndAModelWithoutATokenizer) {

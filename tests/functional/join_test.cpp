@@ -2,10 +2,7 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
-#include <boost/json.hpp>
-#include <sstream>
-
-#include "cli_harness.h"
+#include "serve_harness.h"
 #include "visitor.h"
 
 namespace webpool::functional {
@@ -13,33 +10,15 @@ namespace {
 
 using testing::HasSubstr;
 
-class Join : public CliTest {
+class Join : public ServeTest {
  protected:
-  /// Serves with a data folder of its own and waits for the link.
+  /// Waits for the link.
   std::unique_ptr<Running> serve(std::vector<std::string> more = {}) {
-    environment_["WEBPOOL_DATA_DIR"] = folder() / "data";
-    std::vector<std::string> command{"serve",     "--join",       "--host",
-                                     "127.0.0.1", "--no-browser", "--json"};
-    command.insert(command.end(), more.begin(), more.end());
-    auto running = start(std::move(command));
+    auto running = startServe(std::move(more));
     EXPECT_TRUE(running->waitForOutput("}\n")) << running->soFar().err;
     const auto first = event(*running, "listening");
     link_ = first.contains("link") ? std::string(first.at("link").as_string()) : "";
     return running;
-  }
-
-  /// The last line of that event.
-  static boost::json::object event(const Running& running, std::string_view name) {
-    boost::json::object found;
-    std::istringstream lines(running.soFar().out);
-    for (std::string line; std::getline(lines, line);) {
-      auto object = boost::json::parse(line).as_object();
-      if (object.at("event").as_string() == name) found = std::move(object);
-    }
-    return found;
-  }
-  static bool waitForEvent(Running& running, const std::string& name) {
-    return running.waitForOutput("{\"event\":\"" + name + "\"");
   }
 
   std::string chromium() {

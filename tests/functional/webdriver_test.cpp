@@ -15,8 +15,8 @@
 #include "browsers/launcher.h"
 #include "browsers/virtual_display.h"
 #include "browsers/webdriver.h"
-#include "cli_harness.h"
 #include "net/http_client.h"
+#include "serve_harness.h"
 
 namespace webpool::functional {
 namespace {
@@ -97,28 +97,8 @@ class RemoteWebKit {
   std::string url_;
 };
 
-class WebDriver : public CliTest {
+class WebDriver : public ServeTest {
  protected:
-  std::unique_ptr<Running> serve(std::vector<std::string> more) {
-    environment_["WEBPOOL_DATA_DIR"] = folder() / "data";
-    std::vector<std::string> command{"serve",     "--join",       "--host",
-                                     "127.0.0.1", "--no-browser", "--json"};
-    command.insert(command.end(), more.begin(), more.end());
-    return start(std::move(command));
-  }
-
-  static boost::json::object event(const Running& running, std::string_view name) {
-    boost::json::object found;
-    std::istringstream lines(running.soFar().out);
-    for (std::string line; std::getline(lines, line);) {
-      auto object = boost::json::parse(line).as_object();
-      if (object.at("event").as_string() == name) found = std::move(object);
-    }
-    return found;
-  }
-  static bool waitForEvent(Running& running, const std::string& name) {
-    return running.waitForOutput("{\"event\":\"" + name + "\"");
-  }
   bool hasRecords() const {
     std::error_code none;
     return std::filesystem::directory_iterator(folder() / "data/join/webdriver", none) !=
@@ -130,7 +110,7 @@ constexpr std::chrono::minutes kPatience{2};
 
 TEST_F(WebDriver, BrowserOfAnotherDriverJoinsAndIsLetGo) {
   RemoteWebKit remote(folder() / "remote");
-  auto running = serve({"--webdriver", remote.url()});
+  auto running = startServe({"--webdriver", remote.url()});
   ASSERT_TRUE(waitForEvent(*running, "webdriver_agreed")) << running->soFar().err;
   EXPECT_EQ(event(*running, "webdriver_agreed").at("remote").as_string(), remote.url());
   ASSERT_TRUE(waitForEvent(*running, "joined")) << running->soFar().err;
@@ -151,7 +131,7 @@ TEST_F(WebDriver, BrowserOfAnotherDriverJoinsAndIsLetGo) {
 TEST_F(WebDriver, SessionOfAKilledRunIsEndedByTheNext) {
   RemoteWebKit remote(folder() / "remote");
   {
-    auto running = serve({"--webdriver", remote.url()});
+    auto running = startServe({"--webdriver", remote.url()});
     ASSERT_TRUE(waitForEvent(*running, "webdriver_agreed")) << running->soFar().err;
     running->signal(SIGKILL);
     EXPECT_EQ(running->wait().code, 128 + SIGKILL);
@@ -160,7 +140,7 @@ TEST_F(WebDriver, SessionOfAKilledRunIsEndedByTheNext) {
   EXPECT_FALSE(browsers.empty()) << "nothing tells the driver that webpool died";
   EXPECT_TRUE(hasRecords());
 
-  auto next = serve({"--webdriver", remote.url()});
+  auto next = startServe({"--webdriver", remote.url()});
   ASSERT_TRUE(waitForEvent(*next, "joined")) << next->soFar().err;
   EXPECT_EQ(event(*next, "webdriver_swept").at("remote").as_string(), remote.url());
   EXPECT_TRUE(browsers::waitForAll(browsers, kPatience));
@@ -174,7 +154,7 @@ TEST_F(WebDriver, BrowserThatIsInUseIsSaidSo) {
   net::HttpClient http;
   const auto other = browsers::WebDriverSession::open(http, remote.url(), {}, {});
   ASSERT_TRUE(other) << other.error().describe();
-  auto running = serve({"--webdriver", remote.url()});
+  auto running = startServe({"--webdriver", remote.url()});
   ASSERT_TRUE(waitForEvent(*running, "webdriver_failed")) << running->soFar().err;
   const auto failed = event(*running, "webdriver_failed");
   EXPECT_EQ(failed.at("category"), "busy") << failed;
@@ -189,7 +169,7 @@ TEST_F(WebDriver, WrongUseIsNamed) {
   const auto wrong = run({"serve", "--join", "--no-browser", "--webdriver", "mac.local:4444"});
   EXPECT_EQ(wrong.code, 2);
   EXPECT_THAT(wrong.err, HasSubstr("http://"));
-  auto running = serve({"--webdriver", "http://127.0.0.1:" + std::to_string(freePort())});
+  auto running = startServe({"--webdriver", "http://127.0.0.1:" + std::to_string(freePort())});
   ASSERT_TRUE(waitForEvent(*running, "webdriver_failed"));
   EXPECT_EQ(event(*running, "webdriver_failed").at("category"), "fetch");
   running->signal(SIGINT);

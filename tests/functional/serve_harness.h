@@ -1,0 +1,41 @@
+// `webpool serve --join` in the background, and what it tells of in lines of JSON.
+#pragma once
+
+#include <boost/json.hpp>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli_harness.h"
+
+namespace webpool::functional {
+
+class ServeTest : public CliTest {
+ protected:
+  /// Without a browser of its own, on loopback, with a data folder of the test's.
+  std::unique_ptr<Running> startServe(std::vector<std::string> more = {}) {
+    environment_["WEBPOOL_DATA_DIR"] = folder() / "data";
+    std::vector<std::string> command{"serve",     "--join",       "--host",
+                                     "127.0.0.1", "--no-browser", "--json"};
+    command.insert(command.end(), more.begin(), more.end());
+    return start(std::move(command));
+  }
+
+  /// The last line of that event; empty for none.
+  static boost::json::object event(const Running& running, std::string_view name) {
+    boost::json::object found;
+    std::istringstream lines(running.soFar().out);
+    for (std::string line; std::getline(lines, line);) {
+      auto object = boost::json::parse(line).as_object();
+      if (object.at("event").as_string() == name) found = std::move(object);
+    }
+    return found;
+  }
+  static bool waitForEvent(Running& running, const std::string& name) {
+    return running.waitForOutput("{\"event\":\"" + name + "\"");
+  }
+};
+
+}  // namespace webpool::functional
