@@ -31,7 +31,9 @@ bench:  ## the comparisons of docs/benchmarks.md (not tests; takes a while)
 	@scripts/setup bench
 	@bench/run
 
-gpu-check: build  ## MiniLM on a hardware adapter, against WASM; says so where there is none
+gpu-check:  ## MiniLM on a hardware adapter, against WASM; says so where there is none
+	@scripts/setup gpu-check
+	@scripts/build release webpool_cli
 	@scripts/gpu-check $(BIN)
 
 lint:  ## formatting, static analysis, type checks

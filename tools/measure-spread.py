@@ -2,11 +2,11 @@
 """How far correct runtimes are from each other, by precision: the source of the tolerances in
 src/pool/agreement.cpp and of the table in docs/benchmarks.md.
 
-Makes weights of every precision from MiniLM's fp32 with ONNX Runtime's own tools, runs each in
+Makes weights of every precision from MiniLM's fp32 (precisions.py), runs each in
 native ONNX Runtime and in browsers through `webpool run --task tensors`, and prints the largest
 relative error |a - r| / |r| over the sentences, of the token states and of the mean-pooled vector.
 
-  pip install onnx onnx-ir onnxruntime numpy
+  pip install -r tools/requirements.txt
   tools/measure-spread.py --fp32 all-minilm-l6-v2.onnx [--q4 onnx/model_q4.onnx] \\
       --webpool build/release/bin/webpool --work /tmp/spread \\
       chromium:wasm chromium:webgpu firefox:wasm firefox:webgpu webkit:wasm
@@ -16,61 +16,24 @@ import json
 import logging
 import os
 import pathlib
-import shutil
 import subprocess
 
 import numpy as np
-import onnx
 import onnxruntime
-from onnxruntime.quantization import QuantType, quantize_dynamic
-from onnxruntime.quantization.matmul_bnb4_quantizer import MatMulBnb4Quantizer
-from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
-from onnxruntime.transformers import float16
 
-REFERENCE = pathlib.Path(__file__).parent.parent / "tests/vectors/reference/minilm.json"
+import precisions
+
+REFERENCE = precisions.REFERENCE
 
 
 def make_weights(fp32, q4, folder):
-    """The file of each precision, made once."""
+    """The file of each precision, made once; one that cannot be made is named and left out."""
     files = {}
-
-    def made(dtype, suffix, make):
-        path = folder / f"model{suffix}.onnx"
+    for dtype in precisions.MAKERS:
         try:
-            if not path.exists():
-                make(path)
-            files[dtype] = path
+            files |= precisions.make_weights(fp32, folder, [dtype])
         except Exception as error:  # pylint: disable=broad-except
-            path.unlink(missing_ok=True)
             print(f"{dtype}: could not be made: {type(error).__name__}: {error}")
-
-    def half(path, source=None):
-        model = source or onnx.load(fp32)
-        onnx.save(float16.convert_float_to_float16(model, keep_io_types=True), path)
-
-    def four_bits(path=None):
-        quantizer = MatMulNBitsQuantizer(onnx.load(fp32), block_size=32, is_symmetric=True)
-        quantizer.process()
-        if path:
-            onnx.save(quantizer.model.model, path)
-        return quantizer.model.model
-
-    def bnb4(path):
-        quantizer = MatMulBnb4Quantizer(onnx.load(fp32), MatMulBnb4Quantizer.NF4, 64)
-        quantizer.process()
-        onnx.save(quantizer.model.model, path)
-
-    made("fp32", "", lambda path: shutil.copy(fp32, path))
-    made("fp16", "_fp16", half)
-    made("q8", "_quantized",
-         lambda path: quantize_dynamic(fp32, path, weight_type=QuantType.QUInt8))
-    made("int8", "_int8", lambda path: quantize_dynamic(
-        fp32, path, weight_type=QuantType.QInt8, per_channel=True))
-    made("uint8", "_uint8", lambda path: quantize_dynamic(
-        fp32, path, weight_type=QuantType.QUInt8, per_channel=True))
-    made("q4", "_q4", four_bits)
-    made("q4f16", "_q4f16", lambda path: half(path, four_bits()))
-    made("bnb4", "_bnb4", bnb4)
     if q4:
         files["q4-published"] = pathlib.Path(q4)
     return files

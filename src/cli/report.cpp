@@ -38,10 +38,13 @@ boost::json::object toJson(const AdapterInfo& adapter) {
 boost::json::object toJson(const RanOn& ranOn) {
   boost::json::object object{{"browser", ranOn.browser},
                              {"browser_version", ranOn.browserVersion},
+                             {"connection", ranOn.connection},
+                             {"trust", trustName(ranOn.trust)},
                              {"backend", ranOn.label},
                              {"backend_asked", backendName(ranOn.backend)},
                              {"is_real_hardware", ranOn.isRealHardware()},
                              {"precision", ranOn.dtype},
+                             {"checked_by", ranOn.checkedBy},
                              {"placement", nullptr},
                              {"adapter", nullptr}};
   if (ranOn.backend == Backend::Wasm) object["wasm_threads"] = ranOn.wasmThreads;

@@ -153,10 +153,8 @@ void printRan(const Model& model, const RanOn& ranOn, const RunTimings& timings)
 
 json::object summary(const Model& model, const RanOn& ranOn, const RunTimings& timings) {
   const auto& info = model.info();
-  auto ran = toJson(ranOn);
-  ran["checked_by"] = ranOn.checkedBy;
-  return {{"model", info.name},    {"task", info.task},        {"cid", info.cid},
-          {"bytes", info.bytes},   {"ran_on", std::move(ran)}, {"load", toJson(info.timings)},
+  return {{"model", info.name},    {"task", info.task},       {"cid", info.cid},
+          {"bytes", info.bytes},   {"ran_on", toJson(ranOn)}, {"load", toJson(info.timings)},
           {"run", toJson(timings)}};
 }
 

@@ -24,6 +24,12 @@ using std::chrono::seconds;
 
 struct ServeFlags {
   BrowserFlags browser;
+  std::vector<std::string> browsers;  ///< none: the first that is installed
+  unsigned maxConnections = 0;
+  unsigned minConnections = 1;
+  unsigned warmSpares = 0;
+  std::uint64_t memoryBudget = 0;         ///< bytes
+  std::uint64_t browserMemoryBudget = 0;  ///< bytes
   std::vector<std::string> models;
   bool noBrowser = false;
   bool join = false;
@@ -36,6 +42,17 @@ struct ServeFlags {
   std::vector<std::string> webdrivers;
   bool json = false;
 };
+
+/// The pool's side of the flags.
+void setPoolLimits(const ServeFlags& flags, PoolOptions& options) {
+  options.browsers = flags.browsers;
+  options.launchBrowsers = !flags.noBrowser;
+  options.maxConnections = flags.maxConnections;
+  options.minConnections = flags.minConnections;
+  options.warmSpares = flags.warmSpares;
+  options.memoryBudget = flags.memoryBudget;
+  options.browserMemoryBudget = flags.browserMemoryBudget;
+}
 
 JoinOptions joinOptions(const ServeFlags& flags) {
   JoinOptions options;
@@ -50,7 +67,7 @@ JoinOptions joinOptions(const ServeFlags& flags) {
   return options;
 }
 
-/// Gets the workers ready: the browser of this machine, and the models wherever they may run.
+/// Gets the workers ready: the browsers of this machine, and the models wherever they may run.
 class Workers {
  public:
   Workers(ResourcePool& pool, const ServeFlags& flags, ServeOutput& output)
@@ -69,9 +86,14 @@ class Workers {
  private:
   std::optional<Error> prepare(const std::stop_token& stop) {
     if (!flags_.noBrowser) {
-      const auto found = pool_.capabilities();
-      if (!found) return found.error();
-      output_.localBrowser(*found);
+      pool_.start();
+      auto names = flags_.browsers;
+      if (names.empty()) names.emplace_back();
+      for (const auto& name : names) {
+        const auto found = pool_.capabilities(name);
+        if (!found) return found.error();
+        output_.localBrowser(*found);
+      }
     }
     for (const auto& name : flags_.models) {
       // Where only devices compute, it waits for the first of them.
@@ -182,7 +204,7 @@ int serve(const Context& context, const ServeFlags& flags) {
     if (!quiet) std::fprintf(stderr, "note: %s\n", text.c_str());
   });
   if (!options) return reportError(options.error());
-  options->launchBrowsers = !flags.noBrowser;
+  setPoolLimits(flags, *options);
   if (flags.join) {
     options->join = joinOptions(flags);
     options->onJoin = [&output](const JoinEvent& event) { output.device(event); };
@@ -221,11 +243,51 @@ A device that joins is given the --model models, and serves those that it
 answers right.
 
 Examples:
+  webpool serve --browser chromium --browser firefox --memory-budget 4GB
   webpool serve --join --model all-minilm-l6-v2
   webpool serve --join --host 192.168.1.5 --port 8443 --link-ttl 2h
   webpool serve --join --tls-cert chain.pem --tls-key key.pem --name example.org
   webpool serve --join --webdriver safari=http://mac.local:4444
   webpool serve --join --json --no-browser)";
+
+/// How many browsers, and how much of this machine they may take.
+void addPoolOptions(CLI::App& command, ServeFlags& flags) {
+  auto* browser =
+      command
+          .add_option("--browser", flags.browsers,
+                      "Browser to launch: chromium, chrome, edge, chromium-webnn, firefox, webkit "
+                      "(repeatable; default: the first that is installed)")
+          ->allow_extra_args(false);
+  const auto number = CLI::Range(0, 1000);
+  auto* most = command
+                   .add_option("--max-connections", flags.maxConnections,
+                               "Browser processes at most (default: one of each --browser, and the "
+                               "warm spares)")
+                   ->check(number);
+  auto* least = command
+                    .add_option("--min-connections", flags.minConnections,
+                                "Browser processes that are there even when no model needs them")
+                    ->check(number)
+                    ->capture_default_str();
+  auto* spares =
+      command
+          .add_option("--warm-spares", flags.warmSpares,
+                      "Browsers that each model is loaded in beside the first, so that a "
+                      "death costs no reload")
+          ->check(number)
+          ->capture_default_str();
+  auto* pool = command
+                   .add_option("--memory-budget", flags.memoryBudget,
+                               "Memory that all browsers may take with their models, e.g. 4GB or "
+                               "1500MiB (default: no limit)")
+                   ->transform(CLI::AsSizeValue(true));
+  auto* each = command
+                   .add_option("--browser-memory-budget", flags.browserMemoryBudget,
+                               "The same for each browser")
+                   ->transform(CLI::AsSizeValue(true));
+  auto* none = command.add_flag("--no-browser", flags.noBrowser, "Start no browser here");
+  for (auto* option : {browser, most, least, spares, pool, each}) none->excludes(option);
+}
 
 }  // namespace
 
@@ -276,15 +338,13 @@ void addServeCommand(CLI::App& app, Context& context, Action& action) {
       ->add_option("--model", flags->models,
                    "Load this model wherever it may run: name, .onnx file or folder (repeatable)")
       ->allow_extra_args(false);
-  command->add_option("--browser", flags->browser.browser, "Browser engine: auto, chromium")
-      ->capture_default_str();
+  addPoolOptions(*command, *flags);
   command
       ->add_option("--browser-path", flags->browser.browserPaths,
                    "Use this executable, e.g. chromium=/opt/chromium/chrome")
       ->allow_extra_args(false);
   command->add_flag("--ephemeral", flags->browser.ephemeral,
                     "Delete the browser's profile (and its cache) afterwards");
-  command->add_flag("--no-browser", flags->noBrowser, "Start no browser on this machine");
   command->add_flag("--json", flags->json, "One JSON object a line");
   command->footer(kServeFooter);
   command->callback([flags, &context, &action] {

@@ -84,7 +84,7 @@ TEST_F(MemoryBudgetTest, NeverOneInUse) {
   EXPECT_THAT(error.message, HasSubstr("'whisper' needs 800 MiB"));
   EXPECT_THAT(error.message, HasSubstr("2000 MiB a browser"));
   EXPECT_THAT(error.message, HasSubstr("in use (1600 MiB)"));
-  EXPECT_THAT(error.hint, HasSubstr("raise the memory budget"));
+  EXPECT_THAT(error.hint, HasSubstr("raise the budget"));
   EXPECT_TRUE(budget_.everFits({800 * kMiB, 1}));
   budget_.modelTaken(2, kStart);
   budget_.modelReleased(2, kStart);

@@ -165,17 +165,19 @@ bool fitsAlone(const MemoryLimits& limits, const MemoryPicture& picture, const M
 
 Error refusal(const MemoryLimits& limits, const MemoryPicture& picture, const MemoryNeed& need) {
   if (!fitsAlone(limits, picture, need)) {
-    return {ErrorCategory::OutOfMemory,
-            fmt::format("{} needs {}, and one browser may use {}, of which it takes {} itself",
-                        need.what, mib(need.bytes), mib(limits.connection),
-                        mib(emptyOf(picture, need.connection))),
-            "raise the memory budget of a browser, or use a smaller dtype or a smaller model"};
+    return {
+        ErrorCategory::OutOfMemory,
+        fmt::format("{} needs {}, and one browser may use {}, of which it takes {} itself",
+                    need.what, mib(need.bytes), mib(limits.connection),
+                    mib(emptyOf(picture, need.connection))),
+        "raise the budget (--memory-budget and --browser-memory-budget bound one browser), or use "
+        "a smaller dtype or a smaller model"};
   }
   if (!everFits(limits, picture, need)) {
     return {ErrorCategory::OutOfMemory,
             fmt::format("{} needs {}, and all {} browsers together may use {}", need.what,
                         mib(need.bytes), picture.connections.size(), mib(limits.pool)),
-            "raise the memory budget of the pool, use fewer browsers, or a smaller dtype"};
+            "raise the budget (--memory-budget), use fewer browsers, or a smaller dtype"};
   }
   std::uint64_t inUse = 0;
   for (const auto& [id, model] : picture.models) {
@@ -186,7 +188,7 @@ Error refusal(const MemoryLimits& limits, const MemoryPicture& picture, const Me
       fmt::format("{} needs {}, and the memory budget ({} a browser, {} for the pool) has no "
                   "room for it beside the models in use ({})",
                   need.what, mib(need.bytes), mib(limits.connection), mib(limits.pool), mib(inUse)),
-      "try again when they are done, close some, or raise the memory budget"};
+      "try again when they are done, close some, or raise the budget (--memory-budget)"};
 }
 
 }  // namespace

@@ -144,6 +144,16 @@ void ensureModel(const std::string& name, const std::string& dtype) {
   ASSERT_EQ(result.code, 0) << result.out << result.err;
 }
 
+void ensureMiniLmInFp16(std::filesystem::path& folder) {
+  folder = sharedData() / "minilm-precisions";
+  const auto source = std::filesystem::path(WEBPOOL_SOURCE_DIR);
+  Running command({source / "build/tools/python/bin/python", source / "tools/precisions.py",
+                   "--webpool", WEBPOOL_CLI, "--out", folder, "--dtypes", "fp16"},
+                  {{"WEBPOOL_DATA_DIR", sharedData()}}, "");
+  const auto result = command.wait();
+  ASSERT_EQ(result.code, 0) << result.out << result.err;
+}
+
 CliTest::CliTest() {
   char pattern[] = "/tmp/webpool-functional-XXXXXX";
   folder_ = mkdtemp(pattern);

@@ -75,6 +75,9 @@ class CliTest : public testing::Test {
 /// A catalogue model is in the shared store after this; fetched the first time.
 void ensureModel(const std::string& name, const std::string& dtype);
 
+/// A model folder of MiniLM with fp32 and fp16 weights (tools/precisions.py), made the first time.
+void ensureMiniLmInFp16(std::filesystem::path& folder);
+
 std::filesystem::path sharedData();
 
 }  // namespace webpool::functional

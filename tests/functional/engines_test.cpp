@@ -143,6 +143,26 @@ TEST_F(Engines, Fp16IsRefusedWithoutShaderF16AndComputedWithIt) {
   EXPECT_EQ(answer->ranOn.label, "webgpu");
 }
 
+TEST_F(Engines, MiniLmInFp16IsRefusedByChromiumAndRightInFirefox) {
+  std::filesystem::path folder;
+  ASSERT_NO_FATAL_FAILURE(ensureMiniLmInFp16(folder));
+  auto& pool = open({"chromium", "firefox"});
+  ModelOptions options{
+      .task = "text-embedding", .backend = Backend::WebGpu, .browser = "chromium", .dtype = "fp16"};
+  const auto refused = pool.load(folder.native(), options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().category, ErrorCategory::Unsupported);
+  EXPECT_THAT(refused.error().message, HasSubstr("shader-f16"));
+
+  options.browser = "firefox";
+  const auto model = pool.load(folder.native(), options);
+  ASSERT_TRUE(model) << model.error().describe();
+  EXPECT_EQ(model->info().ranOn.label, "webgpu");
+  EXPECT_EQ(model->info().ranOn.checkedBy, "golden file");
+  // Against fp32's vectors; a second or more each.
+  EXPECT_GE(lowestCosine(*model, "fp32", 3), 0.999);
+}
+
 TEST_F(Engines, SileroIsRefusedOnEveryWebGpuAndServedOnWasm) {
   ensureModel("silero-vad-v5", "fp32");
   auto& pool = open({"chromium", "firefox", "webkit"});

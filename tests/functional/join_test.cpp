@@ -140,14 +140,5 @@ TEST_F(Join, WrongUseIsNamed) {
   EXPECT_THAT(broken.err, HasSubstr("holds no certificate"));
 }
 
-TEST_F(Join, WithoutJoinTheLocalBrowserIsKept) {
-  auto running = start({"serve", "--ephemeral", "--json"});
-  ASSERT_TRUE(waitForEvent(*running, "local")) << running->soFar().err;
-  EXPECT_EQ(event(*running, "local").at("trust"), "launched");
-  running->signal(SIGINT);
-  EXPECT_EQ(running->wait().code, 130);
-  expectNothingLeft();
-}
-
 }  // namespace
 }  // namespace webpool::functional

@@ -1,0 +1,66 @@
+// `webpool serve` with browsers of this machine.
+#include <gmock/gmock.h>
+
+#include "serve_harness.h"
+
+namespace webpool::functional {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class Serve : public ServeTest {
+ protected:
+  void TearDown() override { expectNothingLeft(); }
+
+  static std::vector<std::string> browsersOf(const Running& running) {
+    std::vector<std::string> names;
+    std::istringstream lines(running.soFar().out);
+    for (std::string line; std::getline(lines, line);) {
+      const auto object = boost::json::parse(line).as_object();
+      if (object.at("event") == "local") names.emplace_back(object.at("browser").as_string());
+    }
+    return names;
+  }
+};
+
+TEST_F(Serve, TheLocalBrowserIsKept) {
+  auto running = start({"serve", "--ephemeral", "--json"});
+  ASSERT_TRUE(waitForEvent(*running, "local")) << running->soFar().err;
+  EXPECT_EQ(event(*running, "local").at("trust"), "launched");
+  running->signal(SIGINT);
+  EXPECT_EQ(running->wait().code, 130);
+}
+
+TEST_F(Serve, SeveralBrowsersAndAModelWithinABudget) {
+  ensureModel("all-minilm-l6-v2", "q4");
+  auto running =
+      start({"serve", "--browser", "firefox", "--browser", "chromium", "--memory-budget", "4GB",
+             "--warm-spares", "1", "--model", "all-minilm-l6-v2", "--ephemeral", "--json"});
+  ASSERT_TRUE(waitForEvent(*running, "model")) << running->soFar().err;
+  EXPECT_THAT(browsersOf(*running), ElementsAre("firefox", "chromium"));
+  EXPECT_EQ(event(*running, "model").at("trust"), "launched");
+  running->signal(SIGTERM);
+  EXPECT_EQ(running->wait().code, 143);
+}
+
+TEST_F(Serve, ABudgetUnderOneModelsNeedIsAnErrorWithTheCure) {
+  ensureModel("all-minilm-l6-v2", "q4");
+  const auto result =
+      run({"serve", "--memory-budget", "300MiB", "--model", "all-minilm-l6-v2", "--ephemeral"});
+  EXPECT_EQ(result.code, 5);
+  EXPECT_THAT(result.err, HasSubstr("[out_of_memory]"));
+  EXPECT_THAT(result.err, HasSubstr("300"));
+  EXPECT_THAT(result.err, HasSubstr("--memory-budget"));
+}
+
+TEST_F(Serve, WrongUseIsNamed) {
+  EXPECT_EQ(run({"serve", "--memory-budget", "much"}).code, 2);
+  EXPECT_EQ(run({"serve", "--join", "--no-browser", "--warm-spares", "1"}).code, 2);
+  const auto unknown = run({"serve", "--browser", "netscape"});
+  EXPECT_NE(unknown.code, 0);
+  EXPECT_THAT(unknown.err, HasSubstr("netscape"));
+}
+
+}  // namespace
+}  // namespace webpool::functional
