@@ -43,7 +43,8 @@ struct Progress {
 };
 using ProgressCallback = std::function<void(const Progress&)>;
 
-struct JoinEvent;  // webpool/pool.h
+struct JoinEvent;    // webpool/pool.h
+struct StateChange;  // webpool/stats.h
 
 struct PoolOptions {
   /// Where models are kept; empty: $WEBPOOL_DATA_DIR, else $XDG_DATA_HOME/webpool.
@@ -85,6 +86,9 @@ struct PoolOptions {
   std::optional<JoinOptions> join{};
   /// Told of devices that come, pause and leave. On a thread of the pool; must return soon.
   std::function<void(const JoinEvent&)> onJoin{};
+  /// Told of every change of state of a connection ("chromium-0", "joined-3"). On a thread of the
+  /// pool; must return soon.
+  std::function<void(const std::string& connection, const StateChange& change)> onStateChange{};
   /// Told things that a person should know (sandbox off, port changed). Any thread.
   std::function<void(const std::string&)> notice{};
   /// A log of what the pool does, for debugging: "trace", "debug", "info", "warn", "error", "off".

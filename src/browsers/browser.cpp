@@ -25,12 +25,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Names a program's file as it is now, for the version cache.
-std::string fileKey(const fs::path& program) {
+/// Names a program's file as it is now, and what it was asked as, for the version cache: what is a
+/// Chromium is no Firefox.
+std::string fileKey(std::string_view kind, const fs::path& program) {
   struct stat status{};
   if (::stat(program.c_str(), &status) != 0) return {};
-  return fmt::format("{}:{}.{}:{}", status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
-                     program.native());
+  return fmt::format("{}:{}:{}.{}:{}", kind, status.st_size, status.st_mtim.tv_sec,
+                     status.st_mtim.tv_nsec, program.native());
 }
 
 /// "156.0.8078.79" of "Chromium 156.0.8078.79 built on …"; empty when no line of the text starts
@@ -119,24 +120,24 @@ Result<void> BrowserFinder::overridePath(std::string_view name, fs::path path) {
   return {};
 }
 
-std::vector<Browser> BrowserFinder::findAll() {
-  std::vector<Browser> browsers;
-  for (const auto* kind : browserKinds()) {
-    if (auto browser = findKind(*kind)) browsers.push_back(std::move(*browser));
-  }
-  return browsers;
-}
-
 Result<Browser> BrowserFinder::find(std::string_view name) {
   if (name.empty() || name == "auto") {
     for (const auto* kind : browserKinds()) {
-      if (auto browser = findKind(*kind)) return browser;
+      auto browser = findKind(*kind);
+      // A path that a person gave is never replaced by another browser.
+      if (browser || isGiven(kind->name)) return browser;
     }
     return findKind(*browserKinds().front());
   }
   const auto* kind = browserKind(name);
   if (kind == nullptr) return std::unexpected(unknownName(name));
   return findKind(*kind);
+}
+
+bool BrowserFinder::isGiven(std::string_view name) {
+  const auto* kind = browserKind(name);
+  const std::lock_guard lock(mutex_);
+  return kind != nullptr && given(*kind).has_value();
 }
 
 std::optional<Browser> BrowserFinder::guess(std::string_view name) {
@@ -148,7 +149,7 @@ std::optional<Browser> BrowserFinder::guess(std::string_view name) {
     for (const auto& path : candidates(*kind)) {
       const auto program = resolveProgram(environment_, path, kind->realNames);
       if (!program) continue;
-      const auto known = versions_.find(fileKey(*program));
+      const auto known = versions_.find(fileKey(kind->name, *program));
       return Browser{std::string(kind->engine), std::string(kind->name), *program,
                      known != versions_.end() ? known->second : ""};
     }
@@ -229,7 +230,7 @@ Result<std::string> BrowserFinder::askVersion(const BrowserKind& kind, const fs:
 }
 
 Result<std::string> BrowserFinder::version(const BrowserKind& kind, const fs::path& program) {
-  const auto key = fileKey(program);
+  const auto key = fileKey(kind.name, program);
   if (const auto known = versions_.find(key); known != versions_.end()) return known->second;
   const auto output = askVersion(kind, program);
   auto parsed = output ? parseVersion(kind, *output) : std::string();
@@ -269,7 +270,8 @@ void BrowserFinder::loadVersions() {
     const std::string key(line.substr(tab + 1));
     // An entry of a file that was changed or removed goes.
     const fs::path program(key.substr(std::min(key.find('/'), key.size())));
-    if (fileKey(program) == key) versions_.emplace(key, line.substr(0, tab));
+    if (fileKey(key.substr(0, key.find(':')), program) == key)
+      versions_.emplace(key, line.substr(0, tab));
   }
 }
 

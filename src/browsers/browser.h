@@ -36,14 +36,15 @@ class BrowserFinder {
   /// does the same, e.g. WEBPOOL_CHROMIUM_WEBNN.
   Result<void> overridePath(std::string_view name, std::filesystem::path path);
 
-  /// Every browser that is installed and works, the preferred first. Asks all of them (one that
-  /// needs a display takes 0.4 s the first time).
-  std::vector<Browser> findAll();
-
-  /// The browser of that name; "auto" or "" is the first of findAll(). InvalidArgument for a name
+  /// The browser of that name, asked for its version the first time (one that needs a display takes
+  /// 0.4 s); "auto" or "" is the first that is installed, or the error of a path
+  /// that was given and is before it. InvalidArgument for a name
   /// that webpool does not know; BrowserNotFound when it is not installed or when the path given
   /// for it is no such browser; Unsupported when it is too old.
   Result<Browser> find(std::string_view name);
+
+  /// A person gave a path for it.
+  bool isGiven(std::string_view name);
 
   /// The browser that find() would most likely answer, without having asked it: its version is only
   /// known where it was asked before. None for a path that a person gave, which may be anything.
@@ -65,7 +66,7 @@ class BrowserFinder {
   std::filesystem::path versionCache_;
   std::mutex mutex_;  ///< for what follows
   std::map<std::string, std::filesystem::path, std::less<>> overrides_;
-  std::map<std::string, std::string> versions_;  ///< by path, size and change time
+  std::map<std::string, std::string> versions_;  ///< by name, path, size and change time
 };
 
 }  // namespace webpool::browsers

@@ -55,7 +55,6 @@ TEST_F(Kinds, EdgeAndChromeBehindTheirWrappers) {
   ASSERT_TRUE(foundChrome) << foundChrome.error().describe();
   EXPECT_EQ(foundChrome->path, chrome);
   EXPECT_EQ(finder.find("auto")->name, "chrome");
-  EXPECT_EQ(finder.findAll().size(), 2u);
 
   LaunchOptions launch;
   launch.folder.root = "/f";

@@ -32,12 +32,18 @@ void emptyFolder(const std::filesystem::path& folder) {
 }
 
 Result<void> checkOptions(const LaunchOptions& options) {
-  if (!options.headless && options.environment.variable("DISPLAY").empty() &&
-      options.environment.variable("WAYLAND_DISPLAY").empty()) {
+  if (options.headless || !options.environment.variable("WAYLAND_DISPLAY").empty()) return {};
+  const auto display = options.environment.variable("DISPLAY");
+  if (display.empty()) {
     return fail(ErrorCategory::InvalidArgument,
                 "a browser with a window needs a display, and neither DISPLAY nor WAYLAND_DISPLAY "
                 "is set",
                 "start it headless");
+  }
+  if (!displayAnswers(display)) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("the display {} does not answer", display),
+                "start it headless, or set DISPLAY to one that runs");
   }
   return {};
 }
@@ -247,8 +253,11 @@ Error BrowserProcess::failure() {
   const auto tail = logTail();
   message += tail.empty() ? "; it wrote nothing" : "; it wrote:\n" + tail;
   if (message.ends_with('\n')) message.pop_back();
-  return {ErrorCategory::BrowserFailed, std::move(message),
-          fmt::format("the whole log is {}", folder_.log().native())};
+  return {ErrorCategory::BrowserFailed, std::move(message), logHint()};
+}
+
+std::string BrowserProcess::logHint() const {
+  return folder_.kept ? fmt::format("its whole log is {}", folder_.log().native()) : "";
 }
 
 }  // namespace webpool::browsers

@@ -44,7 +44,8 @@ class BrowserProcess {
   Error failure();
 
   /// The last lines of what the browser wrote, at most `bytes`, without those that say nothing.
-  std::filesystem::path logPath() const { return folder_.log(); }
+  /// Where its log is; empty where that is removed with its folder.
+  std::string logHint() const;
 
   std::string logTail(std::size_t bytes = 2000) const;
 

@@ -254,6 +254,12 @@ TEST_F(Process, WhatCannotBeLaunched) {
   EXPECT_EQ(noDisplay.error().category, ErrorCategory::InvalidArgument);
   EXPECT_THAT(noDisplay.error().message, HasSubstr("DISPLAY"));
 
+  launch.environment.variables["DISPLAY"] = ":65000";
+  const auto deaf = BrowserProcess::launch(launcher_, random_, launch);
+  ASSERT_FALSE(deaf);
+  EXPECT_EQ(deaf.error().category, ErrorCategory::InvalidArgument);
+  EXPECT_THAT(deaf.error().message, HasSubstr(":65000 does not answer"));
+
   launch.headless = true;
   launch.folder.root = "/proc/webpool/chromium-0";
   const auto unwritable = BrowserProcess::launch(launcher_, random_, launch);

@@ -46,8 +46,30 @@ TEST_F(Finder, FindsInPath) {
   EXPECT_EQ(browser->path, program);
   EXPECT_EQ(browser->version, "901.22.3");
   EXPECT_EQ(browser->engine, "chromium");
-  EXPECT_EQ(finder.findAll().size(), 1u);
+  EXPECT_FALSE(finder.find("firefox"));
   EXPECT_EQ(finder.find("auto")->path, program);
+}
+
+TEST_F(Finder, WhatWasAskedAsOneBrowserIsNotKnownAsAnother) {
+  const auto program = fakeBrowser("opt/bin/chromium", "Chromium 901.22.3 built on Fake");
+  BrowserFinder finder(environment_, folder_.path() / "cache/versions");
+  ASSERT_TRUE(finder.find("chromium"));
+  ASSERT_TRUE(finder.overridePath("firefox", program));
+  const auto firefox = finder.find("firefox");
+  ASSERT_FALSE(firefox);
+  EXPECT_THAT(firefox.error().message, HasSubstr("is no firefox"));
+}
+
+TEST_F(Finder, AGivenPathIsNeverReplacedByAnotherBrowser) {
+  fakeBrowser("opt/bin/firefox", "Mozilla Firefox 900.0");
+  environment_.variables["WEBPOOL_CHROMIUM"] = "/nonexistent";
+  BrowserFinder finder(environment_);
+  EXPECT_TRUE(finder.isGiven("chromium"));
+  EXPECT_FALSE(finder.isGiven("firefox"));
+  const auto found = finder.find("auto");
+  ASSERT_FALSE(found);
+  EXPECT_THAT(found.error().message, HasSubstr("/nonexistent"));
+  EXPECT_TRUE(finder.find("firefox"));
 }
 
 TEST_F(Finder, AsksForTheVersionOnceWhileTheFileStays) {
@@ -96,7 +118,6 @@ TEST_F(Finder, NoneInstalledSaysHowToGetOne) {
   EXPECT_EQ(browser.error().category, ErrorCategory::BrowserNotFound);
   EXPECT_THAT(browser.error().hint, HasSubstr("apt install chromium"));
   EXPECT_THAT(browser.error().hint, HasSubstr("--browser-path chromium=PATH"));
-  EXPECT_TRUE(finder.findAll().empty());
 }
 
 TEST_F(Finder, UnknownName) {

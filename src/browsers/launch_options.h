@@ -14,6 +14,7 @@ namespace webpool::browsers {
 /// Where one browser lives; made by Slot::browserFolder.
 struct BrowserFolder {
   std::filesystem::path root;
+  bool kept = true;  ///< false: it is removed with its slot, so no message names its log
 
   std::filesystem::path profile() const { return root / "profile"; }
   std::filesystem::path home() const { return root / "home"; }

@@ -61,7 +61,7 @@ Result<void> Slot::rememberPort(std::uint16_t port) {
 }
 
 Result<BrowserFolder> Slot::browserFolder(std::string_view browserName, unsigned k) {
-  BrowserFolder folder{folder_ / fmt::format("{}-{}", browserName, k)};
+  BrowserFolder folder{folder_ / fmt::format("{}-{}", browserName, k), !ephemeral_};
   for (const auto& path : {folder.profile(), folder.home(), folder.runtime(), folder.temporary()}) {
     if (auto made = base::makeFolders(path); !made) return std::unexpected(made.error());
   }

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstddef>
@@ -98,6 +99,15 @@ void end(ChildProcess& child) noexcept {
 }
 
 }  // namespace
+
+bool displayAnswers(std::string_view display) {
+  if (!display.starts_with(':')) return true;  // of another machine, or of its own kind
+  unsigned number = 0;
+  const auto digits = display.substr(1);
+  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (read.ec != std::errc()) return false;
+  return answers(socketPath(number), false) || answers(socketPath(number), true);
+}
 
 std::string VirtualDisplay::authorityText(std::string_view secret) {
   // The format of ~/.Xauthority, with one entry for whatever host and display.

@@ -15,6 +15,9 @@
 
 namespace webpool::browsers {
 
+/// False when `display` (":0", ":0.0") is of this machine and nobody listens there.
+bool displayAnswers(std::string_view display);
+
 /// Not thread-safe; movable. Destroying it ends the Xvfb.
 class VirtualDisplay {
  public:

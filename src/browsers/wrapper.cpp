@@ -76,6 +76,20 @@ std::optional<std::string> firstWord(std::string_view text, const Variables& var
   return word;
 }
 
+/// As a word of its own: "exec firefox-esr", "$HERE/firefox-esr".
+bool mentions(std::string_view text, std::string_view name) {
+  const auto ofAWord = [](char character) {
+    return isNameCharacter(character) || character == '-';
+  };
+  for (auto at = text.find(name); at != std::string_view::npos; at = text.find(name, at + 1)) {
+    const auto after = at + name.size();
+    if (at > 0 && ofAWord(text[at - 1])) continue;
+    if (after < text.size() && ofAWord(text[after])) continue;
+    return true;
+  }
+  return false;
+}
+
 std::string_view trimmed(std::string_view line) {
   const auto start = line.find_first_not_of(" \t");
   return start == std::string_view::npos ? std::string_view() : line.substr(start);
@@ -133,8 +147,9 @@ std::optional<fs::path> resolveProgram(const Environment& environment, const fs:
     if (!text) return program;
     auto next = targetOfScript(environment, *text);
     for (const auto name : realNames) {
+      // Only what it names: a script that starts another browser lies in the same folder.
       const auto beside = program.parent_path() / name;
-      if (!next && beside != program && isProgram(beside)) next = beside;
+      if (!next && mentions(*text, name) && beside != program && isProgram(beside)) next = beside;
     }
     if (!next) return program;
     program = fs::canonical(*next, error);

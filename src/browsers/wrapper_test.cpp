@@ -63,6 +63,12 @@ TEST_F(Wrapper, AProgramBesideAScriptThatNeedsAShell) {
   EXPECT_EQ(resolveProgram(environment_, path, {}), path);
 }
 
+TEST_F(Wrapper, AProgramBesideAScriptOfAnotherOne) {
+  const auto path = folder_.path() / "usr/lib/chromium/firefox";
+  test::writeScript(path, "exec \"$(dirname \"$0\")/firefox-bin\" \"$@\"");
+  EXPECT_EQ(resolveProgram(environment_, path, kNames), path);
+}
+
 TEST_F(Wrapper, AScriptThatExecsItselfEnds) {
   const auto path = script("exec /usr/bin/fake_chromium");
   EXPECT_EQ(resolveProgram(environment_, path, kNames), path);

@@ -163,9 +163,7 @@ void printJson(const std::vector<Probed>& all, const browsers::MachineFacts& mac
     if (measured) {
       object["capabilities"] = capabilitiesJson(*measured);
     } else {
-      object["error"] = boost::json::object{{"category", categoryName(measured.error().category)},
-                                            {"message", measured.error().message},
-                                            {"hint", measured.error().hint}};
+      object["error"] = toJson(measured.error());
     }
     list.push_back(std::move(object));
   }
@@ -176,22 +174,22 @@ void printJson(const std::vector<Probed>& all, const browsers::MachineFacts& mac
                           .c_str());
 }
 
-/// Those named, or all that are installed; the one that is not there with its error.
+/// Those named, or all that are installed; one that is named, or whose path a person gave, and is
+/// not there, with its error.
 std::vector<Probed> findBrowsers(browsers::BrowserFinder& finder,
                                  const std::vector<std::string>& names) {
   std::vector<Probed> all;
   const auto unknown = [] { return fail(ErrorCategory::Internal, "not probed"); };
-  for (const auto& name : names) {
+  const auto looked = names.empty() ? browsers::BrowserFinder::knownNames() : names;
+  for (const auto& name : looked) {
     auto found = finder.find(name);
     if (found) {
       all.push_back({std::move(*found), unknown()});
-    } else {
+    } else if (!names.empty() || finder.isGiven(name)) {
       all.push_back({{.engine = "", .name = name, .path = {}, .version = ""},
                      std::unexpected(found.error())});
     }
   }
-  if (!names.empty()) return all;
-  for (auto& browser : finder.findAll()) all.push_back({std::move(browser), unknown()});
   return all;
 }
 
@@ -208,6 +206,10 @@ int probeBrowsers(const Context& context, const ListFlags& flags, const PoolOpti
     }
     measured = probe(context, shared, browser.name);
   }
+  // What Ctrl-C kept from being probed did not fail.
+  std::erase_if(all, [](const Probed& probed) {
+    return !probed.capabilities && probed.capabilities.error().category == ErrorCategory::Cancelled;
+  });
   if (flags.asJson) {
     printJson(all, machine);
   } else if (flags.asMarkdown) {
@@ -250,11 +252,13 @@ int listFound(const Context& context, const ListFlags& flags, const std::vector<
   boost::json::array list;
   int code = 0;
   for (const auto& [browser, error] : all) {
+    list.push_back(browserJson(browser));
     if (browser.path.empty()) {
-      code = reportError(error.error());
+      const auto failed = reportError(error.error());
+      if (code == 0) code = failed;
+      list.back().as_object()["error"] = toJson(error.error());
       continue;
     }
-    list.push_back(browserJson(browser));
     rows.push_back({browser.name, browser.engine, browser.version, browser.path.native()});
   }
   const auto refused = pool::Refusals(context.paths.cache / "refused.json").all();
@@ -293,7 +297,6 @@ int runBrowsers(const Context& context, const ListFlags& flags) {
     if (const auto given = finder.overridePath(name, path); !given) {
       return reportError(given.error());
     }
-    if (const auto checked = finder.find(name); !checked) return reportError(checked.error());
   }
   for (const auto& name : flags.names) {
     const auto known = browsers::BrowserFinder::knownNames();

@@ -44,6 +44,11 @@ int exitCode(ErrorCategory category) noexcept {
 }
 
 int reportError(const Error& error) {
+  if (error.category == ErrorCategory::Cancelled) {
+    // Nobody but the person at the terminal cancels here; what it hit is of no use to them.
+    std::fprintf(stderr, "webpool: interrupted\n");
+    return exitCode(error.category);
+  }
   std::fprintf(stderr, "webpool: %s [%s]\n", error.message.c_str(),
                std::string(categoryName(error.category)).c_str());
   if (!error.hint.empty()) std::fprintf(stderr, "  -> %s\n", error.hint.c_str());

@@ -56,6 +56,11 @@ boost::json::object toJson(const RanOn& ranOn) {
   return object;
 }
 
+boost::json::object toJson(const Error& error) {
+  return {
+      {"category", categoryName(error.category)}, {"message", error.message}, {"hint", error.hint}};
+}
+
 boost::json::object toJson(const LoadTimings& timings) {
   return {{"launch_ms", timings.launchMs},    {"fetch_ms", timings.fetchMs},
           {"compile_ms", timings.compileMs},  {"warmup_ms", timings.warmupMs},

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "webpool/error.h"
 #include "webpool/model.h"
 #include "webpool/result.h"
 
@@ -19,6 +20,7 @@ boost::json::object toJson(const RanOn& ranOn);
 boost::json::object toJson(const LoadTimings& timings);
 boost::json::object toJson(const RunTimings& timings);
 boost::json::object toJson(const AdapterInfo& adapter);
+boost::json::object toJson(const Error& error);
 
 /// Cosines of all pairs as a table whose rows are labelled with the (shortened) texts.
 std::string similarityTable(std::span<const std::string> texts,

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "cli/app.h"
+#include "cli/byte_size.h"
 #include "cli/exit_code.h"
 #include "cli/report.h"
 #include "cli/serve_output.h"
@@ -43,9 +44,16 @@ struct ServeFlags {
   bool json = false;
 };
 
+/// "auto" is what is launched where none is named.
+std::vector<std::string> namedBrowsers(const ServeFlags& flags) {
+  auto names = flags.browsers;
+  std::erase(names, "auto");
+  return names;
+}
+
 /// The pool's side of the flags.
 void setPoolLimits(const ServeFlags& flags, PoolOptions& options) {
-  options.browsers = flags.browsers;
+  options.browsers = namedBrowsers(flags);
   options.launchBrowsers = !flags.noBrowser;
   options.maxConnections = flags.maxConnections;
   options.minConnections = flags.minConnections;
@@ -87,7 +95,7 @@ class Workers {
   std::optional<Error> prepare(const std::stop_token& stop) {
     if (!flags_.noBrowser) {
       pool_.start();
-      auto names = flags_.browsers;
+      auto names = namedBrowsers(flags_);
       if (names.empty()) names.emplace_back();
       for (const auto& name : names) {
         const auto found = pool_.capabilities(name);
@@ -195,6 +203,12 @@ int serve(const Context& context, const ServeFlags& flags) {
     return reportError({ErrorCategory::InvalidArgument, "there would be nothing to serve",
                         "leave --no-browser out, or add --join"});
   }
+  if (flags.maxConnections > 0 && flags.browsers.size() > flags.maxConnections) {
+    return reportError({ErrorCategory::InvalidArgument,
+                        fmt::format("{} browsers are named, and --max-connections allows {}",
+                                    flags.browsers.size(), flags.maxConnections),
+                        "raise it, or name fewer"});
+  }
   auto targets = targetsOf(flags);
   if (!targets) return reportError(targets.error());
   ServeOutput output(flags.json);
@@ -209,6 +223,9 @@ int serve(const Context& context, const ServeFlags& flags) {
     options->join = joinOptions(flags);
     options->onJoin = [&output](const JoinEvent& event) { output.device(event); };
   }
+  options->onStateChange = [&output](const std::string& connection, const StateChange& change) {
+    output.stateChange(connection, change);
+  };
   const auto join = options->join;
   auto pool = ResourcePool::open(std::move(*options));
   if (!pool) return reportError(pool.error());
@@ -276,15 +293,13 @@ void addPoolOptions(CLI::App& command, ServeFlags& flags) {
                       "death costs no reload")
           ->check(number)
           ->capture_default_str();
-  auto* pool = command
-                   .add_option("--memory-budget", flags.memoryBudget,
-                               "Memory that all browsers may take with their models, e.g. 4GB or "
-                               "1500MiB (default: no limit)")
-                   ->transform(CLI::AsSizeValue(true));
-  auto* each = command
-                   .add_option("--browser-memory-budget", flags.browserMemoryBudget,
-                               "The same for each browser")
-                   ->transform(CLI::AsSizeValue(true));
+  auto* pool = command.add_option("--memory-budget", flags.memoryBudget,
+                                  "Memory that all browsers may take with their models, e.g. 4GB "
+                                  "or 1500MiB (default: no limit)");
+  auto* each = command.add_option("--browser-memory-budget", flags.browserMemoryBudget,
+                                  "The same for each browser");
+  takeByteSize(*pool);
+  takeByteSize(*each);
   auto* none = command.add_flag("--no-browser", flags.noBrowser, "Start no browser here");
   for (auto* option : {browser, most, least, spares, pool, each}) none->excludes(option);
 }

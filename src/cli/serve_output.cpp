@@ -119,6 +119,24 @@ void ServeOutput::localBrowser(const BrowserCapabilities& found) {
   line("local", std::move(fields), "this machine's browser is ready: " + abilities(found));
 }
 
+void ServeOutput::stateChange(const std::string& connection, const StateChange& change) {
+  const bool went = change.to == "recycling" || change.to == "dead";
+  const bool came = (change.to == "gated" || change.to == "ready") && away_.erase(connection) > 0;
+  if (went) away_.insert(connection);
+  if (!json_ && !went && !came) return;
+  const auto why = change.detail.substr(0, change.detail.find('\n'));
+  line("state",
+       {{"connection", connection},
+        {"from", change.from},
+        {"to", change.to},
+        {"reason", change.reason},
+        {"detail", change.detail}},
+       came ? connection + " is back"
+            : fmt::format("{} is {} ({}{}{})", connection,
+                          change.to == "dead" ? "given up" : "replaced", change.reason,
+                          why.empty() ? "" : ": ", why));
+}
+
 void ServeOutput::model(const ModelInfo& info) {
   line("model",
        {{"model", info.name},

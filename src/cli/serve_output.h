@@ -4,6 +4,7 @@
 #include <boost/json/object.hpp>
 #include <chrono>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,8 @@ class ServeOutput {
   void invitation(const Invitation& invitation, const JoinOptions& options);
   void device(const JoinEvent& event);
   void localBrowser(const BrowserCapabilities& found);
+  /// As JSON every change; for a person that a browser went, and that it is back.
+  void stateChange(const std::string& connection, const StateChange& change);
   /// A model that is loaded and may be called.
   void model(const ModelInfo& info);
   /// Anything else that happens; `text` is for a person, the rest for a program.
@@ -28,6 +31,7 @@ class ServeOutput {
  private:
   std::mutex mutex_;
   bool json_;
+  std::set<std::string> away_;  ///< connections that went; the pool's thread only
 };
 
 }  // namespace webpool::cli

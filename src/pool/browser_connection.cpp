@@ -12,11 +12,11 @@ namespace {
 
 Error notConnected(const Error& cause, const HostedBrowser& browser) {
   const auto tail = browser.process.logTail();
+  const auto hint = browser.process.logHint();
   return {ErrorCategory::BrowserFailed,
           fmt::format("{} did not connect: {}{}{}", browser.browser.name, cause.message,
                       tail.empty() ? "; it wrote nothing" : "; its last words: ", tail),
-          fmt::format("try --visible to look at it; its whole log is {}",
-                      browser.process.logPath().native())};
+          hint.empty() ? "try --visible to look at it" : "try --visible to look at it; " + hint};
 }
 
 Error endedError() {
@@ -237,8 +237,8 @@ void BrowserConnection::showPid(int pid) {
 void BrowserConnection::close(const Error& error) {
   sampling_.cancel();
   watch_.reset();
+  Connection::close(error);  // first: that the page goes now is no fault of the browser
   if (!session_.empty()) hub_.close(session_, "the pool ended");
-  Connection::close(error);
   answerWaiters(std::unexpected(error));
 }
 

@@ -70,6 +70,7 @@ void Connection::perform(sched::LifeAction action) {
                             sched::lifeStateName(change.to), sched::lifeReasonName(change.reason),
                             change.detail.empty() ? "" : ": ", change.detail);
       if (!self.life_->acceptsLoads()) self.incarnation_ = 0;
+      if (self.site_.onStateChange) self.site_.onStateChange(self.label_, toPublic(change));
     }
     void operator()(const sched::Launch&) { self.launch(); }
     void operator()(const sched::RelaunchAt&) { self.waitForRelaunch(); }
@@ -211,17 +212,25 @@ std::optional<Connection::Job> Connection::takeJob(sched::JobId id) {
   return std::move(node.mapped());
 }
 
+/// So that who reads it knows which of the pool's browsers it was.
+Error Connection::named(Error error) const {
+  if (!error.message.contains(name_)) error.message = label_ + ": " + error.message;
+  return error;
+}
+
 void Connection::answer(sched::JobId id, Result<session::Answer> reply) {
   auto job = takeJob(id);
   if (!job) return;  // handed back: it has its outcome from there
   const auto category = reply ? std::nullopt : std::optional<ErrorCategory>(reply.error().category);
   tell([&](auto& life, auto now) { life.jobEnded(id, category, now); });
-  job->answered(std::move(reply), category && isDeath(*category));
+  const bool died = category && isDeath(*category);
+  if (died) reply = std::unexpected(named(std::move(reply.error())));
+  job->answered(std::move(reply), died);
 }
 
 void Connection::giveBack(const sched::GiveBackJobs& jobs) {
   incarnation_ = 0;  // before anybody hears of it and calls again
-  const Error error = jobs.died && cause_ ? *cause_ : jobs.cause;
+  const Error error = named(jobs.died && cause_ ? *cause_ : jobs.cause);
   for (const auto id : jobs.jobs) {
     auto job = takeJob(id);
     if (!job) continue;

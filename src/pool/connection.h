@@ -31,6 +31,7 @@ struct ConnectionSite {
   std::shared_ptr<spdlog::logger> log;
   sched::LifeOptions life;
   MemoryKeeper& memory;
+  std::function<void(const std::string&, const StateChange&)> onStateChange;  ///< may be empty
   base::Duration statsEvery;  ///< between two samples of memory
 };
 
@@ -157,6 +158,7 @@ class Connection {
   std::optional<Job> takeJob(sched::JobId job);
   void answer(sched::JobId job, Result<session::Answer> answer);
   void giveBack(const sched::GiveBackJobs& jobs);
+  Error named(Error error) const;
 
   std::uint64_t id_;
   std::string name_;

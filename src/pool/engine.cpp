@@ -90,6 +90,12 @@ Result<std::shared_ptr<Engine>> Engine::open(PoolOptions options) {
   if (auto named = checkBrowserNames(options.browsers); !named) {
     return std::unexpected(named.error());
   }
+  if (options.maxConnections > 0 && options.minConnections > options.maxConnections) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("at least {} browsers and at most {} cannot both be",
+                            options.minConnections, options.maxConnections),
+                "lower minConnections (--min-connections), or raise maxConnections");
+  }
   if (options.port != 0 && browsers::isBlockedPort(options.port)) {
     return fail(
         ErrorCategory::InvalidArgument,
@@ -117,7 +123,7 @@ Engine::Engine(PoolOptions options, std::shared_ptr<spdlog::logger> log,
       models_(std::move(models)),
       refusals_(options_.cacheFolder / "refused.json"),
       page_(page_files::files()),
-      memory_(options_.memoryBudget, options_.browserMemoryBudget),
+      memory_(options_.memoryBudget, options_.browserMemoryBudget, options_.notice),
       host_(std::move(host)),
       hub_(std::make_unique<PageHub>(loop_, base::systemRandom(), log_)),
       workers_(std::make_unique<net::WorkerThreads>(loop_, kWorkerThreads)),
@@ -125,6 +131,7 @@ Engine::Engine(PoolOptions options, std::shared_ptr<spdlog::logger> log,
                       .log = log_,
                       .life = lifeOptions(options_),
                       .memory = memory_,
+                      .onStateChange = options_.onStateChange,
                       .statsEvery = std::chrono::seconds(memory_.isOn() ? 1 : 5)},
       launchSite_(std::make_unique<LaunchSite>(LaunchSite{
           .common = connectionSite_,
@@ -230,7 +237,7 @@ Result<Engine::BrowserRef> Engine::choose(const std::string& browser, const Conn
   if (best) return best;
   return fail(ErrorCategory::Busy,
               fmt::format("the pool has {} browsers, and may have no more", browsers_.size()),
-              "raise the pool's maxConnections");
+              "raise its limit (maxConnections, --max-connections)");
 }
 
 Result<ConnectionRef> Engine::connect(const ConnectionWish& wish, const std::stop_token& stop) {

@@ -1,6 +1,9 @@
 #include "pool/memory_keeper.h"
 
+#include <fmt/format.h>
+
 #include <limits>
+#include <utility>
 
 namespace webpool::pool {
 namespace {
@@ -17,8 +20,9 @@ std::string groupOf(const Loaded& model) {
 
 }  // namespace
 
-MemoryKeeper::MemoryKeeper(std::uint64_t pool, std::uint64_t browser)
+MemoryKeeper::MemoryKeeper(std::uint64_t pool, std::uint64_t browser, Notice notice)
     : on_(pool > 0 || browser > 0),
+      notice_(std::move(notice)),
       budget_(
           {.pool = orBoundless(pool), .connection = orBoundless(browser > 0 ? browser : pool)}) {}
 
@@ -28,6 +32,24 @@ void MemoryKeeper::sampled(std::uint64_t connection, std::uint64_t bytes) {
     budget_.connectionOpened(connection, bytes);
   }
   budget_.connectionSampled(connection, bytes);
+  noticeNoRoom(connection);
+}
+
+/// Nothing can be unloaded there, and a new browser would take as much.
+void MemoryKeeper::noticeNoRoom(std::uint64_t connection) {
+  if (!notice_ || !budget_.picture().models.empty()) return;
+  const auto& limits = budget_.limits();
+  constexpr double kMiB = 1 << 20;
+  const auto say = [&](std::string_view what, std::uint64_t taken, std::uint64_t limit) {
+    std::exchange(notice_, nullptr)(
+        fmt::format("{} {:.0f} MiB without a model, and the memory budget is {:.0f} MiB: no model "
+                    "fits until it is raised",
+                    what, static_cast<double>(taken) / kMiB, static_cast<double>(limit) / kMiB));
+  };
+  const auto all = budget_.charged();
+  const auto one = budget_.charged(connection);
+  if (all > limits.pool) return say("the browsers take", all, limits.pool);
+  if (one > limits.connection) say("a browser takes", one, limits.connection);
 }
 
 void MemoryKeeper::closed(std::uint64_t connection) {

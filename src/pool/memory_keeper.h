@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "pool/loaded.h"
@@ -21,8 +23,11 @@ class MemoryKeeper {
     bool isThere() const { return unload.empty() && recycle.empty(); }
   };
 
-  /// Bytes, of all browsers and of each.
-  MemoryKeeper(std::uint64_t pool, std::uint64_t browser);
+  using Notice = std::function<void(const std::string&)>;
+
+  /// Bytes, of all browsers and of each. `notice`: told once where browsers take more without any
+  /// model; may be empty.
+  MemoryKeeper(std::uint64_t pool, std::uint64_t browser, Notice notice);
 
   bool isOn() const { return on_; }
 
@@ -41,7 +46,10 @@ class MemoryKeeper {
   void gone(const Loaded& model);
 
  private:
+  void noticeNoRoom(std::uint64_t connection);
+
   bool on_;
+  Notice notice_;
   sched::MemoryBudget budget_;
   std::map<sched::ResidentId, std::weak_ptr<Loaded>> models_;
 };

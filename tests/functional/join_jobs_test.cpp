@@ -10,6 +10,7 @@
 
 #include "browsers/browser.h"
 #include "cli_harness.h"
+#include "onnx/testing/model_builder.h"
 #include "reference.h"
 #include "visitor.h"
 #include "webpool/pool.h"
@@ -169,6 +170,19 @@ TEST_F(JoinJobs, StoppedDeviceLosesNoJob) {
   EXPECT_EQ(left.why, "stopped by its person");
   EXPECT_EQ(wrong, 0) << "every call has its right answer, wherever it ran";
   EXPECT_EQ(pool_->connections().size(), 1U) << "a device that left is no connection any more";
+}
+
+TEST_F(JoinJobs, WithoutGoldenAnswerADeviceIsComparedWithABrowserOfThisMachine) {
+  const auto path = write("unknown.onnx", onnx::testing::matMulModel(DataType::Fp32, 4, 4));
+  open({.browsers = {"chromium"}});
+  auto model = pool_->load(path.native(), {.backend = Backend::Wasm});
+  ASSERT_TRUE(model) << model.error().describe();
+  EXPECT_EQ(model->info().ranOn.checkedBy, "nothing: the pool has no other engine");
+  visit();
+  const auto serves = events_.waitFor(JoinEvent::Kind::Serves);
+  ASSERT_TRUE(serves.ranOn);
+  EXPECT_EQ(serves.ranOn->trust, Trust::Joined);
+  EXPECT_THAT(serves.ranOn->checkedBy, testing::StartsWith("wasm of chromium "));
 }
 
 TEST_F(JoinJobs, PrivateModelStaysOnThisMachine) {

@@ -1,6 +1,9 @@
 // `webpool serve` with browsers of this machine.
 #include <gmock/gmock.h>
 
+#include <csignal>
+
+#include "browser_control.h"
 #include "serve_harness.h"
 
 namespace webpool::functional {
@@ -44,6 +47,18 @@ TEST_F(Serve, SeveralBrowsersAndAModelWithinABudget) {
   EXPECT_EQ(running->wait().code, 143);
 }
 
+TEST_F(Serve, ABrowserThatIsKilledIsReplacedAndThatIsSaid) {
+  auto running = start({"serve", "--browser", "chromium", "--ephemeral"});
+  ASSERT_TRUE(running->waitForOutput("browser is ready"));
+  const auto browser = findBrowser(folder() / "cache");
+  ASSERT_NE(browser.main, 0);
+  ::kill(browser.main, SIGKILL);
+  EXPECT_TRUE(running->waitForOutput("chromium-0 is replaced (")) << running->soFar().out;
+  EXPECT_TRUE(running->waitForOutput("chromium-0 is back"));
+  running->signal(SIGTERM);
+  EXPECT_EQ(running->wait().code, 143);
+}
+
 TEST_F(Serve, ABudgetUnderOneModelsNeedIsAnErrorWithTheCure) {
   ensureModel("all-minilm-l6-v2", "q4");
   const auto result =
@@ -54,8 +69,22 @@ TEST_F(Serve, ABudgetUnderOneModelsNeedIsAnErrorWithTheCure) {
   EXPECT_THAT(result.err, HasSubstr("--memory-budget"));
 }
 
+TEST_F(Serve, ABudgetThatTheBrowserAloneExceedsIsSaid) {
+  auto running = start({"serve", "--memory-budget", "40MiB", "--ephemeral", "--json"});
+  EXPECT_TRUE(running->waitForOutput("no model fits until it is raised"));
+  running->signal(SIGTERM);
+  EXPECT_EQ(running->wait().code, 143);
+}
+
 TEST_F(Serve, WrongUseIsNamed) {
-  EXPECT_EQ(run({"serve", "--memory-budget", "much"}).code, 2);
+  for (const auto* size : {"much", "-1", "99999999999999999999", "4"}) {
+    EXPECT_EQ(run({"serve", "--memory-budget", size}).code, 2) << size;
+  }
+  const auto two =
+      run({"serve", "--browser", "chromium", "--browser", "firefox", "--max-connections", "1"});
+  EXPECT_EQ(two.code, 2);
+  EXPECT_THAT(two.err, HasSubstr("--max-connections allows 1"));
+  EXPECT_EQ(run({"serve", "--max-connections", "1", "--min-connections", "5"}).code, 2);
   EXPECT_EQ(run({"serve", "--join", "--no-browser", "--warm-spares", "1"}).code, 2);
   const auto unknown = run({"serve", "--browser", "netscape"});
   EXPECT_NE(unknown.code, 0);
