@@ -94,12 +94,6 @@ std::vector<std::string> userDisplay(const Environment& environment) {
   return variables;
 }
 
-Error unknownName(std::string_view name) {
-  return {ErrorCategory::InvalidArgument,
-          fmt::format("\"{}\" is no browser that webpool knows", name),
-          fmt::format("it knows: {}", fmt::join(BrowserFinder::knownNames(), ", "))};
-}
-
 }  // namespace
 
 BrowserFinder::BrowserFinder(Environment environment, fs::path versionCache)
@@ -111,6 +105,17 @@ std::vector<std::string> BrowserFinder::knownNames() {
   std::vector<std::string> names;
   for (const auto* kind : browserKinds()) names.emplace_back(kind->name);
   return names;
+}
+
+Error BrowserFinder::unknownName(std::string_view name) {
+  if (name == "safari") {
+    return {ErrorCategory::InvalidArgument, "Safari runs on Apple's systems only",
+            "let it join: webpool serve --join prints a link, --webdriver URL opens it by "
+            "safaridriver; its relative here is webkit"};
+  }
+  return {ErrorCategory::InvalidArgument,
+          fmt::format("\"{}\" is no browser that webpool knows", name),
+          fmt::format("it knows: auto, {}", fmt::join(knownNames(), ", "))};
 }
 
 Result<void> BrowserFinder::overridePath(std::string_view name, fs::path path) {

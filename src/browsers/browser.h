@@ -53,6 +53,9 @@ class BrowserFinder {
   /// The names that find() knows, without "auto".
   static std::vector<std::string> knownNames();
 
+  /// The error for a name that is none of them.
+  static Error unknownName(std::string_view name);
+
  private:
   Result<Browser> findKind(const BrowserKind& kind);
   Result<Browser> inspect(const BrowserKind& kind, const std::filesystem::path& path);

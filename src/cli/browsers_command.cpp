@@ -63,19 +63,20 @@ Result<BrowserCapabilities> probe(const Context& context, const PoolOptions& sha
 
 void printProbed(const std::vector<Probed>& all) {
   constexpr std::size_t kAdapterWidth = 36;
-  std::vector<Row> rows{{"NAME", "VERSION", "SIMD", "THREADS", "OPFS", "WEBNN", "WEBGPU", "F16"}};
+  std::vector<Row> rows{
+      {"NAME", "VERSION", "SIMD", "THREADS", "WORKERS", "OPFS", "WEBNN", "WEBGPU", "F16"}};
   std::vector<Row> adapters{{"NAME", "ADAPTER", "BUFFER", "BINDING"}};
   bool anyWebNn = false;
   for (const auto& [browser, measured] : all) {
     if (!measured) {
-      rows.push_back({browser.name, browser.version, "-", "-", "-", "-", "failed", "-"});
+      rows.push_back({browser.name, browser.version, "-", "-", "-", "-", "-", "failed", "-"});
       continue;
     }
     const auto& gpu = measured->webgpu;
     const auto* computes = !gpu ? "none" : gpu->software ? "software" : "hardware";
     rows.push_back({browser.name, browser.version, yesNo(measured->wasmSimd),
-                    yesNo(measured->wasmThreads), yesNo(measured->opfs), webNnText(*measured),
-                    computes, gpu ? yesNo(gpu->shaderF16) : "-"});
+                    yesNo(measured->wasmThreads), yesNo(measured->workers), yesNo(measured->opfs),
+                    webNnText(*measured), computes, gpu ? yesNo(gpu->shaderF16) : "-"});
     anyWebNn = anyWebNn || !measured->webnn.empty();
     if (!gpu) continue;
     adapters.push_back({browser.name, fitText(gpu->label(), kAdapterWidth),
@@ -92,9 +93,10 @@ void printProbed(const std::vector<Probed>& all) {
 
 void printMarkdown(const std::vector<Probed>& all) {
   std::printf(
-      "| browser | version | WASM SIMD | WASM threads | OPFS | WebNN contexts | WebGPU adapter | "
+      "| browser | version | WASM SIMD | WASM threads | Workers | OPFS | WebNN contexts | WebGPU "
+      "adapter | "
       "shader-f16 | largest buffer | largest binding "
-      "|\n|---|---|---|---|---|---|---|---|---|---|\n");
+      "|\n|---|---|---|---|---|---|---|---|---|---|---|\n");
   for (const auto& [browser, measured] : all) {
     if (!measured) {
       std::printf("| %s | %s | failed: %s |\n", browser.name.c_str(), browser.version.c_str(),
@@ -106,6 +108,7 @@ void printMarkdown(const std::vector<Probed>& all) {
                   browser.version,
                   yesNo(measured->wasmSimd),
                   yesNo(measured->wasmThreads),
+                  yesNo(measured->workers),
                   yesNo(measured->opfs),
                   webNnText(*measured),
                   gpu ? gpu->label() : "none",

@@ -69,9 +69,7 @@ bool contains(const Range& range, const Value& value) {
 Result<void> checkBrowserNames(const std::vector<std::string>& names) {
   const auto known = browsers::BrowserFinder::knownNames();
   for (const auto& name : names) {
-    if (contains(known, name)) continue;
-    return fail(ErrorCategory::InvalidArgument, fmt::format("webpool knows no browser '{}'", name),
-                fmt::format("one of auto, {}", fmt::join(known, ", ")));
+    if (!contains(known, name)) return std::unexpected(browsers::BrowserFinder::unknownName(name));
   }
   return {};
 }
@@ -96,11 +94,11 @@ Result<std::shared_ptr<Engine>> Engine::open(PoolOptions options) {
                             options.minConnections, options.maxConnections),
                 "lower minConnections (--min-connections), or raise maxConnections");
   }
-  if (options.port != 0 && browsers::isBlockedPort(options.port)) {
-    return fail(
-        ErrorCategory::InvalidArgument,
-        fmt::format("no browser opens port {}: it belongs to another protocol", options.port),
-        "choose another port, for example 8080");
+  for (const auto port : {options.port, options.join ? options.join->port : std::uint16_t{0}}) {
+    if (port == 0 || !browsers::isBlockedPort(port)) continue;
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("no browser opens port {}: it belongs to another protocol", port),
+                "choose another port, for example 8080");
   }
   auto models = ModelSource::open(options.dataFolder);
   if (!models) return std::unexpected(models.error());

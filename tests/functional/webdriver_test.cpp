@@ -16,6 +16,7 @@
 #include "browsers/virtual_display.h"
 #include "browsers/webdriver.h"
 #include "net/http_client.h"
+#include "onnx/testing/model_builder.h"
 #include "serve_harness.h"
 
 namespace webpool::functional {
@@ -33,7 +34,9 @@ std::uint16_t freePort() {
 /// The remote end, as another machine would have it: a driver with a display of its own.
 class RemoteWebKit {
  public:
-  explicit RemoteWebKit(const std::filesystem::path& folder) : folder_(folder) {
+  /// `sharedMemory`: its pages have SharedArrayBuffer, which WebKitGTK keeps behind a variable.
+  explicit RemoteWebKit(const std::filesystem::path& folder, bool sharedMemory = true)
+      : folder_(folder) {
     std::filesystem::create_directories(folder_ / "home");
     const auto authority = folder_ / "xauthority";
     std::ofstream(authority) << browsers::VirtualDisplay::authorityText("0123456789abcdef");
@@ -43,15 +46,16 @@ class RemoteWebKit {
         [this](const browsers::SpawnPlan& plan) { return launcher_.spawn(plan); });
     if (!display) throw std::runtime_error(display.error().describe());
     display_.emplace(std::move(*display));
-    std::map<std::string, std::string> environment{{"HOME", folder_ / "home"},
-                                                   {"XDG_DATA_HOME", folder_ / "home/data"},
-                                                   {"XDG_CACHE_HOME", folder_ / "home/cache"},
-                                                   {"XDG_CONFIG_HOME", folder_ / "home/config"},
-                                                   {"XDG_RUNTIME_DIR", folder_},
-                                                   {"JSC_useSharedArrayBuffer", "1"},
-                                                   {"NO_AT_BRIDGE", "1"},
-                                                   {"GTK_A11Y", "none"},
-                                                   {"GSETTINGS_BACKEND", "memory"}};
+    std::map<std::string, std::string> environment{
+        {"HOME", folder_ / "home"},
+        {"XDG_DATA_HOME", folder_ / "home/data"},
+        {"XDG_CACHE_HOME", folder_ / "home/cache"},
+        {"XDG_CONFIG_HOME", folder_ / "home/config"},
+        {"XDG_RUNTIME_DIR", folder_},
+        {"JSC_useSharedArrayBuffer", sharedMemory ? "1" : "0"},
+        {"NO_AT_BRIDGE", "1"},
+        {"GTK_A11Y", "none"},
+        {"GSETTINGS_BACKEND", "memory"}};
     for (const auto& variable : display_->variables()) {
       const auto equals = variable.find('=');
       environment[variable.substr(0, equals)] = variable.substr(equals + 1);
@@ -126,6 +130,16 @@ TEST_F(WebDriver, BrowserOfAnotherDriverJoinsAndIsLetGo) {
   EXPECT_TRUE(browsers::waitForAll(browsers, kPatience)) << "the session's browser is still there";
   EXPECT_FALSE(hasRecords());
   expectNothingLeft();
+}
+
+TEST_F(WebDriver, ABrowserWithoutSharedMemoryServesToo) {
+  const auto path = write("model.onnx", onnx::testing::matMulModel(DataType::Fp32, 4, 4));
+  RemoteWebKit remote(folder() / "remote", false);
+  auto running = startServe({"--webdriver", remote.url(), "--model", path.native()});
+  ASSERT_TRUE(waitForEvent(*running, "model")) << running->soFar().out << running->soFar().err;
+  EXPECT_EQ(event(*running, "model").at("trust"), "joined");
+  running->signal(SIGINT);
+  EXPECT_EQ(running->wait().code, 130);
 }
 
 TEST_F(WebDriver, SessionOfAKilledRunIsEndedByTheNext) {

@@ -91,9 +91,11 @@ async function start(message: Extract<PageToSocket, { kind: 'start' }>): Promise
     capabilities: found,
     memory: memoryStats,
     status,
-    shared: self.crossOriginIsolated
-      ? (length) => new Int32Array(new SharedArrayBuffer(length * 4))
-      : null,
+    // WebKitGTK isolates pages and has no shared memory all the same.
+    shared:
+      self.crossOriginIsolated && typeof SharedArrayBuffer === 'function'
+        ? (length) => new Int32Array(new SharedArrayBuffer(length * 4))
+        : null,
   });
 }
 

@@ -60,6 +60,22 @@ describe('WorkerHost', () => {
     expect(link.brief).toEqual(['pong 7', 'echo 1']);
   });
 
+  it('answers a request that its own fault keeps it from serving', () => {
+    const broken = () => {
+      throw new ReferenceError("Can't find variable: SharedArrayBuffer");
+    };
+    host = new WorkerHost({
+      link,
+      runners,
+      capabilities,
+      memory: async () => ({ js_heap: 1, opfs_used: null, opfs_quota: null }),
+      status: () => undefined,
+      shared: broken,
+    });
+    tell(loadMessage(1));
+    expect(link.sent.at(-1)).toMatchObject({ type: 'error', id: 1, category: 'internal' });
+  });
+
   it('loads, runs and unloads a model', async () => {
     tell(loadMessage(1));
     runners.all[0]!.loaded();

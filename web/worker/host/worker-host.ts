@@ -27,6 +27,8 @@ export interface HostOptions {
   shared: ((length: number) => Int32Array) | null;
 }
 
+type Request = Exclude<PoolMessage, { type: 'welcome' | 'close' | 'ping' | 'cancel' }>;
+
 /** Half the cores, at most four: more made no model faster. The other half is the browser's. */
 export function usualThreads(cores: number): number {
   return Math.max(1, Math.min(4, Math.floor(cores / 2)));
@@ -61,7 +63,7 @@ export class WorkerHost {
         for (const slot of this.slots.values()) if (slot.cancel(message.id)) return;
         return;
       default:
-        if (this.outbox.begin(message.id)) this.onRequest(message, receivedAt);
+        if (this.outbox.begin(message.id)) this.tryRequest(message, receivedAt);
     }
   }
 
@@ -75,10 +77,16 @@ export class WorkerHost {
     for (const slot of [...this.slots.values()]) slot.unload();
   }
 
-  private onRequest(
-    message: Exclude<PoolMessage, { type: 'welcome' | 'close' | 'ping' | 'cancel' }>,
-    receivedAt: number,
-  ): void {
+  /** A fault of this page's own is an answer too: the pool must not wait for it. */
+  private tryRequest(message: Request, receivedAt: number): void {
+    try {
+      this.onRequest(message, receivedAt);
+    } catch (thrown) {
+      this.answerError(message.id, 'internal', toReport(thrown).message);
+    }
+  }
+
+  private onRequest(message: Request, receivedAt: number): void {
     const { id } = message;
     switch (message.type) {
       case 'load':
