@@ -120,9 +120,10 @@ void ServeOutput::localBrowser(const BrowserCapabilities& found) {
 }
 
 void ServeOutput::stateChange(const std::string& connection, const StateChange& change) {
-  const bool went = change.to == "recycling" || change.to == "dead";
+  // An orderly end is "recycling" and then "dead", a crash may be "dead" at once.
+  const bool went =
+      (change.to == "recycling" || change.to == "dead") && away_.insert(connection).second;
   const bool came = (change.to == "gated" || change.to == "ready") && away_.erase(connection) > 0;
-  if (went) away_.insert(connection);
   if (!json_ && !went && !came) return;
   const auto why = change.detail.substr(0, change.detail.find('\n'));
   line("state",
@@ -132,9 +133,8 @@ void ServeOutput::stateChange(const std::string& connection, const StateChange& 
         {"reason", change.reason},
         {"detail", change.detail}},
        came ? connection + " is back"
-            : fmt::format("{} is {} ({}{}{})", connection,
-                          change.to == "dead" ? "given up" : "replaced", change.reason,
-                          why.empty() ? "" : ": ", why));
+            : fmt::format("{} ends ({}{}{})", connection, change.reason, why.empty() ? "" : ": ",
+                          why));
 }
 
 void ServeOutput::model(const ModelInfo& info) {

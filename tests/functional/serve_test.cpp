@@ -53,7 +53,7 @@ TEST_F(Serve, ABrowserThatIsKilledIsReplacedAndThatIsSaid) {
   const auto browser = findBrowser(folder() / "cache");
   ASSERT_NE(browser.main, 0);
   ::kill(browser.main, SIGKILL);
-  EXPECT_TRUE(running->waitForOutput("chromium-0 is replaced (")) << running->soFar().out;
+  EXPECT_TRUE(running->waitForOutput("chromium-0 ends (")) << running->soFar().out;
   EXPECT_TRUE(running->waitForOutput("chromium-0 is back"));
   running->signal(SIGTERM);
   EXPECT_EQ(running->wait().code, 143);
