@@ -318,6 +318,17 @@ def golden_run(ort, path):
     return golden(ort, chosen)
 
 
+def golden_sound(ort, path):
+    """For the task voice-activity-detection: a piece of speech whose last frame is cut off."""
+    samples = read_clip(path)
+    begin = 40 * FRAME
+    sound = samples[begin:begin + 2 * FRAME + 200].round(5)
+    padded = np.concatenate([sound, np.zeros(FRAME - 200, np.float32)])
+    vad = Vad(ort)
+    speech = np.array([vad.run(frame)[0, 0] for frame in padded.reshape(-1, FRAME)], np.float32)
+    return {"inputs": [tensor("audio", sound)], "outputs": [tensor("probability", speech)]}
+
+
 def golden_formula(ort):
     """Inputs that any language computes exactly."""
     sample = ((np.arange(FRAME + CONTEXT) * 37) % 129 - 64) / 128
@@ -375,6 +386,7 @@ def write_silero(folder, clips):
                   "loud_frames": len(noise), "energy_spans": energy_spans(noise),
                   "speech": noise_speech},
         "golden": golden_run(ort, paths[0]),
+        "golden_sound": golden_sound(ort, paths[0]),
         "golden_formula": {
             "input": "((37 i) mod 129 - 64) / 128", "state": "((29 i) mod 65 - 32) / 64",
             **golden_formula(ort)},

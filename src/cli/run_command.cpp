@@ -3,9 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 
-#include <cerrno>
 #include <cstdio>
-#include <filesystem>
 #include <iostream>
 #include <span>
 
@@ -13,11 +11,15 @@
 #include "cli/app.h"
 #include "cli/exit_code.h"
 #include "cli/report.h"
+#include "cli/run_flags.h"
+#include "cli/run_output.h"
+#include "cli/run_speech.h"
 #include "cli/terminal.h"
 #include "onnx/check_inputs.h"
 #include "onnx/json_tensors.h"
 #include "onnx/npz.h"
 #include "pool/signature.h"
+#include "pool/task.h"
 #include "pool/texts.h"
 #include "webpool/pool.h"
 
@@ -25,21 +27,6 @@ namespace webpool::cli {
 namespace {
 
 namespace json = boost::json;
-
-struct RunFlags {
-  BrowserFlags browser;
-  std::string model;
-  std::string task;
-  std::string backend = "auto";
-  std::string dtype;
-  std::string component;
-  std::vector<std::string> texts;
-  std::string inputs;
-  std::string outputs;
-  unsigned repeat = 1;
-  double timeoutSeconds = 600;
-  bool json = false;
-};
 
 // A million seconds are eleven days.
 constexpr double kShortestTimeout = 0.001;
@@ -76,40 +63,6 @@ Result<Bytes> readInputFile(const std::string& path) {
   return Bytes::adopt(std::move(*contents));
 }
 
-/// Before a browser is started for it: whether outputs could be written there at all.
-Result<void> checkOutputs(const std::filesystem::path& path) {
-  namespace fs = std::filesystem;
-  if (path.empty()) return {};
-  if (path.extension() != ".npz" && path.extension() != ".json") {
-    return fail(ErrorCategory::InvalidArgument,
-                fmt::format("--outputs {}: the name must end in .npz or .json", path.native()),
-                "or use --json, which prints to standard output");
-  }
-  std::error_code none;
-  const auto status = fs::status(path, none);
-  if (fs::exists(status) && !fs::is_regular_file(status)) {
-    return fail(ErrorCategory::InvalidArgument,
-                fmt::format("--outputs {} is no plain file", path.native()), "give another name");
-  }
-  const auto folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  if (::access(folder.c_str(), W_OK | X_OK) == 0) return {};
-  auto error = base::fileError("can't write in", folder, errno);
-  error.hint = "give --outputs a folder that exists and may be written";
-  return std::unexpected(std::move(error));
-}
-
-Result<void> writeOutputs(const RunFlags& flags, const std::vector<Tensor>& outputs) {
-  const std::filesystem::path path(flags.outputs);
-  Result<std::string> contents = path.extension() == ".npz"
-                                     ? onnx::writeNpz(outputs)
-                                     : onnx::writeJsonTensors(flags.model, outputs);
-  if (!contents) return std::unexpected(contents.error());
-  // Through a symbolic link to its target, and not in its place.
-  std::error_code none;
-  const auto target = std::filesystem::weakly_canonical(path, none);
-  return base::writeFileAtomically(none ? path : target, *contents);
-}
-
 /// One row a text.
 Tensor embeddingTensor(const std::vector<std::vector<float>>& vectors) {
   const auto width = vectors.empty() ? 0 : vectors.front().size();
@@ -138,33 +91,14 @@ std::string tensorLine(const Tensor& tensor) {
   return line;
 }
 
-void printRan(const Model& model, const RanOn& ranOn, const RunTimings& timings) {
-  const auto& info = model.info();
-  const auto& load = info.timings;
-  std::printf("\nmodel    %s, %s, %s\n", info.name.c_str(), info.dtype.c_str(),
-              bytesText(info.bytes).c_str());
-  std::printf("cid      %s\n", info.cid.c_str());
-  std::printf("ran on   %s\n", ranOnText(ranOn).c_str());
-  std::printf("checked  %s\n", ranOn.checkedBy.c_str());
-  std::printf("times    launch %s, load %s, run %s\n", millisecondsText(load.launchMs).c_str(),
-              millisecondsText(load.fetchMs + load.compileMs + load.warmupMs).c_str(),
-              millisecondsText(timings.totalMs).c_str());
-}
-
-json::object summary(const Model& model, const RanOn& ranOn, const RunTimings& timings) {
-  const auto& info = model.info();
-  return {{"model", info.name},    {"task", info.task},       {"cid", info.cid},
-          {"bytes", info.bytes},   {"ran_on", toJson(ranOn)}, {"load", toJson(info.timings)},
-          {"run", toJson(timings)}};
-}
-
 int runEmbedding(const RunFlags& flags, const Model& model, const RunOptions& options,
                  const std::vector<std::string>& texts) {
   auto result = model.embed(texts, options);
   for (unsigned i = 1; result && i < flags.repeat; ++i) result = model.embed(texts, options);
   if (!result) return reportError(result.error());
   if (!flags.outputs.empty()) {
-    if (auto written = writeOutputs(flags, {embeddingTensor(result->vectors)}); !written) {
+    if (auto written = writeOutputs(flags.outputs, flags.model, {embeddingTensor(result->vectors)});
+        !written) {
       return reportError(written.error());
     }
   }
@@ -199,7 +133,7 @@ int runTensors(const RunFlags& flags, const Model& model, const RunOptions& opti
   for (unsigned i = 1; result && i < flags.repeat; ++i) result = model.run(inputs, options);
   if (!result) return reportError(result.error());
   if (!flags.outputs.empty()) {
-    if (auto written = writeOutputs(flags, result->outputs); !written) {
+    if (auto written = writeOutputs(flags.outputs, flags.model, result->outputs); !written) {
       return reportError(written.error());
     }
   }
@@ -225,6 +159,7 @@ int runTensors(const RunFlags& flags, const Model& model, const RunOptions& opti
 struct Work {
   std::vector<std::string> texts;
   std::vector<Tensor> tensors;
+  std::vector<Sound> sounds;
 };
 
 /// Says which input it was that could not be read.
@@ -237,7 +172,7 @@ std::unexpected<Error> inputError(const RunFlags& flags, Error error) {
 Result<Work> prepare(const RunFlags& flags, const ModelDescription& description) {
   Work work;
   if (description.task == "tensors") {
-    if (!flags.texts.empty()) {
+    if (!flags.arguments.empty()) {
       return fail(ErrorCategory::InvalidArgument,
                   fmt::format("the model '{}' takes tensors, not text", description.name),
                   "give --inputs in.npz or --inputs in.json");
@@ -261,14 +196,23 @@ Result<Work> prepare(const RunFlags& flags, const ModelDescription& description)
     work.tensors = std::move(*tensors);
     return work;
   }
+  const bool sound = description.task == kSpeechTask;
   if (!flags.inputs.empty()) {
-    return fail(ErrorCategory::InvalidArgument,
-                fmt::format("the task {} takes text, not tensors", description.task),
-                "give the sentences as arguments, or --task tensors");
+    return fail(
+        ErrorCategory::InvalidArgument,
+        fmt::format("the task {} takes {}, not tensors", description.task,
+                    sound ? "sound files" : "text"),
+        fmt::format("give the {} as arguments, or --task tensors", sound ? "files" : "sentences"));
   }
-  work.texts = flags.texts;
+  if (sound) {
+    auto sounds = readSounds(flags.arguments);
+    if (!sounds) return std::unexpected(sounds.error());
+    work.sounds = std::move(*sounds);
+    return work;
+  }
+  work.texts = flags.arguments;
   if (work.texts.empty() || work.texts == std::vector<std::string>{"-"}) {
-    if (flags.texts.empty() && ::isatty(STDIN_FILENO) != 0) {
+    if (flags.arguments.empty() && ::isatty(STDIN_FILENO) != 0) {
       return fail(ErrorCategory::InvalidArgument, "no text given",
                   "give sentences as arguments, or one a line on standard input");
     }
@@ -317,6 +261,7 @@ int run(const RunFlags& flags, const Context& context) {
   progress.clear();
   if (!model) return reportError(model.error());
   const RunOptions runOptions{.timeout = options.timeout, .stop = context.stop};
+  if (description->task == kSpeechTask) return runSpeech(flags, *model, runOptions, work->sounds);
   return description->task == "tensors" ? runTensors(flags, *model, runOptions, work->tensors)
                                         : runEmbedding(flags, *model, runOptions, work->texts);
 }
@@ -326,10 +271,12 @@ int run(const RunFlags& flags, const Context& context) {
 void addRunCommand(CLI::App& app, Context& context, Action& action) {
   auto flags = std::make_shared<RunFlags>();
   auto* command = app.add_subcommand("run", "Run a model once in a browser");
-  command->add_option("text", flags->texts, "Texts for a text task; - or none: lines of stdin");
+  command->add_option("text", flags->arguments,
+                      "Texts for a text task; - or none: lines of stdin. Sound files for "
+                      "voice-activity-detection");
   command->add_option("-m,--model", flags->model, "A name, an .onnx file or a model folder")
       ->required();
-  command->add_option("-t,--task", flags->task, "text-embedding or tensors (default: the model's)");
+  command->add_option("-t,--task", flags->task, pool::taskNames() + " (default: the model's)");
   command->add_option("--backend", flags->backend, "auto, wasm, webgpu or webnn")
       ->capture_default_str();
   command->add_option("--dtype", flags->dtype, "fp32, fp16, q8, int8, uint8, q4, q4f16, bnb4");
@@ -349,6 +296,7 @@ void addRunCommand(CLI::App& app, Context& context, Action& action) {
 Examples:
   webpool run --model all-minilm-l6-v2 "a sentence" "another"
   webpool run --model all-minilm-l6-v2 --backend webgpu --json < texts.txt
+  webpool run --model silero-vad --task voice-activity-detection talk.mp3
   webpool run --model ./silero_vad.onnx --inputs in.npz --outputs out.npz)");
   command->callback(
       [flags, &context, &action] { action = [flags, &context] { return run(*flags, context); }; });

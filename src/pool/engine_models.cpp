@@ -7,6 +7,7 @@
 #include "pool/convert.h"
 #include "pool/engine.h"
 #include "pool/signature.h"
+#include "pool/task.h"
 
 namespace webpool::pool {
 namespace {
@@ -214,8 +215,9 @@ bool Engine::send(const std::shared_ptr<Run>& run) {
           std::max(loop_.now() - run->sentAt - std::chrono::duration_cast<base::Duration>(queued),
                    base::Duration::zero());
       const auto& description = worker.source->description;
-      const auto checked = description.task == "tensors" ? checkOutputs(description, result.outputs)
-                                                         : Result<void>{};
+      const auto checked = taskOf(description.task).isRaw()
+                               ? checkOutputs(description, result.outputs)
+                               : Result<void>{};
       if (checked) {
         run->finish({.result = std::move(result), .took = took});
       } else {

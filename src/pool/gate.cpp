@@ -8,7 +8,7 @@
 
 #include "pool/agreements.h"
 #include "pool/seeded_inputs.h"
-#include "pool/texts.h"
+#include "pool/task.h"
 
 namespace webpool::pool {
 namespace {
@@ -86,8 +86,7 @@ void Gate::setCheckedBy(std::string by) {
 }
 
 const boost::json::object& Gate::parametersOfTask() const {
-  static const boost::json::object kNone;
-  return source().description.task == "text-embedding" ? embeddingParameters() : kNone;
+  return taskOf(source().description.task).parameters;
 }
 
 Result<bool> Gate::checkGolden(const std::stop_token& stop) {
@@ -161,8 +160,8 @@ void Gate::makeStanding() {
   if (standing_) return;
   standing_.emplace();
   if (drawsRandomNumbers(source().graph)) return;
-  if (source().description.task == "text-embedding") {
-    standing_->push_back(sampleTexts());
+  if (const auto& task = taskOf(source().description.task); !task.isRaw()) {
+    standing_->push_back(task.sample);
     return;
   }
   for (const auto size : {SeededSize::Small, SeededSize::Larger}) {

@@ -10,6 +10,8 @@
 
 #include "onnx/check_inputs.h"
 #include "onnx/json_tensors.h"
+#include "pool/signature.h"
+#include "pool/task.h"
 
 namespace webpool::pool {
 namespace {
@@ -26,11 +28,12 @@ std::unexpected<Error> refuse(std::string message) {
   return fail(ErrorCategory::InvalidModel, std::move(message), kForm);
 }
 
-/// What the task text-embedding takes and gives.
-onnx::ModelInfo textSignature() {
+/// What the task takes and gives; of raw tensors what the graph does.
+onnx::ModelInfo signatureOf(const Task& task, const onnx::ModelInfo& graph) {
+  if (task.isRaw()) return graph;
   onnx::ModelInfo signature;
-  signature.inputs = {{"text", DataType::Bytes, {-1}, {"n"}, true}};
-  signature.outputs = {{"embedding", DataType::Fp32, {-1, -1}, {"n", "dimensions"}, true}};
+  for (const auto& spec : task.inputs) signature.inputs.push_back(toPort(spec));
+  for (const auto& spec : task.outputs) signature.outputs.push_back(toPort(spec));
   return signature;
 }
 
@@ -62,10 +65,6 @@ Result<void> checkOutputs(const onnx::ModelInfo& signature, const std::vector<Te
   return {};
 }
 
-bool isForTexts(const std::vector<Tensor>& inputs) {
-  return inputs.size() == 1 && inputs[0].name == "text" && inputs[0].type == DataType::Bytes;
-}
-
 /// Appends the answer if it is one for the task.
 Result<void> readAnswer(const json::value& value, std::string_view task,
                         const onnx::ModelInfo& graph, std::vector<Golden>& answers) {
@@ -80,9 +79,9 @@ Result<void> readAnswer(const json::value& value, std::string_view task,
   if (!given) return std::unexpected(given.error());
   auto expected = readTensors(*outputs, "outputs");
   if (!expected) return std::unexpected(expected.error());
-  const bool forTexts = isForTexts(*given);
-  if (forTexts != (task == "text-embedding")) return {};
-  const auto signature = forTexts ? textSignature() : graph;
+  const auto& itsTask = taskTaking(*given);
+  if (itsTask.name != task) return {};
+  const auto signature = signatureOf(itsTask, graph);
   if (auto fits = onnx::checkInputs(signature, *given); !fits) {
     return refuse(fmt::format("\"inputs\": {}", fits.error().message));
   }

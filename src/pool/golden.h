@@ -22,7 +22,7 @@ struct Golden {
 ///                                                  Protocol's JSON has them
 ///   [answer, answer]                               several, the quickest first
 ///   {"fp32": answer or list, "q4": …}              others for each dtype
-/// An answer to the input "text" of type BYTES is one for text-embedding, any other for tensors.
+/// Which task an answer is for, its inputs tell (taskTaking()).
 /// InvalidModel names what is wrong: the JSON, or an answer that doesn't fit the signature.
 Result<std::vector<Golden>> readGolden(std::string_view text, std::string_view dtype,
                                        std::string_view task, const onnx::ModelInfo& graph);

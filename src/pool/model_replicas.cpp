@@ -5,7 +5,7 @@
 
 #include "pool/backend_choice.h"
 #include "pool/model_state.h"
-#include "pool/texts.h"
+#include "pool/task.h"
 
 namespace webpool {
 namespace {
@@ -252,7 +252,7 @@ void Model::State::provideSpares() {
   const bool begun = engine->inBackground([weak = weak_from_this()] {
     const auto self = weak.lock();
     if (!self) return;
-    const bool text = self->source->description.task == "text-embedding";
+    const auto& task = pool::taskOf(self->source->description.task);
     while (self->lacksSpare()) {
       const auto spare = self->provideSpare();
       if (!spare) {
@@ -260,8 +260,7 @@ void Model::State::provideSpares() {
         break;
       }
       if (!(*spare)->isServing()) break;  // its gate needs calls
-      (*spare)->warmUp(text ? pool::sampleTexts() : std::vector<Tensor>{},
-                       text ? pool::embeddingParameters() : boost::json::object{}, {});
+      (*spare)->warmUp(task.sample, task.parameters, {});
     }
     while (const auto device = self->deviceWithoutModel()) {
       const std::lock_guard lock(self->providing_);

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "onnx/model_file.h"
 #include "pool/signature.h"
+#include "pool/task.h"
 #include "store/model_layout.h"
 
 namespace webpool::pool {
@@ -175,17 +176,18 @@ Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection, std
   description.task = !task.empty()      ? std::string(task)
                      : entry != nullptr ? entry->task
                                         : guessTask(resolved.files, resolved.graph);
-  if (description.task != "tensors" && description.task != "text-embedding") {
+  const auto* known = findTask(description.task);
+  if (known == nullptr) {
     return fail(ErrorCategory::InvalidArgument, fmt::format("unknown task '{}'", description.task),
-                "one of text-embedding, tensors");
+                "one of " + taskNames());
   }
-  if (description.task == "text-embedding" &&
-      std::ranges::find(resolved.files, "tokenizer.json", &store::ModelFile::path) ==
+  if (!known->needsFile.empty() &&
+      std::ranges::find(resolved.files, known->needsFile, &store::ModelFile::path) ==
           resolved.files.end()) {
-    return fail(
-        ErrorCategory::InvalidArgument,
-        fmt::format("the model '{}' has no tokenizer.json, so it can't embed text", selection.name),
-        "give the folder that holds it, or use --task tensors");
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("the model '{}' has no {}, which {} needs", selection.name,
+                            known->needsFile, known->name),
+                "give the folder that holds it, or use --task tensors");
   }
   if (auto found = findGolden(resolved, store::ModelFile(*graph)); !found) {
     return std::unexpected(found.error());
@@ -221,10 +223,7 @@ Result<void> ModelSource::findGolden(ResolvedModel& resolved, const store::Model
   if (resolved.goldenGiven) return {};
   // A file of the user's own may be one that the catalogue knows by its content.
   const auto known = catalogue_.findFile(graph.cid);
-  if (known.entry == nullptr || known.entry->golden.empty() ||
-      known.entry->task != description.task) {
-    return {};
-  }
+  if (known.entry == nullptr || known.entry->golden.empty()) return {};
   auto answers = readGolden(known.entry->golden, known.file->dtype.value_or(description.dtype),
                             description.task, resolved.graph);
   if (!answers) return std::unexpected(answers.error());

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "pool/replica_choice.h"
+#include "pool/task.h"
 #include "pool/texts.h"
 
 namespace webpool {
@@ -59,13 +60,9 @@ Result<void> Model::State::open() {
   info.bytes = description.bytes;
   info.component = description.component;
   info.components = description.components;
-  if (description.task == "tensors") {
-    info.inputs = description.inputs;
-    info.outputs = description.outputs;
-  } else {
-    info.inputs = {{"text", DataType::Bytes, {-1}, {"n"}, true}};
-    info.outputs = {{"embedding", DataType::Fp32, {-1, -1}, {"n", "dimensions"}, true}};
-  }
+  const auto& task = pool::taskOf(description.task);
+  info.inputs = task.isRaw() ? description.inputs : task.inputs;
+  info.outputs = task.isRaw() ? description.outputs : task.outputs;
   if (options.lazy) return {};
   const auto replica =
       provide({}, options.progress, options.stop, base::SystemClock().now() + options.timeout);

@@ -11,6 +11,7 @@
 #include "pool/model_state.h"
 #include "pool/pending.h"
 #include "pool/signature.h"
+#include "pool/task.h"
 #include "pool/texts.h"
 
 namespace webpool {
@@ -118,10 +119,8 @@ void Model::runAsync(std::vector<Tensor> inputs, const RunOptions& options,
     done(std::unexpected(checked.error()));
     return;
   }
-  state_->run(
-      std::move(inputs),
-      state_->info.task == "text-embedding" ? pool::embeddingParameters() : boost::json::object{},
-      options, std::move(done));
+  state_->run(std::move(inputs), pool::taskOf(state_->info.task).parameters, options,
+              std::move(done));
 }
 
 Result<Inference> Model::run(std::vector<Tensor> inputs, const RunOptions& options) const {

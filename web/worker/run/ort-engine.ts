@@ -12,6 +12,23 @@ import type { Runtime } from './runtime';
 import { findGraph, makeSession } from './session-factory';
 import { sessionSettings } from './session-settings';
 
+/** The model's one session, and where its nodes went. */
+export async function createSession(
+  runtime: Runtime,
+  { load, files }: EngineContext,
+): Promise<{ session: ort.InferenceSession; placement: Placement | null }> {
+  const graph = findGraph(files, load.task);
+  let session: ort.InferenceSession | undefined;
+  const placement = await makeSession(runtime, sessionSettings(load), graph, async (options) => {
+    session = await ort.InferenceSession.create(graph.bytes, {
+      ...options,
+      externalData: graph.externalData,
+    });
+  });
+  if (!session) throw new PoolError('internal', 'ONNX Runtime made no session');
+  return { session, placement };
+}
+
 export class OrtEngine implements Engine {
   private constructor(
     private readonly session: ort.InferenceSession,
@@ -21,16 +38,7 @@ export class OrtEngine implements Engine {
   ) {}
 
   static async load(runtime: Runtime, context: EngineContext): Promise<OrtEngine> {
-    const { load, files } = context;
-    const graph = findGraph(files, load.task);
-    let session: ort.InferenceSession | undefined;
-    const placement = await makeSession(runtime, sessionSettings(load), graph, async (options) => {
-      session = await ort.InferenceSession.create(graph.bytes, {
-        ...options,
-        externalData: graph.externalData,
-      });
-    });
-    if (!session) throw new PoolError('internal', 'ONNX Runtime made no session');
+    const { session, placement } = await createSession(runtime, context);
     return new OrtEngine(
       session,
       session.inputMetadata.map(toSpec),

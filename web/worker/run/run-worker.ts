@@ -18,11 +18,10 @@ import {
   type ToRunner,
 } from '../thread-messages';
 import type { Engine } from './engine';
+import { loaderOf } from './engines';
 import { ModelDownload } from './model-download';
-import { OrtEngine } from './ort-engine';
 import { Runtime } from './runtime';
 import { type SessionSettings, sessionSettings } from './session-settings';
-import { TransformersEngine, kTasks } from './transformers-engine';
 import { checkBackend } from './check-backend';
 import { RunFailure, isFatal, loadFailure } from './ort-errors';
 
@@ -109,14 +108,7 @@ class RunWorker {
       bytes_cache: 0,
     };
     const gate = new ProgressGate((progress) => this.send({ kind: 'progress', ...progress }));
-    if (load.task !== 'tensors' && !kTasks.has(load.task)) {
-      throw new PoolError(
-        'unsupported',
-        `this page does not know the task "${load.task}"`,
-        `tasks: tensors, ${[...kTasks].join(', ')}`,
-      );
-    }
-
+    const loadEngine = loaderOf(load.task); // Before anything is fetched.
     const begin = performance.now();
     const download = new ModelDownload(this.filesPort, load.files.length, {
       progress: (loaded, total, file) =>
@@ -137,10 +129,7 @@ class RunWorker {
       onWarmup: (loaded: number, total: number) =>
         gate.maybe({ phase: 'warmup', loaded, total, file: '' }),
     };
-    const engine =
-      load.task === 'tensors'
-        ? await OrtEngine.load(this.runtime, context)
-        : await TransformersEngine.load(this.runtime, context);
+    const engine = await loadEngine(this.runtime, context);
     timings.compile_ms = performance.now() - compile;
     files.clear(); // ONNX Runtime has its own copy now.
 

@@ -21,8 +21,6 @@ import { type GraphFile, findGraph, makeSession, sessionOptions } from './sessio
 import { type SessionSettings, sessionSettings } from './session-settings';
 import { type RunSession, TokenBuckets, checkTokenInputs, kFirstLength } from './token-buckets';
 
-export const kTasks: ReadonlySet<string> = new Set(['text-embedding']);
-
 const kModelId = 'pool/model'; // Any valid name: the files are found by their path below it.
 const kWarmupText = 'A sentence of about the usual length, so that the code that runs is warm.';
 

@@ -1,0 +1,26 @@
+// What `webpool run` is told on its command line.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/app.h"
+
+namespace webpool::cli {
+
+struct RunFlags {
+  BrowserFlags browser;
+  std::string model;
+  std::string task;
+  std::string backend = "auto";
+  std::string dtype;
+  std::string component;
+  std::vector<std::string> arguments;  ///< texts, or sound files, by the task
+  std::string inputs;
+  std::string outputs;
+  unsigned repeat = 1;
+  double timeoutSeconds = 600;
+  bool json = false;
+};
+
+}  // namespace webpool::cli

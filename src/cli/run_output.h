@@ -1,0 +1,23 @@
+// Where the results of `webpool run` go, whatever the task: a file, a person, a program.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <string>
+#include <vector>
+
+#include "webpool/model.h"
+
+namespace webpool::cli {
+
+/// Before a browser is started for it: whether outputs could be written there at all.
+Result<void> checkOutputs(const std::string& path);
+
+/// As NPZ or as JSON (of that model), by the file's name.
+Result<void> writeOutputs(const std::string& path, const std::string& model,
+                          const std::vector<Tensor>& outputs);
+
+/// The model, where it ran and how long that took.
+void printRan(const Model& model, const RanOn& ranOn, const RunTimings& timings);
+boost::json::object summary(const Model& model, const RanOn& ranOn, const RunTimings& timings);
+
+}  // namespace webpool::cli

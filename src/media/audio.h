@@ -1,0 +1,30 @@
+// Sound files as what models of speech take: one channel of samples at a rate of the model's.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "webpool/error.h"
+
+namespace webpool::media {
+
+struct Audio {
+  unsigned rate = 0;           ///< samples a second
+  std::vector<float> samples;  ///< one channel, about -1 to 1
+
+  double seconds() const { return rate == 0 ? 0 : static_cast<double>(samples.size()) / rate; }
+};
+
+struct AudioLimits {
+  double longest = 4 * 60 * 60;  ///< seconds
+};
+
+/// WAV, FLAC, OGG (Vorbis, Opus) or MP3, as its bytes say, mixed to one channel and resampled.
+/// A file whose header lies about its length gives the samples that are there.
+/// InvalidInput: no sound file that is known, none of its samples can be read, it is too long, or
+/// it holds samples that are no numbers. Decoding is libsndfile's, resampling soxr's.
+Result<Audio> decodeAudio(std::span<const std::byte> file, unsigned rate,
+                          const AudioLimits& limits = {});
+
+}  // namespace webpool::media
