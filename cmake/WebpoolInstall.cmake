@@ -4,7 +4,8 @@
 if(TARGET webpool_pool)
   add_library(webpool SHARED ${PROJECT_SOURCE_DIR}/cmake/empty.cpp)
   add_library(webpool::webpool ALIAS webpool)
-  target_link_libraries(webpool PRIVATE "$<LINK_LIBRARY:WHOLE_ARCHIVE,webpool_pool>" webpool_base)
+  target_link_libraries(webpool PRIVATE 
+    "$<LINK_LIBRARY:WHOLE_ARCHIVE,webpool_pool,webpool_pipelines>" webpool_base)
   target_include_directories(webpool INTERFACE
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)

@@ -1,30 +1,24 @@
-#include "cli/run_speech.h"
-
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
 #include <cstdio>
-#include <iostream>
-#include <iterator>
+#include <optional>
+#include <span>
 
-#include "base/file.h"
 #include "cli/exit_code.h"
 #include "cli/run_output.h"
-#include "tasks/speech_spans.h"
+#include "cli/run_task.h"
+#include "webpool/speech.h"
 
 namespace webpool::cli {
 namespace {
 
 namespace json = boost::json;
 
-constexpr unsigned kRate = 16'000;
-constexpr double kFrame = 512.0 / kRate;  // seconds
-constexpr std::uint64_t kLargest = std::uint64_t{4} << 30;
-
-Result<std::string> readFile(const std::string& path) {
-  if (path == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
-  return base::readFile(path, kLargest);
-}
+struct NamedSound {
+  std::string path;
+  Sound sound;
+};
 
 /// "1:02.35"
 std::string timeText(double seconds) {
@@ -32,82 +26,84 @@ std::string timeText(double seconds) {
   return fmt::format("{}:{:02}.{:02}", hundredths / 6000, hundredths / 100 % 60, hundredths % 100);
 }
 
-json::object fileJson(const Sound& sound, const std::vector<tasks::SpeechSpan>& spans) {
+json::object fileJson(const NamedSound& file, const std::vector<SpeechSpan>& spans) {
   json::array list;
   for (const auto& [start, end] : spans) list.push_back({{"start", start}, {"end", end}});
-  return {{"file", sound.path}, {"seconds", sound.audio.seconds()}, {"speech", std::move(list)}};
+  return {{"file", file.path}, {"seconds", file.sound.seconds()}, {"speech", std::move(list)}};
 }
 
-void printFile(const Sound& sound, const std::vector<tasks::SpeechSpan>& spans) {
+void printFile(const NamedSound& file, const std::vector<SpeechSpan>& spans) {
   double spoken = 0;
-  std::printf("%s\n", sound.path.c_str());
+  std::printf("%s\n", file.path.c_str());
   for (const auto& [start, end] : spans) {
     std::printf("  %s  to  %s\n", timeText(start).c_str(), timeText(end).c_str());
     spoken += end - start;
   }
-  std::printf("  speech in %.1f of %.1f s\n", spoken, sound.audio.seconds());
+  std::printf("  speech in %.1f of %.1f s\n", spoken, file.sound.seconds());
 }
+
+class SpeechTask final : public RunTask {
+ public:
+  Result<void> prepare(const RunFlags& flags, const ModelDescription& description) override {
+    if (auto none = refuseTensors(flags, description, "sound files", "files"); !none) return none;
+    auto files = readFiles(flags, "sound file", "WAV, FLAC, OGG or MP3");
+    if (!files) return std::unexpected(files.error());
+    for (auto& [name, bytes] : *files) {
+      auto sound = decodeSound(std::as_bytes(std::span(bytes)));
+      if (!sound) {
+        auto error = sound.error();
+        error.message = fmt::format("{}: {}", name, error.message);
+        return std::unexpected(std::move(error));
+      }
+      sounds_.push_back({name, std::move(*sound)});
+    }
+    return {};
+  }
+
+  int run(const RunFlags& flags, const Model& model, const RunOptions& options) override {
+    json::array files;
+    std::vector<Tensor> outputs;
+    std::optional<Inference> last;
+    for (const auto& file : sounds_) {
+      auto result = detectSpeech(model, file.sound, {}, options);
+      for (unsigned i = 1; result && i < flags.repeat; ++i) {
+        result = detectSpeech(model, file.sound, {}, options);
+      }
+      if (!result) return reportError(result.error());
+      if (flags.json) {
+        files.push_back(fileJson(file, result->spans));
+      } else {
+        printFile(file, result->spans);
+      }
+      outputs.push_back(result->inference.outputs.front());
+      if (sounds_.size() > 1) outputs.back().name = file.path;
+      last = std::move(result->inference);
+    }
+    if (!flags.outputs.empty()) {
+      if (auto written = writeOutputs(flags.outputs, flags.model, outputs); !written) {
+        return reportError(written.error());
+      }
+    }
+    if (flags.json) {
+      auto object = summary(model, last->ranOn, last->timings);
+      object["files"] = std::move(files);
+      if (!flags.outputs.empty()) object["outputs_file"] = flags.outputs;
+      std::printf("%s\n", json::serialize(object).c_str());
+      return 0;
+    }
+    if (!flags.outputs.empty()) std::printf("written to %s\n", flags.outputs.c_str());
+    printRan(model, last->ranOn, last->timings);
+    return 0;
+  }
+
+ private:
+  std::vector<NamedSound> sounds_;
+};
 
 }  // namespace
 
-Result<std::vector<Sound>> readSounds(const std::vector<std::string>& paths) {
-  if (paths.empty()) {
-    return fail(ErrorCategory::InvalidArgument, "no sound file given",
-                "give WAV, FLAC, OGG or MP3 files as arguments; - is standard input");
-  }
-  std::vector<Sound> sounds;
-  for (const auto& path : paths) {
-    const auto bytes = readFile(path);
-    if (!bytes) return std::unexpected(bytes.error());
-    auto audio = media::decodeAudio(std::as_bytes(std::span(*bytes)), kRate);
-    if (!audio) {
-      auto error = audio.error();
-      error.message = fmt::format("{}: {}", path == "-" ? "standard input" : path, error.message);
-      return std::unexpected(std::move(error));
-    }
-    sounds.push_back({path, std::move(*audio)});
-  }
-  return sounds;
-}
-
-int runSpeech(const RunFlags& flags, const Model& model, const RunOptions& options,
-              const std::vector<Sound>& sounds) {
-  json::array files;
-  std::vector<Tensor> outputs;
-  std::optional<Inference> last;
-  for (const auto& sound : sounds) {
-    const auto& samples = sound.audio.samples;
-    const auto input = Tensor::of<float>("audio", DataType::Fp32,
-                                         {static_cast<std::int64_t>(samples.size())}, samples);
-    auto result = model.run({input}, options);
-    for (unsigned i = 1; result && i < flags.repeat; ++i) result = model.run({input}, options);
-    if (!result) return reportError(result.error());
-    auto& probability = result->outputs.front();
-    const auto spans = tasks::speechSpans(probability.as<float>(), kFrame, sound.audio.seconds());
-    if (flags.json) {
-      files.push_back(fileJson(sound, spans));
-    } else {
-      printFile(sound, spans);
-    }
-    outputs.push_back(probability);
-    if (sounds.size() > 1) outputs.back().name = sound.path;
-    last = std::move(*result);
-  }
-  if (!flags.outputs.empty()) {
-    if (auto written = writeOutputs(flags.outputs, flags.model, outputs); !written) {
-      return reportError(written.error());
-    }
-  }
-  if (flags.json) {
-    auto object = summary(model, last->ranOn, last->timings);
-    object["files"] = std::move(files);
-    if (!flags.outputs.empty()) object["outputs_file"] = flags.outputs;
-    std::printf("%s\n", json::serialize(object).c_str());
-    return 0;
-  }
-  if (!flags.outputs.empty()) std::printf("written to %s\n", flags.outputs.c_str());
-  printRan(model, last->ranOn, last->timings);
-  return 0;
+std::unique_ptr<RunTask> runSpeechTask() {
+  return std::make_unique<SpeechTask>();
 }
 
 }  // namespace webpool::cli

@@ -3,18 +3,12 @@
 
 #include <cstddef>
 #include <span>
-#include <vector>
 
-#include "webpool/error.h"
+#include "webpool/speech.h"
 
 namespace webpool::media {
 
-struct Audio {
-  unsigned rate = 0;           ///< samples a second
-  std::vector<float> samples;  ///< one channel, about -1 to 1
-
-  double seconds() const { return rate == 0 ? 0 : static_cast<double>(samples.size()) / rate; }
-};
+using Audio = Sound;
 
 struct AudioLimits {
   double longest = 4 * 60 * 60;  ///< seconds

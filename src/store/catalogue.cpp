@@ -66,6 +66,8 @@ SourcePackage packageOf(const json::object& object) {
     package.integrity = text(object, "integrity");
   } else if (kind == "maven") {
     package.kind = SourcePackage::Kind::Maven;
+  } else if (kind == "pip") {
+    package.kind = SourcePackage::Kind::Pip;
   } else if (kind == "folder") {
     package.kind = SourcePackage::Kind::Folder;
   } else {

