@@ -4,6 +4,7 @@
 #include "cli/app.h"
 #include "cli/exit_code.h"
 #include "cli/run_flags.h"
+#include "cli/run_output.h"
 #include "cli/run_task.h"
 #include "cli/terminal.h"
 #include "pool/task.h"

@@ -10,6 +10,7 @@
 #include "cli/report.h"
 #include "cli/run_output.h"
 #include "cli/run_task.h"
+#include "cli/terminal.h"
 #include "pool/texts.h"
 
 namespace webpool::cli {
