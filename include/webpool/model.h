@@ -33,7 +33,7 @@ struct ModelDescription {
   std::string dtype;
   std::string cid;                      ///< root of the model's folder in the content store
   std::uint64_t bytes = 0;              ///< of the files that this dtype needs
-  std::string component;                ///< the graph that is meant: "model", "encoder_model"
+  std::string component;                ///< the graph that is meant; empty: all together
   std::vector<std::string> components;  ///< all graphs of this dtype
   std::vector<TensorSpec> inputs;       ///< of the graph
   std::vector<TensorSpec> outputs;      ///< of the graph
@@ -46,7 +46,7 @@ struct ModelInfo {
   std::string dtype;
   std::string cid;                      ///< root of the model's folder in the content store
   std::uint64_t bytes = 0;              ///< of the files loaded
-  std::string component;                ///< the graph that is loaded: "model", "encoder_model"
+  std::string component;                ///< the graph that is loaded; empty: all together
   std::vector<std::string> components;  ///< all graphs of this dtype
   std::vector<TensorSpec> inputs;       ///< what run() takes
   std::vector<TensorSpec> outputs;      ///< what run() gives
@@ -72,6 +72,10 @@ class Model {
   /// Sentence vectors (mean-pooled, normalised). Errors: InvalidArgument for another task.
   Result<Embeddings> embed(std::span<const std::string> texts,
                            const RunOptions& options = {}) const;
+
+  /// A file of the model's folder that is no graph and no weights: "config.json". Blocks for
+  /// reading it. NotFound where there is none.
+  Result<Bytes> file(std::string_view path) const;
 
   /// Another graph of the same model (ModelInfo::components): progressive loading. It is described
   /// at once, and loaded when it is first run. Blocks only for reading files. NotFound for a name

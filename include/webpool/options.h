@@ -120,6 +120,8 @@ struct ModelOptions {
 struct RunOptions {
   std::chrono::milliseconds timeout{600'000};
   std::stop_token stop{};
+  /// Of the task, as a JSON object (docs/protocol.md); empty: the task's own.
+  std::string parameters{};
 };
 
 }  // namespace webpool

@@ -1,11 +1,14 @@
-// Speech in sounds: where it is.
+// Speech in sounds: where it is, and what is said.
 //
 //   auto sound = webpool::decodeSound(bytesOfAFile);
 //   auto found = webpool::detectSpeech(*(*pool)->load("silero-vad"), *sound);
+//   auto said = webpool::transcribe(*(*pool)->load("whisper-tiny"), *sound);
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "webpool/model.h"
@@ -55,5 +58,40 @@ struct SpeechDetection {
 Result<SpeechDetection> detectSpeech(const Model& model, const Sound& sound,
                                      const SpeechOptions& speech = {},
                                      const RunOptions& options = {});
+
+struct TranscriptSegment {
+  double start = 0;  ///< seconds from the start of the sound
+  double end = 0;
+  std::string text;
+
+  bool operator==(const TranscriptSegment&) const = default;
+};
+
+struct TranscribeOptions {
+  std::string language{};  ///< "en"; empty: told by the model from the first 30 s
+  bool translate = false;  ///< into English
+  /// Called for each segment as soon as it is known, in order, on the caller's thread.
+  std::function<void(const TranscriptSegment&)> onSegment{};
+};
+
+struct Transcript {
+  std::string text;      ///< of all segments
+  std::string language;  ///< asked for or told by the model; empty: the model knows English only
+  std::vector<TranscriptSegment> segments;
+  unsigned windows = 0;  ///< of 30 s at most; each is a run, or several
+  unsigned runs = 0;     ///< more than windows where an answer was not to be trusted
+  RunTimings timings;    ///< of all runs together
+  RanOn ranOn;           ///< of the last run
+};
+
+/// For a model of task "automatic-speech-recognition" (Whisper) and a sound at kSpeechRate of any
+/// length: window by window, each from where the last whole segment of the one before ended. Where
+/// the model says that there is no speech, or the window is silent, nothing is said. A window whose
+/// text repeats itself or is improbable is tried again with a little chance (Whisper's own way);
+/// the same sound gives the same text all the same. Blocks; thread-safe; options.timeout is for
+/// each run. Errors: InvalidArgument for another task, rate or language, and those of Model::run().
+Result<Transcript> transcribe(const Model& model, const Sound& sound,
+                              const TranscribeOptions& transcribe = {},
+                              const RunOptions& options = {});
 
 }  // namespace webpool

@@ -8,6 +8,7 @@
 #include "browsers/browser.h"
 #include "cli/app.h"
 #include "cli/exit_code.h"
+#include "pool/task.h"
 
 namespace webpool::cli {
 namespace {
@@ -23,7 +24,11 @@ struct Values {
 Values optionValues(std::string_view name) {
   if (name == "backend") return {{"auto", "wasm", "webgpu", "webnn"}, {}};
   if (name == "dtype") return {{"fp32", "fp16", "q8", "int8", "uint8", "q4", "q4f16", "bnb4"}, {}};
-  if (name == "task") return {{"text-embedding", "tensors", "voice-activity-detection"}, {}};
+  if (name == "task") {
+    Values values{{}, {}};
+    for (const auto& task : pool::knownTasks()) values.words.emplace_back(task.name);
+    return values;
+  }
   if (name == "browser") {
     Values values{{"auto"}, {}};
     for (auto& known : browsers::BrowserFinder::knownNames()) {

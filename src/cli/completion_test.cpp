@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "cli/app.h"
+#include "pool/task.h"
 
 namespace webpool::cli {
 namespace {
@@ -49,7 +50,10 @@ TEST(Completion, BashOffersTheValuesOfOptions) {
   EXPECT_EQ(completeInBash(script, "webpool run --backend = w"), "wasm\nwebgpu\nwebnn\n");
   EXPECT_EQ(completeInBash(script, "webpool run --backend ="), "auto\nwasm\nwebgpu\nwebnn\n");
   EXPECT_EQ(completeInBash(script, "webpool models add x --dtype q4"), "q4\nq4f16\n");
-  EXPECT_EQ(completeInBash(script, "webpool run -t ''"), "text-embedding\ntensors\nvoice-activity-detection\n");
+  std::string tasks;
+  for (const auto& task : pool::knownTasks()) tasks += std::string(task.name) + "\n";
+  EXPECT_EQ(completeInBash(script, "webpool run -t ''"), tasks);
+  EXPECT_EQ(completeInBash(script, "webpool run -t text-e"), "text-embedding\n");
   EXPECT_EQ(completeInBash(script, "webpool demo --browser firef"), "firefox\n");
   EXPECT_EQ(completeInBash(script, "webpool completion f"), "fish\n");
   EXPECT_EQ(completeInBash(script, "webpool run --inputs /proc/meminf"), "/proc/meminfo\n");

@@ -77,7 +77,7 @@ void addRunCommand(CLI::App& app, Context& context, Action& action) {
   auto* command = app.add_subcommand("run", "Run a model once in a browser");
   command->add_option("text", flags->arguments,
                       "Texts for a text task; - or none: lines of stdin. Sound files for "
-                      "voice-activity-detection");
+                      "what hears");
   command->add_option("-m,--model", flags->model, "A name, an .onnx file or a model folder")
       ->required();
   command->add_option("-t,--task", flags->task, pool::taskNames() + " (default: the model's)");
@@ -86,6 +86,9 @@ void addRunCommand(CLI::App& app, Context& context, Action& action) {
   command->add_option("--dtype", flags->dtype, "fp32, fp16, q8, int8, uint8, q4, q4f16, bnb4");
   command->add_option("--component", flags->component,
                       "Of a model with several graphs, the one to run, e.g. encoder_model");
+  command->add_option("--language", flags->language,
+                      "Of speech, e.g. en; without it the model tells it");
+  command->add_flag("--translate", flags->translate, "Speech into English text");
   command->add_option("-i,--inputs", flags->inputs, "Tensors: .npz or JSON; - is stdin");
   command->add_option("-o,--outputs", flags->outputs, "Write the result to this .npz or .json");
   command->add_option("--repeat", flags->repeat, "Run so many times; the last one is reported")
@@ -100,6 +103,7 @@ void addRunCommand(CLI::App& app, Context& context, Action& action) {
 Examples:
   webpool run --model all-minilm-l6-v2 "a sentence" "another"
   webpool run --model all-minilm-l6-v2 --backend webgpu --json < texts.txt
+  webpool run --model whisper-tiny interview.mp3
   webpool run --model silero-vad --task voice-activity-detection talk.mp3
   webpool run --model ./silero_vad.onnx --inputs in.npz --outputs out.npz)");
   command->callback(

@@ -16,6 +16,8 @@ struct RunFlags {
   std::string dtype;
   std::string component;
   std::vector<std::string> arguments;  ///< texts, or sound files, by the task
+  std::string language;
+  bool translate = false;
   std::string inputs;
   std::string outputs;
   unsigned repeat = 1;

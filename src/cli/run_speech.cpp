@@ -3,11 +3,12 @@
 #include <boost/json.hpp>
 #include <cstdio>
 #include <optional>
-#include <span>
 
 #include "cli/exit_code.h"
 #include "cli/run_output.h"
+#include "cli/run_sounds.h"
 #include "cli/run_task.h"
+#include "cli/time_text.h"
 #include "webpool/speech.h"
 
 namespace webpool::cli {
@@ -15,26 +16,15 @@ namespace {
 
 namespace json = boost::json;
 
-struct NamedSound {
-  std::string path;
-  Sound sound;
-};
-
-/// "1:02.35"
-std::string timeText(double seconds) {
-  const auto hundredths = static_cast<std::uint64_t>(seconds * 100 + 0.5);
-  return fmt::format("{}:{:02}.{:02}", hundredths / 6000, hundredths / 100 % 60, hundredths % 100);
-}
-
 json::object fileJson(const NamedSound& file, const std::vector<SpeechSpan>& spans) {
   json::array list;
   for (const auto& [start, end] : spans) list.push_back({{"start", start}, {"end", end}});
-  return {{"file", file.path}, {"seconds", file.sound.seconds()}, {"speech", std::move(list)}};
+  return {{"file", file.name}, {"seconds", file.sound.seconds()}, {"speech", std::move(list)}};
 }
 
 void printFile(const NamedSound& file, const std::vector<SpeechSpan>& spans) {
   double spoken = 0;
-  std::printf("%s\n", file.path.c_str());
+  std::printf("%s\n", file.name.c_str());
   for (const auto& [start, end] : spans) {
     std::printf("  %s  to  %s\n", timeText(start).c_str(), timeText(end).c_str());
     spoken += end - start;
@@ -46,17 +36,9 @@ class SpeechTask final : public RunTask {
  public:
   Result<void> prepare(const RunFlags& flags, const ModelDescription& description) override {
     if (auto none = refuseTensors(flags, description, "sound files", "files"); !none) return none;
-    auto files = readFiles(flags, "sound file", "WAV, FLAC, OGG or MP3");
-    if (!files) return std::unexpected(files.error());
-    for (auto& [name, bytes] : *files) {
-      auto sound = decodeSound(std::as_bytes(std::span(bytes)));
-      if (!sound) {
-        auto error = sound.error();
-        error.message = fmt::format("{}: {}", name, error.message);
-        return std::unexpected(std::move(error));
-      }
-      sounds_.push_back({name, std::move(*sound)});
-    }
+    auto sounds = readSounds(flags);
+    if (!sounds) return std::unexpected(sounds.error());
+    sounds_ = std::move(*sounds);
     return {};
   }
 
@@ -76,7 +58,7 @@ class SpeechTask final : public RunTask {
         printFile(file, result->spans);
       }
       outputs.push_back(result->inference.outputs.front());
-      if (sounds_.size() > 1) outputs.back().name = file.path;
+      if (sounds_.size() > 1) outputs.back().name = file.name;
       last = std::move(result->inference);
     }
     if (!flags.outputs.empty()) {

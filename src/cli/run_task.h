@@ -24,6 +24,7 @@ class RunTask {
 std::unique_ptr<RunTask> runEmbeddingTask();
 std::unique_ptr<RunTask> runSpeechTask();
 std::unique_ptr<RunTask> runTensorsTask();
+std::unique_ptr<RunTask> runTranscriptionTask();
 
 /// For the name of a task of the pool; nullptr for another.
 std::unique_ptr<RunTask> makeRunTask(std::string_view task);

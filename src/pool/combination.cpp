@@ -23,9 +23,12 @@ std::string textOf(const json::object& object, const char* key) {
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
 }
 
+bool isComponent(const ModelDescription& description) {
+  return description.components.size() > 1 && !description.component.empty();
+}
+
 std::string combinedName(const ModelDescription& description) {
-  const bool whole = description.components.size() <= 1;
-  return whole ? description.cid : description.cid + '/' + description.component;
+  return isComponent(description) ? description.cid + '/' + description.component : description.cid;
 }
 
 json::object toJson(const Combination& what) {

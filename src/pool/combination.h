@@ -23,6 +23,9 @@ struct Combination {
   bool operator==(const Combination&) const = default;
 };
 
+/// It is one graph of several, of which others may be loaded too.
+bool isComponent(const ModelDescription& description);
+
 /// Combination::model of that model.
 std::string combinedName(const ModelDescription& description);
 

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "pool/combination.h"
+
 namespace webpool::pool {
 namespace {
 
@@ -267,7 +269,7 @@ void Connection::showModels() {
     const auto model = weak.lock();
     if (!model) continue;
     const auto& of = model->source->description;
-    names.push_back(of.components.size() > 1 ? of.name + '/' + of.component : of.name);
+    names.push_back(isComponent(of) ? of.name + '/' + of.component : of.name);
   }
   const std::lock_guard lock(mutex_);
   stats_.models = std::move(names);

@@ -34,11 +34,15 @@ unsigned cores() {
 }
 
 onnx::MemoryEstimate estimateNeed(const ResolvedModel& model, Backend backend) {
-  std::uint64_t graphBytes = 0;
-  for (const auto& file : model.files) {
-    if (file.path.empty() || file.path.ends_with(".onnx")) graphBytes = file.size;
+  auto coefficients = onnx::measuredCoefficients(backend);
+  auto sum = onnx::estimateMemory(model.graph, model.graphBytes, coefficients);
+  coefficients.fixedBytes = 0;  // they share a Worker
+  for (const auto& [graph, bytes] : model.more) {
+    const auto one = onnx::estimateMemory(graph, bytes, coefficients);
+    sum.peakBytes += one.peakBytes;
+    sum.residentBytes += one.residentBytes;
   }
-  return onnx::estimateMemory(model.graph, graphBytes, onnx::measuredCoefficients(backend));
+  return sum;
 }
 
 sched::LifeOptions lifeOptions(const PoolOptions& options) {
@@ -287,6 +291,10 @@ Result<ResolvedModel> Engine::resolve(std::string_view model, const ModelOptions
       ErrorCategory::InvalidArgument,
       fmt::format("the model '{}' has several components and none was chosen", description.name),
       fmt::format("choose one (--component): {}", fmt::join(description.components, ", ")));
+}
+
+Result<Bytes> Engine::readFile(const store::ModelFile& file) const {
+  return models_->read(file);
 }
 
 std::shared_ptr<Loaded> Engine::newWorker(std::shared_ptr<const ResolvedModel> source,

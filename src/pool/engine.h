@@ -92,6 +92,9 @@ class Engine {
 
   Result<ResolvedModel> resolve(std::string_view model, const ModelOptions& options);
 
+  /// A file of a model that was resolved. Blocks.
+  Result<Bytes> readFile(const store::ModelFile& file) const;
+
   /// Loads onto the page of the model's connection, launching its browser where none runs. Blocks.
   /// `warmUp`: the page runs the model once before it answers; not needed where the caller does.
   Result<LoadOutcome> loadOnPage(const std::shared_ptr<Loaded>& model, const ModelOptions& options,

@@ -45,9 +45,11 @@ Result<std::vector<Tensor>> readTensors(const json::value& list, const char* sid
 }
 
 /// Outputs are checked as the inputs of a model that takes them.
-Result<void> checkOutputs(const onnx::ModelInfo& signature, const std::vector<Tensor>& outputs) {
+Result<void> checkOutputs(const onnx::ModelInfo& signature, const std::vector<Tensor>& outputs,
+                          bool all) {
+  if (outputs.empty()) return refuse("\"outputs\" is empty");
   for (const auto& port : signature.outputs) {
-    if (std::ranges::find(outputs, port.name, &Tensor::name) == outputs.end()) {
+    if (all && std::ranges::find(outputs, port.name, &Tensor::name) == outputs.end()) {
       return refuse(fmt::format("the output '{}' is missing", port.name));
     }
   }
@@ -65,6 +67,32 @@ Result<void> checkOutputs(const onnx::ModelInfo& signature, const std::vector<Te
   return {};
 }
 
+/// The inputs, and the task that they are for: the one that is named, else the one that takes such.
+struct Asked {
+  const Task* task = nullptr;
+  std::vector<Tensor> inputs;
+};
+
+Result<Asked> readAsked(const json::object& answer, const json::value& inputs) {
+  Asked asked;
+  if (const auto* name = answer.if_contains("task")) {
+    asked.task = name->is_string() ? findTask(name->get_string()) : nullptr;
+    if (asked.task == nullptr) return refuse("\"task\" is none that is known");
+  }
+  if (const auto* text = inputs.if_string()) {
+    if (*text != "sample" || asked.task == nullptr || asked.task->isRaw()) {
+      return refuse(R"("inputs" is a list, or "sample" where the answer names its "task")");
+    }
+    asked.inputs = asked.task->sample;
+    return asked;
+  }
+  auto given = readTensors(inputs, "inputs");
+  if (!given) return std::unexpected(given.error());
+  if (asked.task == nullptr) asked.task = &taskTaking(*given);
+  asked.inputs = std::move(*given);
+  return asked;
+}
+
 /// Appends the answer if it is one for the task.
 Result<void> readAnswer(const json::value& value, std::string_view task,
                         const onnx::ModelInfo& graph, std::vector<Golden>& answers) {
@@ -75,18 +103,24 @@ Result<void> readAnswer(const json::value& value, std::string_view task,
   if (inputs == nullptr || outputs == nullptr) {
     return refuse(fmt::format("an answer has no \"{}\"", inputs == nullptr ? "inputs" : "outputs"));
   }
-  auto given = readTensors(*inputs, "inputs");
-  if (!given) return std::unexpected(given.error());
+  auto asked = readAsked(*object, *inputs);
+  if (!asked) return std::unexpected(asked.error());
   auto expected = readTensors(*outputs, "outputs");
   if (!expected) return std::unexpected(expected.error());
-  const auto& itsTask = taskTaking(*given);
-  if (itsTask.name != task) return {};
-  const auto signature = signatureOf(itsTask, graph);
-  if (auto fits = onnx::checkInputs(signature, *given); !fits) {
+  if (asked->task->name != task) return {};
+  const auto signature = signatureOf(*asked->task, graph);
+  if (auto fits = onnx::checkInputs(signature, asked->inputs); !fits) {
     return refuse(fmt::format("\"inputs\": {}", fits.error().message));
   }
-  if (auto fits = checkOutputs(signature, *expected); !fits) return fits;
-  answers.push_back({std::move(*given), std::move(*expected)});
+  // Of a task that gives several outputs some are enough; a graph's are all needed.
+  const bool all = asked->task->isRaw();
+  if (auto fits = checkOutputs(signature, *expected, all); !fits) return fits;
+  Golden golden{std::move(asked->inputs), std::move(*expected), {}};
+  if (const auto* parameters = object->if_contains("parameters")) {
+    if (!parameters->is_object()) return refuse("\"parameters\" is no JSON object");
+    golden.parameters = parameters->get_object();
+  }
+  answers.push_back(std::move(golden));
   return {};
 }
 

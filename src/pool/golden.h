@@ -2,6 +2,7 @@
 // catalogue has some, and a person can give their own in a file beside the model. Pure.
 #pragma once
 
+#include <boost/json/object.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,12 +15,15 @@ namespace webpool::pool {
 
 struct Golden {
   std::vector<Tensor> inputs;
-  std::vector<Tensor> outputs;
+  std::vector<Tensor> outputs;       ///< perhaps not all that the model gives
+  boost::json::object parameters{};  ///< beside those of the model's runs, and before them
 };
 
 /// The answers in `text` that hold for the dtype and the task, in their order; none is no error:
 ///   {"inputs": [tensor], "outputs": [tensor]}      one answer, tensors as the Open Inference
 ///                                                  Protocol's JSON has them
+///   {"task": name, "inputs": "sample", …}          the task's own sample
+///   {…, "parameters": {…}}                         of the run
 ///   [answer, answer]                               several, the quickest first
 ///   {"fp32": answer or list, "q4": …}              others for each dtype
 /// Which task an answer is for, its inputs tell (taskTaking()).

@@ -61,6 +61,26 @@ TEST(Golden, AnswersToTextsAreForTheTaskThatTakesTexts) {
   EXPECT_EQ(read(both, "fp32", "text-embedding")->size(), 1U);
 }
 
+TEST(Golden, OfATasksOwnSampleSomeOutputsAreEnough) {
+  const std::string sample = R"({"task": "automatic-speech-recognition", "inputs": "sample",
+    "parameters": {"force": [1, 2]},
+    "outputs": [{"name": "logprobs", "shape": [2], "datatype": "FP32", "data": [-1, -2]}]})";
+  const auto answers = read(sample, "q8", "automatic-speech-recognition");
+  ASSERT_TRUE(answers) << answers.error().describe();
+  ASSERT_EQ(answers->size(), 1U);
+  EXPECT_EQ(answers->front().inputs[0].name, "input_features");
+  EXPECT_EQ(answers->front().parameters.at("force").as_array().size(), 2U);
+  EXPECT_TRUE(read(sample, "q8", "tensors")->empty());
+}
+
+TEST(Golden, ASampleThatThereIsNotIsRefused) {
+  EXPECT_THAT(refusal(R"({"inputs": "sample", "outputs": []})"), HasSubstr("\"sample\""));
+  EXPECT_THAT(refusal(R"({"task": "tensors", "inputs": "sample", "outputs": []})"),
+              HasSubstr("\"sample\""));
+  EXPECT_THAT(refusal(R"({"task": "none", "inputs": "sample", "outputs": []})"),
+              HasSubstr("\"task\""));
+}
+
 TEST(Golden, WhatDoesNotFitTheSignatureIsNamed) {
   const auto with = [](std::string from, const std::string& to) {
     std::string text = kOne;

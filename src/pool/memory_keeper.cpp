@@ -5,6 +5,8 @@
 #include <limits>
 #include <utility>
 
+#include "pool/combination.h"
+
 namespace webpool::pool {
 namespace {
 
@@ -15,7 +17,7 @@ std::uint64_t orBoundless(std::uint64_t bytes) {
 /// The components of one model belong together.
 std::string groupOf(const Loaded& model) {
   const auto& description = model.source->description;
-  return description.components.size() > 1 ? description.cid : "";
+  return isComponent(description) ? description.cid : "";
 }
 
 }  // namespace

@@ -260,7 +260,7 @@ void Model::State::provideSpares() {
         break;
       }
       if (!(*spare)->isServing()) break;  // its gate needs calls
-      (*spare)->warmUp(task.sample, task.parameters, {});
+      (*spare)->warmUp(task.sample, self->source->parameters, {});
     }
     while (const auto device = self->deviceWithoutModel()) {
       const std::lock_guard lock(self->providing_);

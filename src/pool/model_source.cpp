@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <span>
 #include <utility>
 
 #include "base/random.h"
@@ -83,17 +84,70 @@ Result<std::string> chooseComponent(const std::vector<std::string>& all, std::st
   return main != all.end() ? *main : all.front();
 }
 
-/// Other graphs and their weights need not be there to run this one.
-void keepComponent(std::vector<store::ModelFile>& files, const std::string& component) {
+/// A folder with all that such a task needs.
+const Task* guessWholeTask(const std::vector<store::ModelFile>& files) {
+  const auto components = componentsOf(files);
+  const auto has = [&](std::string_view name) {
+    return std::ranges::find(components, name) != components.end();
+  };
+  for (const auto& task : knownTasks()) {
+    if (task.isWhole() && std::ranges::all_of(task.graphs, has) &&
+        std::ranges::find(files, task.needsFile, &store::ModelFile::path) != files.end()) {
+      return &task;
+    }
+  }
+  return nullptr;
+}
+
+/// The task where it takes several graphs at once: the one asked for, else the catalogue's or what
+/// the files are like, which a chosen component takes back.
+const Task* wholeTask(std::string_view asked, std::string_view component,
+                      const store::CatalogueEntry* entry,
+                      const std::vector<store::ModelFile>& files) {
+  const auto* task = !asked.empty()       ? findTask(asked)
+                     : !component.empty() ? nullptr
+                     : entry != nullptr   ? findTask(entry->task)
+                                          : guessWholeTask(files);
+  return task != nullptr && task->isWhole() ? task : nullptr;
+}
+
+bool isWholeTask(const store::CatalogueEntry& entry) {
+  const auto* task = findTask(entry.task);
+  return task != nullptr && task->isWhole();
+}
+
+/// The first of the task's graphs, all of which must be there.
+Result<std::string> chooseWhole(const ModelDescription& model, const Task& task,
+                                std::string_view component) {
+  if (!component.empty()) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("{} runs {} together, not one component", task.name,
+                            fmt::join(task.graphs, " and ")),
+                "leave the component out, or use --task tensors");
+  }
+  for (const auto graph : task.graphs) {
+    if (std::ranges::find(model.components, graph) != model.components.end()) continue;
+    return fail(
+        ErrorCategory::InvalidArgument,
+        fmt::format("the model '{}' has no graph {}, which {} needs", model.name, graph, task.name),
+        fmt::format("it has {}", fmt::join(model.components, ", ")));
+  }
+  return std::string(task.graphs.front());
+}
+
+/// Other graphs and their weights need not be there to run these.
+void keepComponents(std::vector<store::ModelFile>& files, std::span<const std::string_view> kept) {
   std::erase_if(files, [&](const store::ModelFile& file) {
     const auto of = store::componentOfPath(file.path);
-    return !of.empty() && of != component;
+    return !of.empty() && std::ranges::find(kept, of) == kept.end();
   });
 }
 
-const store::ModelFile* graphOf(const std::vector<store::ModelFile>& files) {
-  const auto found = std::ranges::find_if(files, [](const store::ModelFile& file) {
-    return file.path.empty() || file.path.ends_with(".onnx");
+const store::ModelFile* graphOf(const std::vector<store::ModelFile>& files,
+                                std::string_view component) {
+  const auto found = std::ranges::find_if(files, [&](const store::ModelFile& file) {
+    return file.path.empty() ||
+           (file.path.ends_with(".onnx") && store::componentOfPath(file.path) == component);
   });
   return found == files.end() ? nullptr : &*found;
 }
@@ -128,67 +182,59 @@ Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection, std
   const auto* entry = catalogue_.find(selection.name);
   ResolvedModel resolved;
   resolved.files = std::move(selection.files);
-  auto& components = resolved.description.components;
-  components = componentsOf(resolved.files);
-  auto chosen = chooseComponent(components, component, selection.name);
+  auto& description = resolved.description;
+  description.name = selection.name;
+  description.dtype = selection.dtype;
+  description.cid = selection.root.text();
+  description.components = componentsOf(resolved.files);
+  const auto* known = wholeTask(task, component, entry, resolved.files);
+  auto chosen = known != nullptr
+                    ? chooseWhole(description, *known, component)
+                    : chooseComponent(description.components, component, selection.name);
   if (!chosen) return std::unexpected(chosen.error());
-  if (components.size() > 1) keepComponent(resolved.files, *chosen);
-  resolved.componentChosen =
-      components.size() == 1 || !component.empty() || chosen->starts_with("model");
-  resolved.description.component = std::move(*chosen);
-  const auto* graph = graphOf(resolved.files);
+  if (known != nullptr) {
+    keepComponents(resolved.files, known->graphs);
+  } else {
+    if (description.components.size() > 1) {
+      const std::string_view one = *chosen;
+      keepComponents(resolved.files, std::span(&one, 1));
+    }
+    resolved.componentChosen =
+        description.components.size() == 1 || !component.empty() || chosen->starts_with("model");
+    description.component = *chosen;
+  }
+  const auto* graph = graphOf(resolved.files, *chosen);
   if (graph == nullptr) {
     return fail(ErrorCategory::InvalidModel,
                 fmt::format("the model '{}' has no .onnx file", selection.name),
                 "a model folder holds onnx/model.onnx, or one .onnx file");
   }
-  const auto stored = content_->resolve(graph->cid);
-  if (!stored) return std::unexpected(stored.error());
-  const auto bytes = store::mapContent(std::get<store::ResolvedFile>(*stored).content);
-  if (!bytes) return std::unexpected(bytes.error());
-  auto info = onnx::readModel(*bytes);
-  if (!info) {
-    auto error = info.error();
-    error.message =
-        fmt::format("{}: {}", graph->path.empty() ? selection.name : graph->path, error.message);
-    return std::unexpected(std::move(error));
-  }
-  for (const auto& external : info->externalFiles) {
-    const auto beside = (std::filesystem::path(graph->path).parent_path() / external.path).native();
-    const auto found = std::ranges::find(resolved.files, beside, &store::ModelFile::path);
-    if (found == resolved.files.end()) {
-      return missingData(graph->path, beside);
-    }
-    if (found->size < external.minimumSize) {
-      return fail(ErrorCategory::InvalidModel,
-                  fmt::format("{} is cut off: {} bytes, and {} reads {}", beside, found->size,
-                              graph->path, external.minimumSize),
-                  "get the file again, whole, and add the model again");
-    }
-  }
-  resolved.graph = std::move(*info);
-  auto& description = resolved.description;
-  description.name = selection.name;
-  description.dtype = selection.dtype;
-  description.cid = selection.root.text();
+  auto read = readGraph(*graph, resolved);
+  if (!read) return std::unexpected(read.error());
+  resolved.graph = std::move(read->info);
+  resolved.graphBytes = read->bytes;
   for (const auto& file : resolved.files) description.bytes += file.size;
   description.usesFp16 = resolved.graph.usesFp16;
-  description.task = !task.empty()      ? std::string(task)
-                     : entry != nullptr ? entry->task
-                                        : guessTask(resolved.files, resolved.graph);
-  const auto* known = findTask(description.task);
+  if (known != nullptr) {
+    for (const auto name : std::span(known->graphs).subspan(1)) {
+      auto more = readGraph(*graphOf(resolved.files, name), resolved);
+      if (!more) return std::unexpected(more.error());
+      description.usesFp16 = description.usesFp16 || more->info.usesFp16;
+      resolved.more.push_back(std::move(*more));
+    }
+    description.task = known->name;
+  } else {
+    description.task = !task.empty()                              ? std::string(task)
+                       : entry != nullptr && !isWholeTask(*entry) ? entry->task
+                       : entry != nullptr                         ? "tensors"
+                                          : guessTask(resolved.files, resolved.graph);
+    known = findTask(description.task);
+  }
   if (known == nullptr) {
     return fail(ErrorCategory::InvalidArgument, fmt::format("unknown task '{}'", description.task),
                 "one of " + taskNames());
   }
-  if (!known->needsFile.empty() &&
-      std::ranges::find(resolved.files, known->needsFile, &store::ModelFile::path) ==
-          resolved.files.end()) {
-    return fail(ErrorCategory::InvalidArgument,
-                fmt::format("the model '{}' has no {}, which {} needs", selection.name,
-                            known->needsFile, known->name),
-                "give the folder that holds it, or use --task tensors");
-  }
+  if (auto fits = readTaskFile(resolved, *known); !fits) return std::unexpected(fits.error());
   if (auto found = findGolden(resolved, store::ModelFile(*graph)); !found) {
     return std::unexpected(found.error());
   }
@@ -197,19 +243,72 @@ Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection, std
   return resolved;
 }
 
+Result<Graph> ModelSource::readGraph(const store::ModelFile& graph,
+                                     const ResolvedModel& resolved) const {
+  const auto stored = content_->resolve(graph.cid);
+  if (!stored) return std::unexpected(stored.error());
+  const auto bytes = store::mapContent(std::get<store::ResolvedFile>(*stored).content);
+  if (!bytes) return std::unexpected(bytes.error());
+  auto info = onnx::readModel(*bytes);
+  if (!info) {
+    auto error = info.error();
+    error.message = fmt::format(
+        "{}: {}", graph.path.empty() ? resolved.description.name : graph.path, error.message);
+    return std::unexpected(std::move(error));
+  }
+  for (const auto& external : info->externalFiles) {
+    const auto beside = (std::filesystem::path(graph.path).parent_path() / external.path).native();
+    const auto found = std::ranges::find(resolved.files, beside, &store::ModelFile::path);
+    if (found == resolved.files.end()) {
+      return missingData(graph.path, beside);
+    }
+    if (found->size < external.minimumSize) {
+      return fail(ErrorCategory::InvalidModel,
+                  fmt::format("{} is cut off: {} bytes, and {} reads {}", beside, found->size,
+                              graph.path, external.minimumSize),
+                  "get the file again, whole, and add the model again");
+    }
+  }
+  return Graph{std::move(*info), graph.size};
+}
+
+Result<Bytes> ModelSource::read(const store::ModelFile& file) const {
+  const auto stored = content_->resolve(file.cid);
+  if (!stored) return std::unexpected(stored.error());
+  return store::readContent(std::get<store::ResolvedFile>(*stored).content);
+}
+
+/// What a task needs beside its graphs is there, and tells what its runs are given.
+Result<void> ModelSource::readTaskFile(ResolvedModel& resolved, const Task& task) const {
+  resolved.parameters = task.parameters;
+  if (task.needsFile.empty()) return {};
+  const auto file = std::ranges::find(resolved.files, task.needsFile, &store::ModelFile::path);
+  if (file == resolved.files.end()) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("the model '{}' has no {}, which {} needs", resolved.description.name,
+                            task.needsFile, task.name),
+                "give the folder that holds it, or use --task tensors");
+  }
+  if (task.parametersFrom == nullptr) return {};
+  const auto bytes = read(*file);
+  if (!bytes) return std::unexpected(bytes.error());
+  auto parameters = task.parametersFrom(bytes->text());
+  if (!parameters) return std::unexpected(parameters.error());
+  resolved.parameters = std::move(*parameters);
+  return {};
+}
+
 /// The file beside the model, which is no part of what a page loads; else the catalogue's answers.
 Result<void> ModelSource::findGolden(ResolvedModel& resolved, const store::ModelFile& graph) const {
   const auto& description = resolved.description;
   for (const auto& path : goldenPaths(graph.path)) {
     const auto file = std::ranges::find(resolved.files, path, &store::ModelFile::path);
     if (file == resolved.files.end()) continue;
-    const auto cid = file->cid;
+    const auto golden = *file;
     resolved.description.bytes -= file->size;
     resolved.files.erase(file);
     if (resolved.goldenGiven) continue;
-    const auto stored = content_->resolve(cid);
-    if (!stored) return std::unexpected(stored.error());
-    const auto bytes = store::readContent(std::get<store::ResolvedFile>(*stored).content);
+    const auto bytes = read(golden);
     if (!bytes) return std::unexpected(bytes.error());
     auto answers = readGolden(bytes->text(), description.dtype, description.task, resolved.graph);
     if (!answers) {

@@ -18,9 +18,19 @@
 
 namespace webpool::pool {
 
+struct Task;
+
+struct Graph {
+  onnx::ModelInfo info;
+  std::uint64_t bytes = 0;  ///< of its file
+};
+
 struct ResolvedModel {
   ModelDescription description;
   onnx::ModelInfo graph;                ///< of the component's graph file
+  std::uint64_t graphBytes = 0;         ///< of that file
+  std::vector<Graph> more;              ///< those that are loaded with it
+  boost::json::object parameters;       ///< of a run that is given none
   bool componentChosen = true;          ///< false: there are several, and none was asked for
   std::vector<store::ModelFile> files;  ///< all that the dtype needs, paths below the root
   /// Golden answers for the task and dtype, the quickest first; may be empty.
@@ -45,6 +55,8 @@ class ModelSource {
   Result<ResolvedModel> findHere(std::string_view name, std::string_view dtype,
                                  std::string_view component) const;
 
+  Result<Bytes> read(const store::ModelFile& file) const;
+
   const store::ModelRepository& repository() const { return *repository_; }
   store::ModelRepository& repository() { return *repository_; }
   const store::Catalogue& catalogue() const { return catalogue_; }
@@ -54,6 +66,9 @@ class ModelSource {
   ModelSource(std::unique_ptr<store::ContentStore> content);
   Result<ResolvedModel> describe(store::ModelSelection selection, std::string_view task,
                                  std::string_view component) const;
+  /// The graph of that file and of its external data, which must be among the files.
+  Result<Graph> readGraph(const store::ModelFile& graph, const ResolvedModel& resolved) const;
+  Result<void> readTaskFile(ResolvedModel& resolved, const Task& task) const;
   Result<void> findGolden(ResolvedModel& resolved, const store::ModelFile& graph) const;
 
   std::unique_ptr<store::ContentStore> content_;

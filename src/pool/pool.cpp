@@ -101,6 +101,16 @@ const ModelInfo& Model::info() const {
   return state_->info;
 }
 
+Result<Bytes> Model::file(std::string_view path) const {
+  const auto& files = state_->source->files;
+  const auto found = std::ranges::find(files, path, &store::ModelFile::path);
+  if (found == files.end() || found->isWeights()) {
+    return fail(ErrorCategory::NotFound,
+                fmt::format("the model '{}' has no file {}", state_->info.name, path));
+  }
+  return state_->engine->readFile(*found);
+}
+
 Result<Model> Model::component(std::string_view name) const {
   auto options = state_->options;
   options.component = name;
@@ -119,8 +129,12 @@ void Model::runAsync(std::vector<Tensor> inputs, const RunOptions& options,
     done(std::unexpected(checked.error()));
     return;
   }
-  state_->run(std::move(inputs), pool::taskOf(state_->info.task).parameters, options,
-              std::move(done));
+  auto parameters = pool::runParameters(options, state_->source->parameters);
+  if (!parameters) {
+    done(std::unexpected(parameters.error()));
+    return;
+  }
+  state_->run(std::move(inputs), std::move(*parameters), options, std::move(done));
 }
 
 Result<Inference> Model::run(std::vector<Tensor> inputs, const RunOptions& options) const {

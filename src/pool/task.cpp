@@ -4,17 +4,20 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <cmath>
 #include <numbers>
 #include <stdexcept>
 
 #include "pool/texts.h"
+#include "tasks/log_mel.h"
+#include "tasks/whisper_rules.h"
 
 namespace webpool::pool {
 namespace {
 
 /// A second of a rising tone at 16 kHz: something that a model of speech has to think about.
-Tensor sampleSound() {
+std::vector<float> risingTone() {
   constexpr double kRate = 16'000;
   std::vector<float> samples;
   for (int i = 0; i < static_cast<int>(kRate); ++i) {
@@ -22,39 +25,76 @@ Tensor sampleSound() {
     const auto phase = 2 * std::numbers::pi * (150 + 400 * at) * at;
     samples.push_back(static_cast<float>(0.3 * std::sin(phase) * std::sin(12 * at)));
   }
+  return samples;
+}
+
+Tensor sampleSound() {
+  const auto samples = risingTone();
   return Tensor::of<float>("audio", DataType::Fp32, {static_cast<std::int64_t>(samples.size())},
                            samples);
 }
 
-const std::vector<Task>& tasks() {
+/// The same tone as Whisper hears it.
+Tensor sampleFeatures() {
+  const tasks::LogMel mel;
+  return Tensor::of<float>("input_features", DataType::Fp32,
+                           {1, static_cast<std::int64_t>(mel.bands()), tasks::kMelFrames},
+                           mel.of(risingTone()));
+}
+
+Result<boost::json::object> whisperDefaults(std::string_view generationConfig) {
+  const auto rules = tasks::readWhisperRules(generationConfig);
+  if (!rules) return std::unexpected(rules.error());
+  return tasks::whisperParameters(*rules, {});
+}
+
+}  // namespace
+
+std::span<const Task> knownTasks() {
   static const std::vector<Task> all{
       {.name = "tensors",
        .inputs = {},
        .outputs = {},
+       .graphs = {},
        .needsFile = {},
        .parameters = {},
+       .parametersFrom = nullptr,
        .sample = {}},
       {.name = "text-embedding",
        .inputs = {{"text", DataType::Bytes, {-1}, {"n"}, true}},
        .outputs = {{"embedding", DataType::Fp32, {-1, -1}, {"n", "dimensions"}, true}},
+       .graphs = {},
        .needsFile = "tokenizer.json",
        .parameters = embeddingParameters(),
+       .parametersFrom = nullptr,
        .sample = sampleTexts()},
+      {.name = "automatic-speech-recognition",
+       .inputs = {{"input_features", DataType::Fp32, {1, -1, 3000}, {"", "bands", ""}, true}},
+       .outputs = {{"tokens", DataType::Int64, {-1}, {"tokens"}, true},
+                   {"logprobs", DataType::Fp32, {-1}, {"tokens"}, true},
+                   {"languages", DataType::Fp32, {-1}, {"languages"}, true},
+                   {"no_speech", DataType::Fp32, {1}, {""}, true}},
+       .graphs = {"encoder_model", "decoder_model_merged"},
+       .needsFile = "generation_config.json",
+       .parameters = {},
+       .parametersFrom = whisperDefaults,
+       .sample = {sampleFeatures()}},
       {.name = "voice-activity-detection",
        .inputs = {{"audio", DataType::Fp32, {-1}, {"samples"}, true}},
        .outputs = {{"probability", DataType::Fp32, {-1}, {"frames"}, true}},
+       .graphs = {},
        .needsFile = {},
        .parameters = {},
+       .parametersFrom = nullptr,
        .sample = {sampleSound()}},
   };
   return all;
 }
 
-}  // namespace
-
 const Task* findTask(std::string_view name) {
-  const auto found = std::ranges::find(tasks(), name, &Task::name);
-  return found == tasks().end() ? nullptr : &*found;
+  const auto all = knownTasks();
+  const auto found = std::ranges::find(all, name, &Task::name);
+  return found == all.end() ? nullptr : &*found;
 }
 
 const Task& taskOf(std::string_view name) {
@@ -63,9 +103,21 @@ const Task& taskOf(std::string_view name) {
   return *task;
 }
 
+Result<boost::json::object> runParameters(const RunOptions& options,
+                                          const boost::json::object& own) {
+  if (options.parameters.empty()) return own;
+  boost::system::error_code error;
+  auto given = boost::json::parse(options.parameters, error);
+  if (error || !given.is_object()) {
+    return fail(ErrorCategory::InvalidArgument, "the run's parameters are no JSON object",
+                "docs/protocol.md lists those of each task");
+  }
+  return std::move(given.get_object());
+}
+
 std::string taskNames() {
   std::vector<std::string_view> names;
-  for (const auto& task : tasks()) names.push_back(task.name);
+  for (const auto& task : knownTasks()) names.push_back(task.name);
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
@@ -77,8 +129,9 @@ const Task& taskTaking(std::span<const Tensor> inputs) {
              return found != inputs.end() && found->type == spec.type;
            });
   };
-  const auto found = std::ranges::find_if(tasks(), takes);
-  return found == tasks().end() ? tasks().front() : *found;
+  const auto all = knownTasks();
+  const auto found = std::ranges::find_if(all, takes);
+  return found == all.end() ? all.front() : *found;
 }
 
 }  // namespace webpool::pool

@@ -14,20 +14,32 @@ namespace webpool::pool {
 
 struct Task {
   std::string_view name;
-  std::vector<TensorSpec> inputs;   ///< none: the graph's
-  std::vector<TensorSpec> outputs;  ///< none: the graph's
-  std::string_view needsFile;       ///< which the model's folder must hold; empty: none
-  boost::json::object parameters;   ///< of each run
+  std::vector<TensorSpec> inputs;        ///< none: the graph's
+  std::vector<TensorSpec> outputs;       ///< none: the graph's
+  std::vector<std::string_view> graphs;  ///< loaded together; none: one, whatever its name
+  std::string_view needsFile;            ///< which the model's folder must hold; empty: none
+  boost::json::object parameters;        ///< of each run
+  /// Of each run instead, read from the text of needsFile; may be null.
+  Result<boost::json::object> (*parametersFrom)(std::string_view text) = nullptr;
   std::vector<Tensor> sample;  ///< tried where no golden answer is known; none: made from the graph
 
+  /// It takes several graphs of a model at once, so none is chosen.
+  bool isWhole() const { return !graphs.empty(); }
   bool isRaw() const { return inputs.empty(); }
 };
+
+/// All there are, in the order in which a person is told of them.
+std::span<const Task> knownTasks();
 
 /// nullptr for a name that is no task.
 const Task* findTask(std::string_view name);
 
 /// Of a name that was checked before.
 const Task& taskOf(std::string_view name);
+
+/// Those that the caller gave, else `own`. InvalidArgument for what is no JSON object.
+Result<boost::json::object> runParameters(const RunOptions& options,
+                                          const boost::json::object& own);
 
 /// "tensors, text-embedding, …"
 std::string taskNames();

@@ -5,6 +5,7 @@ import type { Engine, EngineContext } from './engine';
 import { OrtEngine } from './ort-engine';
 import type { Runtime } from './runtime';
 import { SpeechEngine } from './speech-engine';
+import { TranscriptionEngine } from './transcription-engine';
 import { TransformersEngine } from './transformers-engine';
 
 type Loader = (runtime: Runtime, context: EngineContext) => Promise<Engine>;
@@ -12,6 +13,7 @@ type Loader = (runtime: Runtime, context: EngineContext) => Promise<Engine>;
 const kLoaders = new Map<string, Loader>([
   ['tensors', (runtime, context) => OrtEngine.load(runtime, context)],
   ['text-embedding', (runtime, context) => TransformersEngine.load(runtime, context)],
+  ['automatic-speech-recognition', (runtime, context) => TranscriptionEngine.load(runtime, context)],
   ['voice-activity-detection', (runtime, context) => SpeechEngine.load(runtime, context)],
 ]);
 

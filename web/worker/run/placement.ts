@@ -48,6 +48,20 @@ export function readPlacement(
   return { counted, on_backend: byProvider[backendProvider] ?? 0, by_provider: byProvider };
 }
 
+/** Of a model with several graphs. Null where one of them is not known. */
+export function joinPlacements(all: readonly (Placement | null)[]): Placement | null {
+  const sum: Placement = { counted: 0, on_backend: 0, by_provider: {} };
+  for (const placement of all) {
+    if (!placement) return null;
+    sum.counted += placement.counted;
+    sum.on_backend += placement.on_backend;
+    for (const [provider, count] of Object.entries(placement.by_provider)) {
+      sum.by_provider[provider] = (sum.by_provider[provider] ?? 0) + count;
+    }
+  }
+  return sum;
+}
+
 function countIn(operators: ReadonlyMap<string, number>): number {
   let count = 0;
   for (const [operator, nodes] of operators) if (isCounted(operator)) count += nodes;

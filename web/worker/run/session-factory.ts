@@ -38,7 +38,27 @@ export function findGraph(files: ModelFiles, task: string): GraphFile {
       `task "${task}" needs one .onnx file, and the load lists ${graphs.length}`,
     );
   }
-  const [path, bytes] = only;
+  return graphFile(files, ...only);
+}
+
+/**
+ * The graph of that name in a model of several: "encoder_model" is onnx/encoder_model.onnx, or
+ * with a dtype, encoder_model_quantized.onnx. Throws PoolError `invalid_model`.
+ */
+export function findComponent(files: ModelFiles, name: string, task: string): GraphFile {
+  const graphs = [...files].filter(([path]) => path.endsWith('.onnx'));
+  const stem = (path: string): string => path.slice(path.lastIndexOf('/') + 1, -'.onnx'.length);
+  const isIt = (path: string): boolean =>
+    stem(path) === name || new RegExp(`^${name}_[a-z0-9]+$`).test(stem(path));
+  const [found] = graphs.filter(([path]) => isIt(path));
+  if (found) return graphFile(files, ...found);
+  throw new PoolError(
+    'invalid_model',
+    `task "${task}" needs a graph ${name}, and there are ${graphs.map(([path]) => stem(path))}`,
+  );
+}
+
+function graphFile(files: ModelFiles, path: string, bytes: Uint8Array): GraphFile {
   const folder = path.slice(0, path.lastIndexOf('/') + 1);
   const externalData = [...files]
     .filter(([other]) => other !== path && other.startsWith(folder))
