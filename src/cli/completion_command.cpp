@@ -23,7 +23,8 @@ struct Values {
 Values optionValues(std::string_view name) {
   if (name == "backend") return {{"auto", "wasm", "webgpu", "webnn"}, {}};
   if (name == "dtype") return {{"fp32", "fp16", "q8", "int8", "uint8", "q4", "q4f16", "bnb4"}, {}};
-  if (name == "task") return {{"text-embedding", "tensors", "voice-activity-detection"}, {}};
+  if (name == "task")
+    return {{"text-embedding", "text-generation", "tensors", "voice-activity-detection"}, {}};
   if (name == "browser") {
     Values values{{"auto"}, {}};
     for (auto& known : browsers::BrowserFinder::knownNames()) {

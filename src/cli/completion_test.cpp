@@ -49,7 +49,8 @@ TEST(Completion, BashOffersTheValuesOfOptions) {
   EXPECT_EQ(completeInBash(script, "webpool run --backend = w"), "wasm\nwebgpu\nwebnn\n");
   EXPECT_EQ(completeInBash(script, "webpool run --backend ="), "auto\nwasm\nwebgpu\nwebnn\n");
   EXPECT_EQ(completeInBash(script, "webpool models add x --dtype q4"), "q4\nq4f16\n");
-  EXPECT_EQ(completeInBash(script, "webpool run -t ''"), "text-embedding\ntensors\nvoice-activity-detection\n");
+  EXPECT_EQ(completeInBash(script, "webpool run -t ''"),
+            "text-embedding\ntext-generation\ntensors\nvoice-activity-detection\n");
   EXPECT_EQ(completeInBash(script, "webpool demo --browser firef"), "firefox\n");
   EXPECT_EQ(completeInBash(script, "webpool completion f"), "fish\n");
   EXPECT_EQ(completeInBash(script, "webpool run --inputs /proc/meminf"), "/proc/meminfo\n");

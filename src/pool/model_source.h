@@ -4,10 +4,12 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "gguf/model.h"
 #include "onnx/model.h"
 #include "pool/golden.h"
 #include "store/catalogue.h"
@@ -20,7 +22,8 @@ namespace webpool::pool {
 
 struct ResolvedModel {
   ModelDescription description;
-  onnx::ModelInfo graph;                ///< of the component's graph file
+  onnx::ModelInfo graph;                ///< of the component's graph file; empty for GGUF
+  std::optional<gguf::ModelInfo> gguf;  ///< of a GGUF model
   bool componentChosen = true;          ///< false: there are several, and none was asked for
   std::vector<store::ModelFile> files;  ///< all that the dtype needs, paths below the root
   /// Golden answers for the task and dtype, the quickest first; may be empty.
@@ -33,8 +36,9 @@ class ModelSource {
  public:
   static Result<std::unique_ptr<ModelSource>> open(const std::filesystem::path& dataFolder);
 
-  /// A path (it exists, or contains a '/' or ends in .onnx) is imported, anything else is looked up
-  /// and, when the catalogue knows it, fetched. `options` gives task, dtype, progress and stop.
+  /// A path (it exists, or contains a '/' or ends in .onnx or .gguf) is imported, anything else is
+  /// looked up and, when the catalogue knows it, fetched. `options` gives task, dtype, progress and
+  /// stop.
   Result<ResolvedModel> resolve(std::string_view model, const ModelOptions& options);
 
   /// The same, kept under `name` (a path needs one unless its file name is a good one).
@@ -53,7 +57,7 @@ class ModelSource {
  private:
   ModelSource(std::unique_ptr<store::ContentStore> content);
   Result<ResolvedModel> describe(store::ModelSelection selection, std::string_view task,
-                                 std::string_view component) const;
+                                 std::string_view component, unsigned context = 0) const;
   Result<void> findGolden(ResolvedModel& resolved, const store::ModelFile& graph) const;
 
   std::unique_ptr<store::ContentStore> content_;

@@ -119,8 +119,12 @@ void Model::runAsync(std::vector<Tensor> inputs, const RunOptions& options,
     done(std::unexpected(checked.error()));
     return;
   }
-  state_->run(std::move(inputs), pool::taskOf(state_->info.task).parameters, options,
-              std::move(done));
+  auto parameters = pool::runParameters(state_->info.task, options);
+  if (!parameters) {
+    done(std::unexpected(parameters.error()));
+    return;
+  }
+  state_->run(std::move(inputs), std::move(*parameters), options, std::move(done));
 }
 
 Result<Inference> Model::run(std::vector<Tensor> inputs, const RunOptions& options) const {

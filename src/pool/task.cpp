@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <cmath>
 #include <numbers>
 #include <stdexcept>
@@ -26,6 +27,14 @@ Tensor sampleSound() {
                            samples);
 }
 
+/// A question with one answer.
+Tensor sampleMessages() {
+  const std::string question = R"({"role":"user","content":"What is the capital of France?"})";
+  auto tensor = textTensor(std::span(&question, 1));
+  tensor.name = "messages";
+  return tensor;
+}
+
 const std::vector<Task>& tasks() {
   static const std::vector<Task> all{
       {.name = "tensors",
@@ -40,6 +49,13 @@ const std::vector<Task>& tasks() {
        .needsFile = "tokenizer.json",
        .parameters = embeddingParameters(),
        .sample = sampleTexts()},
+      {.name = "text-generation",
+       .inputs = {{"messages", DataType::Bytes, {-1}, {"messages"}, true}},
+       .outputs = {{"text", DataType::Bytes, {1}, {""}, true},
+                   {"tokens", DataType::Int64, {-1}, {"tokens"}, true}},
+       .needsFile = {},
+       .parameters = {{"max_tokens", 16}, {"temperature", 0}, {"return_tokens", true}},
+       .sample = {sampleMessages()}},
       {.name = "voice-activity-detection",
        .inputs = {{"audio", DataType::Fp32, {-1}, {"samples"}, true}},
        .outputs = {{"probability", DataType::Fp32, {-1}, {"frames"}, true}},
@@ -61,6 +77,21 @@ const Task& taskOf(std::string_view name) {
   const auto* task = findTask(name);
   if (task == nullptr) throw std::logic_error(fmt::format("no task '{}'", name));
   return *task;
+}
+
+Result<boost::json::object> runParameters(std::string_view task, const RunOptions& options) {
+  auto parameters = taskOf(task).parameters;
+  if (!options.parameters.empty()) {
+    boost::system::error_code error;
+    auto given = boost::json::parse(options.parameters, error);
+    if (error || !given.is_object()) {
+      return fail(ErrorCategory::InvalidArgument, "the run's parameters are no JSON object",
+                  "docs/protocol.md lists those of each task");
+    }
+    parameters = std::move(given.get_object());
+  }
+  if (!options.conversation.empty()) parameters["conversation"] = options.conversation;
+  return parameters;
 }
 
 std::string taskNames() {

@@ -29,6 +29,10 @@ const Task* findTask(std::string_view name);
 /// Of a name that was checked before.
 const Task& taskOf(std::string_view name);
 
+/// Those that the caller gave, else the task's own; with the conversation where there is one.
+/// InvalidArgument for what is no JSON object.
+Result<boost::json::object> runParameters(std::string_view task, const RunOptions& options);
+
 /// "tensors, text-embedding, …"
 std::string taskNames();
 
