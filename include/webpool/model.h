@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,6 +27,16 @@ struct TensorSpec {
   bool rankKnown = true;             ///< false: the model states no shape at all
 };
 
+/// Of a model that generates text.
+struct LanguageInfo {
+  std::string architecture;          ///< "llama"
+  std::string quantisation;          ///< "q4_1"
+  std::uint64_t context = 0;         ///< tokens of one conversation that it is loaded for
+  std::uint64_t trainedContext = 0;  ///< tokens that it was trained on
+  std::uint64_t longestToken = 0;    ///< bytes of text that one token can stand for; 0: not known
+  bool chatTemplate = false;         ///< it has one of its own
+};
+
 /// What is known of a model without a browser.
 struct ModelDescription {
   std::string name;
@@ -38,6 +49,7 @@ struct ModelDescription {
   std::vector<TensorSpec> inputs;       ///< of the graph
   std::vector<TensorSpec> outputs;      ///< of the graph
   bool usesFp16 = false;
+  std::optional<LanguageInfo> language{};
 };
 
 struct ModelInfo {
@@ -50,8 +62,9 @@ struct ModelInfo {
   std::vector<std::string> components;  ///< all graphs of this dtype
   std::vector<TensorSpec> inputs;       ///< what run() takes
   std::vector<TensorSpec> outputs;      ///< what run() gives
-  LoadTimings timings;                  ///< zeros for a lazy model
-  RanOn ranOn;  ///< where runs will happen; empty for a lazy model, whose answers tell
+  std::optional<LanguageInfo> language{};
+  LoadTimings timings;  ///< zeros for a lazy model
+  RanOn ranOn;          ///< where runs will happen; empty for a lazy model, whose answers tell
 };
 
 /// A handle: cheap to copy, valid until the pool closes. Every call is thread-safe. The model

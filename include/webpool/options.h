@@ -110,6 +110,9 @@ struct ModelOptions {
   /// Of a model with several graphs, the one that is meant, by its file's name without dtype:
   /// "encoder_model", "decoder_model_merged"; empty: "model", or the only one there is.
   std::string component{};
+  /// Tokens that a language model can hold of one conversation; 0: what it was trained on, at most
+  /// 4096.
+  unsigned context = 0;
   /// Only describe it now: it is loaded, and checked, when it is first run.
   bool lazy = false;
   ProgressCallback progress{};
@@ -117,11 +120,24 @@ struct ModelOptions {
   std::stop_token stop{};
 };
 
+/// Part of an answer that comes bit by bit: what is new in it.
+struct PartialAnswer {
+  std::string text{};                  ///< whole characters of UTF-8
+  std::vector<std::int64_t> tokens{};  ///< only where the task was asked for them
+};
+
 struct RunOptions {
   std::chrono::milliseconds timeout{600'000};
   std::stop_token stop{};
   /// Of the task, as a JSON object (docs/protocol.md); empty: the task's own.
   std::string parameters{};
+  /// Runs of one conversation go to the worker that served it last, as long as it may serve and is
+  /// not busy: it holds what it computed for the conversation so far. Empty: none.
+  std::string conversation{};
+  /// Called for each part of an answer before the answer comes, in order, on a thread of the pool;
+  /// must return soon. A run that has given a part is not tried again elsewhere: it fails with
+  /// WorkerLost where its browser dies.
+  std::function<void(const PartialAnswer&)> onPartial{};
 };
 
 }  // namespace webpool

@@ -81,6 +81,7 @@ struct Inference {
   std::vector<Tensor> outputs;
   RunTimings timings;
   RanOn ranOn;
+  std::string details{};  ///< a JSON object: what the task says beside the outputs; empty for most
 };
 
 /// Sentence vectors, one row a text.

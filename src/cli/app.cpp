@@ -15,6 +15,7 @@ Examples:
   webpool run --model all-minilm-l6-v2 "a sentence" "another"
   webpool run --model ./silero_vad.onnx --inputs in.npz --outputs out.npz
   webpool models add ./my-model.onnx --name my-model
+  webpool chat
   webpool browsers
 
 Exit codes:
@@ -107,6 +108,7 @@ std::unique_ptr<CLI::App> makeApp(Context& context, Action& action) {
   app->fallthrough();
   app->footer(kFooter);
   addRunCommand(*app, context, action);
+  addChatCommand(*app, context, action);
   addModelsCommand(*app, context, action);
   addBrowsersCommand(*app, context, action);
   addServeCommand(*app, context, action);

@@ -18,12 +18,15 @@ class App;
 
 namespace webpool::cli {
 
+class SignalWatch;
+
 /// What a command is given; outlives it.
 struct Context {
   base::Paths paths;
   std::stop_token stop;
   bool quiet = false;
   bool verbose = false;
+  SignalWatch* signals = nullptr;    ///< null in tests of the command line
   base::HttpClient* http = nullptr;  ///< never null once main has made it
 };
 
@@ -46,6 +49,7 @@ struct BrowserFlags {
 using Action = std::function<int()>;
 
 void addBrowsersCommand(CLI::App& app, Context& context, Action& action);
+void addChatCommand(CLI::App& app, Context& context, Action& action);
 void addCleanCommand(CLI::App& app, Context& context, Action& action);
 void addCompletionCommand(CLI::App& app, Context& context, Action& action);
 void addDemoCommand(CLI::App& app, Context& context, Action& action);

@@ -11,11 +11,13 @@
 
 int main(int argc, char** argv) {
   using namespace webpool;
-  const cli::SignalWatch signals;
+  cli::SignalWatch signals;
   try {
     net::HttpClient http;
-    cli::Context context{
-        .paths = base::pathsFromEnvironment(), .stop = signals.token(), .http = &http};
+    cli::Context context{.paths = base::pathsFromEnvironment(),
+                         .stop = signals.token(),
+                         .signals = &signals,
+                         .http = &http};
     cli::Action action;
     auto app = cli::makeApp(context, action);
     if (const auto wrong = cli::unknownCommand(*app, argc, argv)) {

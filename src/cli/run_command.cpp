@@ -98,12 +98,14 @@ void addRunCommand(CLI::App& app, Context& context, Action& action) {
       ->type_name("SECONDS")
       ->check(checkTimeout);
   command->add_flag("--json", flags->json, "Print one JSON object");
+  flags->generation.addTo(*command);
   flags->browser.addTo(*command);
   command->footer(R"(
 Examples:
   webpool run --model all-minilm-l6-v2 "a sentence" "another"
   webpool run --model all-minilm-l6-v2 --backend webgpu --json < texts.txt
   webpool run --model whisper-tiny interview.mp3
+  webpool run --model smollm2-135m "What is the capital of France?"
   webpool run --model silero-vad --task voice-activity-detection talk.mp3
   webpool run --model ./silero_vad.onnx --inputs in.npz --outputs out.npz)");
   command->callback(

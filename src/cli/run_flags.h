@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cli/app.h"
+#include "cli/generation_flags.h"
 
 namespace webpool::cli {
 
@@ -23,6 +24,7 @@ struct RunFlags {
   unsigned repeat = 1;
   double timeoutSeconds = 600;
   bool json = false;
+  GenerationFlags generation;
 };
 
 }  // namespace webpool::cli

@@ -10,6 +10,7 @@ using Make = std::unique_ptr<RunTask> (*)();
 constexpr std::pair<std::string_view, Make> kTasks[] = {
     {"tensors", runTensorsTask},
     {"text-embedding", runEmbeddingTask},
+    {"text-generation", runGenerationTask},
     {"automatic-speech-recognition", runTranscriptionTask},
     {"voice-activity-detection", runSpeechTask},
 };

@@ -22,6 +22,7 @@ class RunTask {
 };
 
 std::unique_ptr<RunTask> runEmbeddingTask();
+std::unique_ptr<RunTask> runGenerationTask();
 std::unique_ptr<RunTask> runSpeechTask();
 std::unique_ptr<RunTask> runTensorsTask();
 std::unique_ptr<RunTask> runTranscriptionTask();

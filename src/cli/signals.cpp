@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <utility>
 
 namespace webpool::cli {
 
@@ -26,7 +27,9 @@ SignalWatch::SignalWatch() {
       if (fds[1].revents != 0) break;
       signalfd_siginfo info;
       if (fds[0].revents != 0 && read(signals, &info, sizeof(info)) == sizeof(info)) {
-        received_ = static_cast<int>(info.ssi_signo);
+        const auto number = static_cast<int>(info.ssi_signo);
+        if (number == SIGINT && taken()) continue;
+        received_ = number;
         stop_.request_stop();
       }
     }
@@ -38,6 +41,16 @@ SignalWatch::~SignalWatch() {
   const std::uint64_t one = 1;
   if (write(event_, &one, sizeof(one)) == sizeof(one)) thread_.join();
   close(event_);
+}
+
+bool SignalWatch::taken() {
+  const std::lock_guard lock(takeMutex_);
+  return take_ && take_();
+}
+
+void SignalWatch::takeInterrupts(std::function<bool()> take) {
+  const std::lock_guard lock(takeMutex_);
+  take_ = std::move(take);
 }
 
 int SignalWatch::received() const {

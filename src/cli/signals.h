@@ -3,6 +3,8 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
+#include <mutex>
 #include <stop_token>
 #include <thread>
 
@@ -21,12 +23,19 @@ class SignalWatch {
   std::stop_token token() const { return stop_.get_token(); }
   /// The signal that came, 0 if none did.
   int received() const;
+  /// Ctrl-C is asked of `take` first, which says whether that was all it was for; null: of nobody.
+  /// Called on the watch's own thread; once this returns, what was set before is called no more.
+  void takeInterrupts(std::function<bool()> take);
 
  private:
+  bool taken();
+
   std::stop_source stop_;
   std::jthread thread_;
   int event_ = -1;
   std::atomic<int> received_{0};
+  std::mutex takeMutex_;
+  std::function<bool()> take_;
 };
 
 }  // namespace webpool::cli

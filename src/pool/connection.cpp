@@ -181,7 +181,7 @@ void Connection::leavePage() {
 
 Result<sched::JobId> Connection::submit(session::WorkerSession::Request request,
                                         std::optional<base::TimePoint> deadline, Answered answered,
-                                        PageHub::OnProgress progress) {
+                                        RequestListener listener) {
   const auto id = nextJob_++;
   bool begun = false;
   tell([&](auto& life, auto now) { begun = life.jobBegan(id, now); });
@@ -197,7 +197,7 @@ Result<sched::JobId> Connection::submit(session::WorkerSession::Request request,
   auto sent = hub_.submit(
       session_, std::move(request), deadline,
       [this, id](Result<session::Answer> reply) { answer(id, std::move(reply)); },
-      std::move(progress));
+      std::move(listener));
   if (!sent) {
     takeJob(id);
     tell([&](auto& life, auto now) { life.jobEnded(id, ErrorCategory::Busy, now); });

@@ -67,7 +67,7 @@ class Connection {
   /// A number for cancel(). `answered` is called once, unless an error is returned here.
   Result<sched::JobId> submit(session::WorkerSession::Request request,
                               std::optional<base::TimePoint> deadline, Answered answered,
-                              PageHub::OnProgress progress = {});
+                              RequestListener listener = {});
   void cancel(sched::JobId job);
 
   /// The page holds the model from now on.

@@ -51,6 +51,18 @@ BrowserCapabilities toPublic(const wire::Capabilities& capabilities, const std::
   return result;
 }
 
+PartialAnswer toPublic(const wire::Partial& partial) {
+  PartialAnswer answer;
+  const auto* text = partial.data.if_contains("text");
+  if (text != nullptr && text->is_string()) answer.text = std::string(text->get_string());
+  const auto* tokens = partial.data.if_contains("tokens");
+  if (tokens == nullptr || !tokens->is_array()) return answer;
+  for (const auto& token : tokens->get_array()) {
+    if (token.is_int64()) answer.tokens.push_back(token.get_int64());
+  }
+  return answer;
+}
+
 wire::Backend toWire(Backend backend) {
   switch (backend) {
     case Backend::WebGpu:

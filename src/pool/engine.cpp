@@ -12,6 +12,7 @@
 #include "base/paths.h"
 #include "browsers/blocked_ports.h"
 #include "embedded/page_files.h"
+#include "gguf/memory_estimate.h"
 #include "onnx/memory_estimate.h"
 
 namespace webpool::pool {
@@ -34,6 +35,12 @@ unsigned cores() {
 }
 
 onnx::MemoryEstimate estimateNeed(const ResolvedModel& model, Backend backend) {
+  if (model.gguf) {
+    const auto& description = model.description;
+    const auto need = gguf::estimateMemory(
+        *model.gguf, description.bytes, description.language ? description.language->context : 0);
+    return {need.peakBytes, need.residentBytes};
+  }
   auto coefficients = onnx::measuredCoefficients(backend);
   auto sum = onnx::estimateMemory(model.graph, model.graphBytes, coefficients);
   coefficients.fixedBytes = 0;  // they share a Worker

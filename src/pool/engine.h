@@ -101,11 +101,13 @@ class Engine {
                                  bool warmUp);
 
   using RunDone = std::function<void(RunOutcome)>;
+  using OnPartial = std::function<void(wire::Partial)>;
 
   /// Runs on a resident model; WorkerLost with nothing sent when it is not resident. `done` is
-  /// called once, on the loop thread. Any thread.
+  /// called once, on the loop thread, and `onPartial` before it. Any thread.
   void run(const std::shared_ptr<Loaded>& model, std::vector<Tensor> inputs,
-           boost::json::object parameters, const RunOptions& options, RunDone done);
+           boost::json::object parameters, const RunOptions& options, RunDone done,
+           OnPartial onPartial = {});
 
   /// The same, waiting.
   RunOutcome runAndTime(const std::shared_ptr<Loaded>& model, std::vector<Tensor> inputs,

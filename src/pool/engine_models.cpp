@@ -44,6 +44,7 @@ struct Run {
   std::shared_ptr<Loaded> model;
   std::vector<Tensor> inputs;
   boost::json::object parameters;
+  std::function<void(wire::Partial)> onPartial;
   Engine::RunDone done;
   std::optional<Dispatcher::RunId> waiting;
   std::optional<sched::JobId> job;  ///< once it is sent
@@ -86,9 +87,11 @@ Result<LoadOutcome> Engine::loadOnPage(const std::shared_ptr<Loaded>& model,
                     .threads = model->threads,
                     .options = {}};
     if (!warmUp) load.options["warmup_runs"] = 0;
-    PageHub::OnProgress progress;
+    if (description.language) load.options["context"] = description.language->context;
+    RequestListener listener;
     if (options.progress) {
-      progress = [callback = options.progress, name = description.name](const wire::Progress& at) {
+      listener.progress = [callback = options.progress,
+                           name = description.name](const wire::Progress& at) {
         // The bytes are those of all files.
         const bool bytes = at.phase == wire::LoadPhase::Fetch;
         callback({std::string(wire::loadPhaseName(at.phase)), bytes ? name : at.file,
@@ -109,7 +112,7 @@ Result<LoadOutcome> Engine::loadOnPage(const std::shared_ptr<Loaded>& model,
           model->connection->hold(model, incarnation);
           pending->set(LoadOutcome{std::get<wire::Loaded>(std::move(*answer)), facts});
         },
-        std::move(progress));
+        std::move(listener));
     if (!sent) {
       memory_.gone(*model);
       pending->set(std::unexpected(sent.error()));
@@ -163,11 +166,13 @@ void Engine::makeRoom(const std::shared_ptr<Loaded>& model, unsigned tries,
 }
 
 void Engine::run(const std::shared_ptr<Loaded>& model, std::vector<Tensor> inputs,
-                 boost::json::object parameters, const RunOptions& options, RunDone done) {
+                 boost::json::object parameters, const RunOptions& options, RunDone done,
+                 OnPartial onPartial) {
   auto run = std::make_shared<Run>();
   run->model = model;
   run->inputs = std::move(inputs);
   run->parameters = std::move(parameters);
+  run->onPartial = std::move(onPartial);
   run->done = std::move(done);
   loop_.post([this, run, model, options] {
     if (closed_) {
@@ -235,7 +240,7 @@ bool Engine::send(const std::shared_ptr<Run>& run) {
   run->sentAt = loop_.now();
   const auto sent = model->connection->submit(
       wire::Run{0, model->handle, std::move(run->inputs), std::move(run->parameters)}, std::nullopt,
-      std::move(answered));
+      std::move(answered), {.partial = run->onPartial});
   if (!sent) {
     run->fail(sent.error());
     return false;

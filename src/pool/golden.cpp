@@ -18,8 +18,8 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::array<std::string_view, 8> kDtypes{"fp32",  "fp16", "q8",    "int8",
-                                                  "uint8", "q4",   "q4f16", "bnb4"};
+constexpr std::array<std::string_view, 9> kDtypes{"fp32", "fp16",  "q8",   "int8", "uint8",
+                                                  "q4",   "q4f16", "bnb4", "q4_1"};
 
 constexpr const char* kForm =
     R"(an answer is {"inputs": [{"name", "shape", "datatype", "data"}], "outputs": [the same]})";

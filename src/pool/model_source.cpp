@@ -31,7 +31,7 @@ store::JobOptions jobOptions(const ModelOptions& options) {
 }
 
 bool looksLikePath(std::string_view model) {
-  return model.find('/') != std::string_view::npos || model.ends_with(".onnx") || model == "." ||
+  return model.find('/') != std::string_view::npos || store::isGraphPath(model) || model == "." ||
          model == "..";
 }
 
@@ -39,7 +39,8 @@ bool looksLikePath(std::string_view model) {
 std::string nameFromPath(const std::filesystem::path& path) {
   auto stem = std::filesystem::absolute(path).lexically_normal();
   if (stem.filename().empty()) stem = stem.parent_path();
-  std::string name = stem.extension() == ".onnx" ? stem.stem().native() : stem.filename().native();
+  std::string name =
+      store::isGraphPath(stem.native()) ? stem.stem().native() : stem.filename().native();
   for (auto& c : name) {
     c = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' ? c : '-';
   }
@@ -56,7 +57,7 @@ std::unexpected<Error> missingData(std::string_view graph, std::string_view file
 std::vector<std::string> componentsOf(const std::vector<store::ModelFile>& files) {
   std::vector<std::string> names;
   for (const auto& file : files) {
-    if (file.path.ends_with(".onnx")) names.push_back(store::componentOfPath(file.path));
+    if (store::isGraphPath(file.path)) names.push_back(store::componentOfPath(file.path));
   }
   // A model that is a single file has no path.
   if (names.empty() && files.size() == 1 && files.front().path.empty()) names.emplace_back("model");
@@ -70,8 +71,9 @@ std::vector<std::string> componentsOf(const std::vector<store::ModelFile>& files
 Result<std::string> chooseComponent(const std::vector<std::string>& all, std::string_view asked,
                                     const std::string& model) {
   if (all.empty()) {
-    return fail(ErrorCategory::InvalidModel, fmt::format("the model '{}' has no .onnx file", model),
-                "a model folder holds onnx/model.onnx, or one .onnx file");
+    return fail(ErrorCategory::InvalidModel,
+                fmt::format("the model '{}' has no .onnx or .gguf file", model),
+                "a model folder holds onnx/model.onnx, or one .onnx or .gguf file");
   }
   if (!asked.empty()) {
     if (std::ranges::find(all, asked) != all.end()) return std::string(asked);
@@ -147,9 +149,47 @@ const store::ModelFile* graphOf(const std::vector<store::ModelFile>& files,
                                 std::string_view component) {
   const auto found = std::ranges::find_if(files, [&](const store::ModelFile& file) {
     return file.path.empty() ||
-           (file.path.ends_with(".onnx") && store::componentOfPath(file.path) == component);
+           (store::isGraphPath(file.path) && store::componentOfPath(file.path) == component);
   });
   return found == files.end() ? nullptr : &*found;
+}
+
+constexpr unsigned kUsualContext = 4096;
+
+LanguageInfo languageOf(const gguf::ModelInfo& header, unsigned context) {
+  const auto trained = header.contextLength > 0 ? header.contextLength : kUsualContext;
+  return {.architecture = header.architecture,
+          .quantisation = header.quantisation,
+          .context = context > 0 ? context : std::min<std::uint64_t>(trained, kUsualContext),
+          .trainedContext = header.contextLength,
+          .longestToken = header.longestToken,
+          .chatTemplate = !header.chatTemplate.empty()};
+}
+
+/// What can't be a model is refused before a byte of it is stored.
+Result<std::vector<std::string>> checkFile(const std::filesystem::path& path) {
+  std::vector<std::string> companions;
+  std::error_code ignored;
+  if (path.extension() == ".gguf") {
+    if (auto checked = gguf::readModelFile(path); !checked) {
+      return std::unexpected(checked.error());
+    }
+  } else {
+    auto checked = onnx::readModelFile(path);
+    if (!checked) return std::unexpected(checked.error());
+    for (const auto& external : checked->externalFiles) {
+      if (!std::filesystem::exists(path.parent_path() / external.path, ignored)) {
+        return missingData(path.native(), external.path);
+      }
+      companions.push_back(external.path);
+    }
+  }
+  // Only the one of its name: the folder may hold anything.
+  auto golden = goldenPaths(path.filename().native()).front();
+  if (std::filesystem::exists(path.parent_path() / golden, ignored)) {
+    companions.push_back(std::move(golden));
+  }
+  return companions;
 }
 
 /// A folder with a tokenizer is a transformers.js model; of those, this version runs encoders.
@@ -178,7 +218,7 @@ Result<std::unique_ptr<ModelSource>> ModelSource::open(const std::filesystem::pa
 }
 
 Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection, std::string_view task,
-                                            std::string_view component) const {
+                                            std::string_view component, unsigned context) const {
   const auto* entry = catalogue_.find(selection.name);
   ResolvedModel resolved;
   resolved.files = std::move(selection.files);
@@ -206,13 +246,20 @@ Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection, std
   const auto* graph = graphOf(resolved.files, *chosen);
   if (graph == nullptr) {
     return fail(ErrorCategory::InvalidModel,
-                fmt::format("the model '{}' has no .onnx file", selection.name),
-                "a model folder holds onnx/model.onnx, or one .onnx file");
+                fmt::format("the model '{}' has no .onnx or .gguf file", selection.name),
+                "a model folder holds onnx/model.onnx, or one .onnx or .gguf file");
   }
-  auto read = readGraph(*graph, resolved);
-  if (!read) return std::unexpected(read.error());
-  resolved.graph = std::move(read->info);
-  resolved.graphBytes = read->bytes;
+  if (graph->path.ends_with(".gguf")) {
+    auto header = readGguf(*graph);
+    if (!header) return std::unexpected(header.error());
+    description.language = languageOf(*header, context);
+    resolved.gguf = std::move(*header);
+  } else {
+    auto read = readGraph(*graph, resolved);
+    if (!read) return std::unexpected(read.error());
+    resolved.graph = std::move(read->info);
+    resolved.graphBytes = read->bytes;
+  }
   for (const auto& file : resolved.files) description.bytes += file.size;
   description.usesFp16 = resolved.graph.usesFp16;
   if (known != nullptr) {
@@ -227,12 +274,19 @@ Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection, std
     description.task = !task.empty()                              ? std::string(task)
                        : entry != nullptr && !isWholeTask(*entry) ? entry->task
                        : entry != nullptr                         ? "tensors"
-                                          : guessTask(resolved.files, resolved.graph);
+                       : resolved.gguf                            ? "text-generation"
+                                       : guessTask(resolved.files, resolved.graph);
     known = findTask(description.task);
   }
   if (known == nullptr) {
     return fail(ErrorCategory::InvalidArgument, fmt::format("unknown task '{}'", description.task),
                 "one of " + taskNames());
+  }
+  if (resolved.gguf.has_value() != (known->name == "text-generation")) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("the model '{}' is {}, which the task {} does not run", selection.name,
+                            resolved.gguf ? "GGUF" : "ONNX", known->name),
+                resolved.gguf ? "use --task text-generation" : "text-generation takes GGUF models");
   }
   if (auto fits = readTaskFile(resolved, *known); !fits) return std::unexpected(fits.error());
   if (auto found = findGolden(resolved, store::ModelFile(*graph)); !found) {
@@ -270,6 +324,18 @@ Result<Graph> ModelSource::readGraph(const store::ModelFile& graph,
     }
   }
   return Graph{std::move(*info), graph.size};
+}
+
+Result<gguf::ModelInfo> ModelSource::readGguf(const store::ModelFile& file) const {
+  const auto stored = content_->resolve(file.cid);
+  if (!stored) return std::unexpected(stored.error());
+  const auto bytes = store::mapContent(std::get<store::ResolvedFile>(*stored).content);
+  if (!bytes) return std::unexpected(bytes.error());
+  auto header = gguf::readModel(bytes->view());
+  if (header) return header;
+  auto error = header.error();
+  error.message = fmt::format("{}: {}", file.path, error.message);
+  return std::unexpected(std::move(error));
 }
 
 Result<Bytes> ModelSource::read(const store::ModelFile& file) const {
@@ -344,7 +410,7 @@ Result<ResolvedModel> ModelSource::resolve(std::string_view model, const ModelOp
   }
   auto selection = installer_->ensure(model, options.dtype, jobOptions(options));
   if (!selection) return std::unexpected(selection.error());
-  return describe(std::move(*selection), options.task, options.component);
+  return describe(std::move(*selection), options.task, options.component, options.context);
 }
 
 Result<ResolvedModel> ModelSource::add(std::string_view model, const std::string& name,
@@ -364,22 +430,11 @@ Result<ResolvedModel> ModelSource::add(std::string_view model, const std::string
                 "check the path; `webpool models list` shows the names that are known");
   }
   const auto chosen = name.empty() ? nameFromPath(path) : name;
-  // What can't be a model is refused before a byte of it is stored.
   std::vector<std::string> companions;
   if (std::filesystem::is_regular_file(path, ignored)) {
-    auto checked = onnx::readModelFile(path);
+    auto checked = checkFile(path);
     if (!checked) return std::unexpected(checked.error());
-    for (const auto& external : checked->externalFiles) {
-      if (!std::filesystem::exists(path.parent_path() / external.path, ignored)) {
-        return missingData(path.native(), external.path);
-      }
-      companions.push_back(external.path);
-    }
-    // Only the one of its name: the folder may hold anything.
-    auto golden = goldenPaths(path.filename().native()).front();
-    if (std::filesystem::exists(path.parent_path() / golden, ignored)) {
-      companions.push_back(std::move(golden));
-    }
+    companions = std::move(*checked);
   }
   if (catalogue_.find(chosen) != nullptr) {
     return fail(ErrorCategory::InvalidArgument,
@@ -393,8 +448,9 @@ Result<ResolvedModel> ModelSource::add(std::string_view model, const std::string
   if (!added) return std::unexpected(added.error());
   auto selection = repository_->select(staged, options.dtype);
   if (selection) selection->name = chosen;
-  auto described = selection ? describe(std::move(*selection), options.task, options.component)
-                             : Result<ResolvedModel>(std::unexpected(selection.error()));
+  auto described =
+      selection ? describe(std::move(*selection), options.task, options.component, options.context)
+                : Result<ResolvedModel>(std::unexpected(selection.error()));
   const bool unusable = !described && described.error().category == ErrorCategory::InvalidModel;
   if (replaces && !unusable) {
     auto kept = repository_->add(chosen, added->roots.front().root);

@@ -4,10 +4,12 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "gguf/model.h"
 #include "onnx/model.h"
 #include "pool/golden.h"
 #include "store/catalogue.h"
@@ -27,9 +29,10 @@ struct Graph {
 
 struct ResolvedModel {
   ModelDescription description;
-  onnx::ModelInfo graph;                ///< of the component's graph file
+  onnx::ModelInfo graph;                ///< of the component's graph file; empty for GGUF
   std::uint64_t graphBytes = 0;         ///< of that file
   std::vector<Graph> more;              ///< those that are loaded with it
+  std::optional<gguf::ModelInfo> gguf;  ///< of a GGUF model
   boost::json::object parameters;       ///< of a run that is given none
   bool componentChosen = true;          ///< false: there are several, and none was asked for
   std::vector<store::ModelFile> files;  ///< all that the dtype needs, paths below the root
@@ -43,8 +46,9 @@ class ModelSource {
  public:
   static Result<std::unique_ptr<ModelSource>> open(const std::filesystem::path& dataFolder);
 
-  /// A path (it exists, or contains a '/' or ends in .onnx) is imported, anything else is looked up
-  /// and, when the catalogue knows it, fetched. `options` gives task, dtype, progress and stop.
+  /// A path (it exists, or contains a '/' or ends in .onnx or .gguf) is imported, anything else is
+  /// looked up and, when the catalogue knows it, fetched. `options` gives task, dtype, progress and
+  /// stop.
   Result<ResolvedModel> resolve(std::string_view model, const ModelOptions& options);
 
   /// The same, kept under `name` (a path needs one unless its file name is a good one).
@@ -65,9 +69,10 @@ class ModelSource {
  private:
   ModelSource(std::unique_ptr<store::ContentStore> content);
   Result<ResolvedModel> describe(store::ModelSelection selection, std::string_view task,
-                                 std::string_view component) const;
+                                 std::string_view component, unsigned context = 0) const;
   /// The graph of that file and of its external data, which must be among the files.
   Result<Graph> readGraph(const store::ModelFile& graph, const ResolvedModel& resolved) const;
+  Result<gguf::ModelInfo> readGguf(const store::ModelFile& file) const;
   Result<void> readTaskFile(ResolvedModel& resolved, const Task& task) const;
   Result<void> findGolden(ResolvedModel& resolved, const store::ModelFile& graph) const;
 

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <utility>
 
+#include "pool/convert.h"
 #include "pool/replica_choice.h"
 #include "pool/task.h"
 #include "pool/texts.h"
@@ -28,6 +30,7 @@ struct Model::State::Job {
   sched::JobId id = 0;
   std::vector<std::uint64_t> avoid{};  ///< the pages that were lost under it
   unsigned tries = 0;
+  bool toldParts = false;  ///< the caller has part of an answer; loop thread only
 
   RunOptions remaining() const {
     auto left = options;
@@ -60,6 +63,7 @@ Result<void> Model::State::open() {
   info.bytes = description.bytes;
   info.component = description.component;
   info.components = description.components;
+  info.language = description.language;
   const auto& task = pool::taskOf(description.task);
   info.inputs = task.isRaw() ? description.inputs : task.inputs;
   info.outputs = task.isRaw() ? description.outputs : task.outputs;
@@ -74,11 +78,12 @@ Result<void> Model::State::open() {
   return {};
 }
 
-std::shared_ptr<pool::Replica> Model::State::serving(
-    const std::vector<std::uint64_t>& avoid) const {
+std::shared_ptr<pool::Replica> Model::State::serving(const std::vector<std::uint64_t>& avoid,
+                                                     const std::string& conversation) const {
   const std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<pool::Replica>> able;
   std::vector<pool::Candidate> candidates;
+  const auto before = conversations_.find(conversation);
   for (const auto& replica : replicas_) {
     const auto& worker = *replica->worker();
     if (!replica->isServing() || !worker.connection->accepting() || replica->obstacle()) continue;
@@ -89,7 +94,8 @@ std::shared_ptr<pool::Replica> Model::State::serving(
                           .latency = speed.latency,
                           .score = speed.score,
                           .trust = worker.connection->trust(),
-                          .runs = replica->runs()});
+                          .runs = replica->runs(),
+                          .servedBefore = before != 0 && before == worker.incarnation});
   }
   const auto chosen = pool::chooseReplica(candidates);
   return chosen ? able[*chosen] : nullptr;
@@ -116,7 +122,7 @@ void Model::State::reply(const std::shared_ptr<Job>& job, Result<Inference> resu
 }
 
 void Model::State::attempt(const std::shared_ptr<Job>& job) {
-  if (auto replica = serving(job->avoid)) {
+  if (auto replica = serving(job->avoid, job->options.conversation)) {
     send(job, replica);
     return;
   }
@@ -153,12 +159,18 @@ void Model::State::send(const std::shared_ptr<Job>& job,
   }
   engine->log().debug("job sent: {} on {} (try {})", source->description.name,
                       replica->worker()->connection->label(), ++job->tries);
-  engine->run(replica->worker(), job->inputs, job->parameters, job->remaining(),
-              [self = shared_from_this(), job, replica, incarnation,
-               ticket = replica->runBegan()](pool::RunOutcome outcome) {
-                replica->runEnded(ticket, outcome);
-                self->answered(job, *replica, incarnation, std::move(outcome));
-              });
+  engine->run(
+      replica->worker(), job->inputs, job->parameters, job->remaining(),
+      [self = shared_from_this(), job, replica, incarnation,
+       ticket = replica->runBegan()](pool::RunOutcome outcome) {
+        replica->runEnded(ticket, outcome);
+        self->answered(job, *replica, incarnation, std::move(outcome));
+      },
+      [job](const wire::Partial& partial) {
+        if (!job->done) return;
+        job->toldParts = true;
+        if (job->options.onPartial) job->options.onPartial(pool::toPublic(partial));
+      });
 }
 
 void Model::State::answered(const std::shared_ptr<Job>& job, const pool::Replica& replica,
@@ -168,11 +180,13 @@ void Model::State::answered(const std::shared_ptr<Job>& job, const pool::Replica
     {
       const std::lock_guard lock(mutex_);
       if (!retry_.answered(job->id, incarnation)) return;
+      conversations_.served(job->options.conversation, incarnation);
     }
     const auto& timings = result->timings;
     reply(job, Inference{std::move(result->outputs),
                          {timings.queueMs, timings.runMs, millisecondsSince(job->began)},
-                         replica.ranOn()});
+                         replica.ranOn(),
+                         result->details.empty() ? "" : boost::json::serialize(result->details)});
     provideSpares();  // one may have died without a job in it
     return;
   }
@@ -184,6 +198,14 @@ void Model::State::answered(const std::shared_ptr<Job>& job, const pool::Replica
     const bool innocent = error.category == ErrorCategory::WorkerLost && !outcome.died;
     decision = innocent ? retry_.handedBack(job->id, incarnation)
                         : retry_.failed(job->id, incarnation, error);
+    // Another try would begin the answer anew, and the caller has read part of this one
+    // (docs/decisions/0008-a-begun-answer-is-not-begun-again.md).
+    if (decision && job->toldParts && std::holds_alternative<sched::Retry>(*decision)) {
+      if (!retry_.withdrawn(job->id)) return;
+      decision =
+          sched::GiveUp{{error.category, fmt::format("the answer broke off: {}", error.message),
+                         "ask again: the pool starts the answer anew"}};
+    }
   }
   decide(job, std::move(decision));
 }

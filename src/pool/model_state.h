@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "pool/conversations.h"
 #include "pool/engine.h"
 #include "pool/replica.h"
 #include "sched/job_retry.h"
@@ -36,7 +37,8 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   ModelInfo info;  ///< complete after open(); then constant
 
   /// The one that is expected to answer first (replica_choice.h); null where none serves.
-  std::shared_ptr<pool::Replica> serving(const std::vector<std::uint64_t>& avoid) const;
+  std::shared_ptr<pool::Replica> serving(const std::vector<std::uint64_t>& avoid,
+                                         const std::string& conversation = {}) const;
 
   void deviceCame(const pool::ConnectionRef& device) override;
   void deviceLeft(const pool::ConnectionRef& device) override;
@@ -89,6 +91,7 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   bool shared_ = false;  ///< devices may have the model
   std::condition_variable_any deviceCame_;
   std::uint64_t devicesSeen_ = 0;
+  pool::Conversations conversations_;
   sched::JobRetry retry_;
   sched::JobId nextJob_ = 1;
 };

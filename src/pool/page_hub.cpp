@@ -13,7 +13,7 @@ namespace webpool::pool {
 struct PageHub::Page {
   struct Waiting {
     Answered answered;
-    OnProgress progress;
+    RequestListener listener;
   };
 
   session::WorkerSession machine;
@@ -109,14 +109,14 @@ PageHub::Admission PageHub::expect(session::SessionOptions options, Events event
 Result<session::RequestId> PageHub::submit(const std::string& session,
                                            session::WorkerSession::Request request,
                                            std::optional<base::TimePoint> deadline,
-                                           Answered answered, OnProgress progress) {
+                                           Answered answered, RequestListener listener) {
   const auto found = pages_.find(session);
   if (found == pages_.end()) {
     return fail(ErrorCategory::WorkerLost, "the browser's page is gone",
                 "call again: the pool starts a new one");
   }
   auto id = found->second->machine.submit(std::move(request), deadline);
-  if (id) found->second->waiting[*id] = {std::move(answered), std::move(progress)};
+  if (id) found->second->waiting[*id] = {std::move(answered), std::move(listener)};
   touch(*found->second);
   pump();
   return id;
@@ -258,8 +258,14 @@ void PageHub::perform(Page& page, session::Action action) {
     }
     void operator()(wire::Progress& progress) {
       const auto waiting = page.waiting.find(progress.id);
-      if (waiting != page.waiting.end() && waiting->second.progress && !page.forgotten) {
-        waiting->second.progress(progress);
+      if (waiting != page.waiting.end() && waiting->second.listener.progress && !page.forgotten) {
+        waiting->second.listener.progress(progress);
+      }
+    }
+    void operator()(wire::Partial& partial) {
+      const auto waiting = page.waiting.find(partial.id);
+      if (waiting != page.waiting.end() && waiting->second.listener.partial && !page.forgotten) {
+        waiting->second.listener.partial(std::move(partial));
       }
     }
     void operator()(session::RequestDone& done) {

@@ -20,10 +20,15 @@
 
 namespace webpool::pool {
 
+/// Told of a request while it is open.
+struct RequestListener {
+  std::function<void(const wire::Progress&)> progress{};  ///< of a load
+  std::function<void(wire::Partial)> partial{};           ///< of a run, in their order, each once
+};
+
 class PageHub {
  public:
   using Answered = std::move_only_function<void(Result<session::Answer>)>;
-  using OnProgress = std::function<void(const wire::Progress&)>;
 
   /// What happens to one page. Called on the loop thread; may call the hub.
   struct Events {
@@ -57,7 +62,7 @@ class PageHub {
   Result<session::RequestId> submit(const std::string& session,
                                     session::WorkerSession::Request request,
                                     std::optional<base::TimePoint> deadline, Answered answered,
-                                    OnProgress progress = {});
+                                    RequestListener listener = {});
   void cancel(const std::string& session, session::RequestId id);
   void close(const std::string& session, std::string_view reason);
   void abandon(const std::string& session, Error cause);

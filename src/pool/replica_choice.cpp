@@ -21,7 +21,9 @@ std::optional<std::size_t> chooseReplica(std::span<const Candidate> candidates) 
     const auto latency = candidate.latency.value_or(fastest.value_or(base::Duration(1)));
     const double expected = double(candidate.openRuns + 1) * double(latency.count()) /
                             std::max(candidate.score, kLeastScore);
-    return std::tuple(expected, candidate.trust, ~candidate.runs);
+    constexpr unsigned kBusy = 2;  // one runs, and another waits
+    const bool stays = candidate.servedBefore && candidate.openRuns < kBusy;
+    return std::tuple(!stays, expected, candidate.trust, ~candidate.runs);
   };
   std::optional<std::size_t> best;
   for (std::size_t i = 0; i < candidates.size(); ++i) {

@@ -16,10 +16,12 @@ struct Candidate {
   std::optional<base::Duration> latency{};  ///< median of its runs; none before the first
   double score = 1;                         ///< of its health, 0..1
   Trust trust = Trust::Launched;
-  std::uint64_t runs = 0;  ///< right answers so far
+  std::uint64_t runs = 0;     ///< right answers so far
+  bool servedBefore = false;  ///< the conversation's last run: it has a part of the work done
 };
 
-/// The one whose answer is expected first: (open runs + 1) · latency / score. A replica that has
+/// The one that served the conversation before, unless it has runs of others waiting. Else the one
+/// whose answer is expected first: (open runs + 1) · latency / score. A replica that has
 /// not run yet counts as fast as the fastest. Of equals the more trusted, then the one that has run
 /// more, for which the browser has better code. The index; none for no candidates.
 std::optional<std::size_t> chooseReplica(std::span<const Candidate> candidates);

@@ -51,5 +51,18 @@ TEST(ReplicaChoice, AmongEqualsTheLaunchedOneThenTheOneThatHasRunMore) {
   EXPECT_EQ(chosen({{.runs = 3}, {.runs = 8}, {.runs = 5}}), 1U);
 }
 
+TEST(ReplicaChoice, AConversationStaysWhereItWasServed) {
+  EXPECT_EQ(
+      chosen({{.latency = milliseconds(10)}, {.latency = milliseconds(900), .servedBefore = true}}),
+      1U);
+  EXPECT_EQ(chosen({{.latency = milliseconds(10)},
+                    {.openRuns = 1, .latency = milliseconds(900), .servedBefore = true}}),
+            1U);
+  EXPECT_EQ(chosen({{.latency = milliseconds(10)},
+                    {.openRuns = 2, .latency = milliseconds(10), .servedBefore = true}}),
+            0U)
+      << "others wait there";
+}
+
 }  // namespace
 }  // namespace webpool::pool

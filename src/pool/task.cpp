@@ -34,6 +34,14 @@ Tensor sampleSound() {
                            samples);
 }
 
+/// A question with one answer.
+Tensor sampleMessages() {
+  const std::string question = R"({"role":"user","content":"What is the capital of France?"})";
+  auto tensor = textTensor(std::span(&question, 1));
+  tensor.name = "messages";
+  return tensor;
+}
+
 /// The same tone as Whisper hears it.
 Tensor sampleFeatures() {
   const tasks::LogMel mel;
@@ -68,6 +76,15 @@ std::span<const Task> knownTasks() {
        .parameters = embeddingParameters(),
        .parametersFrom = nullptr,
        .sample = sampleTexts()},
+      {.name = "text-generation",
+       .inputs = {{"messages", DataType::Bytes, {-1}, {"messages"}, true}},
+       .outputs = {{"text", DataType::Bytes, {1}, {""}, true},
+                   {"tokens", DataType::Int64, {-1}, {"tokens"}, true}},
+       .graphs = {},
+       .needsFile = {},
+       .parameters = {{"max_tokens", 16}, {"temperature", 0}, {"return_tokens", true}},
+       .parametersFrom = nullptr,
+       .sample = {sampleMessages()}},
       {.name = "automatic-speech-recognition",
        .inputs = {{"input_features", DataType::Fp32, {1, -1, 3000}, {"", "bands", ""}, true}},
        .outputs = {{"tokens", DataType::Int64, {-1}, {"tokens"}, true},
@@ -105,14 +122,18 @@ const Task& taskOf(std::string_view name) {
 
 Result<boost::json::object> runParameters(const RunOptions& options,
                                           const boost::json::object& own) {
-  if (options.parameters.empty()) return own;
-  boost::system::error_code error;
-  auto given = boost::json::parse(options.parameters, error);
-  if (error || !given.is_object()) {
-    return fail(ErrorCategory::InvalidArgument, "the run's parameters are no JSON object",
-                "docs/protocol.md lists those of each task");
+  auto parameters = own;
+  if (!options.parameters.empty()) {
+    boost::system::error_code error;
+    auto given = boost::json::parse(options.parameters, error);
+    if (error || !given.is_object()) {
+      return fail(ErrorCategory::InvalidArgument, "the run's parameters are no JSON object",
+                  "docs/protocol.md lists those of each task");
+    }
+    parameters = std::move(given.get_object());
   }
-  return std::move(given.get_object());
+  if (!options.conversation.empty()) parameters["conversation"] = options.conversation;
+  return parameters;
 }
 
 std::string taskNames() {

@@ -37,7 +37,8 @@ const Task* findTask(std::string_view name);
 /// Of a name that was checked before.
 const Task& taskOf(std::string_view name);
 
-/// Those that the caller gave, else `own`. InvalidArgument for what is no JSON object.
+/// Those that the caller gave, else `own`; with the conversation where there is one.
+/// InvalidArgument for what is no JSON object.
 Result<boost::json::object> runParameters(const RunOptions& options,
                                           const boost::json::object& own);
 

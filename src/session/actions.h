@@ -77,7 +77,8 @@ struct Ended {
   std::optional<Error> cause;  ///< none after close()
 };
 
-using Action = std::variant<SendFrame, CloseChannel, Ready, Suspended, wire::Progress, RequestDone,
-                            RequestFailed, ModelsLost, PageFailed, wire::Log, Ended>;
+using Action =
+    std::variant<SendFrame, CloseChannel, Ready, Suspended, wire::Progress, wire::Partial,
+                 RequestDone, RequestFailed, ModelsLost, PageFailed, wire::Log, Ended>;
 
 }  // namespace webpool::session

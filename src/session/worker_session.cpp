@@ -292,6 +292,26 @@ void WorkerSession::handle(wire::Progress& message) {
   actions_.push_back(std::move(message));
 }
 
+/// A page says again what it said before a break, so that nothing is missing: doubled parts are
+/// dropped here, and a gap is a fault.
+void WorkerSession::handle(wire::Partial& message) {
+  if (message.id >= nextId_) {
+    return protocolFailure(wire::fault("bad_answer", "partial of an id that was never given"));
+  }
+  const auto entry = open_.find(message.id);
+  if (entry == open_.end() || entry->second.cancelDeadline) return;
+  auto& open = entry->second;
+  if (!std::holds_alternative<wire::Run>(open.request)) {
+    return protocolFailure(wire::fault("bad_answer", "partial of what is no run"));
+  }
+  if (message.index < open.partials) return;
+  if (message.index > open.partials) {
+    return protocolFailure(wire::fault("bad_answer", "parts of an answer are missing"));
+  }
+  ++open.partials;
+  actions_.push_back(std::move(message));
+}
+
 void WorkerSession::handle(wire::Pong& message) {
   if (message.id > lastPing_) {
     protocolFailure(wire::fault("bad_answer", "pong without a ping"));

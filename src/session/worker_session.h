@@ -93,6 +93,7 @@ class WorkerSession {
     std::optional<TimePoint> deadline;
     bool sent = false;                        ///< given to a channel at least once
     std::optional<TimePoint> cancelDeadline;  ///< set: a cancel is under way
+    std::uint64_t partials = 0;               ///< parts of its answer that came
   };
   using OpenMap = std::map<RequestId, Open>;
 
@@ -105,6 +106,7 @@ class WorkerSession {
 
   void handle(wire::Hello& message);
   void handle(wire::Progress& message);
+  void handle(wire::Partial& message);
   void handle(wire::Pong& message);
   void handle(wire::Failure& message);
   void handle(wire::Log& message);

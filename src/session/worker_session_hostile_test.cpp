@@ -178,5 +178,18 @@ TEST(WorkerSessionHostile, AFloodOfLateAnswersTakesNoMemory) {
   for (const auto& frame : script.frames) EXPECT_LE(frame.received.size(), 256u);
 }
 
+TEST(WorkerSessionHostile, PartsOfNoAnswerEndIt) {
+  for (int kind = 0; kind < 3; ++kind) {
+    SessionScript script;
+    script.connect();
+    const auto load = script.submit(loadOf());
+    const auto run = script.submit(runOf());
+    const wire::Partial parts[] = {{run + 1, 0, {}}, {load, 0, {}}, {run, 1, {}}};
+    script.page(parts[kind]);
+    expectProtocolEnd(script, "bad_answer: ");
+    EXPECT_THAT(script.idsOf<wire::Partial>(), IsEmpty());
+  }
+}
+
 }  // namespace
 }  // namespace webpool::session

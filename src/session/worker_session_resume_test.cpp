@@ -199,5 +199,22 @@ TEST(WorkerSessionResume, TheHeartbeatStartsAnew) {
   EXPECT_FALSE(script.session.hasEnded());
 }
 
+TEST(WorkerSessionResume, PartsOfAnAnswerArriveOnceThoughAllAreSaidAgain) {
+  SessionScript script;
+  script.connect();
+  const auto run = script.submit(runOf());
+  script.page(wire::Partial{run, 0, {{"text", "a"}}});
+  script.breakOff();
+  script.reconnect(2, {run});
+  script.page(wire::Partial{run, 0, {{"text", "a"}}}, 2);
+  script.page(wire::Partial{run, 1, {{"text", "b"}}}, 2);
+  script.page(resultOf(run), 2);
+  const auto parts = script.all<wire::Partial>();
+  ASSERT_THAT(parts, SizeIs(2));
+  EXPECT_EQ(parts[0].data.at("text"), "a");
+  EXPECT_EQ(parts[1].data.at("text"), "b");
+  EXPECT_THAT(script.done(), ElementsAre(run));
+}
+
 }  // namespace
 }  // namespace webpool::session

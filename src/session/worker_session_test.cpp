@@ -194,5 +194,36 @@ TEST(WorkerSession, AnswersAreConfirmedWithTheNextFrame) {
   EXPECT_THAT(script.frames[4].received, IsEmpty());
 }
 
+TEST(WorkerSession, PartsOfAnAnswerComeBeforeItAndInTheirOrder) {
+  SessionScript script;
+  script.connect();
+  const auto run = script.submit(runOf());
+  const auto other = script.submit(runOf());
+  script.page(wire::Partial{run, 0, {{"text", "a"}}});
+  script.page(wire::Partial{other, 0, {{"text", "x"}}});
+  script.page(wire::Partial{run, 1, {{"text", "b"}}});
+  script.page(wire::Partial{run, 0, {{"text", "a"}}});  // doubled
+  script.page(resultOf(run));
+  script.page(wire::Partial{run, 2, {{"text", "c"}}});  // late
+  EXPECT_THAT(script.idsOf<wire::Partial>(), ElementsAre(run, other, run));
+  EXPECT_EQ(script.all<wire::Partial>()[2].data.at("text"), "b");
+  EXPECT_THAT(script.done(), ElementsAre(run));
+  EXPECT_FALSE(script.session.hasEnded());
+}
+
+TEST(WorkerSession, ACancelledRunSaysNothingMore) {
+  SessionScript script;
+  script.connect();
+  const auto run = script.submit(runOf());
+  script.page(wire::Partial{run, 0, {}});
+  script.cancel(run);
+  script.page(wire::Partial{run, 1, {}});
+  script.page(failureOf(run, ErrorCategory::Cancelled));
+  script.page(wire::Partial{run, 2, {}});
+  EXPECT_THAT(script.idsOf<wire::Partial>(), ElementsAre(run));
+  EXPECT_EQ(script.failed(), (Failures{{run, ErrorCategory::Cancelled}}));
+  EXPECT_FALSE(script.session.hasEnded());
+}
+
 }  // namespace
 }  // namespace webpool::session

@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "gguf/quantisation.h"
+
 namespace webpool::store {
 namespace {
 
@@ -33,6 +35,7 @@ struct WeightName {
 
 std::optional<WeightName> partsOf(std::string_view path) {
   const auto name = path.substr(path.rfind('/') + 1);
+  if (const auto gguf = gguf::partsOfName(name)) return WeightName{gguf->stem, gguf->dtype};
   const auto dot = name.rfind(".onnx");
   if (dot == std::string_view::npos || dot == 0) return std::nullopt;
   const auto tail = name.substr(dot + std::string_view(".onnx").size());
@@ -49,6 +52,10 @@ std::optional<WeightName> partsOf(std::string_view path) {
 }
 
 }  // namespace
+
+bool isGraphPath(std::string_view path) noexcept {
+  return path.ends_with(".onnx") || path.ends_with(".gguf");
+}
 
 std::optional<std::string> dtypeOfPath(std::string_view path) {
   const auto parts = partsOf(path);
@@ -85,8 +92,8 @@ Result<std::string> chooseDtype(const std::vector<std::string>& available, std::
   };
   const auto list = fmt::format("it has {}", fmt::join(available, ", "));
   if (available.empty()) {
-    return fail(ErrorCategory::InvalidModel, "the model has no ONNX weights",
-                "a model folder holds at least one .onnx file");
+    return fail(ErrorCategory::InvalidModel, "the model has no weights",
+                "a model folder holds at least one .onnx or .gguf file");
   }
   if (!asked.empty()) {
     if (has(asked)) return std::string(asked);

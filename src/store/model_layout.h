@@ -23,8 +23,12 @@ struct ModelFile {
   bool isWeights() const noexcept { return dtype.has_value(); }
 };
 
+/// Whether the path names a file that holds a model's graph: .onnx or .gguf.
+bool isGraphPath(std::string_view path) noexcept;
+
 /// "fp32", "fp16", "q8", "int8", "uint8", "q4", "q4f16", "bnb4" from a weight file's name
-/// ("model_q4.onnx", "model_q4.onnx_data", "encoder_model_quantized.onnx"); none for other files.
+/// ("model_q4.onnx", "model_q4.onnx_data", "encoder_model_quantized.onnx"); of a .gguf file
+/// its quantisation ("q4_1", "q4_k_m"), or "gguf" where its name tells none; none for other files.
 std::optional<std::string> dtypeOfPath(std::string_view path);
 
 /// "encoder_model" for "onnx/encoder_model_quantized.onnx" and its external data: the graph's name

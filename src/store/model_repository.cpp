@@ -21,8 +21,8 @@ std::unexpected<Error> unknownModel(std::string_view name) {
 Result<void> checkIsModel(const std::vector<ModelFile>& files) {
   auto chosen = dtypesOf(files);
   if (!chosen.empty()) return {};
-  return fail(ErrorCategory::InvalidModel, "there is no .onnx file in it",
-              "a model folder holds at least one .onnx file");
+  return fail(ErrorCategory::InvalidModel, "there is no .onnx or .gguf file in it",
+              "a model folder holds at least one of them");
 }
 
 /// A root that is a single file has an empty path; a model's files need a name.
@@ -34,20 +34,20 @@ std::vector<ModelFile> classifyRoot(std::vector<TreeFile> files) {
 }
 
 /// Whether a model could be in there at all, before gigabytes of it are read.
-bool holdsOnnx(const std::filesystem::path& folder) {
+bool holdsModel(const std::filesystem::path& folder) {
   using Entries = std::filesystem::recursive_directory_iterator;
   std::error_code failure;
   Entries entries(folder, std::filesystem::directory_options::skip_permission_denied, failure);
   for (; !failure && entries != Entries(); entries.increment(failure)) {
-    if (entries->path().extension() == ".onnx") return true;
+    if (isGraphPath(entries->path().native())) return true;
   }
   return false;
 }
 
 /// Names below the file's folder: itself, and the external data that lies beside it, under the
 /// usual names or as the model calls it.
-Result<std::vector<std::string>> filesOfOnnx(const std::filesystem::path& path,
-                                             const std::vector<std::string>& companions) {
+Result<std::vector<std::string>> filesOfModel(const std::filesystem::path& path,
+                                              const std::vector<std::string>& companions) {
   std::vector<std::string> files{path.filename().native()};
   const auto name = path.filename().native();
   const auto stem = path.stem().native();
@@ -128,15 +128,16 @@ Result<Model> ModelRepository::addPath(const std::string& name, const std::files
   if (!session) return std::unexpected(session.error());
   std::error_code failure;
   if (std::filesystem::is_directory(path, failure)) {
-    if (!holdsOnnx(path)) return std::unexpected(checkIsModel({}).error());
+    if (!holdsModel(path)) return std::unexpected(checkIsModel({}).error());
     auto added = (*session)->addFolder(path, options);
     if (!added) return std::unexpected(added.error());
   } else {
-    if (path.extension() != ".onnx" && std::filesystem::exists(path, failure)) {
-      return fail(ErrorCategory::InvalidModel, fmt::format("{} is no .onnx file", path.native()),
-                  "give an .onnx file or a folder that holds one");
+    if (!isGraphPath(path.native()) && std::filesystem::exists(path, failure)) {
+      return fail(ErrorCategory::InvalidModel,
+                  fmt::format("{} is no .onnx or .gguf file", path.native()),
+                  "give such a file or a folder that holds one");
     }
-    auto files = filesOfOnnx(path, companions);
+    auto files = filesOfModel(path, companions);
     if (!files) return std::unexpected(files.error());
     const auto folder = path.parent_path();
     std::uint64_t total = 0;

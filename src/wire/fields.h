@@ -146,10 +146,17 @@ WEBPOOL_FIELDS(Loaded) {
   f.object("timings", v.timings);
 }
 
+WEBPOOL_FIELDS(Partial) {
+  f.integer("id", v.id, 1, kMaxInteger);
+  f.integer("index", v.index, 0, kMaxInteger);
+  f.json("data", v.data);
+}
+
 WEBPOOL_FIELDS(RunResult) {
   f.integer("id", v.id, 1, kMaxInteger);
   f.tensors("outputs", v.outputs);
   f.object("timings", v.timings);
+  f.optional("details", [&](std::string_view key) { f.json(key, v.details); });
 }
 
 WEBPOOL_FIELDS(Stats) {

@@ -16,8 +16,8 @@ namespace json = boost::json;
 
 // In the order of the variants' alternatives.
 constexpr std::array<std::string_view, std::variant_size_v<PageMessage>> kPageTypes{
-    "hello",   "progress", "loaded", "result",  "unloaded", "stats",
-    "checked", "echo",     "pong",   "drained", "error",    "log"};
+    "hello", "progress", "loaded",  "result", "unloaded", "stats",  "checked",
+    "echo",  "pong",     "drained", "error",  "log",      "partial"};
 constexpr std::array<std::string_view, std::variant_size_v<PoolMessage>> kPoolTypes{
     "welcome", "load", "run",  "cancel", "unload", "stats",
     "check",   "echo", "ping", "drain",  "close"};

@@ -54,10 +54,18 @@ struct Loaded {
   LoadTimings timings;
 };
 
+/// Part of a run's answer, before the rest.
+struct Partial {
+  RequestId id = 0;
+  std::uint64_t index = 0;  ///< counts the parts of one answer from 0
+  boost::json::object data;
+};
+
 struct RunResult {
   RequestId id = 0;
   std::vector<Tensor> outputs;  ///< slices of the received frame
   RunTimings timings;
+  boost::json::object details{};  ///< what the task says beside the outputs; empty for most
 };
 
 struct Unloaded {
@@ -105,7 +113,7 @@ struct Log {
 };
 
 using PageMessage = std::variant<Hello, Progress, Loaded, RunResult, Unloaded, Stats, Checked,
-                                 EchoResult, Pong, Drained, Failure, Log>;
+                                 EchoResult, Pong, Drained, Failure, Log, Partial>;
 
 // Pool to page.
 

@@ -8,6 +8,7 @@ import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { llamaPlugin, llamaScripts } from './llama.mjs';
 import { withoutEval } from './no-eval.mjs';
 import { writeNotices } from './notices.mjs';
 
@@ -33,7 +34,7 @@ function hashed(name, ending, text) {
   return file;
 }
 
-async function script(name, entry, define, alias = {}) {
+async function script(name, entry, define, alias = {}, plugins = []) {
   const result = await build({
     entryPoints: [join(root, entry)],
     bundle: true,
@@ -46,6 +47,7 @@ async function script(name, entry, define, alias = {}) {
     logLevel: 'warning',
     define: Object.fromEntries(Object.entries(define).map(([k, v]) => [k, JSON.stringify(v)])),
     alias,
+    plugins,
   });
   return hashed(name, '.js', result.outputFiles[0].text);
 }
@@ -54,7 +56,24 @@ rmSync(dist, { recursive: true, force: true });
 const ort = `ort-${ortVersion}`;
 mkdirSync(join(assets, ort), { recursive: true });
 
+/** llama.cpp: the engine's chunk, which a run Worker imports for a model of its own kind only. */
+async function llamaChunk() {
+  const wllama = join(root, 'node_modules/@wllama/wllama');
+  const folder = `wllama-${JSON.parse(readFileSync(join(wllama, 'package.json'), 'utf8')).version}`;
+  mkdirSync(join(assets, folder), { recursive: true });
+  copyFileSync(join(wllama, 'src/wasm/wllama.wasm'), join(assets, folder, 'wllama.wasm'));
+  const { worker, thread } = llamaScripts(root);
+  const define = {
+    kLlamaWasm: `./${folder}/wllama.wasm`,
+    kLlamaWorker: `./${hashed('llama-worker', '.js', worker)}`,
+    kLlamaThread: `./${hashed('llama-thread', '.js', thread)}`,
+  };
+  const alias = { '@wllama/wllama': join(wllama, 'src/index.ts') };
+  return script('llama', 'worker/run/llama-engine.ts', define, alias, [llamaPlugin]);
+}
+
 const scripts = { socket: '', files: '', run: {}, wasm: {} };
+const llama = await llamaChunk();
 const loader = readFileSync(join(root, 'worker/run/ort-loader.mjs'), 'utf8');
 for (const [bundle, { api, module }] of Object.entries(bundles)) {
   copyFileSync(join(ortDist, `${module}.wasm`), join(assets, ort, `${module}.wasm`));
@@ -67,6 +86,7 @@ for (const [bundle, { api, module }] of Object.entries(bundles)) {
     kBundle: bundle,
     kOrtLoader: `./${loaderFile}`,
     kOrtWasm: scripts.wasm[bundle],
+    kLlamaEngine: `./${llama}`,
   };
   // One instance for this project and transformers.js, whichever name each imports.
   const alias = { 'onnxruntime-web/webgpu': join(ortDist, api) };

@@ -9,6 +9,7 @@ const shipped = [
   '@huggingface/transformers',
   '@huggingface/jinja',
   '@huggingface/tokenizers',
+  '@wllama/wllama',
 ];
 
 /** Packages that name their licence (MIT) and don't carry its text. */

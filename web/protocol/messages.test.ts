@@ -70,4 +70,29 @@ describe('Outbox', () => {
     expect(outbox.known().sort()).toEqual([1, 3, 4]);
     expect(outbox.isWorking(4)).toBe(true);
   });
+
+  it('says the parts of an answer again after a break, before the answer', () => {
+    const outbox = new Outbox();
+    outbox.begin(1);
+    outbox.begin(2);
+    expect(outbox.partial(1, { text: 'a' })).toEqual({
+      type: 'partial',
+      id: 1,
+      index: 0,
+      data: { text: 'a' },
+    });
+    expect(outbox.partial(1, { text: 'b' })?.index).toBe(1);
+    expect(outbox.partial(2, { text: 'c' })?.index).toBe(0);
+    expect(outbox.partial(9, { text: 'd' })).toBeNull();
+    outbox.answer({ type: 'unloaded', id: 1 });
+    expect(outbox.partial(1, { text: 'late' })).toBeNull();
+    const again = outbox.resume([1]).map((message) => [message.type, message.id]);
+    expect(again).toEqual([
+      ['partial', 1],
+      ['partial', 1],
+      ['unloaded', 1],
+    ]);
+    outbox.received([1]);
+    expect(outbox.resume([1, 2]).map(({ id }) => id)).toEqual([2]);
+  });
 });

@@ -52,7 +52,9 @@ export type PageMessage =
       bytes: number;
       timings: LoadTimings;
     }
-  | { type: 'result'; id: number; outputs: Tensor[]; timings: RunTimings }
+  /** Part of a run's answer, before the rest; `index` counts them from 0. */
+  | { type: 'partial'; id: number; index: number; data: JsonObject }
+  | { type: 'result'; id: number; outputs: Tensor[]; timings: RunTimings; details?: JsonObject }
   | { type: 'unloaded'; id: number }
   | { type: 'stats'; id: number; models: ModelStats[]; memory: MemoryStats }
   /** A tiny inference in a run Worker; `message` says why it is not ok. */
@@ -77,6 +79,8 @@ export type Answer = Extract<
   PageMessage,
   { type: 'loaded' | 'result' | 'unloaded' | 'stats' | 'checked' | 'echo' | 'drained' | 'error' }
 >;
+
+export type Partial = Extract<PageMessage, { type: 'partial' }>;
 
 export interface LoadMessage {
   type: 'load';

@@ -1,11 +1,14 @@
 // What a page must remember so that a broken connection neither loses nor doubles a request
 // (docs/protocol.md, "Resuming"): which requests it works on, and the answers that the pool has
 // not confirmed yet.
-import type { Answer } from './messages';
+import type { JsonObject } from './frame';
+import type { Answer, Partial } from './messages';
 
 export class Outbox {
   private readonly working = new Set<number>();
   private readonly kept = new Map<number, Answer>();
+  /** Of runs in `working` or `kept`: what was said of their answers so far. */
+  private readonly partials = new Map<number, Partial[]>();
 
   /** Begins a request; false where this id is already known, and the request must be ignored. */
   begin(id: number): boolean {
@@ -17,6 +20,19 @@ export class Outbox {
   /** Whether the request was begun and is not answered yet. */
   isWorking(id: number): boolean {
     return this.working.has(id);
+  }
+
+  /**
+   * Part of an answer, kept as long as the answer: send it now if the connection was welcomed. Null
+   * where the request is not open: then it must not be sent.
+   */
+  partial(id: number, data: JsonObject): Partial | null {
+    if (!this.working.has(id)) return null;
+    let said = this.partials.get(id);
+    if (!said) this.partials.set(id, (said = []));
+    const partial: Partial = { type: 'partial', id, index: said.length, data };
+    said.push(partial);
+    return partial;
   }
 
   /**
@@ -32,7 +48,7 @@ export class Outbox {
 
   /** The pool has these answers (`received` of any of its messages). */
   received(ids: readonly number[]): void {
-    for (const id of ids) this.kept.delete(id);
+    for (const id of ids) this.forget(id);
   }
 
   /** For `hello.known`. */
@@ -40,12 +56,18 @@ export class Outbox {
     return [...this.working, ...this.kept.keys()];
   }
 
-  /** After `welcome`: forgets answers that the pool has, returns those to send, in their order. */
-  resume(open: readonly number[]): Answer[] {
+  /**
+   * After `welcome`: forgets answers that the pool has, returns what to send: the parts of answers,
+   * of which the pool may have some, then the answers, in their order.
+   */
+  resume(open: readonly number[]): (Answer | Partial)[] {
     const wanted = new Set(open);
-    for (const id of this.kept.keys()) {
-      if (!wanted.has(id)) this.kept.delete(id);
-    }
-    return [...this.kept.values()];
+    for (const id of [...this.kept.keys()]) if (!wanted.has(id)) this.forget(id);
+    const said = [...this.partials].filter(([id]) => wanted.has(id));
+    return [...said.flatMap(([, partials]) => partials), ...this.kept.values()];
+  }
+
+  private forget(id: number): void {
+    if (this.kept.delete(id)) this.partials.delete(id);
   }
 }

@@ -31,8 +31,10 @@ export function errorText(thrown: unknown): string {
 
 /** Any thrown value as a report; `fallback` is the category of what is not recognised. */
 export function toReport(thrown: unknown, fallback: ErrorCategory = 'internal'): ErrorReport {
-  if (thrown instanceof PoolError) {
-    return { category: thrown.category, message: thrown.message, hint: thrown.hint };
+  // By its name: a chunk that was imported has a class of its own.
+  if (thrown instanceof Error && thrown.name === 'PoolError') {
+    const { category, message, hint } = thrown as PoolError;
+    return { category, message, hint };
   }
   return { category: fallback, message: errorText(thrown), hint: '' };
 }

@@ -90,6 +90,12 @@ export interface CheckCall {
   backend: BackendName;
 }
 
+/** The call that runs is to end, in a Worker that said that its calls can. */
+export interface CancelCall {
+  kind: 'cancel';
+  id: number;
+}
+
 /** What a run Worker holds, in bytes; null where it is not known. */
 export interface RunnerMemory {
   wasm: number | null;
@@ -100,13 +106,16 @@ export interface RunnerMemory {
 export type ToRunner =
   | { kind: 'load'; load: LoadMessage; flags: Int32Array | null; webgpu: WebGpuInfo | null }
   | RunCall
-  | CheckCall;
+  | CheckCall
+  | CancelCall;
 
 /** Run Worker -> socket Worker. */
 export type FromRunner =
   | { kind: 'progress'; phase: LoadPhase; loaded: number; total: number; file: string }
   | {
       kind: 'loaded';
+      /** A call that runs can be cancelled without ending the Worker. */
+      cancellable: boolean;
       inputs: TensorSpec[];
       outputs: TensorSpec[];
       placement: Placement | null;
@@ -120,9 +129,11 @@ export type FromRunner =
       id: number;
       slot: number;
       outputs: Tensor[];
+      details: JsonObject;
       timings: RunTimings;
       memory: RunnerMemory;
     }
+  | { kind: 'partial'; id: number; data: JsonObject }
   | { kind: 'checked'; id: number; ok: boolean; ms: number; message: string }
   /** `fatal`: the Worker can run nothing any more, and is to be ended. */
   | { kind: 'run-failed'; id: number; slot: number; report: ErrorReport; fatal: boolean }

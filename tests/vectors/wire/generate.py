@@ -314,9 +314,11 @@ def page_messages():
     }
     yield "loaded", frame(loaded)
     yield "loaded_without_placement", frame(dict(loaded, placement=None))
-    yield "result", frame(
-        {"type": "result", "id": 2, "timings": {"queue_ms": 0.25, "run_ms": 12.5}}, outputs=EMBEDDING
-    )
+    result = {"type": "result", "id": 2, "timings": {"queue_ms": 0.25, "run_ms": 12.5}}
+    yield "result", frame(dict(result, details={}), outputs=EMBEDDING)
+    details = {"finish_reason": "stop", "completion_tokens": 8}
+    yield "result_with_details", frame(dict(result, details=details), outputs=EMBEDDING)
+    yield "partial", frame({"type": "partial", "id": 2, "index": 0, "data": {"text": "grüße 🌍"}})
     yield "unloaded", frame({"type": "unloaded", "id": 3})
     yield "stats", frame(
         {
@@ -389,6 +391,8 @@ def older_page_messages():
     yield "hello", frame(hello)
     stats = {"type": "stats", "id": 4, "models": [OLDER_MODEL], "memory": OLDER_MEMORY}
     yield "stats", frame(stats)
+    result = {"type": "result", "id": 2, "timings": {"queue_ms": 0.25, "run_ms": 12.5}}
+    yield "result", frame(result, outputs=EMBEDDING)
 
 
 def pool_messages():
@@ -510,6 +514,12 @@ def invalid_page_messages():
             ("loaded", "timings.fetch_ms", "1"),
             ("loaded", "timings.bytes_network", 0.5),
             ("result", "timings", ...),
+            ("result", "details", []),
+            ("partial", "id", 0),
+            ("partial", "index", -1),
+            ("partial", "index", ...),
+            ("partial", "data", ...),
+            ("partial", "data", "text"),
             ("result", "timings.run_ms", 1e16),
             ("stats", "models", {}),
             ("stats", "memory.js_heap", -1),

@@ -45,9 +45,10 @@ export class FakeRunner implements Runner {
     if (call) Atomics.compareExchange(this.flags, call.slot, 0, 2);
   }
 
-  loaded(): void {
+  loaded(cancellable = false): void {
     this.onMessage({
       kind: 'loaded',
+      cancellable,
       inputs: [],
       outputs: [],
       placement: null,
@@ -64,6 +65,7 @@ export class FakeRunner implements Runner {
       id,
       slot,
       outputs: [],
+      details: {},
       timings: { queue_ms: 0, run_ms: 1 },
       memory: { wasm: 128, gpu: 32 },
     });

@@ -6,6 +6,7 @@ import { ModelSlot } from './model-slot';
 describe('ModelSlot', () => {
   let runner: FakeRunner;
   let answers: Answer[];
+  let partials: unknown[];
   let ended: number;
 
   const make = (memory: typeof shared | null = shared): ModelSlot =>
@@ -14,6 +15,7 @@ describe('ModelSlot', () => {
       runner,
       {
         answer: (answer) => answers.push(answer),
+        partial: (id, data) => partials.push([id, data['text']]),
         progress: () => undefined,
         log: () => undefined,
         ended: () => (ended += 1),
@@ -35,6 +37,7 @@ describe('ModelSlot', () => {
   beforeEach(() => {
     runner = new FakeRunner('wasm');
     answers = [];
+    partials = [];
     ended = 0;
   });
 
@@ -215,5 +218,39 @@ describe('ModelSlot', () => {
     slot.unload();
     expect(errors()).toEqual([[2, 'cancelled']]);
     expect([runner.terminated, ended]).toEqual([true, 1]);
+  });
+
+  it('hands on parts of an answer', () => {
+    const slot = loaded();
+    slot.run(runMessage(2), 0);
+    runner.begin(2);
+    runner.onMessage({ kind: 'partial', id: 2, data: { text: 'Par' } });
+    runner.onMessage({ kind: 'partial', id: 2, data: { text: 'is' } });
+    runner.result(2);
+    expect(partials).toEqual([
+      [2, 'Par'],
+      [2, 'is'],
+    ]);
+    expect(errors()).toEqual([[2, 'result']]);
+  });
+
+  it('keeps a Worker whose calls can be cancelled', () => {
+    const slot = make();
+    runner.loaded(true);
+    answers.length = 0;
+    slot.run(runMessage(2), 0);
+    slot.run(runMessage(3), 0);
+    runner.begin(2);
+    expect(slot.cancel(2)).toBe(true);
+    expect(runner.got.at(-1)).toEqual({ kind: 'cancel', id: 2 });
+    expect(answers).toEqual([]);
+    const report = { category: 'cancelled' as const, message: 'the call was cancelled', hint: '' };
+    runner.onMessage({ kind: 'run-failed', id: 2, slot: 0, report, fatal: false });
+    runner.result(3);
+    expect(errors()).toEqual([
+      [2, 'cancelled'],
+      [3, 'result'],
+    ]);
+    expect(runner.terminated).toBe(false);
   });
 });

@@ -16,6 +16,7 @@ const kInFlight = 2;
 export interface SlotEvents {
   /** An answer; or an `error` with id 0 where a Worker ended by itself. */
   answer(answer: Answer): void;
+  partial(id: number, data: JsonObject): void;
   progress(message: Extract<FromRunner, { kind: 'progress' }>, id: number): void;
   log(message: Extract<FromRunner, { kind: 'log' }>): void;
   /** The slot's Worker is ended and the slot must be forgotten. */
@@ -31,6 +32,7 @@ interface Call {
 
 export class ModelSlot {
   private loading = true;
+  private cancellable = false;
   private over = false;
   private runs = 0;
   private bytes = 0;
@@ -106,6 +108,7 @@ export class ModelSlot {
     const slot = this.inFlight.indexOf(id);
     if (slot < 0) return false;
     if (this.dropFromInbox(slot)) this.answerError(id, 'cancelled', cancelled);
+    else if (this.cancellable) this.runner.post({ kind: 'cancel', id }); // It answers.
     else this.end(id, `${cancelled} while it ran, which ended its Worker`);
     return true;
   }
@@ -163,6 +166,7 @@ export class ModelSlot {
           id: reply.id,
           outputs: reply.outputs,
           timings: reply.timings,
+          ...(Object.keys(reply.details).length > 0 && { details: reply.details }),
         });
         break;
       case 'run-failed': {
@@ -178,6 +182,9 @@ export class ModelSlot {
         this.finish();
         return;
       }
+      case 'partial':
+        this.events.partial(reply.id, reply.data);
+        return;
       case 'checked': {
         this.checks.splice(this.checks.indexOf(reply.id), 1);
         const { id, ok, ms, message } = reply;
@@ -195,6 +202,7 @@ export class ModelSlot {
     const { inputs, outputs, placement, bytes, timings } = reply;
     const { id, model, backend } = this.message;
     this.loading = false;
+    this.cancellable = reply.cancellable;
     this.bytes = bytes;
     this.memory = reply.memory;
     for (const check of this.checks) this.postCheck(check);

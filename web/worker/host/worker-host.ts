@@ -69,7 +69,10 @@ export class WorkerHost {
 
   /** After `welcome`: the answers that the pool does not have. */
   resume(open: readonly number[]): void {
-    for (const answer of this.outbox.resume(open)) this.transmit(answer);
+    for (const message of this.outbox.resume(open)) {
+      if (message.type === 'partial') this.options.link.send(message);
+      else this.transmit(message);
+    }
   }
 
   /** The session is over: nothing is answered any more. */
@@ -152,6 +155,10 @@ export class WorkerHost {
     const threads = message.threads || usualThreads(capabilities.cores);
     const events: SlotEvents = {
       answer: (answer) => this.answer(answer),
+      partial: (of, data) => {
+        const partial = this.outbox.partial(of, data);
+        if (partial) this.options.link.send(partial);
+      },
       progress: ({ phase, loaded, total, file }, of) =>
         this.options.link.send({ type: 'progress', id: of, phase, loaded, total, file }),
       log: ({ level, message: text }) =>

@@ -1,5 +1,5 @@
 // One model in one run Worker, whatever runs it: ONNX Runtime with raw tensors, transformers.js for
-// a task, later llama.cpp. An engine runs one call at a time; the run Worker sees to that.
+// a task, llama.cpp for chat. An engine runs one call at a time; the run Worker sees to that.
 
 import type { Tensor } from '../../protocol/tensor';
 import type { Placement, TensorSpec } from '../../protocol/values';
@@ -16,6 +16,16 @@ export interface EngineContext {
   onWarmup: (done: number, total: number) => void;
 }
 
+/** What an engine can tell while a call runs, and be told. */
+export interface RunControl {
+  /** A part of the answer, ready before the rest; `data` is what the task says it is. */
+  partial(data: JsonObject): void;
+  /** What there is to say beside the outputs, for `details` of the result. */
+  details(data: JsonObject): void;
+  /** Aborted: the call is to end soon, by throwing. Only for an engine that is `cancellable`. */
+  signal: AbortSignal;
+}
+
 export interface Engine {
   readonly inputs: TensorSpec[];
   readonly outputs: TensorSpec[];
@@ -27,6 +37,13 @@ export interface Engine {
    * Runs once. The outputs own their memory and may be transferred. Throws PoolError
    * `invalid_input` for tensors that don't fit, and others as they come.
    */
-  run(inputs: Tensor[], parameters: JsonObject): Promise<Tensor[]>;
+  run(inputs: Tensor[], parameters: JsonObject, control: RunControl): Promise<Tensor[]>;
+  /**
+   * True: a call that runs ends by itself when it is cancelled, and the model stays. The Worker of
+   * any other is ended.
+   */
+  readonly cancellable?: boolean;
+  /** Bytes of WebAssembly memory outside this Worker; null where they are not known. */
+  memory?(): Promise<number | null>;
   dispose(): Promise<void>;
 }

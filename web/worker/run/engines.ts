@@ -8,12 +8,23 @@ import { SpeechEngine } from './speech-engine';
 import { TranscriptionEngine } from './transcription-engine';
 import { TransformersEngine } from './transformers-engine';
 
+declare const kLlamaEngine: string;
+
 type Loader = (runtime: Runtime, context: EngineContext) => Promise<Engine>;
+
+/** llama.cpp is a chunk of its own: no other model shall wait for it. */
+async function loadLlama(_: Runtime, context: EngineContext): Promise<Engine> {
+  const chunk = (await import(new URL(kLlamaEngine, import.meta.url).href)) as {
+    loadLlama: (context: EngineContext) => Promise<Engine>;
+  };
+  return chunk.loadLlama(context);
+}
 
 const kLoaders = new Map<string, Loader>([
   ['tensors', (runtime, context) => OrtEngine.load(runtime, context)],
   ['text-embedding', (runtime, context) => TransformersEngine.load(runtime, context)],
   ['automatic-speech-recognition', (runtime, context) => TranscriptionEngine.load(runtime, context)],
+  ['text-generation', loadLlama],
   ['voice-activity-detection', (runtime, context) => SpeechEngine.load(runtime, context)],
 ]);
 

@@ -15,9 +15,10 @@ import {
   type FromRunner,
   type PageToRunner,
   type RunCall,
+  type RunnerMemory,
   type ToRunner,
 } from '../thread-messages';
-import type { Engine } from './engine';
+import type { Engine, RunControl } from './engine';
 import { loaderOf } from './engines';
 import { ModelDownload } from './model-download';
 import { Runtime } from './runtime';
@@ -54,6 +55,8 @@ class RunWorker {
   private settings: SessionSettings | null = null;
   private readonly calls: (RunCall | CheckCall)[] = [];
   private running = false;
+  /** The call that runs. */
+  private current: { id: number; abort: AbortController } | null = null;
 
   constructor(
     private readonly port: MessagePort,
@@ -63,6 +66,7 @@ class RunWorker {
     port.onmessage = (event: MessageEvent<ToRunner>) => {
       const message = event.data;
       if (message.kind === 'load') void this.load(message.load, message.flags, message.webgpu);
+      else if (message.kind === 'cancel') this.cancel(message.id);
       else {
         this.calls.push(message);
         if (!this.running) void this.work();
@@ -148,8 +152,15 @@ class RunWorker {
       placement: engine.placement,
       bytes: load.files.reduce((sum, file) => sum + file.size, 0),
       timings,
-      memory: this.runtime.memory,
+      cancellable: engine.cancellable ?? false,
+      memory: await this.memory(),
     });
+  }
+
+  private async memory(): Promise<RunnerMemory> {
+    const { wasm, gpu } = this.runtime.memory;
+    const more = (await this.engine?.memory?.()) ?? null;
+    return { wasm: more === null ? wasm : (wasm ?? 0) + more, gpu };
   }
 
   private async work(): Promise<void> {
@@ -188,27 +199,41 @@ class RunWorker {
     return before === CallFlag.Waiting;
   }
 
+  private cancel(id: number): void {
+    if (this.current?.id === id) this.current.abort.abort();
+  }
+
   private async run({ id, slot, inputs, parameters, receivedAt }: RunCall): Promise<void> {
     const begin = performance.now();
+    const abort = new AbortController();
+    this.current = { id, abort };
+    let details: JsonObject = {};
+    const control: RunControl = {
+      partial: (data) => this.send({ kind: 'partial', id, data }),
+      details: (data) => (details = data),
+      signal: abort.signal,
+    };
     try {
       if (!this.engine) throw new PoolError('not_found', 'no model is loaded in this Worker');
-      let outputs = await this.engine.run(inputs, parameters);
+      let outputs = await this.engine.run(inputs, parameters, control);
       for (let left = repeats(parameters) - 1; left > 0; --left) {
-        outputs = await this.engine.run(inputs, parameters);
+        outputs = await this.engine.run(inputs, parameters, control);
       }
       const timings = {
         queue_ms: Math.max(0, performance.timeOrigin + begin - receivedAt),
         run_ms: performance.now() - begin,
       };
       const buffers = new Set(outputs.map((output) => output.data.buffer as ArrayBuffer));
-      const { memory } = this.runtime;
-      this.send({ kind: 'result', id, slot, outputs, timings, memory }, [...buffers]);
+      const memory = await this.memory();
+      this.send({ kind: 'result', id, slot, outputs, details, timings, memory }, [...buffers]);
     } catch (thrown) {
       const report = toReport(thrown);
       // On a device ONNX Runtime does not recover from a run that failed: every later one hangs.
       const onDevice = this.settings?.backend !== 'wasm';
       const fatal = isFatal(report.message) || (onDevice && thrown instanceof RunFailure);
       this.send({ kind: 'run-failed', id, slot, report, fatal });
+    } finally {
+      this.current = null;
     }
   }
 }

@@ -1,0 +1,179 @@
+// Task "text-generation": llama.cpp (wllama) with a GGUF model of the verified files. A chunk of its
+// own, imported for such a model only. llama.cpp runs in Workers of its own, so this thread hears of
+// a cancel between two tokens.
+
+import { LoggerWithoutDebug, Wllama } from '@wllama/wllama';
+import type { JsonObject } from '../../protocol/frame';
+import type { Tensor } from '../../protocol/tensor';
+import type { Placement, TensorSpec } from '../../protocol/values';
+import { PoolError, errorText } from '../error';
+import { ChatAnswer, type ChatChunk } from './chat-answer';
+import { chatRequest } from './chat-request';
+import type { Engine, EngineContext, ModelFiles, RunControl } from './engine';
+import { llamaFailure, loadFailureOf } from './llama-errors';
+import { type LlamaWorker, memoryOf, serveWorkers } from './llama-threads';
+
+declare const kLlamaWasm: string;
+
+const kUsualContext = 4096; // tokens
+/** Of a prompt at once: a cancel waits for no more than that. */
+const kBatch = 16;
+const kWarmTokens = 8;
+
+/** A part as `part-00001-of-00003.gguf` sorts as it counts. */
+function modelBlobs(files: ModelFiles): Blob[] {
+  const parts = [...files].filter(([path]) => path.endsWith('.gguf'));
+  if (parts.length === 0) {
+    throw new PoolError(
+      'unsupported',
+      'text-generation takes a GGUF model, and this one has no .gguf file',
+      'run it with task "tensors"',
+    );
+  }
+  return parts.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, bytes]) => new Blob([bytes]));
+}
+
+function checkBrowser(backend: string): void {
+  const wasm = WebAssembly as unknown as { Suspending?: unknown };
+  try {
+    new WebAssembly.Memory({ address: 'i64', initial: 1n } as unknown as WebAssembly.MemoryDescriptor);
+  } catch {
+    throw new PoolError(
+      'unsupported',
+      'llama.cpp needs WebAssembly with 64-bit memory, which this browser lacks',
+      'use Chromium or Firefox',
+    );
+  }
+  if (backend === 'wasm') return;
+  if (backend !== 'webgpu' || !wasm.Suspending) {
+    throw new PoolError(
+      'unsupported',
+      backend === 'webgpu'
+        ? 'llama.cpp on WebGPU needs JavaScript promise integration, which this browser lacks'
+        : `llama.cpp does not run on ${backend}`,
+      'use the wasm backend',
+    );
+  }
+}
+
+function contextSize(options: JsonObject): number {
+  const asked = options['context'];
+  if (asked === undefined) return kUsualContext;
+  if (typeof asked === 'number' && Number.isInteger(asked) && asked >= 1) return asked;
+  throw new PoolError('invalid_argument', '"context" is a number of tokens');
+}
+
+class LlamaEngine implements Engine {
+  readonly inputs: TensorSpec[] = [{ name: 'messages', datatype: 'BYTES', shape: [-1] }];
+  readonly outputs: TensorSpec[] = [
+    { name: 'text', datatype: 'BYTES', shape: [1] },
+    { name: 'tokens', datatype: 'INT64', shape: [-1] },
+  ];
+  readonly cancellable = true;
+
+  constructor(
+    private readonly llama: Wllama,
+    private readonly started: LlamaWorker,
+    readonly placement: Placement | null,
+    private readonly context: EngineContext,
+  ) {}
+
+  async warmUp(): Promise<void> {
+    const { load, onWarmup } = this.context;
+    if (load.options['warmup_runs'] === 0) return;
+    const messages = [{ role: 'user', content: 'Hello' }];
+    await this.complete({ messages, max_tokens: kWarmTokens, temperature: 0 }, () => undefined);
+    onWarmup(1, 1);
+  }
+
+  async run(inputs: Tensor[], parameters: JsonObject, control: RunControl): Promise<Tensor[]> {
+    const request = chatRequest(inputs, parameters);
+    const answer = new ChatAnswer();
+    await this.complete({ ...request, abortSignal: control.signal }, (chunk) => {
+      const news = answer.add(chunk);
+      if (news) control.partial(news);
+    });
+    control.details(answer.details);
+    return answer.outputs;
+  }
+
+  async dispose(): Promise<void> {
+    await this.llama.exit();
+  }
+
+  memory(): Promise<number | null> {
+    const { worker, failed } = this.started;
+    return Promise.race([memoryOf(worker), failed]).catch(() => null);
+  }
+
+  private async complete(
+    request: Record<string, unknown>,
+    onData: (chunk: ChatChunk) => void,
+  ): Promise<void> {
+    const options = { ...request, stream: true, onData } as unknown as Parameters<
+      Wllama['createChatCompletion']
+    >[0];
+    try {
+      await Promise.race([this.llama.createChatCompletion(options), this.started.failed]);
+    } catch (thrown) {
+      throw llamaFailure(thrown);
+    }
+  }
+}
+
+/** Makes the engine; the files' bytes are let go once llama.cpp has them. */
+export async function loadLlama(context: EngineContext): Promise<Engine> {
+  const { load, files, log } = context;
+  checkBrowser(load.backend);
+  const blobs = modelBlobs(files);
+  const gpu = load.backend === 'webgpu';
+  const complaints: string[] = [];
+  let offloaded = '';
+  const heard = (...words: unknown[]): void => {
+    const line = words.map(String).join(' ');
+    offloaded = /offloaded (\d+\/\d+) layers to GPU/.exec(line)?.[1] ?? offloaded;
+  };
+  const complaint = (...words: unknown[]): void => {
+    const line = words.map((word) => errorText(word)).join(' ');
+    complaints.push(line);
+    log('warning', line);
+  };
+  const logger = { ...LoggerWithoutDebug, debug: heard, log: heard, warn: heard, error: complaint };
+  let started: LlamaWorker | undefined;
+  const broken = new Promise<never>((_, reject) => {
+    serveWorkers(gpu, (worker) => {
+      started = worker;
+      worker.failed.catch(reject);
+    });
+  });
+  const wasm = new URL(kLlamaWasm, import.meta.url).href;
+  const llama = new Wllama({ default: wasm }, { logger, allowOffline: true });
+  llama.setCompat(null); // Its code comes from elsewhere.
+  try {
+    const loading = llama.loadModel(blobs, {
+      n_ctx: contextSize(load.options),
+      n_threads: load.threads,
+      n_gpu_layers: gpu ? 99_999 : 0,
+      n_batch: kBatch,
+      n_ubatch: kBatch,
+      jinja: true,
+      reasoning_format: 'none',
+    });
+    await Promise.race([loading, broken]);
+    const { n_vocab: words, n_layer: layers } = llama.getLoadedContextInfo();
+    if (!words) throw new Error('llama.cpp did not load the model');
+    if (!started) throw new Error('llama.cpp started no Worker');
+    return new LlamaEngine(llama, started, placementOf(gpu, layers, offloaded), context);
+  } catch (thrown) {
+    started?.worker.terminate();
+    throw loadFailureOf(thrown, complaints, gpu);
+  }
+}
+
+/** llama.cpp places whole layers, and without a GPU there is but the CPU's code. */
+function placementOf(gpu: boolean, layers: number, offloaded: string): Placement | null {
+  if (!gpu) return { counted: layers, on_backend: layers, by_provider: { 'llama.cpp': layers } };
+  const [there, all] = offloaded.split('/').map(Number);
+  if (!there || !all) return null;
+  return { counted: all, on_backend: there, by_provider: { 'llama.cpp (WebGPU)': there } };
+}
