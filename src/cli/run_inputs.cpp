@@ -34,6 +34,14 @@ Result<void> refuseTensors(const RunFlags& flags, const ModelDescription& descri
               fmt::format("give the {} as arguments, or --task tensors", arguments));
 }
 
+Result<void> refuseOutputs(const RunFlags& flags, const ModelDescription& description,
+                           std::string_view gives) {
+  if (flags.outputs.empty()) return {};
+  return fail(ErrorCategory::InvalidArgument,
+              fmt::format("--outputs writes tensors, and {} gives {}", description.task, gives),
+              "use --json");
+}
+
 Result<std::vector<std::string>> readTexts(const RunFlags& flags) {
   auto texts = flags.arguments;
   if (texts.empty() || texts == std::vector<std::string>{"-"}) {

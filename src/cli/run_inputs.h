@@ -15,6 +15,10 @@ namespace webpool::cli {
 Result<void> refuseTensors(const RunFlags& flags, const ModelDescription& description,
                            std::string_view takes, std::string_view arguments);
 
+/// For a task whose answer is `gives` ("text"), no tensors for --outputs.
+Result<void> refuseOutputs(const RunFlags& flags, const ModelDescription& description,
+                           std::string_view gives);
+
 /// The arguments, or the lines of standard input; checked to be texts that a model can take.
 Result<std::vector<std::string>> readTexts(const RunFlags& flags);
 

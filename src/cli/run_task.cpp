@@ -12,6 +12,7 @@ constexpr std::pair<std::string_view, Make> kTasks[] = {
     {"text-embedding", runEmbeddingTask},
     {"text-generation", runGenerationTask},
     {"automatic-speech-recognition", runTranscriptionTask},
+    {"file-type-detection", runFileTypesTask},
     {"voice-activity-detection", runSpeechTask},
 };
 

@@ -24,6 +24,7 @@ class RunTask {
 std::unique_ptr<RunTask> runEmbeddingTask();
 std::unique_ptr<RunTask> runGenerationTask();
 std::unique_ptr<RunTask> runSpeechTask();
+std::unique_ptr<RunTask> runFileTypesTask();
 std::unique_ptr<RunTask> runTensorsTask();
 std::unique_ptr<RunTask> runTranscriptionTask();
 

@@ -41,11 +41,7 @@ class TranscriptionTask final : public RunTask {
  public:
   Result<void> prepare(const RunFlags& flags, const ModelDescription& description) override {
     if (auto none = refuseTensors(flags, description, "sound files", "files"); !none) return none;
-    if (!flags.outputs.empty()) {
-      return fail(ErrorCategory::InvalidArgument,
-                  fmt::format("--outputs writes tensors, and {} gives text", description.task),
-                  "use --json");
-    }
+    if (auto none = refuseOutputs(flags, description, "text"); !none) return none;
     auto sounds = readSounds(flags);
     if (!sounds) return std::unexpected(sounds.error());
     sounds_ = std::move(*sounds);

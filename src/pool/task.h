@@ -14,6 +14,7 @@ namespace webpool::pool {
 
 struct Task {
   std::string_view name;
+  std::string_view engine;               ///< the page's task that runs it; empty: of the same name
   std::vector<TensorSpec> inputs;        ///< none: the graph's
   std::vector<TensorSpec> outputs;       ///< none: the graph's
   std::vector<std::string_view> graphs;  ///< loaded together; none: one, whatever its name
@@ -25,6 +26,7 @@ struct Task {
 
   /// It takes several graphs of a model at once, so none is chosen.
   bool isWhole() const { return !graphs.empty(); }
+  std::string_view pageTask() const { return engine.empty() ? name : engine; }
   bool isRaw() const { return inputs.empty(); }
 };
 
