@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <utility>
 
 #include "pool/agreements.h"
@@ -101,7 +102,9 @@ Result<bool> Gate::checkGolden(const std::stop_token& stop) {
       return std::ranges::find(golden.outputs, output.name, &Tensor::name) == golden.outputs.end();
     });
     if (auto right = judge(*answer, golden.outputs,
-                           given ? "the model's golden file" : "native ONNX Runtime");
+                           given           ? "the model's golden file"
+                           : source().gguf ? "native llama.cpp"
+                                           : "native ONNX Runtime");
         !right) {
       return std::unexpected(right.error());
     }
@@ -332,11 +335,14 @@ Error Gate::wrongResult(const Agreement& agreement, const std::string& by) const
   }
   return {
       ErrorCategory::WrongResult,
-      fmt::format("{} {} on {}{} of {} {} answers wrong: output '{}' is off by {:.1f} % from {} "
-                  "(allowed: {:.1f} %), so it is not served",
+      fmt::format("{} {} on {}{} of {} {} answers wrong: output '{}' {}, so it is not served",
                   source().description.name, what.dtype, what.backend,
                   what.adapter.empty() ? "" : " (" + what.adapter + ")", what.browser, what.version,
-                  agreement.worst, agreement.relativeError * 100, by, agreement.tolerance * 100),
+                  agreement.worst,
+                  std::isfinite(agreement.relativeError)
+                      ? fmt::format("is off by {:.1f} % from {} (allowed: {:.1f} %)",
+                                    agreement.relativeError * 100, by, agreement.tolerance * 100)
+                      : fmt::format("is not that of {}", by)),
       hint};
 }
 

@@ -2,6 +2,7 @@
 
 import type { JsonObject } from '../../protocol/frame';
 import { type Tensor, encodeStrings } from '../../protocol/tensor';
+import { type ToolCall, readToolAnswer } from './tool-calls';
 
 /** As much of a chunk as is read. */
 export interface ChatChunk {
@@ -24,12 +25,6 @@ export interface ChatChunk {
     predicted_n: number;
     predicted_ms: number;
   };
-}
-
-interface ToolCall {
-  id: string;
-  name: string;
-  arguments: string;
 }
 
 export class ChatAnswer {
@@ -65,6 +60,15 @@ export class ChatAnswer {
     call.id ||= part.id ?? '';
     call.name += part.function?.name ?? '';
     call.arguments += part.function?.arguments ?? '';
+  }
+
+  /** Takes the text for an answer in the form of tool-calls.ts; returns the text that is left. */
+  takeCalls(): string {
+    const { text, calls } = readToolAnswer(this.text);
+    this.text = text;
+    this.calls.push(...calls);
+    if (calls.length > 0) this.finish = 'tool_calls';
+    return text;
   }
 
   get outputs(): Tensor[] {

@@ -11,6 +11,7 @@ import { ChatAnswer, type ChatChunk } from './chat-answer';
 import { chatRequest } from './chat-request';
 import type { Engine, EngineContext, ModelFiles, RunControl } from './engine';
 import { llamaFailure, loadFailureOf } from './llama-errors';
+import { inWords, knowsTools, mayCall } from './tool-calls';
 import { type LlamaWorker, memoryOf, serveWorkers } from './llama-threads';
 
 declare const kLlamaWasm: string;
@@ -88,11 +89,19 @@ class LlamaEngine implements Engine {
 
   async run(inputs: Tensor[], parameters: JsonObject, control: RunControl): Promise<Tensor[]> {
     const request = chatRequest(inputs, parameters);
+    const template = this.llama.getChatTemplate() ?? '';
+    const asked = knowsTools(template) ? request : inWords(request);
+    // A call is read from the whole answer.
+    const whole = asked !== request && mayCall(request);
     const answer = new ChatAnswer();
-    await this.complete({ ...request, abortSignal: control.signal }, (chunk) => {
+    await this.complete({ ...asked, abortSignal: control.signal }, (chunk) => {
       const news = answer.add(chunk);
-      if (news) control.partial(news);
+      if (news && !whole) control.partial(news);
     });
+    if (whole) {
+      const text = answer.takeCalls();
+      if (text !== '') control.partial({ text });
+    }
     control.details(answer.details);
     return answer.outputs;
   }
