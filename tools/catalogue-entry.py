@@ -46,7 +46,11 @@ def show(folder):
         model = next(one for one in listed["models"] if one["name"] == "new-entry")
         shown = {}
         for dtype in model["dtypes"]:
-            shown[dtype] = json.loads(run("models", "show", "new-entry", "--dtype", dtype, "--json"))
+            look = lambda *more: json.loads(run("models", "show", "new-entry", "--dtype", dtype, "--json", *more))
+            shown[dtype] = look()
+            # One graph of several is shown with its own files only.
+            files = {f["path"]: f for c in shown[dtype]["components"] for f in look("--component", c)["files"]}
+            shown[dtype]["files"] = [files[path] for path in sorted(files)]
         return shown
 
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -42,12 +43,13 @@ struct ModelDescription {
   std::string name;
   std::string task;
   std::string dtype;
-  std::string cid;                      ///< root of the model's folder in the content store
-  std::uint64_t bytes = 0;              ///< of the files that this dtype needs
-  std::string component;                ///< the graph that is meant; empty: all together
-  std::vector<std::string> components;  ///< all graphs of this dtype
-  std::vector<TensorSpec> inputs;       ///< of the graph
-  std::vector<TensorSpec> outputs;      ///< of the graph
+  std::string cid;                              ///< root of the model's folder in the content store
+  std::uint64_t bytes = 0;                      ///< of the files that this dtype needs
+  std::string component;                        ///< the graph that is meant; empty: all together
+  std::vector<std::string> components;          ///< all graphs of this dtype
+  std::vector<TensorSpec> inputs;               ///< of the graph
+  std::vector<TensorSpec> outputs;              ///< of the graph
+  std::map<std::string, std::string> metadata;  ///< what the graph's maker put in, by key
   bool usesFp16 = false;
   std::optional<LanguageInfo> language{};
 };
@@ -56,12 +58,13 @@ struct ModelInfo {
   std::string name;
   std::string task;
   std::string dtype;
-  std::string cid;                      ///< root of the model's folder in the content store
-  std::uint64_t bytes = 0;              ///< of the files loaded
-  std::string component;                ///< the graph that is loaded; empty: all together
-  std::vector<std::string> components;  ///< all graphs of this dtype
-  std::vector<TensorSpec> inputs;       ///< what run() takes
-  std::vector<TensorSpec> outputs;      ///< what run() gives
+  std::string cid;                              ///< root of the model's folder in the content store
+  std::uint64_t bytes = 0;                      ///< of the files loaded
+  std::string component;                        ///< the graph that is loaded; empty: all together
+  std::vector<std::string> components;          ///< all graphs of this dtype
+  std::vector<TensorSpec> inputs;               ///< what run() takes
+  std::vector<TensorSpec> outputs;              ///< what run() gives
+  std::map<std::string, std::string> metadata;  ///< what the graph's maker put in, by key
   std::optional<LanguageInfo> language{};
   LoadTimings timings;  ///< zeros for a lazy model
   RanOn ranOn;          ///< where runs will happen; empty for a lazy model, whose answers tell

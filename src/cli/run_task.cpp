@@ -13,6 +13,7 @@ constexpr std::pair<std::string_view, Make> kTasks[] = {
     {"text-generation", runGenerationTask},
     {"automatic-speech-recognition", runTranscriptionTask},
     {"file-type-detection", runFileTypesTask},
+    {"optical-character-recognition", runOcrTask},
     {"voice-activity-detection", runSpeechTask},
 };
 

@@ -25,6 +25,7 @@ std::unique_ptr<RunTask> runEmbeddingTask();
 std::unique_ptr<RunTask> runGenerationTask();
 std::unique_ptr<RunTask> runSpeechTask();
 std::unique_ptr<RunTask> runFileTypesTask();
+std::unique_ptr<RunTask> runOcrTask();
 std::unique_ptr<RunTask> runTensorsTask();
 std::unique_ptr<RunTask> runTranscriptionTask();
 

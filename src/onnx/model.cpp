@@ -44,6 +44,25 @@ Opset readOpset(std::string_view bytes) {
   return out;
 }
 
+/// StringStringEntryProto; what is no UTF-8 is left out.
+void readMetadata(std::string_view entryProto, std::map<std::string, std::string>& metadata) {
+  std::string_view key, value;
+  auto reader = readerOf(entryProto);
+  while (reader.next()) {
+    switch (reader.tag_and_type()) {
+      case lengthField(1):
+        key = toText(reader.get_view());
+        break;
+      case lengthField(2):
+        value = toText(reader.get_view());
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  if (isUtf8(key) && isUtf8(value)) metadata[std::string(key)] = value;
+}
+
 std::string producerText(std::string_view name, std::string_view version) {
   if (!isUtf8(name) || !isUtf8(version)) return {};
   if (version.empty()) return std::string(name);
@@ -78,6 +97,9 @@ Result<ModelInfo> readProto(std::string_view bytes) {
         info.opsets[std::string(opset.domain)] = opset.version;
         break;
       }
+      case lengthField(14):
+        readMetadata(toText(reader.get_view()), info.metadata);
+        break;
       case lengthField(25):
         functions.push_back(toText(reader.get_view()));
         break;

@@ -40,6 +40,7 @@ struct ModelInfo {
       opsets;            ///< domain -> version; the default domain is "ai.onnx"
   std::string producer;  ///< "pytorch 2.1", may be empty
   std::string graphName;
+  std::map<std::string, std::string> metadata;  ///< what its maker put in, by key
   std::vector<Port> inputs;   ///< those a caller must give: initializers are left out
   std::vector<Port> outputs;  ///< in the graph's order
 

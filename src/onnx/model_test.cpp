@@ -46,6 +46,15 @@ TEST(Model, Signature) {
   EXPECT_FALSE(model.usesFp16);
 }
 
+TEST(Model, MetadataOfItsMaker) {
+  auto bytes = ModelBuilder().output("y", DataType::Fp32, {1}).build();
+  bytes += std::string(
+      "\x72\x0a\x0a\x03key\x12\x03"
+      "a\nb",
+      12);  // metadata_props
+  EXPECT_EQ(read(bytes).metadata, (std::map<std::string, std::string>{{"key", "a\nb"}}));
+}
+
 TEST(Model, ScalarsAndUnknownRanksDiffer) {
   const std::string noShape("\x0a\x02\x08\x01", 4);  // tensor_type { elem_type: FLOAT }
   const auto model = read(ModelBuilder()

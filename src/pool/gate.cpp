@@ -98,10 +98,7 @@ Result<bool> Gate::checkGolden(const std::stop_token& stop) {
     for (const auto& [key, value] : golden.parameters) parameters[key] = value;
     auto answer = run(golden.inputs, parameters, stop);
     if (!answer) return std::unexpected(answer.error());
-    std::erase_if(*answer, [&](const Tensor& output) {
-      return std::ranges::find(golden.outputs, output.name, &Tensor::name) == golden.outputs.end();
-    });
-    if (auto right = judge(*answer, golden.outputs,
+    if (auto right = judge(comparable(std::move(*answer), golden), golden.outputs,
                            given           ? "the model's golden file"
                            : source().gguf ? "native llama.cpp"
                                            : "native ONNX Runtime");

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/json.hpp>
+#include <cmath>
 #include <filesystem>
 #include <utility>
 
@@ -37,16 +38,67 @@ onnx::ModelInfo signatureOf(const Task& task, const onnx::ModelInfo& graph) {
   return signature;
 }
 
+/// Data that is told by a rule is written out.
+Result<json::value> writtenOut(const json::value& list) {
+  auto all = list;
+  auto* tensors = all.if_array();
+  if (tensors == nullptr) return all;
+  constexpr std::int64_t kMost = 1 << 22;
+  for (auto& tensor : *tensors) {
+    auto* object = tensor.if_object();
+    const auto* step = object != nullptr ? object->if_contains("sine") : nullptr;
+    if (step == nullptr) continue;
+    const auto* shape = object->if_contains("shape");
+    if (!step->is_number() || shape == nullptr || !shape->is_array()) {
+      return refuse("\"sine\" is a number, beside a shape");
+    }
+    std::int64_t count = 1;
+    for (const auto& size : shape->get_array()) {
+      const auto* number = size.if_int64();
+      if (number == nullptr || *number < 1 || *number > kMost)
+        return refuse("a shape is no list of sizes");
+      count = std::min(count * *number, kMost);
+    }
+    json::array data;
+    const auto by = step->to_number<double>();
+    for (std::int64_t i = 0; i < count; ++i) data.push_back(float(std::sin(by * double(i))));
+    object->erase("sine");
+    (*object)["data"] = std::move(data);
+  }
+  return all;
+}
+
 Result<std::vector<Tensor>> readTensors(const json::value& list, const char* side) {
-  const auto text = json::serialize(json::object{{"inputs", list}});
+  auto whole = writtenOut(list);
+  if (!whole) return std::unexpected(whole.error());
+  const auto text = json::serialize(json::object{{"inputs", std::move(*whole)}});
   auto tensors = onnx::readJsonTensors(text, nullptr);
   if (!tensors) return refuse(fmt::format("\"{}\": {}", side, tensors.error().message));
   return tensors;
 }
 
+/// The outputs of which "every" so-many-th value is given, as one dimension.
+Result<std::map<std::string, std::size_t>> readEvery(const json::value& outputs) {
+  std::map<std::string, std::size_t> every;
+  const auto* list = outputs.if_array();
+  if (list == nullptr) return every;
+  for (const auto& output : *list) {
+    const auto* object = output.if_object();
+    const auto* step = object != nullptr ? object->if_contains("every") : nullptr;
+    if (step == nullptr) continue;
+    const auto* number = step->if_int64();
+    const auto* name = object->if_contains("name");
+    if (number == nullptr || *number < 1 || name == nullptr || !name->is_string()) {
+      return refuse("\"every\" is a number from 1 on, of an output with a name");
+    }
+    every[std::string(name->get_string())] = static_cast<std::size_t>(*number);
+  }
+  return every;
+}
+
 /// Outputs are checked as the inputs of a model that takes them.
 Result<void> checkOutputs(const onnx::ModelInfo& signature, const std::vector<Tensor>& outputs,
-                          bool all) {
+                          const std::map<std::string, std::size_t>& every, bool all) {
   if (outputs.empty()) return refuse("\"outputs\" is empty");
   for (const auto& port : signature.outputs) {
     if (all && std::ranges::find(outputs, port.name, &Tensor::name) == outputs.end()) {
@@ -55,6 +107,7 @@ Result<void> checkOutputs(const onnx::ModelInfo& signature, const std::vector<Te
   }
   for (const auto& tensor : outputs) {
     onnx::ModelInfo taker;
+    if (every.contains(tensor.name) && signature.findOutput(tensor.name) != nullptr) continue;
     if (const auto* port = signature.findOutput(tensor.name)) {
       taker.inputs.push_back(*port);
     } else {
@@ -95,9 +148,12 @@ Result<Asked> readAsked(const json::object& answer, const json::value& inputs) {
 
 /// Appends the answer if it is one for the task.
 Result<void> readAnswer(const json::value& value, std::string_view task,
-                        const onnx::ModelInfo& graph, std::vector<Golden>& answers) {
+                        const onnx::ModelInfo& graph, std::string_view component,
+                        std::vector<Golden>& answers) {
   const auto* object = value.if_object();
   if (object == nullptr) return refuse("an answer is no JSON object");
+  const auto* of = object->if_contains("component");
+  if (of != nullptr && (!of->is_string() || of->get_string() != component)) return {};
   const auto* inputs = object->if_contains("inputs");
   const auto* outputs = object->if_contains("outputs");
   if (inputs == nullptr || outputs == nullptr) {
@@ -107,15 +163,20 @@ Result<void> readAnswer(const json::value& value, std::string_view task,
   if (!asked) return std::unexpected(asked.error());
   auto expected = readTensors(*outputs, "outputs");
   if (!expected) return std::unexpected(expected.error());
-  if (asked->task->name != task) return {};
+  // One graph of several runs as it is, whatever task leads to it.
+  if (of != nullptr ? !asked->task->isRaw() || !taskOf(task).isRaw() : asked->task->name != task) {
+    return {};
+  }
   const auto signature = signatureOf(*asked->task, graph);
   if (auto fits = onnx::checkInputs(signature, asked->inputs); !fits) {
     return refuse(fmt::format("\"inputs\": {}", fits.error().message));
   }
   // Of a task that gives several outputs some are enough; a graph's are all needed.
   const bool all = asked->task->isRaw();
-  if (auto fits = checkOutputs(signature, *expected, all); !fits) return fits;
-  Golden golden{std::move(asked->inputs), std::move(*expected), {}};
+  auto every = readEvery(*outputs);
+  if (!every) return std::unexpected(every.error());
+  if (auto fits = checkOutputs(signature, *expected, *every, all); !fits) return fits;
+  Golden golden{std::move(asked->inputs), std::move(*expected), {}, std::move(*every)};
   if (const auto* parameters = object->if_contains("parameters")) {
     if (!parameters->is_object()) return refuse("\"parameters\" is no JSON object");
     golden.parameters = parameters->get_object();
@@ -127,7 +188,8 @@ Result<void> readAnswer(const json::value& value, std::string_view task,
 }  // namespace
 
 Result<std::vector<Golden>> readGolden(std::string_view text, std::string_view dtype,
-                                       std::string_view task, const onnx::ModelInfo& graph) {
+                                       std::string_view task, const onnx::ModelInfo& graph,
+                                       std::string_view component) {
   boost::system::error_code error;
   const auto value = json::parse(text, error);
   if (error) return refuse(fmt::format("it is no JSON ({})", error.message()));
@@ -145,17 +207,33 @@ Result<std::vector<Golden>> readGolden(std::string_view text, std::string_view d
   std::vector<Golden> answers;
   const auto* list = chosen->if_array();
   if (list == nullptr) {
-    if (auto read = readAnswer(*chosen, task, graph, answers); !read) {
+    if (auto read = readAnswer(*chosen, task, graph, component, answers); !read) {
       return std::unexpected(read.error());
     }
     return answers;
   }
   for (std::size_t i = 0; i < list->size(); ++i) {
-    if (auto read = readAnswer((*list)[i], task, graph, answers); !read) {
+    if (auto read = readAnswer((*list)[i], task, graph, component, answers); !read) {
       return refuse(fmt::format("answer {}: {}", i + 1, read.error().message));
     }
   }
   return answers;
+}
+
+std::vector<Tensor> comparable(std::vector<Tensor> answer, const Golden& golden) {
+  std::erase_if(answer, [&](const Tensor& output) {
+    return std::ranges::find(golden.outputs, output.name, &Tensor::name) == golden.outputs.end();
+  });
+  for (auto& output : answer) {
+    const auto step = golden.every.find(output.name);
+    if (step == golden.every.end() || output.type != DataType::Fp32) continue;
+    const auto all = output.as<float>();
+    std::vector<float> some;
+    for (std::size_t i = 0; i < all.size(); i += step->second) some.push_back(all[i]);
+    output = Tensor::of<float>(output.name, DataType::Fp32,
+                               {static_cast<std::int64_t>(some.size())}, some);
+  }
+  return answer;
 }
 
 std::vector<std::string> goldenPaths(const std::string& graphPath) {

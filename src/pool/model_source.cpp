@@ -86,6 +86,16 @@ Result<std::string> chooseComponent(const std::vector<std::string>& all, std::st
   return main != all.end() ? *main : all.front();
 }
 
+/// The one that was chosen, else the one that the task begins with.
+std::string_view mainComponent(std::string_view asked, std::string_view component,
+                               const store::CatalogueEntry* entry) {
+  if (!component.empty()) return component;
+  const auto* task = !asked.empty()     ? findTask(asked)
+                     : entry != nullptr ? findTask(entry->task)
+                                        : nullptr;
+  return task != nullptr ? task->component : std::string_view();
+}
+
 /// A folder with all that such a task needs.
 const Task* guessWholeTask(const std::vector<store::ModelFile>& files) {
   const auto components = componentsOf(files);
@@ -113,9 +123,10 @@ const Task* wholeTask(std::string_view asked, std::string_view component,
   return task != nullptr && task->isWhole() ? task : nullptr;
 }
 
-bool isWholeTask(const store::CatalogueEntry& entry) {
+/// A single graph of the entry was chosen, and its task is for more than that.
+bool isForMore(const store::CatalogueEntry& entry, std::string_view component) {
   const auto* task = findTask(entry.task);
-  return task != nullptr && task->isWhole();
+  return task != nullptr && !component.empty() && (task->isWhole() || !task->component.empty());
 }
 
 /// The first of the task's graphs, all of which must be there.
@@ -227,10 +238,10 @@ Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection, std
   description.dtype = selection.dtype;
   description.cid = selection.root.text();
   description.components = componentsOf(resolved.files);
+  const auto main = mainComponent(task, component, entry);
   const auto* known = wholeTask(task, component, entry, resolved.files);
-  auto chosen = known != nullptr
-                    ? chooseWhole(description, *known, component)
-                    : chooseComponent(description.components, component, selection.name);
+  auto chosen = known != nullptr ? chooseWhole(description, *known, component)
+                                 : chooseComponent(description.components, main, selection.name);
   if (!chosen) return std::unexpected(chosen.error());
   if (known != nullptr) {
     keepComponents(resolved.files, known->graphs);
@@ -240,7 +251,7 @@ Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection, std
       keepComponents(resolved.files, std::span(&one, 1));
     }
     resolved.componentChosen =
-        description.components.size() == 1 || !component.empty() || chosen->starts_with("model");
+        description.components.size() == 1 || !main.empty() || chosen->starts_with("model");
     description.component = *chosen;
   }
   const auto* graph = graphOf(resolved.files, *chosen);
@@ -271,10 +282,10 @@ Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection, std
     }
     description.task = known->name;
   } else {
-    description.task = !task.empty()                              ? std::string(task)
-                       : entry != nullptr && !isWholeTask(*entry) ? entry->task
-                       : entry != nullptr                         ? "tensors"
-                       : resolved.gguf                            ? "text-generation"
+    description.task = !task.empty()                                       ? std::string(task)
+                       : entry != nullptr && !isForMore(*entry, component) ? entry->task
+                       : entry != nullptr                                  ? "tensors"
+                       : resolved.gguf                                     ? "text-generation"
                                        : guessTask(resolved.files, resolved.graph);
     known = findTask(description.task);
   }
@@ -292,6 +303,7 @@ Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection, std
   if (auto found = findGolden(resolved, store::ModelFile(*graph)); !found) {
     return std::unexpected(found.error());
   }
+  description.metadata = resolved.graph.metadata;
   for (const auto& port : resolved.graph.inputs) description.inputs.push_back(toSpec(port));
   for (const auto& port : resolved.graph.outputs) description.outputs.push_back(toSpec(port));
   return resolved;
@@ -376,7 +388,8 @@ Result<void> ModelSource::findGolden(ResolvedModel& resolved, const store::Model
     if (resolved.goldenGiven) continue;
     const auto bytes = read(golden);
     if (!bytes) return std::unexpected(bytes.error());
-    auto answers = readGolden(bytes->text(), description.dtype, description.task, resolved.graph);
+    auto answers = readGolden(bytes->text(), description.dtype, description.task, resolved.graph,
+                              description.component);
     if (!answers) {
       auto error = answers.error();
       error.message = fmt::format("{}: {}", path, error.message);
@@ -390,7 +403,7 @@ Result<void> ModelSource::findGolden(ResolvedModel& resolved, const store::Model
   const auto known = catalogue_.findFile(graph.cid);
   if (known.entry == nullptr || known.entry->golden.empty()) return {};
   auto answers = readGolden(known.entry->golden, known.file->dtype.value_or(description.dtype),
-                            description.task, resolved.graph);
+                            description.task, resolved.graph, description.component);
   if (!answers) return std::unexpected(answers.error());
   resolved.golden = std::move(*answers);
   return {};

@@ -64,6 +64,7 @@ Result<void> Model::State::open() {
   info.component = description.component;
   info.components = description.components;
   info.language = description.language;
+  info.metadata = description.metadata;
   const auto& task = pool::taskOf(description.task);
   info.inputs = task.isRaw() ? description.inputs : task.inputs;
   info.outputs = task.isRaw() ? description.outputs : task.outputs;

@@ -15,6 +15,7 @@ namespace webpool::pool {
 struct Task {
   std::string_view name;
   std::string_view engine;               ///< the page's task that runs it; empty: of the same name
+  std::string_view component;            ///< that is meant where none is chosen; empty: "model"
   std::vector<TensorSpec> inputs;        ///< none: the graph's
   std::vector<TensorSpec> outputs;       ///< none: the graph's
   std::vector<std::string_view> graphs;  ///< loaded together; none: one, whatever its name
