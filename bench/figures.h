@@ -27,6 +27,10 @@ void measurePoolTax(const Settings& settings, Report& report);
 /// What the pool adds to a model whose run is short ÷ a bare round trip of 1 KiB.
 void measureShortRun(const Settings& settings, Report& report);
 
+/// Tokens a second of a language model through the pool ÷ llama.cpp alone in a page, and the first
+/// token ÷ the prompt alone.
+void measureGeneration(const Settings& settings, Report& report);
+
 /// 1 MiB to the page and back ÷ a bare server and page, and ÷ Playwright's evaluate.
 void measureTensor(const Settings& settings, Report& report);
 

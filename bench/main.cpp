@@ -17,10 +17,16 @@ using Measure = std::function<void(const Settings&, Report&)>;
 
 /// In the order in which they are measured.
 std::vector<std::pair<std::string, Measure>> figures() {
-  return {
-      {"tax", measurePoolTax},   {"short", measureShortRun},          {"tensor", measureTensor},
-      {"start", measureStart},   {"import", measureImport},           {"recovery", measureRecovery},
-      {"memory", measureMemory}, {"connections", measureConnections}, {"soak", measureSoak}};
+  return {{"tax", measurePoolTax},
+          {"short", measureShortRun},
+          {"tensor", measureTensor},
+          {"generation", measureGeneration},
+          {"start", measureStart},
+          {"import", measureImport},
+          {"recovery", measureRecovery},
+          {"memory", measureMemory},
+          {"connections", measureConnections},
+          {"soak", measureSoak}};
 }
 
 int run(const std::vector<std::string>& wanted, const Settings& settings,

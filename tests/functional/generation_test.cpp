@@ -3,12 +3,17 @@
 
 #include <gmock/gmock.h>
 
+#include <signal.h>
+
 #include <atomic>
 #include <boost/json.hpp>
+#include <future>
 #include <set>
 #include <sstream>
 
 #include "cli_harness.h"
+#include "gguf/testing/file_builder.h"
+#include "terminal_harness.h"
 #include "webpool/pool.h"
 #include "wire/utf8.h"
 
@@ -234,6 +239,96 @@ TEST_F(TextGenerationOnce, WhatIsLongerThanTheContextIsRefusedAndTheNextIsAnswer
   EXPECT_EQ(generate(model, {{"robot", "x"}}).error().category, ErrorCategory::InvalidArgument);
 }
 
+/// The caller has read a part: another browser would begin anew. The next call is answered.
+TEST_F(TextGenerationOnce, AnAnswerWhoseBrowserDiesBreaksOffAndIsNotBegunAgain) {
+  const auto model = load("chromium");
+  std::string seen;
+  const auto answer = generate(model, {{"user", "Tell me a long story about a dragon."}},
+                               {.maxTokens = 400}, {}, [&](std::string_view text) {
+                                 if (seen.empty()) {
+                                   for (const auto& connection : pool_->connections()) {
+                                     ::kill(connection.pid, SIGKILL);
+                                   }
+                                 }
+                                 seen += text;
+                               });
+  ASSERT_FALSE(answer) << seen;
+  EXPECT_EQ(answer.error().category, ErrorCategory::WorkerLost) << answer.error().describe();
+  EXPECT_THAT(answer.error().message, HasSubstr("broke off"));
+  EXPECT_FALSE(seen.empty());
+  const auto again = generate(model, {{"user", kFrance}});
+  ASSERT_TRUE(again) << again.error().describe();
+  EXPECT_EQ(again->text, "The capital of France is Paris.");
+}
+
+/// Its header is right, and llama.cpp still can't load it: the page goes on.
+TEST_F(TextGenerationOnce, AModelThatLlamaCppRefusesCostsNoBrowser) {
+  const auto small = gguf::testing::smallModel().file(768);
+  const auto path = write("small.gguf", small);
+  const auto model = load("chromium");
+  const auto refused = pool_->load(path.native(), {.backend = Backend::Wasm});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().category, ErrorCategory::InvalidModel) << refused.error().describe();
+  const auto paris = generate(model, {{"user", kFrance}});
+  ASSERT_TRUE(paris) << paris.error().describe();
+  for (const auto& connection : pool_->connections()) EXPECT_EQ(connection.launches, 1u);
+}
+
+TEST_F(TextGenerationOnce, ASoftwareAdapterWithoutHalfPrecisionIsRefusedByName) {
+  const auto refused = run({"run", "--model", kModel, "--browser", "chromium", "--backend",
+                            "webgpu", "--ephemeral", kFrance});
+  if (refused.code == 0) GTEST_SKIP() << "this adapter can";
+  EXPECT_EQ(refused.code, 6) << refused.err;
+  EXPECT_THAT(refused.err, HasSubstr("WebGPU"));
+}
+
+/// Two browsers hold the model. A conversation that began in the second, because the first was
+/// busy, goes on there when both are free.
+TEST_F(TextGenerationOnce, AConversationReturnsToTheBrowserThatHoldsItsCache) {
+  auto pool = ResourcePool::open({.dataFolder = sharedData(),
+                                  .cacheFolder = folder() / "cache",
+                                  .browsers = {"chromium"},
+                                  .maxConnections = 2,
+                                  .warmSpares = 1,
+                                  .ephemeral = true});
+  ASSERT_TRUE(pool) << pool.error().describe();
+  pool_ = std::move(*pool);
+  const auto model = pool_->load(kModel, {.backend = Backend::Wasm});
+  ASSERT_TRUE(model) << model.error().describe();
+  // The spare serves once an answer came from it.
+  std::string elsewhere;
+  std::vector<Message> messages{{"user", kFrance}};
+  std::string conversation;  // another each time: it would stay where it was served
+  webpool::Generation second;
+  for (int attempt = 0; elsewhere.empty() && attempt < 20; ++attempt) {
+    conversation = "b" + std::to_string(attempt);
+    std::promise<void> begun;
+    bool told = false;
+    auto busy = std::async(std::launch::async, [&] {
+      return generate(*model, {{"user", "Tell me a long story about a dragon."}}, {.maxTokens = 60},
+                      {}, [&](std::string_view) {
+                        if (!std::exchange(told, true)) begun.set_value();
+                      });
+    });
+    begun.get_future().wait();
+    const auto answer = generate(*model, messages, {.conversation = conversation});
+    const auto other = busy.get();
+    ASSERT_TRUE(answer) << answer.error().describe();
+    ASSERT_TRUE(other) << other.error().describe();
+    if (answer->ranOn.connection != other->ranOn.connection) {
+      elsewhere = answer->ranOn.connection;
+      second = *answer;
+    }
+  }
+  ASSERT_FALSE(elsewhere.empty()) << "the spare never served";
+  messages.push_back({"assistant", second.text});
+  messages.push_back({"user", "And of Spain?"});
+  const auto next = generate(*model, messages, {.maxTokens = 4, .conversation = conversation});
+  ASSERT_TRUE(next) << next.error().describe();
+  EXPECT_EQ(next->ranOn.connection, elsewhere);
+  EXPECT_GE(next->cachedTokens, second.promptTokens);
+}
+
 class Chat : public CliTest {
  protected:
   void SetUp() override { ensureModel(kModel, "q4_1"); }
@@ -255,6 +350,27 @@ TEST_F(Chat, LinesOfStandardInputAreAnsweredOneByOne) {
   EXPECT_EQ(answers[0].at("ran_on").at("browser"), "chromium");
   EXPECT_EQ(answers[1].at("prompt_tokens"), 37) << "the first question is part of it";
   EXPECT_THAT(result.err, HasSubstr("a new conversation"));
+}
+
+/// Ctrl-C ends the answer, and the chat goes on; Ctrl-D ends it.
+TEST_F(Chat, InATerminalCtrlCEndsTheAnswerAndCtrlDTheProgram) {
+  Terminal terminal({WEBPOOL_CLI, "chat", "--browser", "chromium", "--ephemeral", "--quiet"},
+                    environment_);
+  ASSERT_TRUE(terminal.waitFor("> ")) << terminal.seen();
+  EXPECT_THAT(terminal.seen(), HasSubstr("/help"));
+  terminal.type("Tell me a long story about a dragon.\n");
+  ASSERT_TRUE(terminal.waitFor("dragon.\r\n")) << terminal.seen();
+  ASSERT_TRUE(terminal.waitFor(" ")) << terminal.seen();
+  terminal.type("\x03");
+  ASSERT_TRUE(terminal.waitFor("…")) << terminal.seen();
+  ASSERT_TRUE(terminal.waitFor("> ")) << terminal.seen();
+  terminal.type("/reset\n");
+  ASSERT_TRUE(terminal.waitFor("a new conversation")) << terminal.seen();
+  terminal.type("What is the capital of France?\n");
+  ASSERT_TRUE(terminal.waitFor("is Paris.")) << terminal.seen();
+  ASSERT_TRUE(terminal.waitFor("> ")) << terminal.seen();
+  terminal.type("\x04");
+  EXPECT_EQ(terminal.wait(), 0) << terminal.seen();
 }
 
 TEST_F(Chat, RunPrintsTheAnswerAndWhatRan) {

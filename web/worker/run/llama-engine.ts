@@ -57,6 +57,14 @@ function checkBrowser(backend: string): void {
   }
 }
 
+function noDevice(): PoolError {
+  return new PoolError(
+    'unsupported',
+    'llama.cpp found no WebGPU adapter that it can use: it needs shader-f16',
+    'use the wasm backend',
+  );
+}
+
 function contextSize(options: JsonObject): number {
   const asked = options['context'];
   if (asked === undefined) return kUsualContext;
@@ -172,6 +180,7 @@ export async function loadLlama(context: EngineContext): Promise<Engine> {
     const { n_vocab: words, n_layer: layers } = llama.getLoadedContextInfo();
     if (!words) throw new Error('llama.cpp did not load the model');
     if (!started) throw new Error('llama.cpp started no Worker');
+    if (gpu && !offloaded) throw noDevice(); // It computes on the CPU then, and says nothing.
     return new LlamaEngine(llama, started, placementOf(gpu, layers, offloaded), context);
   } catch (thrown) {
     started?.worker.terminate();
@@ -180,9 +189,8 @@ export async function loadLlama(context: EngineContext): Promise<Engine> {
 }
 
 /** llama.cpp places whole layers, and without a GPU there is but the CPU's code. */
-function placementOf(gpu: boolean, layers: number, offloaded: string): Placement | null {
+function placementOf(gpu: boolean, layers: number, offloaded: string): Placement {
   if (!gpu) return { counted: layers, on_backend: layers, by_provider: { 'llama.cpp': layers } };
-  const [there, all] = offloaded.split('/').map(Number);
-  if (!there || !all) return null;
+  const [there = 0, all = 0] = offloaded.split('/').map(Number);
   return { counted: all, on_backend: there, by_provider: { 'llama.cpp (WebGPU)': there } };
 }
