@@ -104,8 +104,8 @@ struct ModelOptions {
   /// The least trusted connection that may have the model and the inputs of its runs. Only matters
   /// in a pool that lets devices join.
   Trust leastTrust = Trust::Joined;
-  /// "fp32", "fp16", "q8", "int8", "uint8", "q4", "q4f16", "bnb4"; empty: the catalogue's default,
-  /// else the first there is.
+  /// "fp32", "fp16", "q8", "int8", "uint8", "q4", "q4f16", "bnb4", of GGUF files "q4_1",
+  /// "q4_k_m", …; empty: the catalogue's default, else the first there is.
   std::string dtype{};
   /// Of a model with several graphs, the one that is meant, by its file's name without dtype:
   /// "encoder_model", "decoder_model_merged"; empty: "model", or the only one there is.

@@ -147,7 +147,7 @@ TEST_P(TextGeneration, ACancelEndsAnAnswerWithinATokenAndTheModelStays) {
   for (const auto& connection : pool_->connections()) EXPECT_EQ(connection.launches, 1u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Browsers, TextGeneration, testing::Values("chromium", "firefox"),
+INSTANTIATE_TEST_SUITE_P(Browsers, TextGeneration, testing::Values("chromium", "firefox", "webkit"),
                          [](const auto& info) { return std::string(info.param); });
 
 using TextGenerationOnce = TextGeneration;

@@ -8,7 +8,7 @@ import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { llamaPlugin, llamaScripts } from './llama.mjs';
+import { llamaBuilds, llamaPlugin, llamaScripts } from './llama.mjs';
 import { withoutEval } from './no-eval.mjs';
 import { writeNotices } from './notices.mjs';
 
@@ -61,15 +61,19 @@ async function llamaChunk() {
   const wllama = join(root, 'node_modules/@wllama/wllama');
   const folder = `wllama-${JSON.parse(readFileSync(join(wllama, 'package.json'), 'utf8')).version}`;
   mkdirSync(join(assets, folder), { recursive: true });
-  copyFileSync(join(wllama, 'src/wasm/wllama.wasm'), join(assets, folder, 'wllama.wasm'));
-  const { worker, thread } = llamaScripts(root);
-  const define = {
-    kLlamaWasm: `./${folder}/wllama.wasm`,
-    kLlamaWorker: `./${hashed('llama-worker', '.js', worker)}`,
-    kLlamaThread: `./${hashed('llama-thread', '.js', thread)}`,
-  };
+  const kLlama = {};
+  for (const [name, from] of Object.entries(llamaBuilds)) {
+    const wasm = `${folder}/wllama-${name}.wasm`;
+    copyFileSync(join(root, 'node_modules', from, 'wllama.wasm'), join(assets, wasm));
+    const { worker, thread } = llamaScripts(root, name);
+    kLlama[name] = {
+      wasm: `./${wasm}`,
+      worker: `./${hashed(`llama-worker-${name}`, '.js', worker)}`,
+      thread: `./${hashed(`llama-thread-${name}`, '.js', thread)}`,
+    };
+  }
   const alias = { '@wllama/wllama': join(wllama, 'src/index.ts') };
-  return script('llama', 'worker/run/llama-engine.ts', define, alias, [llamaPlugin]);
+  return script('llama', 'worker/run/llama-engine.ts', { kLlama }, alias, [llamaPlugin]);
 }
 
 const scripts = { socket: '', files: '', run: {}, wasm: {} };

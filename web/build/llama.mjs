@@ -11,16 +11,19 @@ function replaced(text, piece, by, file) {
   throw new Error(`${file} is not as build/llama.mjs knows it: ${piece.slice(0, 60)}`);
 }
 
-/** The texts that wllama's generated.ts exports. */
-function workerCodes(source) {
+/** One of the texts that wllama's generated.ts exports. */
+function generated(source, name) {
   const text = readFileSync(join(source, 'workers-code/generated.ts'), 'utf8');
-  const code = (name) => {
-    const found = new RegExp(`^export const ${name} = (".*");$`, 'm').exec(text);
-    if (!found) throw new Error(`wllama's generated.ts has no ${name}`);
-    return JSON.parse(found[1]);
-  };
-  return { main: code('LLAMA_CPP_WORKER_CODE'), module: code('WLLAMA_EMSCRIPTEN_CODE') };
+  const found = new RegExp(`^export const ${name} = (".*");$`, 'm').exec(text);
+  if (!found) throw new Error(`wllama's generated.ts has no ${name}`);
+  return JSON.parse(found[1]);
 }
+
+/** wllama's two builds: the usual one, and that for browsers without 64-bit WebAssembly memory. */
+export const llamaBuilds = {
+  main: '@wllama/wllama/src/wasm',
+  compat: '@wllama/wllama-compat/wasm',
+};
 
 function jspiStub(source) {
   const text = readFileSync(join(source, 'worker.ts'), 'utf8');
@@ -50,9 +53,10 @@ if (RUN_OPTIONS.noGpu) {
  * The scripts of the Worker in which llama.cpp runs and of its further threads. The former is told
  * in its name, as JSON, what wllama writes into the Blob (RUN_OPTIONS), and the latter's address.
  */
-export function llamaScripts(root) {
+export function llamaScripts(root, build) {
   const source = join(root, 'node_modules/@wllama/wllama/src');
-  const { main, module } = workerCodes(source);
+  const main = generated(source, 'LLAMA_CPP_WORKER_CODE');
+  const module = readFileSync(join(root, 'node_modules', llamaBuilds[build], 'wllama.js'), 'utf8');
   const stub = jspiStub(source);
   const inner = replaced(stub + module, 'var Module=', 'var ___Module=', 'wllama.js');
   const outer = replaced(main, '? argMainScriptBlob', '? RUN_OPTIONS.threadScript', 'llama-cpp.js');

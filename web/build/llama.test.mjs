@@ -3,9 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { fileURLToPath } from 'node:url';
 import { llamaScripts } from './llama.mjs';
 
-const { worker, thread } = llamaScripts(fileURLToPath(new URL('..', import.meta.url)));
+const root = fileURLToPath(new URL('..', import.meta.url));
 
-describe("llama.cpp's scripts", () => {
+describe.each(['main', 'compat'])("llama.cpp's scripts, %s build", (build) => {
+  const { worker, thread } = llamaScripts(root, build);
+
   it('are scripts', () => {
     expect(() => new Function(worker.replaceAll('import.meta', 'meta'))).not.toThrow();
     expect(() => new Function(thread.replaceAll('import.meta', 'meta'))).not.toThrow();

@@ -10,12 +10,14 @@ const shipped = [
   '@huggingface/jinja',
   '@huggingface/tokenizers',
   '@wllama/wllama',
+  '@wllama/wllama-compat',
 ];
 
 /** Packages that name their licence (MIT) and don't carry its text. */
 const texts = {
   'onnxruntime-web': 'build/licenses/onnxruntime.txt',
   'onnxruntime-common': 'build/licenses/onnxruntime.txt',
+  '@wllama/wllama-compat': 'node_modules/@wllama/wllama/LICENCE',
 };
 
 export function writeNotices(root, target) {

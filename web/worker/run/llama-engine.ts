@@ -12,9 +12,7 @@ import { chatRequest } from './chat-request';
 import type { Engine, EngineContext, ModelFiles, RunControl } from './engine';
 import { llamaFailure, loadFailureOf } from './llama-errors';
 import { inWords, knowsTools, mayCall } from './tool-calls';
-import { type LlamaWorker, memoryOf, serveWorkers } from './llama-threads';
-
-declare const kLlamaWasm: string;
+import { type LlamaWorker, memoryOf, serveWorkers, wasmOf } from './llama-threads';
 
 const kUsualContext = 4096; // tokens
 /** Of a prompt at once: a cancel waits for no more than that. */
@@ -34,17 +32,18 @@ function modelBlobs(files: ModelFiles): Blob[] {
   return parts.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, bytes]) => new Blob([bytes]));
 }
 
-function checkBrowser(backend: string): void {
-  const wasm = WebAssembly as unknown as { Suspending?: unknown };
+/** WebAssembly memory with 64-bit addresses; without, another build of llama.cpp runs. */
+function hasWideMemory(): boolean {
   try {
     new WebAssembly.Memory({ address: 'i64', initial: 1n } as unknown as WebAssembly.MemoryDescriptor);
+    return true;
   } catch {
-    throw new PoolError(
-      'unsupported',
-      'llama.cpp needs WebAssembly with 64-bit memory, which this browser lacks',
-      'use Chromium or Firefox',
-    );
+    return false;
   }
+}
+
+function checkBrowser(backend: string): void {
+  const wasm = WebAssembly as unknown as { Suspending?: unknown };
   if (backend === 'wasm') return;
   if (backend !== 'webgpu' || !wasm.Suspending) {
     throw new PoolError(
@@ -163,9 +162,9 @@ export async function loadLlama(context: EngineContext): Promise<Engine> {
       worker.failed.catch(reject);
     });
   });
-  const wasm = new URL(kLlamaWasm, import.meta.url).href;
-  const llama = new Wllama({ default: wasm }, { logger, allowOffline: true });
-  llama.setCompat(null); // Its code comes from elsewhere.
+  const llama = new Wllama({ default: wasmOf('main') }, { logger, allowOffline: true });
+  // Its code comes from elsewhere (llama-threads.ts), so that here stands none.
+  llama.setCompat(hasWideMemory() ? null : { worker: { code: ' ' }, wasm: wasmOf('compat') });
   try {
     const loading = llama.loadModel(blobs, {
       n_ctx: contextSize(load.options),

@@ -1,8 +1,20 @@
 // The Workers of llama.cpp: wllama asks for one and has its code in a string; it gets the file of
 // our origin with the same code instead (build/llama.mjs), which reads its options from its name.
 
-declare const kLlamaWorker: string;
-declare const kLlamaThread: string;
+interface LlamaFiles {
+  wasm: string;
+  worker: string;
+  thread: string;
+}
+
+/** From the build: of both builds of llama.cpp. */
+declare const kLlama: { main: LlamaFiles; compat: LlamaFiles };
+
+const here = (file: string): URL => new URL(file, import.meta.url);
+
+export function wasmOf(build: keyof typeof kLlama): string {
+  return here(kLlama[build].wasm).href;
+}
 
 export interface LlamaWorker {
   worker: Worker;
@@ -18,12 +30,11 @@ export function serveWorkers(gpu: boolean, onWorker: (started: LlamaWorker) => v
   hooks[kHook] = (code) => {
     const options = /^const RUN_OPTIONS = (\{.*\});+$/m.exec(code)?.[1];
     if (!options) throw new Error('wllama asks for a Worker that this page does not know');
-    const name = JSON.stringify({
-      ...(JSON.parse(options) as object),
-      noGpu: !gpu,
-      threadScript: new URL(kLlamaThread, import.meta.url).href,
-    });
-    const worker = new Worker(new URL(kLlamaWorker, import.meta.url), { type: 'module', name });
+    const asked = JSON.parse(options) as { compat: boolean };
+    const files = asked.compat ? kLlama.compat : kLlama.main;
+    const threadScript = here(files.thread).href;
+    const name = JSON.stringify({ ...asked, noGpu: !gpu, threadScript });
+    const worker = new Worker(here(files.worker), { type: 'module', name });
     const failed = new Promise<never>((_, reject) => {
       worker.addEventListener('error', (event) =>
         reject(new Error(event.message || 'the script of llama.cpp was not loaded')),
