@@ -200,7 +200,7 @@ void Model::State::answered(const std::shared_ptr<Job>& job, const pool::Replica
     decision = innocent ? retry_.handedBack(job->id, incarnation)
                         : retry_.failed(job->id, incarnation, error);
     // Another try would begin the answer anew, and the caller has read part of this one
-    // (docs/decisions/0008-a-begun-answer-is-not-begun-again.md).
+    // (docs/decisions/0007-a-begun-answer-is-not-begun-again.md).
     if (decision && job->toldParts && std::holds_alternative<sched::Retry>(*decision)) {
       if (!retry_.withdrawn(job->id)) return;
       decision =
