@@ -112,6 +112,17 @@ std::vector<ProcessEntry> processesOf(const BrowserIdentity& identity,
       if (sessionIsOurs && entry.session == identity.pid) ours.insert(entry.pid);
     }
   }
+  // Between its fork and its exec a crash handler has left the session, and shows the command line
+  // and the overwritten environment of the process that it was forked from. While we hold the
+  // browser, and with it its profile, nobody else's process has that argument.
+  if (identity.pidIsHeld) {
+    for (const auto& entry : table) {
+      if (entry.startTime >= identity.startTime &&
+          hasWord(entry.commandLine, identity.profileArgument)) {
+        ours.insert(entry.pid);
+      }
+    }
+  }
   for (bool grew = !ours.empty(); grew;) {
     grew = false;
     for (const auto& entry : table) {

@@ -1,7 +1,8 @@
 // Which processes belong to a browser, told from /proc. Chromium's processes overwrite their
 // environment with their title, and some (crash handlers) leave the browser's session: so a process
 // is the browser's when its environment has the marker, or it is in the session that the browser
-// leads, or it descends from one that is.
+// leads, or its command line names the profile of one that we hold, or it descends from one that
+// is.
 #pragma once
 
 #include <sys/types.h>

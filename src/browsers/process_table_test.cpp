@@ -81,6 +81,18 @@ TEST(ProcessesOf, TheSessionOfAHeldPidNeedsNoOtherSign) {
   EXPECT_THAT(select(identity, {entry(51, 1, 50), entry(52, 1, 52)}), ElementsAre(51));
 }
 
+TEST(ProcessesOf, ACrashHandlerThatIsJustBeingForkedFromABrowserThatWeHold) {
+  auto held = kIdentity;
+  held.pidIsHeld = true;
+  auto forked = entry(60, 1, 60, kStart + 3);
+  forked.commandLine = "chromium --user-data-dir=/c/slots/0/chromium-0/profile --headless";
+  auto before = forked;
+  before.pid = 40;
+  before.startTime = kStart - 1;
+  EXPECT_THAT(select(held, {before, forked}), ElementsAre(60));
+  EXPECT_THAT(select(kIdentity, {before, forked}), IsEmpty());
+}
+
 TEST(ProcessesOf, DescendantsThatLeftTheSession) {
   auto marked = entry(60, 1, 60);
   marked.environment = "WEBPOOL_BROWSER=abc";

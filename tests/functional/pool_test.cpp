@@ -122,5 +122,22 @@ TEST_F(Pool, TwoModelsLiveSideBySide) {
   EXPECT_LT(cosine, 0.9999);  // they are not the same weights
 }
 
+using PoolAtItsEnd = CliTest;
+
+/// Whatever the launch has come to: a crash handler, say, that has left the browser's session and
+/// does not yet show whose it is.
+TEST_F(PoolAtItsEnd, DuringALaunchLeavesNothing) {
+  for (int i = 0; i < 20; ++i) {
+    auto pool = ResourcePool::open(
+        {.dataFolder = sharedData(), .cacheFolder = folder() / "cache", .ephemeral = true});
+    ASSERT_TRUE(pool) << pool.error().describe();
+    (*pool)->start();
+    // The moments of the launch are what is tried; nothing waits for it.
+    std::this_thread::sleep_for(std::chrono::milliseconds(15 * i));
+    pool->reset();
+    expectNothingLeft();
+  }
+}
+
 }  // namespace
 }  // namespace webpool::functional
