@@ -5,9 +5,9 @@ if(TARGET webpool_pool)
   add_library(webpool SHARED ${PROJECT_SOURCE_DIR}/cmake/empty.cpp)
   add_library(webpool::webpool ALIAS webpool)
   # Whole: what a program calls is not known here.
-  target_link_libraries(webpool PRIVATE webpool_pipelines webpool_pool webpool_base)
+  target_link_libraries(webpool PRIVATE webpool_bridge webpool_pipelines webpool_pool webpool_base)
   set_target_properties(webpool PROPERTIES
-    LINK_LIBRARY_OVERRIDE "WHOLE_ARCHIVE,webpool_pipelines,webpool_pool")
+    LINK_LIBRARY_OVERRIDE "WHOLE_ARCHIVE,webpool_bridge,webpool_pipelines,webpool_pool")
   target_include_directories(webpool INTERFACE
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)

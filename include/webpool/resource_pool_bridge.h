@@ -1,0 +1,204 @@
+// The names that users of fixed_web_platform.resource_pool_bridge know, with what they mean here:
+// models by type, in real browsers, and results that say what was asked for and what ran.
+//
+//   webpool::ResourcePoolBridgeIntegration integration({.maxConnections = 4});
+//   auto ready = integration.initialize();
+//   auto model = integration.getModel("text_embedding", "all-minilm-l6-v2",
+//                                     {.priorityList = {"webgpu", "cpu"}});
+//   auto result = (**model)(std::string("a sentence"));
+//
+// docs/bridge.md says what each key means.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <future>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "webpool/generation.h"
+#include "webpool/model.h"
+#include "webpool/pool.h"
+
+namespace webpool {
+
+namespace bridge {
+class Pool;
+class Adapter;
+}  // namespace bridge
+
+/// What a model is asked about. Which of these it takes, its task tells: texts (embedding), one
+/// text or messages (generation), the bytes of a file or its path (sound, picture, any), tensors.
+using Content = std::variant<std::string, std::vector<std::string>, Bytes, std::filesystem::path,
+                             std::vector<Message>, std::vector<Tensor>>;
+
+/// What a caller prefers. Empty members leave the choice to the pool.
+struct HardwarePreferences {
+  /// An order, not a wish: the first of "webgpu", "webnn" and "cpu" (WebAssembly) that exists and
+  /// answers right runs, software adapters included. None, or "auto" in it: free choice.
+  std::vector<std::string> priorityList{};
+  /// Binding up to its family: Chrome, Chromium and Edge stand for each other, so do Safari and
+  /// WebKit.
+  std::string browser{};
+  unsigned precision = 0;       ///< bits of the weights: 32, 16, 8 or 4; 0: the model's default
+  bool mixedPrecision = false;  ///< of 4 bits: activations in 16, where there are such weights
+};
+
+struct WebModelMetrics {
+  double inferenceTimeMs = 0;        ///< in the runtime, in the page
+  double latencyMs = 0;              ///< of the whole call
+  double throughputItemsPerSec = 0;  ///< of this call
+  /// Of the whole browser that ran it, its processes together, when last sampled; unset: not yet.
+  std::optional<double> memoryUsageMb{};
+};
+
+/// A failure is a result too: then `error` is set, and what ran is what had run until then.
+struct WebModelResult {
+  bool success = false;
+  std::string modelId;  ///< "text_embedding:all-minilm-l6-v2"
+  std::string modelName;
+  std::string modelType;
+  std::string output;           ///< JSON; its form is the model's task's (docs/bridge.md)
+  std::vector<Tensor> tensors;  ///< of a model that gives tensors
+  HardwarePreferences asked;
+  RanOn ran;
+  bool ipfsAccelerated = false;  ///< its bytes came by CID, each verified
+  bool ipfsCacheHit = false;     ///< the browser had all of them already
+  WebModelMetrics metrics;
+  std::optional<Error> error{};
+
+  std::string platform() const;  ///< what ran: "webgpu", "webnn", "cpu"; "mixed" as RanOn::label
+  /// All of it with the keys of the Python API, as a JSON object.
+  std::string toJson() const;
+};
+
+struct WebModelStats {
+  std::uint64_t totalCalls = 0;
+  std::uint64_t totalItems = 0;
+  std::uint64_t errors = 0;
+  double totalTimeMs = 0;  ///< of the calls, each from its begin to its end
+  std::map<std::size_t, std::uint64_t> batchSizes;  ///< how many calls had so many items
+
+  double averageLatencyMs() const { return totalCalls > 0 ? totalTimeMs / double(totalCalls) : 0; }
+  double itemsPerSecond() const {
+    return totalTimeMs > 0 ? 1000 * double(totalItems) / totalTimeMs : 0;
+  }
+};
+
+/// A model of a type. Thread-safe; valid until its integration closes, after which each call is a
+/// failed result.
+class EnhancedWebModel {
+ public:
+  ~EnhancedWebModel();
+  EnhancedWebModel(const EnhancedWebModel&) = delete;
+  EnhancedWebModel& operator=(const EnhancedWebModel&) = delete;
+
+  const std::string& modelId() const { return id_; }
+  const std::string& modelType() const { return type_; }
+  const std::string& modelName() const { return name_; }
+  const ModelInfo& info() const;
+
+  /// Runs once. Blocks.
+  WebModelResult operator()(const Content& content);
+  std::future<WebModelResult> async(Content content);
+
+  /// A result for each, in order. Texts for an embedding model go together, as many as
+  /// setMaxBatchSize() allows in a run.
+  std::vector<WebModelResult> runBatch(const std::vector<Content>& contents);
+
+  /// At the same time, with other models if there are any; a result for each, in order.
+  std::vector<WebModelResult> runConcurrent(
+      const std::vector<Content>& items,
+      const std::vector<std::pair<std::shared_ptr<EnhancedWebModel>, Content>>& others = {});
+
+  void setMaxBatchSize(std::size_t size);  ///< 16 at first; 0 counts as 1
+  std::size_t maxBatchSize() const;
+  WebModelStats stats() const;
+
+ private:
+  friend class bridge::Pool;
+  struct State;
+  EnhancedWebModel(std::string type, std::string name, std::unique_ptr<State> state);
+  WebModelResult run(const Content& content, std::size_t items);
+
+  std::string id_;
+  std::string type_;
+  std::string name_;
+  std::unique_ptr<State> state_;
+};
+
+struct BridgeOptions {
+  unsigned maxConnections = 4;
+  unsigned minConnections = 1;
+  /// By model type, e.g. {"audio", "firefox"}: the browser that a model of it is put in where it
+  /// says nothing itself and the browser is installed.
+  std::map<std::string, std::string> browserPreferences{};
+  bool headless = true;
+  bool ephemeral = false;
+  std::uint64_t maxMemoryMb = 0;  ///< 0: no limit
+  /// Everything else: folders, paths of browsers, notices.
+  PoolOptions pool{};
+};
+
+/// Measured values only.
+struct ExecutionStats {
+  std::uint64_t executedTasks = 0;
+  std::uint64_t errors = 0;
+  double totalExecutionTimeMs = 0;
+  std::uint64_t concurrentPeak = 0;  ///< calls under way at once
+  std::uint64_t currentlyUnderWay = 0;
+  std::map<std::string, std::vector<double>> modelExecutionTimesMs;  ///< the last 1,000 of each
+  std::uint64_t ipfsAccelerationCount = 0;
+  std::uint64_t ipfsCacheHits = 0;
+  std::map<std::string, std::uint64_t> browserUsage;   ///< calls by the browser that ran them
+  std::map<std::string, std::uint64_t> platformUsage;  ///< calls by platform
+  std::uint64_t loadedModels = 0;
+  std::vector<ConnectionStats> connections;  ///< as ResourcePool::connections()
+
+  /// With the keys of get_execution_stats().
+  std::string toJson() const;
+};
+
+/// Thread-safe.
+class ResourcePoolBridgeIntegration {
+ public:
+  explicit ResourcePoolBridgeIntegration(BridgeOptions options = {});
+  ~ResourcePoolBridgeIntegration();
+  ResourcePoolBridgeIntegration(const ResourcePoolBridgeIntegration&) = delete;
+  ResourcePoolBridgeIntegration& operator=(const ResourcePoolBridgeIntegration&) = delete;
+
+  /// Opens the pool and begins to launch its first browser. BrowserNotFound where none is there.
+  Result<void> initialize();
+
+  /// Types: "text", "text_embedding", "text_generation", "vision", "audio", "multimodal". The same
+  /// type, name and preferences give the same model. Blocks until it is loaded and found right.
+  /// InvalidArgument: unknown type, or a model that is not of it. Unsupported: none of the
+  /// platforms asked for can run it (the message says why of each).
+  Result<std::shared_ptr<EnhancedWebModel>> getModel(const std::string& modelType,
+                                                     const std::string& modelName,
+                                                     const HardwarePreferences& preferences = {});
+  std::future<Result<std::shared_ptr<EnhancedWebModel>>> getModelAsync(
+      std::string modelType, std::string modelName, HardwarePreferences preferences = {});
+
+  /// By model or by its id ("vision:pp-ocr-v6") of one that getModel() gave. A result for each, in
+  /// order; what fails does not keep the others.
+  using Asked = std::pair<std::variant<std::string, std::shared_ptr<EnhancedWebModel>>, Content>;
+  std::vector<WebModelResult> executeConcurrent(const std::vector<Asked>& asked);
+
+  ExecutionStats getExecutionStats() const;
+
+  /// Ends every browser. Idempotent.
+  void close();
+
+ private:
+  std::shared_ptr<bridge::Pool> pool_;
+};
+
+}  // namespace webpool

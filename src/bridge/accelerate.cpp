@@ -1,0 +1,65 @@
+#include "webpool/accelerate.h"
+
+#include <chrono>
+#include <optional>
+
+#include "bridge/preferences.h"
+
+namespace webpool {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double since(Clock::time_point began) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - began).count();
+}
+
+/// The type that the model's own task belongs to.
+std::string guessType(ResourcePoolBridgeIntegration& pool, const std::string& name,
+                      const HardwarePreferences& preferences) {
+  // A type that does not fit is refused by name of the one that does, before a browser is asked.
+  for (const auto* type : {"text_embedding", "text_generation", "vision", "audio", "text"}) {
+    const auto model = pool.getModel(type, name, preferences);
+    if (model) return type;
+    if (model.error().category != ErrorCategory::InvalidArgument) return type;
+  }
+  return "text";
+}
+
+}  // namespace
+
+AccelerateResult accelerate(const std::string& modelName, const Content& content,
+                            const AccelerateConfig& config) {
+  const auto began = Clock::now();
+  AccelerateResult whole;
+  whole.resourcePoolUsed = config.pool != nullptr;
+  whole.result.modelName = modelName;
+  std::optional<ResourcePoolBridgeIntegration> own;
+  auto* pool = config.pool;
+  const auto failed = [&](Error error) {
+    whole.result.error = std::move(error);
+    whole.totalMs = since(began);
+    return whole;
+  };
+  if (pool == nullptr) {
+    own.emplace(config.options);
+    if (auto ready = own->initialize(); !ready) return failed(ready.error());
+    pool = &*own;
+  }
+  HardwarePreferences preferences{.browser = config.browser,
+                                  .precision = config.precision,
+                                  .mixedPrecision = config.mixedPrecision};
+  if (!config.platform.empty()) preferences.priorityList.push_back(config.platform);
+  whole.result.asked = preferences;
+  const auto type =
+      config.modelType.empty() ? guessType(*pool, modelName, preferences) : config.modelType;
+  whole.result.modelType = type;
+  const auto model = pool->getModel(type, modelName, preferences);
+  whole.loadMs = since(began);
+  if (!model) return failed(model.error());
+  whole.result = (**model)(content);
+  whole.totalMs = since(began);
+  return whole;
+}
+
+}  // namespace webpool

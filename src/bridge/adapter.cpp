@@ -1,0 +1,240 @@
+#include "bridge/adapter.h"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <span>
+#include <utility>
+
+#include "base/file.h"
+#include "webpool/file_type.h"
+#include "webpool/speech.h"
+#include "webpool/vision.h"
+
+namespace webpool::bridge {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::uint64_t kLargestFile = std::uint64_t{4} << 30;
+
+std::unexpected<Error> notTaken(const Model& model, std::string_view takes) {
+  return fail(ErrorCategory::InvalidInput,
+              fmt::format("{} ({}) takes {}", model.info().name, model.info().task, takes));
+}
+
+/// The bytes of a file, or of the file at a path.
+Result<Bytes> bytesOf(const Content& content, const Model& model, std::string_view takes) {
+  if (const auto* bytes = std::get_if<Bytes>(&content)) return *bytes;
+  std::filesystem::path path;
+  if (const auto* given = std::get_if<std::filesystem::path>(&content)) {
+    path = *given;
+  } else if (const auto* text = std::get_if<std::string>(&content)) {
+    path = *text;
+  } else {
+    return notTaken(model, takes);
+  }
+  auto read = base::readFile(path, kLargestFile);
+  if (!read) return std::unexpected(read.error());
+  return Bytes::adopt(std::move(*read));
+}
+
+std::vector<std::string> textsOf(const Content& content) {
+  if (const auto* text = std::get_if<std::string>(&content)) return {*text};
+  if (const auto* texts = std::get_if<std::vector<std::string>>(&content)) return *texts;
+  return {};
+}
+
+class EmbeddingAdapter final : public Adapter {
+ public:
+  explicit EmbeddingAdapter(Model model) : model_(std::move(model)) {}
+
+  Result<Answer> run(const Content& content, const RunOptions& options) const override {
+    const auto texts = textsOf(content);
+    if (texts.empty()) return notTaken(model_, "a text, or a list of texts");
+    auto vectors = model_.embed(texts, options);
+    if (!vectors) return std::unexpected(vectors.error());
+    json::array rows;
+    for (const auto& vector : vectors->vectors) rows.emplace_back(json::value_from(vector));
+    // One text has one vector, a list of texts a list of them.
+    const bool one = std::holds_alternative<std::string>(content);
+    return Answer{json::serialize(one ? rows.front() : json::value(std::move(rows))),
+                  {},
+                  vectors->timings,
+                  vectors->ranOn};
+  }
+
+  bool takesTogether() const override { return true; }
+
+ private:
+  Model model_;
+};
+
+class GenerationAdapter final : public Adapter {
+ public:
+  explicit GenerationAdapter(Model model) : model_(std::move(model)) {}
+
+  Result<Answer> run(const Content& content, const RunOptions& options) const override {
+    std::vector<Message> messages;
+    if (const auto* text = std::get_if<std::string>(&content)) {
+      messages.push_back({"user", *text});
+    } else if (const auto* given = std::get_if<std::vector<Message>>(&content)) {
+      messages = *given;
+    } else {
+      return notTaken(model_, "a text, or messages");
+    }
+    const auto said = generate(model_, messages, {}, options);
+    if (!said) return std::unexpected(said.error());
+    return Answer{
+        json::serialize(json::object{{"text", said->text},
+                                     {"finish_reason", std::string(finishReasonName(said->finish))},
+                                     {"prompt_tokens", said->promptTokens},
+                                     {"completion_tokens", said->generatedTokens},
+                                     {"tokens_per_second", said->tokensPerSecond()}}),
+        {},
+        said->timings,
+        said->ranOn};
+  }
+
+ private:
+  Model model_;
+};
+
+class SoundAdapter final : public Adapter {
+ public:
+  explicit SoundAdapter(Model model) : model_(std::move(model)) {}
+
+  Result<Answer> run(const Content& content, const RunOptions& options) const override {
+    const auto bytes = bytesOf(content, model_, "a sound file or its path");
+    if (!bytes) return std::unexpected(bytes.error());
+    const auto sound = decodeSound(bytes->view());
+    if (!sound) return std::unexpected(sound.error());
+    return model_.info().task == "voice-activity-detection" ? detect(*sound, options)
+                                                            : say(*sound, options);
+  }
+
+ private:
+  Result<Answer> detect(const Sound& sound, const RunOptions& options) const {
+    auto found = detectSpeech(model_, sound, {}, options);
+    if (!found) return std::unexpected(found.error());
+    json::array spans;
+    for (const auto& [start, end] : found->spans) spans.push_back({{"start", start}, {"end", end}});
+    return Answer{json::serialize(json::object{{"speech", std::move(spans)}}),
+                  std::move(found->inference.outputs), found->inference.timings,
+                  found->inference.ranOn};
+  }
+
+  Result<Answer> say(const Sound& sound, const RunOptions& options) const {
+    const auto said = transcribe(model_, sound, {}, options);
+    if (!said) return std::unexpected(said.error());
+    json::array segments;
+    for (const auto& [start, end, text] : said->segments) {
+      segments.push_back({{"start", start}, {"end", end}, {"text", text}});
+    }
+    // Nothing ran for silence.
+    return Answer{
+        json::serialize(json::object{
+            {"text", said->text}, {"language", said->language}, {"segments", std::move(segments)}}),
+        {},
+        said->timings,
+        said->runs > 0 ? said->ranOn : model_.info().ranOn};
+  }
+
+  Model model_;
+};
+
+class OcrAdapter final : public Adapter {
+ public:
+  OcrAdapter(Model model, TextReader reader)
+      : model_(std::move(model)), reader_(std::move(reader)) {}
+
+  Result<Answer> run(const Content& content, const RunOptions& options) const override {
+    const auto bytes = bytesOf(content, model_, "a picture (PNG, JPEG) or its path");
+    if (!bytes) return std::unexpected(bytes.error());
+    const auto picture = decodePicture(bytes->view());
+    if (!picture) return std::unexpected(picture.error());
+    const auto page = reader_.read(*picture, {}, options);
+    if (!page) return std::unexpected(page.error());
+    json::array lines;
+    for (const auto& line : page->lines) {
+      json::array box;
+      for (const auto& corner : line.box) box.push_back(json::array{corner.x, corner.y});
+      lines.push_back({{"text", line.text}, {"score", line.score}, {"box", std::move(box)}});
+    }
+    return Answer{
+        json::serialize(json::object{{"lines", std::move(lines)}}), {}, page->timings, page->ranOn};
+  }
+
+ private:
+  Model model_;
+  TextReader reader_;
+};
+
+class FileTypeAdapter final : public Adapter {
+ public:
+  explicit FileTypeAdapter(Model model) : model_(std::move(model)) {}
+
+  Result<Answer> run(const Content& content, const RunOptions& options) const override {
+    const auto bytes = bytesOf(content, model_, "a file or its path");
+    if (!bytes) return std::unexpected(bytes.error());
+    const std::span<const std::byte> view = bytes->view();
+    const auto types = detectFileTypes(model_, std::span(&view, 1), options);
+    if (!types) return std::unexpected(types.error());
+    const auto& type = types->files.front();
+    return Answer{json::serialize(json::array{json::object{{"label", type.label},
+                                                           {"score", type.score},
+                                                           {"mime", type.mime},
+                                                           {"group", type.group}}}),
+                  {},
+                  types->timings,
+                  types->runs > 0 ? types->ranOn : model_.info().ranOn};
+  }
+
+ private:
+  Model model_;
+};
+
+class TensorAdapter final : public Adapter {
+ public:
+  explicit TensorAdapter(Model model) : model_(std::move(model)) {}
+
+  Result<Answer> run(const Content& content, const RunOptions& options) const override {
+    const auto* tensors = std::get_if<std::vector<Tensor>>(&content);
+    if (tensors == nullptr) return notTaken(model_, "tensors");
+    auto answer = model_.run(*tensors, options);
+    if (!answer) return std::unexpected(answer.error());
+    json::array outputs;
+    for (const auto& output : answer->outputs) {
+      outputs.push_back({{"name", output.name},
+                         {"datatype", std::string(dataTypeName(output.type))},
+                         {"shape", json::value_from(output.shape)}});
+    }
+    return Answer{json::serialize(json::object{{"outputs", std::move(outputs)}}),
+                  std::move(answer->outputs), answer->timings, answer->ranOn};
+  }
+
+ private:
+  Model model_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Adapter>> makeAdapter(Model model) {
+  const auto& task = model.info().task;
+  if (task == "text-embedding") return std::make_unique<EmbeddingAdapter>(std::move(model));
+  if (task == "text-generation") return std::make_unique<GenerationAdapter>(std::move(model));
+  if (task == "automatic-speech-recognition" || task == "voice-activity-detection") {
+    return std::make_unique<SoundAdapter>(std::move(model));
+  }
+  if (task == "file-type-detection") return std::make_unique<FileTypeAdapter>(std::move(model));
+  if (task == "tensors") return std::make_unique<TensorAdapter>(std::move(model));
+  if (task == "optical-character-recognition") {
+    auto reader = TextReader::of(model);
+    if (!reader) return std::unexpected(reader.error());
+    return std::make_unique<OcrAdapter>(std::move(model), std::move(*reader));
+  }
+  return fail(ErrorCategory::Unsupported,
+              fmt::format("the bridge has no way to run the task {}", task));
+}
+
+}  // namespace webpool::bridge

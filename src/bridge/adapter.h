@@ -1,0 +1,34 @@
+// From content of a caller to a model's task and back: one adapter a task.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "webpool/resource_pool_bridge.h"
+
+namespace webpool::bridge {
+
+struct Answer {
+  std::string output;  ///< JSON
+  std::vector<Tensor> tensors{};
+  RunTimings timings;
+  RanOn ranOn;
+};
+
+/// Thread-safe.
+class Adapter {
+ public:
+  virtual ~Adapter() = default;
+
+  /// InvalidInput for content that the task does not take; Storage or NotFound for a path.
+  virtual Result<Answer> run(const Content& content, const RunOptions& options) const = 0;
+
+  /// Several texts can go in one run.
+  virtual bool takesTogether() const { return false; }
+};
+
+/// For the task that the model was loaded for.
+Result<std::unique_ptr<Adapter>> makeAdapter(Model model);
+
+}  // namespace webpool::bridge

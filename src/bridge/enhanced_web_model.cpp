@@ -1,0 +1,141 @@
+#include <boost/json.hpp>
+#include <chrono>
+#include <utility>
+
+#include "bridge/at_once.h"
+#include "bridge/enhanced_web_model_state.h"
+#include "webpool/resource_pool_bridge.h"
+
+namespace webpool {
+namespace {
+
+namespace json = boost::json;
+
+using Clock = std::chrono::steady_clock;
+
+double since(Clock::time_point began) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - began).count();
+}
+
+std::size_t itemsIn(const Content& content) {
+  const auto* texts = std::get_if<std::vector<std::string>>(&content);
+  return texts != nullptr ? texts->size() : 1;
+}
+
+}  // namespace
+
+EnhancedWebModel::EnhancedWebModel(std::string type, std::string name, std::unique_ptr<State> state)
+    : id_(type + ':' + name),
+      type_(std::move(type)),
+      name_(std::move(name)),
+      state_(std::move(state)) {}
+
+EnhancedWebModel::~EnhancedWebModel() = default;
+
+const ModelInfo& EnhancedWebModel::info() const {
+  return state_->model.info();
+}
+
+WebModelResult EnhancedWebModel::run(const Content& content, std::size_t items) {
+  WebModelResult result;
+  result.modelId = id_;
+  result.modelName = name_;
+  result.modelType = type_;
+  result.asked = state_->asked;
+  auto& record = state_->pool->record();
+  record.began();
+  const auto began = Clock::now();
+  auto answer = state_->adapter->run(content, {});
+  result.metrics.latencyMs = since(began);
+  if (answer) {
+    result.success = true;
+    result.output = std::move(answer->output);
+    result.tensors = std::move(answer->tensors);
+    result.ran = std::move(answer->ranOn);
+    result.metrics.inferenceTimeMs = answer->timings.runMs;
+    result.metrics.throughputItemsPerSec = 1000 * double(items) / result.metrics.latencyMs;
+    result.metrics.memoryUsageMb =
+        bridge::memoryMb(state_->pool->connections(), result.ran.connection);
+    // There is no other way for bytes into the page than by CID.
+    result.ipfsAccelerated = true;
+    result.ipfsCacheHit = state_->cacheHit;
+  } else {
+    result.error = std::move(answer.error());
+    result.ran = state_->model.info().ranOn;
+  }
+  record.ended(result);
+  const std::lock_guard lock(state_->mutex);
+  auto& stats = state_->stats;
+  ++stats.totalCalls;
+  stats.totalItems += result.success ? items : 0;
+  stats.errors += result.success ? 0 : 1;
+  stats.totalTimeMs += result.metrics.latencyMs;
+  ++stats.batchSizes[items];
+  return result;
+}
+
+WebModelResult EnhancedWebModel::operator()(const Content& content) {
+  return run(content, itemsIn(content));
+}
+
+std::future<WebModelResult> EnhancedWebModel::async(Content content) {
+  return std::async(std::launch::async,
+                    [this, content = std::move(content)] { return (*this)(content); });
+}
+
+std::vector<WebModelResult> EnhancedWebModel::runBatch(const std::vector<Content>& contents) {
+  std::vector<WebModelResult> results;
+  results.reserve(contents.size());
+  const auto isText = [](const Content& content) {
+    return std::holds_alternative<std::string>(content);
+  };
+  for (std::size_t at = 0; at < contents.size();) {
+    std::vector<std::string> together;
+    if (state_->adapter->takesTogether()) {
+      while (at + together.size() < contents.size() && together.size() < maxBatchSize() &&
+             isText(contents[at + together.size()])) {
+        together.push_back(std::get<std::string>(contents[at + together.size()]));
+      }
+    }
+    if (together.size() < 2) {
+      results.push_back((*this)(contents[at]));
+      ++at;
+      continue;
+    }
+    const auto whole = run(Content(together), together.size());
+    const auto rows = whole.success ? json::parse(whole.output) : json::value(json::array());
+    for (std::size_t i = 0; i < together.size(); ++i) {
+      auto one = whole;
+      if (whole.success) one.output = json::serialize(rows.as_array().at(i));
+      results.push_back(std::move(one));
+    }
+    at += together.size();
+  }
+  return results;
+}
+
+std::vector<WebModelResult> EnhancedWebModel::runConcurrent(
+    const std::vector<Content>& items,
+    const std::vector<std::pair<std::shared_ptr<EnhancedWebModel>, Content>>& others) {
+  return bridge::atOnce(items.size() + others.size(), state_->pool->maxConnections(),
+                        [&](std::size_t i) {
+                          if (i < items.size()) return (*this)(items[i]);
+                          const auto& [model, content] = others[i - items.size()];
+                          return (*model)(content);
+                        });
+}
+
+void EnhancedWebModel::setMaxBatchSize(std::size_t size) {
+  state_->maxBatch = std::max<std::size_t>(size, 1);
+}
+
+std::size_t EnhancedWebModel::maxBatchSize() const {
+  return state_->maxBatch;
+}
+
+WebModelStats EnhancedWebModel::stats() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->stats;
+}
+
+}  // namespace webpool

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <utility>
+
+#include "bridge/adapter.h"
+#include "bridge/pool.h"
+
+namespace webpool {
+
+struct EnhancedWebModel::State {
+  State(std::shared_ptr<bridge::Pool> owner, Model loaded, std::unique_ptr<bridge::Adapter> how,
+        HardwarePreferences preferences)
+      : pool(std::move(owner)),
+        model(std::move(loaded)),
+        adapter(std::move(how)),
+        asked(std::move(preferences)) {}
+
+  std::shared_ptr<bridge::Pool> pool;
+  Model model;
+  std::unique_ptr<bridge::Adapter> adapter;
+  HardwarePreferences asked;
+  bool cacheHit = false;
+  std::atomic<std::size_t> maxBatch{16};
+  mutable std::mutex mutex;
+  WebModelStats stats;
+};
+
+}  // namespace webpool

@@ -1,0 +1,35 @@
+#include "bridge/execution_record.h"
+
+#include <algorithm>
+
+namespace webpool::bridge {
+
+void ExecutionRecord::began() {
+  const std::lock_guard lock(mutex_);
+  stats_.concurrentPeak = std::max(stats_.concurrentPeak, ++stats_.currentlyUnderWay);
+}
+
+void ExecutionRecord::ended(const WebModelResult& result) {
+  const std::lock_guard lock(mutex_);
+  --stats_.currentlyUnderWay;
+  ++stats_.executedTasks;
+  stats_.totalExecutionTimeMs += result.metrics.latencyMs;
+  if (!result.success) {
+    ++stats_.errors;
+    return;
+  }
+  auto& times = stats_.modelExecutionTimesMs[result.modelId];
+  if (times.size() >= kKeptTimes) times.erase(times.begin());
+  times.push_back(result.metrics.latencyMs);
+  stats_.ipfsAccelerationCount += result.ipfsAccelerated ? 1 : 0;
+  stats_.ipfsCacheHits += result.ipfsCacheHit ? 1 : 0;
+  ++stats_.browserUsage[result.ran.browser];
+  ++stats_.platformUsage[result.platform()];
+}
+
+ExecutionStats ExecutionRecord::stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+}  // namespace webpool::bridge

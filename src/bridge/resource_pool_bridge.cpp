@@ -1,0 +1,69 @@
+#include "webpool/resource_pool_bridge.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "bridge/at_once.h"
+#include "bridge/pool.h"
+
+namespace webpool {
+namespace {
+
+WebModelResult unknownModel(const std::string& id) {
+  WebModelResult result;
+  result.modelId = id;
+  result.error =
+      Error{ErrorCategory::NotFound, fmt::format("no model '{}' was asked for before", id),
+            "getModel() first; an id is \"type:name\""};
+  return result;
+}
+
+}  // namespace
+
+ResourcePoolBridgeIntegration::ResourcePoolBridgeIntegration(BridgeOptions options)
+    : pool_(std::make_shared<bridge::Pool>(std::move(options))) {}
+
+ResourcePoolBridgeIntegration::~ResourcePoolBridgeIntegration() {
+  close();
+}
+
+Result<void> ResourcePoolBridgeIntegration::initialize() {
+  return pool_->initialize();
+}
+
+Result<std::shared_ptr<EnhancedWebModel>> ResourcePoolBridgeIntegration::getModel(
+    const std::string& modelType, const std::string& modelName,
+    const HardwarePreferences& preferences) {
+  return pool_->getModel(modelType, modelName, preferences);
+}
+
+std::future<Result<std::shared_ptr<EnhancedWebModel>>> ResourcePoolBridgeIntegration::getModelAsync(
+    std::string modelType, std::string modelName, HardwarePreferences preferences) {
+  return std::async(
+      std::launch::async,
+      [pool = pool_, type = std::move(modelType), name = std::move(modelName),
+       preferences = std::move(preferences)] { return pool->getModel(type, name, preferences); });
+}
+
+std::vector<WebModelResult> ResourcePoolBridgeIntegration::executeConcurrent(
+    const std::vector<Asked>& asked) {
+  return bridge::atOnce(asked.size(), pool_->maxConnections(), [&](std::size_t i) {
+    const auto& [which, content] = asked[i];
+    const auto* id = std::get_if<std::string>(&which);
+    const auto model =
+        id != nullptr ? pool_->modelById(*id) : std::get<std::shared_ptr<EnhancedWebModel>>(which);
+    if (!model) return unknownModel(id != nullptr ? *id : "");
+    return (*model)(content);
+  });
+}
+
+ExecutionStats ResourcePoolBridgeIntegration::getExecutionStats() const {
+  return pool_->stats();
+}
+
+void ResourcePoolBridgeIntegration::close() {
+  pool_->close();
+}
+
+}  // namespace webpool

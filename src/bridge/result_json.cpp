@@ -1,0 +1,155 @@
+// Results under the names that users of the Python API know.
+#include <algorithm>
+#include <boost/json.hpp>
+#include <chrono>
+#include <numeric>
+
+#include "bridge/preferences.h"
+#include "webpool/accelerate.h"
+
+namespace webpool {
+namespace {
+
+namespace json = boost::json;
+
+json::value orNull(const std::optional<double>& value) {
+  return value ? json::value(*value) : json::value();
+}
+
+/// Bits of the weights that ran.
+json::value bitsOf(std::string_view dtype) {
+  if (dtype == "fp32") return 32;
+  if (dtype == "fp16") return 16;
+  if (dtype == "q8" || dtype == "int8" || dtype == "uint8" || dtype == "q8_0") return 8;
+  if (dtype.starts_with("q4") || dtype == "bnb4") return 4;
+  return nullptr;
+}
+
+json::object askedJson(const HardwarePreferences& asked) {
+  return {{"priority_list", json::value_from(asked.priorityList)},
+          {"browser", asked.browser},
+          {"precision", asked.precision},
+          {"mixed_precision", asked.mixedPrecision}};
+}
+
+void addError(json::object& object, const Error& error) {
+  object["error"] = error.message;
+  object["error_type"] = std::string(categoryName(error.category));
+  object["error_category"] = std::string(categoryName(error.category));
+  object["recovery_suggestion"] = error.hint;
+  object["should_retry"] = error.shouldRetry();
+}
+
+/// What ran, which is the same in both kinds of results.
+void addRan(json::object& object, const WebModelResult& result) {
+  const auto& ran = result.ran;
+  const bool any = !ran.browser.empty();
+  object["platform"] = any ? json::value(result.platform()) : json::value();
+  object["hardware"] = object["platform"];
+  object["browser"] = any ? json::value(ran.browser) : json::value();
+  object["browser_version"] = ran.browserVersion;
+  object["is_real_hardware"] = ran.isRealHardware();
+  object["adapter_info"] = ran.adapter ? json::value(ran.adapter->label()) : json::value();
+  object["precision"] = bitsOf(ran.dtype);
+  object["dtype"] = ran.dtype;
+  object["mixed_precision"] = ran.dtype == "q4f16";
+  object["checked_by"] = ran.checkedBy;
+  object["ipfs_accelerated"] = result.ipfsAccelerated;
+  object["ipfs_cache_hit"] = result.ipfsCacheHit;
+}
+
+json::value outputOf(const WebModelResult& result) {
+  return result.output.empty() ? json::value() : json::parse(result.output);
+}
+
+}  // namespace
+
+std::string WebModelResult::platform() const {
+  return ran.label == "mixed" ? "mixed" : std::string(bridge::platformName(ran.backend));
+}
+
+std::string WebModelResult::toJson() const {
+  json::object object{{"success", success},           {"status", success ? "success" : "error"},
+                      {"model_id", modelId},          {"model_name", modelName},
+                      {"model_type", modelType},      {"output", outputOf(*this)},
+                      {"requested", askedJson(asked)}};
+  addRan(object, *this);
+  // Nothing here does these: they would be claims.
+  object["compute_shader_optimized"] = false;
+  object["precompile_shaders"] = false;
+  object["parallel_loading"] = false;
+  object["performance_metrics"] = {{"inference_time_ms", metrics.inferenceTimeMs},
+                                   {"latency_ms", metrics.latencyMs},
+                                   {"throughput_items_per_sec", metrics.throughputItemsPerSec},
+                                   {"memory_usage_mb", orNull(metrics.memoryUsageMb)}};
+  if (error) addError(object, *error);
+  return json::serialize(object);
+}
+
+std::string ExecutionStats::toJson() const {
+  json::object times;
+  json::object averages;
+  for (const auto& [model, all] : modelExecutionTimesMs) {
+    times[model] = json::value_from(all);
+    averages[model] = std::accumulate(all.begin(), all.end(), 0.0) / double(all.size());
+  }
+  json::object counts;
+  std::uint64_t launched = 0;
+  std::uint64_t current = 0;
+  std::uint64_t jobs = 0;
+  std::uint64_t memory = 0;
+  for (const auto& connection : connections) {
+    launched += connection.launches;
+    current += connection.pid > 0 ? 1 : 0;
+    jobs += connection.jobs;
+    memory += connection.pss;
+    auto& count = counts[connection.browser];
+    count =
+        (count.is_number() ? count.to_number<std::uint64_t>() : 0) + (connection.pid > 0 ? 1 : 0);
+  }
+  return json::serialize(json::object{{"executed_tasks", executedTasks},
+                                      {"total_execution_time", totalExecutionTimeMs / 1000},
+                                      {"errors", errors},
+                                      {"concurrent_peak", concurrentPeak},
+                                      {"current_queue_size", currentlyUnderWay},
+                                      {"model_execution_times", std::move(times)},
+                                      {"avg_execution_times", std::move(averages)},
+                                      {"ipfs_acceleration_count", ipfsAccelerationCount},
+                                      {"ipfs_cache_hits", ipfsCacheHits},
+                                      {"bridge_stats",
+                                       {{"created_connections", launched},
+                                        {"current_connections", current},
+                                        {"loaded_models", loadedModels},
+                                        {"connection_counts", std::move(counts)},
+                                        {"total_inferences", jobs}}},
+                                      {"resource_metrics",
+                                       {{"memory_usage", double(memory) / 1e6},
+                                        {"browser_usage", json::value_from(browserUsage)},
+                                        {"platform_usage", json::value_from(platformUsage)}}}});
+}
+
+std::string AccelerateResult::toJson() const {
+  const auto now =
+      std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+  json::object object{{"status", result.success ? "success" : "error"},
+                      {"model_name", result.modelName},
+                      {"model_type", result.modelType},
+                      {"output", outputOf(result)},
+                      {"requested", askedJson(result.asked)},
+                      {"inference_time", result.metrics.inferenceTimeMs / 1000},
+                      {"processing_time", result.metrics.latencyMs / 1000},
+                      {"total_time", totalMs / 1000},
+                      {"latency_ms", result.metrics.latencyMs},
+                      {"throughput_items_per_sec", result.metrics.throughputItemsPerSec},
+                      {"memory_usage_mb", orNull(result.metrics.memoryUsageMb)},
+                      {"ipfs_load_time", loadMs / 1000},
+                      {"ipfs_source", result.ipfsCacheHit ? "cache" : "origin"},
+                      {"p2p_optimized", false},
+                      {"resource_pool_used", resourcePoolUsed},
+                      {"timestamp", now}};
+  addRan(object, result);
+  if (result.error) addError(object, *result.error);
+  return json::serialize(object);
+}
+
+}  // namespace webpool

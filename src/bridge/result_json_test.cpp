@@ -1,0 +1,62 @@
+#include <gmock/gmock.h>
+
+#include <boost/json.hpp>
+
+#include "webpool/accelerate.h"
+
+namespace webpool {
+namespace {
+
+namespace json = boost::json;
+
+json::object parsed(const std::string& text) {
+  return json::parse(text).as_object();
+}
+
+TEST(ResultJson, SaysWhatWasAskedForAndWhatRan) {
+  WebModelResult result;
+  result.success = true;
+  result.modelId = "vision:m";
+  result.output = R"({"lines": []})";
+  result.asked = {.priorityList = {"webgpu", "cpu"}, .browser = "edge"};
+  result.ran = {.browser = "chromium", .backend = Backend::Wasm, .label = "wasm", .dtype = "q4"};
+  const auto object = parsed(result.toJson());
+  EXPECT_EQ(object.at("platform"), "cpu");
+  EXPECT_EQ(object.at("browser"), "chromium");
+  EXPECT_EQ(object.at("requested").at("browser"), "edge");
+  EXPECT_EQ(object.at("precision"), 4);
+  EXPECT_EQ(object.at("is_real_hardware"), false);
+  EXPECT_EQ(object.at("compute_shader_optimized"), false);
+  EXPECT_TRUE(object.at("performance_metrics").at("memory_usage_mb").is_null()) << "not measured";
+  EXPECT_TRUE(object.at("output").at("lines").is_array());
+  EXPECT_FALSE(object.contains("error"));
+}
+
+TEST(ResultJson, AFailureHasItsCategoryAndTheNextStep) {
+  AccelerateResult whole;
+  whole.result.error = Error{ErrorCategory::Timeout, "too late", "wait longer"};
+  const auto object = parsed(whole.toJson());
+  EXPECT_EQ(object.at("status"), "error");
+  EXPECT_EQ(object.at("error"), "too late");
+  EXPECT_EQ(object.at("error_category"), "timeout");
+  EXPECT_EQ(object.at("recovery_suggestion"), "wait longer");
+  EXPECT_TRUE(object.at("output").is_null());
+  EXPECT_TRUE(object.at("platform").is_null()) << "nothing ran";
+}
+
+TEST(ResultJson, StatsUnderTheirKnownNames) {
+  ExecutionStats stats;
+  stats.modelExecutionTimesMs["text:m"] = {10, 30};
+  ConnectionStats connection;
+  connection.browser = "chromium";
+  connection.pid = 7;
+  connection.launches = 2;
+  stats.connections.push_back(connection);
+  const auto object = parsed(stats.toJson());
+  EXPECT_EQ(object.at("avg_execution_times").at("text:m").to_number<double>(), 20);
+  EXPECT_EQ(object.at("bridge_stats").at("created_connections"), 2);
+  EXPECT_EQ(object.at("bridge_stats").at("connection_counts").at("chromium"), 1);
+}
+
+}  // namespace
+}  // namespace webpool

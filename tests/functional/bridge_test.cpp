@@ -1,0 +1,138 @@
+// The seed's API in C++: models by type from an integration, with real browsers.
+#include <gmock/gmock.h>
+
+#include <boost/json.hpp>
+
+#include "cli_harness.h"
+#include "reference.h"
+#include "webpool/accelerate.h"
+
+namespace webpool::functional {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr auto kEmbedder = "all-minilm-l6-v2";
+
+class Bridge : public CliTest {
+ protected:
+  void SetUp() override { ensureModel(kEmbedder, "q4"); }
+  void TearDown() override { expectNothingLeft(); }
+
+  BridgeOptions options() const {
+    BridgeOptions options{.maxConnections = 2, .ephemeral = true};
+    options.pool.dataFolder = sharedData();
+    options.pool.cacheFolder = folder() / "cache";
+    return options;
+  }
+
+  static void expectRight(const WebModelResult& result, std::size_t sentence) {
+    ASSERT_TRUE(result.success) << (result.error ? result.error->describe() : "");
+    const auto vector =
+        boost::json::value_to<std::vector<float>>(boost::json::parse(result.output));
+    const auto reference = readMiniLmReference("q4");
+    EXPECT_GE(cosineSimilarity(vector, reference.vectors.at(sentence)), 0.999);
+  }
+};
+
+TEST_F(Bridge, AModelByTypeSaysWhatWasAskedForAndWhatRan) {
+  ResourcePoolBridgeIntegration integration(options());
+  ASSERT_TRUE(integration.initialize());
+  const auto model = integration.getModel("text_embedding", kEmbedder,
+                                          {.priorityList = {"cpu"}, .browser = "edge"});
+  ASSERT_TRUE(model) << model.error().describe();
+  const auto sentences = readMiniLmReference("q4").sentences;
+  const auto result = (**model)(sentences.at(0));
+  expectRight(result, 0);
+  const auto object = boost::json::parse(result.toJson()).as_object();
+  EXPECT_EQ(object.at("model_id"), "text_embedding:all-minilm-l6-v2");
+  EXPECT_EQ(object.at("platform"), "cpu");
+  EXPECT_EQ(object.at("browser"), "chromium") << "of Edge's family, which is not installed";
+  EXPECT_EQ(object.at("requested").at("browser"), "edge");
+  EXPECT_EQ(object.at("is_real_hardware"), false);
+  EXPECT_EQ(object.at("precision"), 4);
+  EXPECT_GT(result.metrics.latencyMs, 0);
+  EXPECT_GE(result.metrics.latencyMs, result.metrics.inferenceTimeMs);
+}
+
+TEST_F(Bridge, BatchesAndCallsAtOnceAnswerInOrder) {
+  ResourcePoolBridgeIntegration integration(options());
+  ASSERT_TRUE(integration.initialize());
+  const auto model = integration.getModel("text_embedding", kEmbedder,
+                                          {.priorityList = {"cpu"}, .browser = "chrome"});
+  ASSERT_TRUE(model) << model.error().describe();
+  const auto sentences = readMiniLmReference("q4").sentences;
+  const std::vector<Content> contents(sentences.begin(), sentences.begin() + 5);
+  (*model)->setMaxBatchSize(3);
+  const auto batch = (*model)->runBatch(contents);
+  ASSERT_EQ(batch.size(), 5U);
+  for (std::size_t i = 0; i < batch.size(); ++i) expectRight(batch[i], i);
+  EXPECT_EQ((*model)->stats().batchSizes, (std::map<std::size_t, std::uint64_t>{{2, 1}, {3, 1}}));
+
+  const auto results = integration.executeConcurrent({{(*model)->modelId(), contents[0]},
+                                                      {*model, contents[1]},
+                                                      {std::string("vision:none"), contents[2]},
+                                                      {*model, Bytes::copyOf("no text")}});
+  ASSERT_EQ(results.size(), 4U);
+  expectRight(results[0], 0);
+  expectRight(results[1], 1);
+  EXPECT_EQ(results[2].error.value().category, ErrorCategory::NotFound);
+  EXPECT_EQ(results[3].error.value().category, ErrorCategory::InvalidInput);
+  const auto stats = integration.getExecutionStats();
+  EXPECT_EQ(stats.executedTasks, 5U);
+  EXPECT_EQ(stats.errors, 1U);
+  EXPECT_EQ(stats.platformUsage.at("cpu"), 4U);
+  integration.close();
+  EXPECT_FALSE((**model)(contents[0]).success) << "the integration is closed";
+}
+
+TEST_F(Bridge, APriorityListGoesToTheFirstPlatformThatAnswersRight) {
+  ensureModel("silero-vad-v5", "fp32");
+  ResourcePoolBridgeIntegration integration(options());
+  ASSERT_TRUE(integration.initialize());
+  // WebGPU's software adapters compute Silero wrong (docs/benchmarks.md).
+  const auto model = integration.getModel(
+      "audio", "silero-vad-v5", {.priorityList = {"webgpu", "cpu"}, .browser = "chromium"});
+  ASSERT_TRUE(model) << model.error().describe();
+  const auto result = (**model)(std::filesystem::path(
+      "/usr/share/pocketsphinx/test/data/librivox/sense_and_sensibility_01_austen_64kb-0880.wav"));
+  ASSERT_TRUE(result.success) << result.error->describe();
+  EXPECT_EQ(result.platform(), "cpu");
+  EXPECT_FALSE(boost::json::parse(result.output).at("speech").as_array().empty());
+  const auto only = integration.getModel("audio", "silero-vad-v5",
+                                         {.priorityList = {"webgpu"}, .browser = "chromium"});
+  ASSERT_FALSE(only);
+  EXPECT_EQ(only.error().category, ErrorCategory::WrongResult);
+}
+
+TEST_F(Bridge, WrongUseIsNamedBeforeABrowserIsAsked) {
+  ResourcePoolBridgeIntegration integration(options());
+  EXPECT_THAT(integration.getModel("text_embedding", kEmbedder).error().message,
+              HasSubstr("not initialised"));
+  ASSERT_TRUE(integration.initialize());
+  const auto of = [&](const char* type, HardwarePreferences preferences) {
+    return integration.getModel(type, kEmbedder, preferences).error();
+  };
+  EXPECT_THAT(of("video", {}).message, HasSubstr("no model type 'video'"));
+  EXPECT_THAT(of("vision", {}).hint, HasSubstr("text_embedding"));
+  EXPECT_THAT(of("text_embedding", {.priorityList = {"cuda"}}).message, HasSubstr("'cuda'"));
+  EXPECT_THAT(of("text_embedding", {.browser = "opera"}).message, HasSubstr("'opera'"));
+  const auto bits = of("text_embedding", {.precision = 8});
+  EXPECT_THAT(bits.message, HasSubstr("no weights of 8 bits"));
+  EXPECT_THAT(bits.hint, HasSubstr("q4"));
+}
+
+TEST_F(Bridge, AccelerateNeedsNothingButAName) {
+  const auto sentences = readMiniLmReference("q4").sentences;
+  const auto whole = accelerate(kEmbedder, sentences.at(2),
+                                {.platform = "cpu", .browser = "chrome", .options = options()});
+  expectRight(whole.result, 2);
+  const auto object = boost::json::parse(whole.toJson()).as_object();
+  EXPECT_EQ(object.at("model_type"), "text_embedding");
+  EXPECT_EQ(object.at("resource_pool_used"), false);
+  EXPECT_EQ(object.at("p2p_optimized"), false);
+  EXPECT_GE(whole.totalMs, whole.loadMs);
+}
+
+}  // namespace
+}  // namespace webpool::functional
