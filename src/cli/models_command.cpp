@@ -200,8 +200,12 @@ int show(const Context& context, const ModelsFlags& flags) {
               description.task.c_str(), description.dtype.c_str(), description.cid.c_str(),
               bytesText(description.bytes).c_str());
   if (description.components.size() > 1) {
-    std::printf("graph  %s (of %s)\n", description.component.c_str(),
-                fmt::format("{}", fmt::join(description.components, ", ")).c_str());
+    const auto all = fmt::format("{}", fmt::join(description.components, ", "));
+    if (description.component.empty()) {
+      std::printf("graphs %s (loaded together)\n", all.c_str());
+    } else {
+      std::printf("graph  %s (of %s)\n", description.component.c_str(), all.c_str());
+    }
   }
   printPorts("inputs", resolved->graph.inputs);
   printPorts("outputs", resolved->graph.outputs);
