@@ -107,6 +107,10 @@ struct ModelOptions {
   /// "fp32", "fp16", "q8", "int8", "uint8", "q4", "q4f16", "bnb4", of GGUF files "q4_1",
   /// "q4_k_m", …; empty: the catalogue's default, else the first there is.
   std::string dtype{};
+  /// Instead of a dtype, bits of its weights: 32, 16, 8 or 4, the best such dtype that there is; 0:
+  /// as `dtype` says. NotFound names the dtypes that there are.
+  unsigned precision = 0;
+  bool mixedPrecision = false;  ///< of 4 bits: activations in 16 ("q4f16")
   /// Of a model with several graphs, the one that is meant, by its file's name without dtype:
   /// "encoder_model", "decoder_model_merged"; empty: "model", or the only one there is.
   std::string component{};

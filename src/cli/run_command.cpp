@@ -44,6 +44,8 @@ int run(const RunFlags& flags, const Context& context) {
       .task = flags.task,
       .backend = *backend,
       .dtype = flags.dtype,
+      .precision = flags.precision,
+      .mixedPrecision = flags.mixedPrecision,
       .component = flags.component,
       .progress = progress.callback(),
       .timeout = std::chrono::milliseconds(static_cast<std::int64_t>(flags.timeoutSeconds * 1000)),
@@ -84,6 +86,13 @@ void addRunCommand(CLI::App& app, Context& context, Action& action) {
   command->add_option("--backend", flags->backend, "auto, wasm, webgpu or webnn")
       ->capture_default_str();
   command->add_option("--dtype", flags->dtype, "fp32, fp16, q8, int8, uint8, q4, q4f16, bnb4");
+  auto* bits =
+      command->add_option("--precision", flags->precision, "Bits of the weights: 32, 16, 8 or 4")
+          ->type_name("BITS")
+          ->check(CLI::IsMember({32, 16, 8, 4}));
+  command
+      ->add_flag("--mixed-precision", flags->mixedPrecision, "Of 4 bits: activations in 16 (q4f16)")
+      ->needs(bits);
   command->add_option("--component", flags->component,
                       "Of a model with several graphs, the one to run, e.g. encoder_model");
   command->add_option("--language", flags->language,

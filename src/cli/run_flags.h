@@ -15,6 +15,8 @@ struct RunFlags {
   std::string task;
   std::string backend = "auto";
   std::string dtype;
+  unsigned precision = 0;
+  bool mixedPrecision = false;
   std::string component;
   std::vector<std::string> arguments;  ///< texts, or sound files, by the task
   std::string language;

@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cctype>
+#include <optional>
 #include <span>
 #include <utility>
 
 #include "base/random.h"
 #include "onnx/model_file.h"
+#include "pool/precision.h"
 #include "pool/signature.h"
 #include "pool/task.h"
 #include "store/model_layout.h"
@@ -471,7 +473,31 @@ Result<void> ModelSource::findGolden(ResolvedModel& resolved, const store::Model
   return {};
 }
 
+Result<ResolvedModel> ModelSource::resolveBits(std::string_view model,
+                                               const ModelOptions& options) {
+  if (!options.dtype.empty()) {
+    return fail(ErrorCategory::InvalidArgument, "both a dtype and a precision are given",
+                "leave one of them out");
+  }
+  const auto dtypes = dtypesFor(options.precision, options.mixedPrecision);
+  if (!dtypes) return std::unexpected(dtypes.error());
+  std::optional<Error> first;
+  for (const auto& dtype : *dtypes) {
+    auto one = options;
+    one.precision = 0;
+    one.dtype = dtype;
+    auto resolved = resolve(model, one);
+    if (resolved || resolved.error().category != ErrorCategory::NotFound) return resolved;
+    if (!first) first = resolved.error();
+  }
+  return fail(ErrorCategory::NotFound,
+              fmt::format("{} has no weights of {} bits{}", model, options.precision,
+                          options.mixedPrecision ? ", mixed" : ""),
+              first->hint);
+}
+
 Result<ResolvedModel> ModelSource::resolve(std::string_view model, const ModelOptions& options) {
+  if (options.precision != 0) return resolveBits(model, options);
   std::error_code ignored;
   if (looksLikePath(model) || std::filesystem::exists(model, ignored)) {
     // A name of its own for each path: running ./b/model.onnx must not displace ./a/model.onnx.

@@ -115,6 +115,7 @@ Result<Model> Model::component(std::string_view name, std::string_view task) con
   auto options = state_->options;
   options.component = name;
   options.dtype = state_->info.dtype;
+  options.precision = 0;
   options.task = task;
   options.lazy = true;
   options.progress = nullptr;

@@ -239,6 +239,19 @@ TEST_F(RandomModelInput, WrongUseIsNamed) {
   EXPECT_THAT(other.err, HasSubstr("preprocessor_config.json"));
 }
 
+TEST_F(RandomModelInput, PrecisionPicksAmongWhatIsThere) {
+  const auto right = ask("random-bert-classifier", {"--precision", "32", "--json", "a text"});
+  ASSERT_EQ(right.code, 0) << right.err;
+  EXPECT_EQ(right.json().at("ran_on").at("dtype"), "fp32");
+  const auto missing = ask("random-bert-classifier", {"--precision", "4", "a text"});
+  EXPECT_EQ(missing.code, 4);
+  EXPECT_THAT(missing.err, HasSubstr("no weights of 4 bits"));
+  EXPECT_THAT(missing.err, HasSubstr("fp32"));
+  EXPECT_EQ(ask("random-bert-classifier", {"--precision", "5", "a text"}).code, 2);
+  EXPECT_EQ(ask("random-bert-classifier", {"--precision", "32", "--dtype", "fp32", "a text"}).code,
+            2);
+}
+
 TEST_F(RandomModelInput, EmptyAndVeryLongTextsAreAnswered) {
   const auto result = ask("random-bert-classifier", {"--json", "", std::string(100'000, 'x')});
   ASSERT_EQ(result.code, 0) << result.err;

@@ -41,6 +41,8 @@ function bytesByCharacter(): Map<string, number> {
 
 const kByteOf = bytesByCharacter();
 const encoder = new TextEncoder();
+/** Bytes that unknown words before a known one may have together. */
+const kFarthest = 4096;
 const isSpace = (byte: number | undefined): boolean =>
   byte === 32 || (byte !== undefined && byte >= 9 && byte <= 13);
 
@@ -61,35 +63,62 @@ function bytesOf(token: string, style: PieceStyle): number[] {
   return trimmed([...encoder.encode(piece.replaceAll('▁', ' ').replace(/<\/w>$/, ''))]);
 }
 
-/** The text as its normaliser leaves it, and the character that each byte came from. */
+/**
+ * The text as its normaliser leaves it, and the character that each byte came from; written as far
+ * as it is looked at, for of a long text only the beginning was made tokens.
+ */
 class Laid {
-  readonly bytes: number[] = [];
-  readonly origins: number[] = [];
+  private readonly bytes: number[] = [];
+  private readonly origins: number[] = [];
+  private readonly rest: Iterator<string>;
+  private index = 0;
 
-  constructor(text: string, normalize: (character: string) => string) {
-    let index = 0;
-    for (const character of text) {
-      for (const byte of encoder.encode(normalize(character))) {
+  constructor(
+    text: string,
+    private readonly normalize: (character: string) => string,
+  ) {
+    this.rest = text[Symbol.iterator]();
+  }
+
+  /** undefined behind the end. */
+  private byteAt(at: number): number | undefined {
+    while (this.bytes.length <= at) {
+      const { value, done } = this.rest.next();
+      if (done) return undefined;
+      for (const byte of encoder.encode(this.normalize(value))) {
         this.bytes.push(byte);
-        this.origins.push(index);
+        this.origins.push(this.index);
       }
-      ++index;
+      ++this.index;
     }
+    return this.bytes[at];
   }
 
   has(piece: readonly number[], at: number): boolean {
-    return piece.every((byte, i) => this.bytes[at + i] === byte);
+    return piece.every((byte, i) => this.byteAt(at + i) === byte);
   }
 
   skipSpace(at: number): number {
     let next = at;
-    while (isSpace(this.bytes[next])) ++next;
+    while (isSpace(this.byteAt(next))) ++next;
     return next;
   }
 
-  /** Where the piece stands next; -1: nowhere. */
+  /** Behind so many words. */
+  skipWords(at: number, count: number): number {
+    let next = at;
+    for (let word = 0; word < count; ++word) {
+      next = this.skipSpace(next);
+      for (let byte = this.byteAt(next); byte !== undefined && !isSpace(byte); ) {
+        byte = this.byteAt(++next);
+      }
+    }
+    return next;
+  }
+
+  /** Where the piece stands next; -1: nowhere near. */
   find(piece: readonly number[], from: number): number {
-    for (let at = from; at + piece.length <= this.bytes.length; ++at) {
+    for (let at = from; at < from + kFarthest && this.byteAt(at) !== undefined; ++at) {
       if (this.has(piece, at)) return at;
     }
     return -1;
@@ -97,7 +126,7 @@ class Laid {
 
   span(first: number, end: number): Span {
     let last = end;
-    while (last > first && isSpace(this.bytes[last - 1])) --last;
+    while (last > first && isSpace(this.byteAt(last - 1))) --last;
     const origin = this.origins[first];
     const final = this.origins[last - 1];
     return origin === undefined || final === undefined || last <= first ? [-1, -1] : [origin, final + 1];
@@ -137,6 +166,6 @@ export function tokenOffsets(
     at = found + bytes.length;
     spans[index] = laid.span(found, at);
   });
-  settle(laid.bytes.length);
+  settle(laid.skipWords(at, lost.length));
   return spans;
 }

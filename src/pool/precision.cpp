@@ -1,0 +1,28 @@
+#include "pool/precision.h"
+
+#include <fmt/format.h>
+
+namespace webpool::pool {
+
+Result<std::vector<std::string>> dtypesFor(unsigned bits, bool mixed) {
+  using Names = std::vector<std::string>;
+  switch (bits) {
+    case 0:
+      return Names{""};
+    case 32:
+      return Names{"fp32"};
+    case 16:
+      return Names{"fp16"};
+    case 8:
+      return Names{"q8", "int8", "uint8", "q8_0"};
+    case 4:
+      if (mixed) return Names{"q4f16"};
+      return Names{"q4", "bnb4", "q4_1", "q4_0", "q4_k_m"};
+    default:
+      return fail(ErrorCategory::InvalidArgument,
+                  fmt::format("there are no weights of {} bits", bits),
+                  "32, 16, 8 or 4; 0 is the model's default");
+  }
+}
+
+}  // namespace webpool::pool

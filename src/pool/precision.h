@@ -1,0 +1,15 @@
+// Bits of weights as a caller asks for them, and the dtypes of files that have so many. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "webpool/error.h"
+
+namespace webpool::pool {
+
+/// Best first; an empty name, the model's default, for 0 bits. `mixed`: 4-bit weights with
+/// activations in 16 (of other bits it says nothing). InvalidArgument: other bits than 32, 16, 8, 4.
+Result<std::vector<std::string>> dtypesFor(unsigned bits, bool mixed);
+
+}  // namespace webpool::pool

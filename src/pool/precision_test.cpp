@@ -1,0 +1,20 @@
+#include "pool/precision.h"
+
+#include <gmock/gmock.h>
+
+namespace webpool::pool {
+namespace {
+
+using testing::ElementsAre;
+
+TEST(Precision, BitsHaveTheirDtypes) {
+  EXPECT_THAT(dtypesFor(0, false).value(), ElementsAre(""));
+  EXPECT_THAT(dtypesFor(16, false).value(), ElementsAre("fp16"));
+  EXPECT_EQ(dtypesFor(8, false)->front(), "q8");
+  EXPECT_EQ(dtypesFor(4, false)->front(), "q4");
+  EXPECT_THAT(dtypesFor(4, true).value(), ElementsAre("q4f16"));
+  EXPECT_EQ(dtypesFor(3, false).error().category, ErrorCategory::InvalidArgument);
+}
+
+}  // namespace
+}  // namespace webpool::pool
