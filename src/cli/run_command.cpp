@@ -3,6 +3,7 @@
 
 #include "cli/app.h"
 #include "cli/exit_code.h"
+#include "cli/record_flags.h"
 #include "cli/run_flags.h"
 #include "cli/run_output.h"
 #include "cli/run_task.h"
@@ -34,9 +35,11 @@ int run(const RunFlags& flags, const Context& context) {
   if (!backend) return reportError(backend.error());
   if (auto possible = checkOutputs(flags.outputs); !possible) return reportError(possible.error());
   ProgressLine progress(context.quiet);
-  auto poolOptions = flags.browser.poolOptions(
-      context, [&progress](const std::string& text) { progress.note("note: " + text); });
+  const auto note = [&progress](const std::string& text) { progress.note("note: " + text); };
+  auto poolOptions = flags.browser.poolOptions(context, note);
   if (!poolOptions) return reportError(poolOptions.error());
+  const KeptRecord record(flags.browser.dbPath, note);
+  record.watch(*poolOptions);
   auto pool = ResourcePool::open(std::move(*poolOptions));
   if (!pool) return reportError(pool.error());
 
