@@ -83,6 +83,8 @@ struct RecordedConnection {
 class RunObserver {
  public:
   virtual ~RunObserver() = default;
+  /// Asked for each row: false, and the pool makes none.
+  virtual bool listens() const { return true; }
   virtual void ran(RecordedRun run) = 0;
   virtual void loaded(RecordedLoad load) = 0;
   virtual void left(RecordedConnection connection) = 0;
@@ -93,7 +95,7 @@ struct RecordOptions {
   /// Rows that wait to be written, at most; further ones are lost, counted and reported.
   std::size_t capacity = 10'000;
   /// A row is in the file after so long, unless the file can't be written.
-  std::chrono::milliseconds writeEvery{2'000};
+  std::chrono::milliseconds writeEvery{5'000};
   /// At the end, so long is waited for another process that holds the file.
   std::chrono::milliseconds patience{5'000};
   /// Told once of each kind of trouble, and at the end how many rows were lost. Any thread.

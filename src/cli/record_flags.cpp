@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "webpool/model.h"
 #include "webpool/record.h"
 
 namespace webpool::cli {
@@ -24,6 +25,26 @@ KeptRecord::~KeptRecord() {
 
 void KeptRecord::watch(PoolOptions& options) const {
   options.observer = record_;
+}
+
+void KeptRecord::notLoaded(const std::string& model, const Error& error) const {
+  if (!record_) return;
+  RecordedLoad load;
+  load.number = 1;  // the command ends with it
+  load.startedAt = std::chrono::system_clock::now();
+  load.model.name = model;
+  load.error = error;
+  record_->loaded(std::move(load));
+}
+
+void KeptRecord::notRun(const ModelDescription& model, const Error& error) const {
+  if (!record_) return;
+  RecordedRun run;
+  run.startedAt = std::chrono::system_clock::now();
+  run.model = {model.name, model.component, model.cid, model.task, model.dtype, model.bytes};
+  run.items = 1;
+  run.error = error;
+  record_->ran(std::move(run));
 }
 
 }  // namespace webpool::cli

@@ -15,7 +15,8 @@ class Option;
 
 namespace webpool {
 class Record;
-}
+struct ModelDescription;
+}  // namespace webpool
 
 namespace webpool::cli {
 
@@ -32,6 +33,9 @@ class KeptRecord {
   KeptRecord& operator=(const KeptRecord&) = delete;
 
   void watch(PoolOptions& options) const;
+  /// What failed before the pool was asked to load or to run: a row all the same.
+  void notLoaded(const std::string& model, const Error& error) const;
+  void notRun(const ModelDescription& model, const Error& error) const;
 
  private:
   std::shared_ptr<Record> record_;

@@ -54,6 +54,7 @@ int run(const RunFlags& flags, const Context& context) {
   auto description = (*pool)->describe(flags.model, options);
   if (!description) {
     progress.clear();
+    record.notLoaded(flags.model, description.error());
     return reportError(description.error());
   }
   const auto task = makeRunTask(description->task);
@@ -65,6 +66,7 @@ int run(const RunFlags& flags, const Context& context) {
   }
   if (auto ready = task->prepare(flags, *description); !ready) {
     progress.clear();
+    record.notRun(*description, ready.error());
     return reportError(ready.error());
   }
   auto model = (*pool)->load(flags.model, options);

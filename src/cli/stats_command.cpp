@@ -30,10 +30,24 @@ struct StatsFlags {
   bool json = false;
 };
 
+constexpr std::size_t kGap = 2;
+constexpr std::size_t kNarrowest = 6;  ///< of a column that is shortened
+
+/// Each row as lines of "column  value", for rows that have no room on a line.
+std::string listText(const Rows& rows) {
+  std::string text;
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    Rows lines;
+    for (std::size_t column = 0; column < rows[i].size(); ++column) {
+      lines.push_back({rows.front()[column], rows[i][column]});
+    }
+    text += (i > 1 ? "\n" : "") + tableText(lines);
+  }
+  return text;
+}
+
 /// Shortens the cells of the widest columns until a row has room on the screen.
 std::string fittedTable(Rows rows) {
-  constexpr std::size_t kGap = 2;
-  constexpr std::size_t kNarrowest = 6;
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
@@ -42,7 +56,7 @@ std::string fittedTable(Rows rows) {
   if (widths.empty()) return {};
   while (std::accumulate(widths.begin(), widths.end(), kGap * (widths.size() - 1)) > kScreen) {
     const auto widest = std::ranges::max_element(widths);
-    if (*widest <= kNarrowest) break;
+    if (*widest <= kNarrowest) return listText(rows);
     --*widest;
   }
   for (auto& row : rows) {

@@ -29,6 +29,7 @@
 #include "pool/pending.h"
 #include "pool/refusals.h"
 #include "webpool/pool.h"
+#include "webpool/record.h"
 
 namespace webpool::pool {
 
@@ -147,7 +148,10 @@ class Engine {
   spdlog::logger& log() const { return *log_; }
   const PoolOptions& options() const { return options_; }
   /// Null where nobody wants to know.
-  RunObserver* observer() const { return options_.observer.get(); }
+  RunObserver* observer() const {
+    auto* const observer = options_.observer.get();
+    return observer != nullptr && observer->listens() ? observer : nullptr;
+  }
   /// For RecordedLoad. Any thread.
   std::uint64_t nextLoad() { return nextLoad_++; }
   std::string origin() const;

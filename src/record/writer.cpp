@@ -25,8 +25,6 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kFirstWait{100};
 constexpr milliseconds kLongestWait{10'000};
-/// Rows that are not made to wait for more.
-constexpr std::size_t kFull = 1'000;
 constexpr int kNiceness = 10;
 
 /// The next try may go better.
@@ -73,14 +71,17 @@ class Writer final : public Record {
       }
       if (waiting_.empty()) oldest_ = Clock::now();
       waiting_.push_back({number, std::move(row)});
-      wake = waiting_.size() == 1 || waiting_.size() == kFull;
+      wake = waiting_.size() == 1 || waiting_.size() == full();
     }
     if (wake) wake_.notify_one();
   }
 
+  /// Rows that are not made to wait for more.
+  std::size_t full() const { return std::max<std::size_t>(1, options_.capacity / 2); }
+
   bool isDue(Clock::time_point now) const {
     if (trouble_) return now >= nextTry_;
-    return closed_ || !begun_ || waiting_.size() >= kFull ||
+    return closed_ || !begun_ || waiting_.size() >= full() ||
            (!waiting_.empty() && now >= oldest_ + options_.writeEvery);
   }
 
