@@ -161,7 +161,7 @@ class Connection {
   void beginRecord();
   void noteChange(const sched::Transition& change);
   void noteAnswer(const Job& job, const Result<session::Answer>& answer);
-  void endRecord(const std::string& reason, const std::string& detail);
+  void endRecord(std::string reason, std::string detail);
   void perform(sched::LifeAction action);
   void arm();
   void checkHealth();

@@ -1,4 +1,7 @@
 // What a connection tells the pool's observer: each launch once, when it has ended.
+#include <algorithm>
+#include <utility>
+
 #include "pool/connection.h"
 
 namespace webpool::pool {
@@ -50,12 +53,12 @@ void Connection::noteMemory(std::uint64_t bytes) {
   if (record_) record_->peakMemory = std::max(record_->peakMemory.value_or(0), bytes);
 }
 
-void Connection::endRecord(const std::string& reason, const std::string& detail) {
+void Connection::endRecord(std::string reason, std::string detail) {
   if (!record_) return;
   auto row = std::move(*record_);
   record_.reset();
-  row.reason = reason;
-  row.detail = detail;
+  row.reason = std::move(reason);
+  row.detail = std::move(detail);
   row.endedAt = std::chrono::system_clock::now();
   site_.observer->left(std::move(row));
 }

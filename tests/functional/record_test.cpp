@@ -2,9 +2,13 @@
 #include <gmock/gmock.h>
 
 #include <boost/json.hpp>
+#include <csignal>
 #include <filesystem>
+#include <mutex>
 
 #include "cli_harness.h"
+#include "webpool/pool.h"
+#include "webpool/record.h"
 #include "webpool/resource_pool_bridge.h"
 
 namespace webpool::functional {
@@ -140,12 +144,80 @@ TEST_F(RecordOfRuns, ARunWithWrongInputsLeavesARow) {
   ASSERT_TRUE(failed.error);
   EXPECT_EQ(failed.error->category, ErrorCategory::InvalidInput);
   integration.close();
-  const auto runs = ask("SELECT error, tries, browser FROM webpool.runs ORDER BY run_id");
+  const auto runs = ask("SELECT error, tries, browser FROM webpool.runs ORDER BY started_at");
   ASSERT_EQ(runs.size(), 2U);
   EXPECT_EQ(runs[0].at("error"), nullptr);
   EXPECT_EQ(runs[1].at("error"), "invalid_input");
   EXPECT_EQ(runs[1].at("tries"), 0);
   EXPECT_EQ(runs[1].at("browser"), nullptr);
+}
+
+TEST_F(RecordOfRuns, ProgramsShareAFile) {
+  ensureModel("all-minilm-l6-v2", "q4");
+  const std::vector<std::string> arguments{
+      "run", "--model",     "all-minilm-l6-v2", "--backend", "wasm", "--dtype",
+      "q4",  "--ephemeral", "--db-path",        file(),      "a"};
+  const auto one = start(arguments);
+  const auto two = start(arguments);
+  for (auto* program : {one.get(), two.get()}) {
+    const auto finished = program->wait();
+    EXPECT_EQ(finished.code, 0) << finished.err;
+    EXPECT_THAT(finished.err, Not(HasSubstr("were not written")));
+  }
+  EXPECT_EQ(ask("SELECT * FROM webpool.runs").size(), 2U);
+}
+
+/// Keeps what it is told.
+class Listener final : public RunObserver {
+ public:
+  void ran(RecordedRun run) override { add(runs, std::move(run)); }
+  void loaded(RecordedLoad load) override { add(loads, std::move(load)); }
+  void left(RecordedConnection connection) override { add(connections, std::move(connection)); }
+
+  std::vector<RecordedRun> runs;
+  std::vector<RecordedLoad> loads;
+  std::vector<RecordedConnection> connections;
+
+ private:
+  template <class Row>
+  void add(std::vector<Row>& rows, Row row) {
+    const std::lock_guard lock(mutex_);
+    rows.push_back(std::move(row));
+  }
+  std::mutex mutex_;
+};
+
+TEST_F(RecordOfRuns, ABrowserThatDiesIsInIt) {
+  ensureModel("all-minilm-l6-v2", "q4");
+  const auto listener = std::make_shared<Listener>();
+  {
+    PoolOptions options;
+    options.dataFolder = sharedData();
+    options.cacheFolder = folder() / "cache";
+    options.observer = listener;
+    const auto pool = ResourcePool::open(std::move(options));
+    ASSERT_TRUE(pool) << pool.error().describe();
+    const auto model = (*pool)->load("all-minilm-l6-v2", {.backend = Backend::Wasm, .dtype = "q4"});
+    ASSERT_TRUE(model) << model.error().describe();
+    const std::vector<std::string> texts{"one", "two", "three"};
+    ASSERT_TRUE(model->embed(texts));
+    ASSERT_EQ(kill((*pool)->connections().at(0).pid, SIGKILL), 0);
+    ASSERT_TRUE(model->embed(texts));
+  }
+  ASSERT_EQ(listener->runs.size(), 2U);
+  EXPECT_EQ(listener->runs[0].items, 3U);
+  EXPECT_EQ(listener->runs[0].load, listener->loads.at(0).number);
+  EXPECT_EQ(listener->runs[1].load, listener->loads.back().number);
+  EXPECT_GE(listener->loads.size(), 2U);
+  ASSERT_EQ(listener->connections.size(), 2U);
+  const auto& died = listener->connections[0];
+  EXPECT_THAT(died.reason, testing::AnyOf("process_ended", "heartbeat_lost"));
+  EXPECT_EQ(died.launch, 1U);
+  EXPECT_TRUE(died.connected);
+  EXPECT_EQ(died.runs, 2U);  // the golden answer's too
+  EXPECT_GT(died.runMs, 0);
+  EXPECT_EQ(listener->connections[1].launch, 2U);
+  EXPECT_EQ(listener->connections[1].reason, "pool_closed");
 }
 
 TEST_F(RecordOfRuns, ADamagedFileFailsNoRun) {
