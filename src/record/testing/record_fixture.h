@@ -65,13 +65,10 @@ class RecordTest : public testing::Test {
   }
 
   void waitForNotice() {
-    while (notices().empty()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    waitUntil([this] { return !notices().empty(); });
   }
-
   static void waitUntilWritten(const Record& record, std::uint64_t rows) {
-    while (record.counts().written < rows) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
+    waitUntil([&] { return record.counts().written >= rows; });
   }
 
   /// A record of so many runs, whole and closed.
@@ -108,6 +105,15 @@ class RecordTest : public testing::Test {
   std::filesystem::path folder_;
 
  private:
+  template <class Condition>
+  static void waitUntil(Condition holds) {
+    constexpr int kMostTries = 12'000;  // a minute: only a test that fails takes so long
+    for (int i = 0; i < kMostTries && !holds(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    EXPECT_TRUE(holds());
+  }
+
   std::mutex mutex_;
   std::vector<std::string> notices_;
 };
