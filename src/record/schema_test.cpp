@@ -51,7 +51,7 @@ TEST_F(RecordTest, AFileOfANewerWebpoolIsLeftAsItIs) {
   record->ran(someRun());
   record->close();
   EXPECT_EQ(bytes(), before);
-  EXPECT_THAT(notices(), ElementsAre(HasSubstr("newer webpool"), HasSubstr("1 rows")));
+  EXPECT_THAT(notices(), ElementsAre(HasSubstr("newer webpool"), HasSubstr("1 row could")));
   const auto history = readHistory(file(), {});
   ASSERT_FALSE(history);
   EXPECT_EQ(history.error().category, ErrorCategory::Unsupported);
@@ -127,6 +127,21 @@ TEST_F(RecordTest, QuestionsChangeNothing) {
     EXPECT_EQ(answer.error().category, ErrorCategory::InvalidArgument) << answer.error().describe();
   }
   EXPECT_EQ(value("SELECT count(*) FROM webpool.runs"), "1");
+}
+
+TEST_F(RecordTest, EveryColumnIsDocumented) {
+  makeRecord();
+  std::ifstream in(WEBPOOL_SOURCE_DIR "/docs/record.md");
+  const std::string page{std::istreambuf_iterator<char>(in), {}};
+  const auto table =
+      ask("SELECT table_name, column_name FROM duckdb_columns() WHERE schema_name = 'webpool' "
+          "AND table_name <> 'schema_version'");
+  EXPECT_GT(table.rows.size(), 150U);
+  for (const auto& row : table.rows) {
+    const auto& name = row[1].value();
+    EXPECT_THAT(page, testing::ContainsRegex("[`, ]" + name + "[`,]")) << row[0].value();
+    EXPECT_THAT(page, HasSubstr("`" + row[0].value() + "`"));
+  }
 }
 
 TEST_F(RecordTest, ColumnsSayWhatIsANumber) {

@@ -5,6 +5,7 @@
 
 #include <csignal>
 
+#include "record/rows.h"
 #include "record/testing/record_fixture.h"
 
 namespace webpool::record {
@@ -80,7 +81,7 @@ TEST_F(RecordTest, TheEndDoesNotWaitForEver) {
   record->ran(someRun());
   record->ran(someRun());
   record->close();
-  EXPECT_THAT(notices(), ElementsAre(HasSubstr("is held by"), HasSubstr("2 rows of the record")));
+  EXPECT_THAT(notices(), ElementsAre(HasSubstr("is held by"), HasSubstr("2 rows could not")));
   EXPECT_EQ(record->counts().lost, 2U);
   other.release();
   EXPECT_EQ(value("SELECT count(*) FROM webpool.runs"), "1");
@@ -99,7 +100,7 @@ TEST_F(RecordTest, OnlySoManyRowsWait) {
   other.release();
   record->close();
   EXPECT_EQ(record->counts().written, 10U);
-  EXPECT_THAT(notices(), ElementsAre(HasSubstr("is held by"), HasSubstr("15 rows of the record")));
+  EXPECT_THAT(notices(), ElementsAre(HasSubstr("is held by"), HasSubstr("15 rows could not")));
   EXPECT_EQ(value("SELECT count(*) FROM webpool.runs"), "11");
 }
 
@@ -110,7 +111,7 @@ TEST_F(RecordTest, WhatIsNoDatabaseIsLeftAsItIs) {
   record->ran(someRun());
   record->close();
   EXPECT_EQ(bytes(), text);
-  EXPECT_THAT(notices(), ElementsAre(HasSubstr("no record is kept"), HasSubstr("1 rows")));
+  EXPECT_THAT(notices(), ElementsAre(HasSubstr("no record is kept"), HasSubstr("1 row could")));
   const auto history = readHistory(file(), {});
   ASSERT_FALSE(history);
   EXPECT_EQ(history.error().category, ErrorCategory::Integrity);
@@ -143,6 +144,24 @@ TEST_F(RecordTest, ACutOffDatabaseIsLeftAsItIs) {
   EXPECT_EQ(bytes(), cut);
   ASSERT_THAT(notices(), SizeIs(2));
   EXPECT_THAT(notices()[0], HasSubstr("no record is kept"));
+}
+
+TEST_F(RecordTest, AProgramThatIsKilledWhileItWritesLeavesAWholeFile) {
+  makeRecord();
+  const auto pid = fork();
+  if (pid == 0) {
+    const auto database = Database::open(*duckdb::load(), file(), Access::Write);
+    const std::vector<NumberedRow> rows{{2, someRun("killed")}};
+    if (database && append(**database, thisSession(), rows)) raise(SIGKILL);
+    _exit(1);
+  }
+  int status = 0;
+  waitpid(pid, &status, 0);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  ASSERT_TRUE(std::filesystem::exists(file().native() + ".wal"));
+  EXPECT_EQ(value("SELECT count(*) FROM webpool.runs"), "2");
+  makeRecord();
+  EXPECT_EQ(value("SELECT count(*) FROM webpool.runs"), "3");
 }
 
 /// No file of this process may be larger, as on a disk that is full.
@@ -182,7 +201,7 @@ TEST_F(RecordTest, AFullDiskCostsRowsAndNotTheFile) {
     EXPECT_EQ(counts.lost + counts.written, 2'000U);
     ASSERT_THAT(notices(), SizeIs(2));
     EXPECT_THAT(notices()[0], HasSubstr("no space for"));
-    EXPECT_THAT(notices()[1], HasSubstr("rows of the record were not written"));
+    EXPECT_THAT(notices()[1], HasSubstr("rows could not be written"));
   }
   EXPECT_EQ(value("SELECT count(*) FROM webpool.runs WHERE error IS NULL"), "1");
   EXPECT_EQ(value("SELECT count(*) >= 1 FROM webpool.runs"), "true");
@@ -196,7 +215,7 @@ TEST_F(RecordTest, AFolderThatIsNotThereIsTold) {
   record->close();
   EXPECT_THAT(notices(),
               ElementsAre(testing::AllOf(HasSubstr("no record is kept"), HasSubstr("folder")),
-                          HasSubstr("1 rows")));
+                          HasSubstr("1 row could")));
 }
 
 TEST_F(RecordTest, ALibraryThatIsNotThereIsTold) {

@@ -137,7 +137,7 @@ class Writer final : public Record {
     while (!closed_) wake_.wait(lock);  // to tell in the end what that cost
     if (lost_ > 0) {
       tellOnce(lock, "end",
-               fmt::format("{} rows of the record were not written to {}", lost_,
+               fmt::format("{} row{} could not be written to {}", lost_, lost_ == 1 ? "" : "s",
                            options_.file.native()));
     }
   }

@@ -162,7 +162,7 @@ TEST_F(RecordOfRuns, ProgramsShareAFile) {
   for (auto* program : {one.get(), two.get()}) {
     const auto finished = program->wait();
     EXPECT_EQ(finished.code, 0) << finished.err;
-    EXPECT_THAT(finished.err, Not(HasSubstr("were not written")));
+    EXPECT_THAT(finished.err, Not(HasSubstr("could not be written")));
   }
   EXPECT_EQ(ask("SELECT * FROM webpool.runs").size(), 2U);
 }
