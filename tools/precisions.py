@@ -75,9 +75,9 @@ def make_weights(fp32, folder, dtypes=tuple(MAKERS)):
     return files
 
 
-def stored_files(webpool):
+def stored_files(webpool, dtype="fp32"):
     """Where the content store keeps MiniLM's files (docs/store.md): path in the model -> file."""
-    subprocess.run([webpool, "models", "add", "all-minilm-l6-v2", "--dtype", "fp32", "--quiet"],
+    subprocess.run([webpool, "models", "add", "all-minilm-l6-v2", "--dtype", dtype, "--quiet"],
                    check=True, stdout=subprocess.DEVNULL)
     data = os.environ.get("WEBPOOL_DATA_DIR")
     if not data:
@@ -85,7 +85,7 @@ def stored_files(webpool):
         data = os.path.join(home, "webpool")
     files = json.loads(CATALOGUE.read_text())["files"]
     return {file["path"]: pathlib.Path(data) / "store/files" / file["sha256"]
-            for file in files if file.get("dtype", "fp32") == "fp32"}
+            for file in files if file.get("dtype", dtype) == dtype}
 
 
 def golden_answers(sentences=(0, 10)):

@@ -51,6 +51,8 @@ struct ModelDescription {
   std::vector<TensorSpec> outputs;              ///< of the graph
   std::map<std::string, std::string> metadata;  ///< what the graph's maker put in, by key
   bool usesFp16 = false;
+  /// "random" where webpool.json beside the model says that it was never trained; else empty.
+  std::string weights;
   std::optional<LanguageInfo> language{};
 };
 
@@ -65,6 +67,7 @@ struct ModelInfo {
   std::vector<TensorSpec> inputs;               ///< what run() takes
   std::vector<TensorSpec> outputs;              ///< what run() gives
   std::map<std::string, std::string> metadata;  ///< what the graph's maker put in, by key
+  std::string weights;                          ///< as ModelDescription::weights
   std::optional<LanguageInfo> language{};
   LoadTimings timings;  ///< zeros for a lazy model
   RanOn ranOn;          ///< where runs will happen; empty for a lazy model, whose answers tell
@@ -96,7 +99,7 @@ class Model {
   /// Another graph of the same model (ModelInfo::components): progressive loading. It is described
   /// at once, and loaded when it is first run. Blocks only for reading files. NotFound for a name
   /// that is none.
-  Result<Model> component(std::string_view name) const;
+  Result<Model> component(std::string_view name, std::string_view task = "tensors") const;
 
   struct State;
   explicit Model(std::shared_ptr<State> state) : state_(std::move(state)) {}

@@ -34,10 +34,16 @@ class Pool;
 class Adapter;
 }  // namespace bridge
 
+/// What a multimodal model is asked about; either may be empty.
+struct PicturesAndTexts {
+  std::vector<std::variant<Bytes, std::filesystem::path>> pictures{};  ///< PNG or JPEG
+  std::vector<std::string> texts{};
+};
+
 /// What a model is asked about. Which of these it takes, its task tells: texts (embedding), one
 /// text or messages (generation), the bytes of a file or its path (sound, picture, any), tensors.
 using Content = std::variant<std::string, std::vector<std::string>, Bytes, std::filesystem::path,
-                             std::vector<Message>, std::vector<Tensor>>;
+                             std::vector<Message>, std::vector<Tensor>, PicturesAndTexts>;
 
 /// What a caller prefers. Empty members leave the choice to the pool.
 struct HardwarePreferences {
@@ -67,6 +73,7 @@ struct WebModelResult {
   std::string modelType;
   std::string output;           ///< JSON; its form is the model's task's (docs/bridge.md)
   std::vector<Tensor> tensors;  ///< of a model that gives tensors
+  std::string weights;          ///< "random" where the model was never trained; else empty
   HardwarePreferences asked;
   RanOn ran;
   bool ipfsAccelerated = false;  ///< its bytes came by CID, each verified

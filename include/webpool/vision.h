@@ -1,5 +1,6 @@
-// Pictures: the text in them.
+// Pictures: what they show, the text in them.
 //
+//   auto labels = webpool::classifyPictures(*(*pool)->load("./vit"), pictures);
 //   auto picture = webpool::decodePicture(bytesOfAFile);
 //   auto reader = webpool::TextReader::of(*(*pool)->load("pp-ocr-v4"));
 //   auto page = reader->read(*picture);
@@ -13,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "webpool/label.h"
 #include "webpool/model.h"
 
 namespace webpool {
@@ -29,6 +31,14 @@ inline constexpr std::size_t kMostPixels = 100'000'000;
 /// PNG or JPEG, as its bytes say. What shines through is put on white; a JPEG is turned as its
 /// camera says. InvalidInput: neither of them, cut off or damaged, more than kMostPixels.
 Result<Picture> decodePicture(std::span<const std::byte> file);
+
+/// For a model of task "image-classification" (ViT and its like): scaled and normalised as its
+/// preprocessor_config.json says. Blocks; thread-safe. InvalidArgument: another task; InvalidModel:
+/// a configuration that can't be followed; WrongResult: scores that are no numbers; those of
+/// Model::run().
+Result<Classification> classifyPictures(const Model& model, std::span<const Picture> pictures,
+                                        const ClassifyOptions& classifying = {},
+                                        const RunOptions& options = {});
 
 struct Point {
   double x = 0;  ///< pixels from the left

@@ -7,8 +7,11 @@
 #include <utility>
 
 #include "base/file.h"
+#include "pipelines/answers_json.h"
 #include "webpool/file_type.h"
+#include "webpool/multimodal.h"
 #include "webpool/speech.h"
+#include "webpool/text.h"
 #include "webpool/vision.h"
 
 namespace webpool::bridge {
@@ -194,6 +197,104 @@ class FileTypeAdapter final : public Adapter {
   Model model_;
 };
 
+/// Of one text the answer for it, of a list of texts a list of them.
+class TextHeadAdapter final : public Adapter {
+ public:
+  TextHeadAdapter(Model model, std::optional<MaskFiller> filler)
+      : model_(std::move(model)), filler_(std::move(filler)) {}
+
+  Result<Answer> run(const Content& content, const RunOptions& options) const override {
+    const auto texts = textsOf(content);
+    if (texts.empty()) return notTaken(model_, "a text, or a list of texts");
+    const bool one = std::holds_alternative<std::string>(content);
+    const auto& task = model_.info().task;
+    if (filler_) return said(filler_->fill(texts, {}, options), &FilledTexts::texts, one);
+    if (task == "token-classification") {
+      return said(findEntities(model_, texts, options), &TextEntities::texts, one);
+    }
+    if (task == "feature-extraction") {
+      return said(tokenStates(model_, texts, options), &TextStates::texts, one);
+    }
+    return said(classifyTexts(model_, texts, {.topK = 0}, options), &Classification::items, one);
+  }
+
+ private:
+  template <class Said, class Items>
+  static Result<Answer> said(const Result<Said>& answer, Items Said::* items, bool one) {
+    if (!answer) return std::unexpected(answer.error());
+    json::array list;
+    for (const auto& item : (*answer).*items) list.emplace_back(pipelines::toJson(item));
+    return Answer{json::serialize(one ? list.front() : json::value(std::move(list))),
+                  {},
+                  answer->timings,
+                  answer->ranOn};
+  }
+
+  Model model_;
+  std::optional<MaskFiller> filler_;
+};
+
+class ImageLabelsAdapter final : public Adapter {
+ public:
+  explicit ImageLabelsAdapter(Model model) : model_(std::move(model)) {}
+
+  Result<Answer> run(const Content& content, const RunOptions& options) const override {
+    const auto bytes = bytesOf(content, model_, "a picture (PNG, JPEG) or its path");
+    if (!bytes) return std::unexpected(bytes.error());
+    const auto picture = decodePicture(bytes->view());
+    if (!picture) return std::unexpected(picture.error());
+    const auto labels = classifyPictures(model_, std::span(&*picture, 1), {}, options);
+    if (!labels) return std::unexpected(labels.error());
+    return Answer{json::serialize(pipelines::toJson(labels->items.front())),
+                  {},
+                  labels->timings,
+                  labels->ranOn};
+  }
+
+ private:
+  Model model_;
+};
+
+class PictureTextAdapter final : public Adapter {
+ public:
+  PictureTextAdapter(Model model, PictureTextModel both)
+      : model_(std::move(model)), both_(std::move(both)) {}
+
+  Result<Answer> run(const Content& content, const RunOptions& options) const override {
+    auto texts = textsOf(content);
+    std::vector<Picture> pictures;
+    if (const auto* given = std::get_if<PicturesAndTexts>(&content)) {
+      texts = given->texts;
+      for (const auto& one : given->pictures) {
+        const auto each = std::visit([](const auto& value) { return Content(value); }, one);
+        if (auto taken = take(each, pictures); !taken) return std::unexpected(taken.error());
+      }
+    } else if (texts.empty()) {
+      if (auto taken = take(content, pictures); !taken) return std::unexpected(taken.error());
+    }
+    const auto answer = both_.compare(pictures, texts, options);
+    if (!answer) return std::unexpected(answer.error());
+    const bool pictured = !pictures.empty();
+    return Answer{json::serialize(pipelines::toJson(*answer)),
+                  {},
+                  pictured ? answer->pictureTimings : answer->textTimings,
+                  pictured ? answer->picturesRanOn : answer->textsRanOn};
+  }
+
+ private:
+  Result<void> take(const Content& content, std::vector<Picture>& pictures) const {
+    const auto bytes = bytesOf(content, model_, "pictures (PNG, JPEG) and texts");
+    if (!bytes) return std::unexpected(bytes.error());
+    auto picture = decodePicture(bytes->view());
+    if (!picture) return std::unexpected(picture.error());
+    pictures.push_back(std::move(*picture));
+    return {};
+  }
+
+  Model model_;
+  PictureTextModel both_;
+};
+
 class TensorAdapter final : public Adapter {
  public:
   explicit TensorAdapter(Model model) : model_(std::move(model)) {}
@@ -225,6 +326,21 @@ Result<std::unique_ptr<Adapter>> makeAdapter(Model model) {
   if (task == "text-generation") return std::make_unique<GenerationAdapter>(std::move(model));
   if (task == "automatic-speech-recognition" || task == "voice-activity-detection") {
     return std::make_unique<SoundAdapter>(std::move(model));
+  }
+  if (task == "fill-mask") {
+    auto filler = MaskFiller::of(model);
+    if (!filler) return std::unexpected(filler.error());
+    return std::make_unique<TextHeadAdapter>(std::move(model), std::move(*filler));
+  }
+  if (task == "text-classification" || task == "token-classification" ||
+      task == "feature-extraction") {
+    return std::make_unique<TextHeadAdapter>(std::move(model), std::nullopt);
+  }
+  if (task == "image-classification") return std::make_unique<ImageLabelsAdapter>(std::move(model));
+  if (task == "multimodal-embedding") {
+    auto both = PictureTextModel::of(model);
+    if (!both) return std::unexpected(both.error());
+    return std::make_unique<PictureTextAdapter>(std::move(model), std::move(*both));
   }
   if (task == "file-type-detection") return std::make_unique<FileTypeAdapter>(std::move(model));
   if (task == "tensors") return std::make_unique<TensorAdapter>(std::move(model));

@@ -41,6 +41,7 @@ WebModelResult EnhancedWebModel::run(const Content& content, std::size_t items) 
   result.modelId = id_;
   result.modelName = name_;
   result.modelType = type_;
+  result.weights = info().weights;
   result.asked = state_->asked;
   auto& record = state_->pool->record();
   record.began();

@@ -21,9 +21,18 @@ constexpr std::array kTypes{"text",   "text_embedding", "text_generation",
                             "vision", "audio",          "multimodal"};
 
 constexpr std::pair<std::string_view, std::string_view> kTasks[] = {
-    {"text_embedding", "text-embedding"},      {"text_generation", "text-generation"},
-    {"text", "file-type-detection"},           {"vision", "optical-character-recognition"},
-    {"audio", "automatic-speech-recognition"}, {"audio", "voice-activity-detection"},
+    {"text_embedding", "text-embedding"},
+    {"text_generation", "text-generation"},
+    {"text", "text-classification"},
+    {"text", "token-classification"},
+    {"text", "fill-mask"},
+    {"text", "feature-extraction"},
+    {"text", "file-type-detection"},
+    {"vision", "optical-character-recognition"},
+    {"vision", "image-classification"},
+    {"multimodal", "multimodal-embedding"},
+    {"audio", "automatic-speech-recognition"},
+    {"audio", "voice-activity-detection"},
 };
 
 }  // namespace

@@ -54,6 +54,7 @@ void addRan(json::object& object, const WebModelResult& result) {
   object["dtype"] = ran.dtype;
   object["mixed_precision"] = ran.dtype == "q4f16";
   object["checked_by"] = ran.checkedBy;
+  object["weights"] = result.weights.empty() ? json::value() : json::value(result.weights);
   object["ipfs_accelerated"] = result.ipfsAccelerated;
   object["ipfs_cache_hit"] = result.ipfsCacheHit;
 }

@@ -81,8 +81,8 @@ void addRunCommand(CLI::App& app, Context& context, Action& action) {
   auto flags = std::make_shared<RunFlags>();
   auto* command = app.add_subcommand("run", "Run a model once in a browser");
   command->add_option("text", flags->arguments,
-                      "Texts for a text task; - or none: lines of stdin. Sound files for "
-                      "what hears");
+                      "Texts for a text task; - or none: lines of stdin. Files for what "
+                      "hears or sees");
   command->add_option("-m,--model", flags->model, "A name, an .onnx file or a model folder")
       ->required();
   command->add_option("-t,--task", flags->task, pool::taskNames() + " (default: the model's)");
@@ -94,6 +94,8 @@ void addRunCommand(CLI::App& app, Context& context, Action& action) {
   command->add_option("--language", flags->language,
                       "Of speech, e.g. en; without it the model tells it");
   command->add_flag("--translate", flags->translate, "Speech into English text");
+  command->add_option("--top-k", flags->topK, "The best so many labels or words; 0: all")
+      ->capture_default_str();
   command->add_option("-i,--inputs", flags->inputs, "Tensors: .npz or JSON; - is stdin");
   command->add_option("-o,--outputs", flags->outputs, "Write the result to this .npz or .json");
   command->add_option("--repeat", flags->repeat, "Run so many times; the last one is reported")
@@ -111,6 +113,9 @@ Examples:
   webpool run --model all-minilm-l6-v2 --backend webgpu --json < texts.txt
   webpool run --model whisper-tiny interview.mp3
   webpool run --model smollm2-135m "What is the capital of France?"
+  webpool run --model ./bert-ner "Ada Lovelace lived in London."
+  webpool run --model ./vit --top-k 3 cat.jpg
+  webpool run --model ./clip cat.jpg "a cat" "a dog"
   webpool run --model silero-vad --task voice-activity-detection talk.mp3
   webpool run --model ./silero_vad.onnx --inputs in.npz --outputs out.npz)");
   command->callback(

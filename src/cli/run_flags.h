@@ -19,6 +19,7 @@ struct RunFlags {
   std::vector<std::string> arguments;  ///< texts, or sound files, by the task
   std::string language;
   bool translate = false;
+  unsigned topK = 5;
   std::string inputs;
   std::string outputs;
   unsigned repeat = 1;

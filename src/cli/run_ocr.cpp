@@ -1,12 +1,10 @@
-#include <fmt/format.h>
-
 #include <boost/json.hpp>
 #include <cstdio>
 #include <optional>
-#include <span>
 
 #include "cli/exit_code.h"
 #include "cli/run_output.h"
+#include "cli/run_pictures.h"
 #include "cli/run_task.h"
 #include "webpool/vision.h"
 
@@ -14,11 +12,6 @@ namespace webpool::cli {
 namespace {
 
 namespace json = boost::json;
-
-struct NamedPicture {
-  std::string name;
-  Picture picture;
-};
 
 json::object fileJson(const NamedPicture& file, const PageText& page) {
   json::array lines;
@@ -39,15 +32,9 @@ class OcrTask final : public RunTask {
     if (auto none = refuseOutputs(flags, description, "text"); !none) return none;
     const auto files = readFiles(flags, "picture", "PNG or JPEG");
     if (!files) return std::unexpected(files.error());
-    for (const auto& [name, bytes] : *files) {
-      auto picture = decodePicture(std::as_bytes(std::span(bytes)));
-      if (!picture) {
-        auto error = picture.error();
-        error.message = fmt::format("{}: {}", name, error.message);
-        return std::unexpected(std::move(error));
-      }
-      pictures_.push_back({name, std::move(*picture)});
-    }
+    auto pictures = decodePictures(*files);
+    if (!pictures) return std::unexpected(pictures.error());
+    pictures_ = std::move(*pictures);
     return {};
   }
 

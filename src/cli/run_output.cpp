@@ -52,11 +52,18 @@ Result<void> writeOutputs(const std::string& name, const std::string& model,
   return base::writeFileAtomically(none ? path : target, *contents);
 }
 
+void printLabels(std::span<const LabelScore> labels) {
+  for (const auto& [label, score] : labels) {
+    std::printf("  %5.1f %%  %s\n", 100 * score, label.c_str());
+  }
+}
+
 void printRan(const Model& model, const RanOn& ranOn, const RunTimings& timings) {
   const auto& info = model.info();
   const auto& load = info.timings;
-  std::printf("\nmodel    %s, %s, %s\n", info.name.c_str(), info.dtype.c_str(),
-              bytesText(info.bytes).c_str());
+  std::printf("\nmodel    %s, %s, %s%s\n", info.name.c_str(), info.dtype.c_str(),
+              bytesText(info.bytes).c_str(),
+              info.weights.empty() ? "" : ", weights: random (never trained)");
   std::printf("cid      %s\n", info.cid.c_str());
   std::printf("ran on   %s\n", ranOnText(ranOn).c_str());
   std::printf("checked  %s\n", ranOn.checkedBy.c_str());
@@ -67,9 +74,12 @@ void printRan(const Model& model, const RanOn& ranOn, const RunTimings& timings)
 
 json::object summary(const Model& model, const RanOn& ranOn, const RunTimings& timings) {
   const auto& info = model.info();
-  return {{"model", info.name},    {"task", info.task},       {"cid", info.cid},
-          {"bytes", info.bytes},   {"ran_on", toJson(ranOn)}, {"load", toJson(info.timings)},
-          {"run", toJson(timings)}};
+  json::object object{{"model", info.name},      {"task", info.task},
+                      {"cid", info.cid},         {"bytes", info.bytes},
+                      {"ran_on", toJson(ranOn)}, {"load", toJson(info.timings)},
+                      {"run", toJson(timings)}};
+  if (!info.weights.empty()) object["weights"] = info.weights;
+  return object;
 }
 
 }  // namespace webpool::cli

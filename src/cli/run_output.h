@@ -2,9 +2,11 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "webpool/label.h"
 #include "webpool/model.h"
 
 namespace webpool::cli {
@@ -15,6 +17,9 @@ Result<void> checkOutputs(const std::string& path);
 /// As NPZ or as JSON (of that model), by the file's name.
 Result<void> writeOutputs(const std::string& path, const std::string& model,
                           const std::vector<Tensor>& outputs);
+
+/// A line each: label and score.
+void printLabels(std::span<const LabelScore> labels);
 
 /// The model, where it ran and how long that took.
 void printRan(const Model& model, const RanOn& ranOn, const RunTimings& timings);

@@ -21,12 +21,19 @@ class RunTask {
   virtual int run(const RunFlags& flags, const Model& model, const RunOptions& options) = 0;
 };
 
+std::unique_ptr<RunTask> runClassificationTask();
 std::unique_ptr<RunTask> runEmbeddingTask();
+std::unique_ptr<RunTask> runEntitiesTask();
+std::unique_ptr<RunTask> runFillMaskTask();
 std::unique_ptr<RunTask> runGenerationTask();
 std::unique_ptr<RunTask> runSpeechTask();
 std::unique_ptr<RunTask> runFileTypesTask();
+std::unique_ptr<RunTask> runImageLabelsTask();
 std::unique_ptr<RunTask> runOcrTask();
+std::unique_ptr<RunTask> runPictureTextTask();
 std::unique_ptr<RunTask> runTensorsTask();
+std::unique_ptr<RunTask> runTextProjectionTask();
+std::unique_ptr<RunTask> runTokenStatesTask();
 std::unique_ptr<RunTask> runTranscriptionTask();
 
 /// For the name of a task of the pool; nullptr for another.

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <cctype>
 #include <span>
 #include <utility>
@@ -13,9 +14,12 @@
 #include "pool/signature.h"
 #include "pool/task.h"
 #include "store/model_layout.h"
+#include "tasks/model_config.h"
 
 namespace webpool::pool {
 namespace {
+
+constexpr std::string_view kNotes = "webpool.json";
 
 store::JobOptions jobOptions(const ModelOptions& options) {
   store::JobOptions job;
@@ -203,6 +207,13 @@ Result<std::vector<std::string>> checkFile(const std::filesystem::path& path) {
   return companions;
 }
 
+/// Exports are often of less than config.json says: of the states without the head.
+bool suits(std::string_view task, const onnx::ModelInfo& graph) {
+  if (task == "multimodal-embedding") return graph.findInput("pixel_values") != nullptr;
+  const bool pictures = graph.findInput("pixel_values") != nullptr;
+  return graph.findOutput("logits") != nullptr && pictures == (task == "image-classification");
+}
+
 /// A folder with a tokenizer is a transformers.js model; of those, this version runs encoders.
 std::string guessTask(const std::vector<store::ModelFile>& files, const onnx::ModelInfo& graph) {
   const bool tokenizer =
@@ -234,6 +245,14 @@ Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection, std
   ResolvedModel resolved;
   resolved.files = std::move(selection.files);
   auto& description = resolved.description;
+  if (auto noted = readNotes(resolved); !noted) return std::unexpected(noted.error());
+  std::string guessed;
+  if (task.empty() && component.empty() && entry == nullptr) {
+    auto read = guessFromConfig(resolved.files);
+    if (!read) return std::unexpected(read.error());
+    guessed = std::move(*read);
+    task = guessed;
+  }
   description.name = selection.name;
   description.dtype = selection.dtype;
   description.cid = selection.root.text();
@@ -282,6 +301,7 @@ Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection, std
     }
     description.task = known->name;
   } else {
+    if (!guessed.empty() && !suits(guessed, resolved.graph)) task = {};
     description.task = !task.empty()                                       ? std::string(task)
                        : entry != nullptr && !isForMore(*entry, component) ? entry->task
                        : entry != nullptr                                  ? "tensors"
@@ -307,6 +327,48 @@ Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection, std
   for (const auto& port : resolved.graph.inputs) description.inputs.push_back(toSpec(port));
   for (const auto& port : resolved.graph.outputs) description.outputs.push_back(toSpec(port));
   return resolved;
+}
+
+/// webpool.json, which is no part of what a page loads.
+Result<void> ModelSource::readNotes(ResolvedModel& resolved) const {
+  const auto file = std::ranges::find(resolved.files, kNotes, &store::ModelFile::path);
+  if (file == resolved.files.end()) return {};
+  const auto bytes = read(*file);
+  if (!bytes) return std::unexpected(bytes.error());
+  resolved.files.erase(file);
+  boost::system::error_code error;
+  const auto notes = boost::json::parse(bytes->text(), error);
+  const auto* weights =
+      !error && notes.is_object() ? notes.get_object().if_contains("weights") : nullptr;
+  if (weights == nullptr) return {};
+  if (!weights->is_string() || weights->get_string() != "random") {
+    return fail(ErrorCategory::InvalidModel,
+                fmt::format("{}: \"weights\" may only be \"random\"", kNotes));
+  }
+  resolved.description.weights = "random";
+  return {};
+}
+
+/// What config.json says that the model is for; empty where that is no task of ours, or where what
+/// the task needs is not there.
+Result<std::string> ModelSource::guessFromConfig(const std::vector<store::ModelFile>& files) const {
+  const auto has = [&](std::string_view path) {
+    return std::ranges::find(files, path, &store::ModelFile::path) != files.end();
+  };
+  const auto file = std::ranges::find(files, "config.json", &store::ModelFile::path);
+  if (file == files.end()) return std::string();
+  const auto bytes = read(*file);
+  if (!bytes) return std::unexpected(bytes.error());
+  const auto config = tasks::readModelConfig(bytes->text());
+  if (!config) return std::string();  // The task that reads it will say what is wrong.
+  const auto* task = findTask(tasks::taskOfArchitecture(config->architecture));
+  if (task == nullptr || (!task->needsFile.empty() && !has(task->needsFile))) return std::string();
+  const auto components = componentsOf(files);
+  if (!task->component.empty() &&
+      std::ranges::find(components, task->component) == components.end()) {
+    return std::string();
+  }
+  return std::string(task->name);
 }
 
 Result<Graph> ModelSource::readGraph(const store::ModelFile& graph,

@@ -70,6 +70,8 @@ class ModelSource {
   ModelSource(std::unique_ptr<store::ContentStore> content);
   Result<ResolvedModel> describe(store::ModelSelection selection, std::string_view task,
                                  std::string_view component, unsigned context = 0) const;
+  Result<void> readNotes(ResolvedModel& resolved) const;
+  Result<std::string> guessFromConfig(const std::vector<store::ModelFile>& files) const;
   /// The graph of that file and of its external data, which must be among the files.
   Result<Graph> readGraph(const store::ModelFile& graph, const ResolvedModel& resolved) const;
   Result<gguf::ModelInfo> readGguf(const store::ModelFile& file) const;

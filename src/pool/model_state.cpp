@@ -62,6 +62,7 @@ Result<void> Model::State::open() {
   info.components = description.components;
   info.language = description.language;
   info.metadata = description.metadata;
+  info.weights = description.weights;
   const auto& task = pool::taskOf(description.task);
   info.inputs = task.isRaw() ? description.inputs : task.inputs;
   info.outputs = task.isRaw() ? description.outputs : task.outputs;

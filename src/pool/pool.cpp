@@ -122,11 +122,11 @@ Result<Bytes> Model::file(std::string_view path) const {
   return state_->engine->readFile(*found);
 }
 
-Result<Model> Model::component(std::string_view name) const {
+Result<Model> Model::component(std::string_view name, std::string_view task) const {
   auto options = state_->options;
   options.component = name;
   options.dtype = state_->info.dtype;
-  options.task = "tensors";
+  options.task = task;
   options.lazy = true;
   options.progress = nullptr;
   return pool::loadModel(state_->engine, state_->info.name, options);

@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstring>
+
 #include "wire/utf8.h"
 
 namespace webpool::pool {
 
 Result<void> checkTexts(std::span<const std::string> texts) {
-  if (texts.empty()) return fail(ErrorCategory::InvalidArgument, "no texts to embed");
+  if (texts.empty()) return fail(ErrorCategory::InvalidArgument, "no texts");
   for (std::size_t i = 0; i < texts.size(); ++i) {
     if (wire::isValidUtf8(texts[i])) continue;
     return fail(ErrorCategory::InvalidInput, fmt::format("text {} is not valid UTF-8", i + 1),
@@ -27,6 +30,19 @@ Tensor textTensor(std::span<const std::string> texts) {
           DataType::Bytes,
           {static_cast<std::int64_t>(texts.size())},
           Bytes::adopt(std::move(bytes))};
+}
+
+std::vector<std::string> stringsOf(const Tensor& tensor) {
+  std::vector<std::string> strings;
+  auto rest = tensor.data.text();
+  while (rest.size() >= sizeof(std::uint32_t)) {
+    std::uint32_t length = 0;
+    std::memcpy(&length, rest.data(), sizeof(length));
+    rest.remove_prefix(sizeof(length));
+    strings.emplace_back(rest.substr(0, length));
+    rest.remove_prefix(std::min<std::size_t>(length, rest.size()));
+  }
+  return strings;
 }
 
 std::vector<Tensor> sampleTexts() {

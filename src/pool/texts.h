@@ -17,6 +17,9 @@ Result<void> checkTexts(std::span<const std::string> texts);
 /// BYTES [n], named "text".
 Tensor textTensor(std::span<const std::string> texts);
 
+/// The elements of a BYTES tensor that was validated.
+std::vector<std::string> stringsOf(const Tensor& tensor);
+
 /// What a text model is tried with where no golden answer is known.
 std::vector<Tensor> sampleTexts();
 

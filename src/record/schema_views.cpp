@@ -12,11 +12,11 @@ namespace {
 constexpr std::string_view kModelType = R"(CASE
     WHEN r.task = 'text-embedding' THEN 'text_embedding'
     WHEN r.task = 'text-generation' THEN 'text_generation'
-    WHEN r.task LIKE 'text-%' OR r.task LIKE 'token-%'
-      OR r.task IN ('fill-mask', 'file-type-detection') THEN 'text'
+    WHEN r.task IN ('text-classification', 'token-classification', 'fill-mask',
+      'feature-extraction', 'file-type-detection') THEN 'text'
     WHEN r.task LIKE 'image-%' OR r.task LIKE 'optical-%' THEN 'vision'
-    WHEN r.task LIKE 'audio-%' OR r.task LIKE '%-speech-%' OR r.task LIKE 'voice-%' THEN 'audio'
-    WHEN r.task LIKE '%-similarity' THEN 'multimodal' END)";
+    WHEN r.task LIKE '%-speech-%' OR r.task LIKE 'voice-%' THEN 'audio'
+    WHEN r.task LIKE 'multimodal-%' OR r.task = 'text-projection' THEN 'multimodal' END)";
 
 constexpr std::string_view kPlatform = "CASE r.ran_on WHEN 'wasm' THEN 'cpu' ELSE r.ran_on END";
 

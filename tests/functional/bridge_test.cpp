@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include <boost/json.hpp>
+#include <cmath>
 
 #include "cli_harness.h"
 #include "reference.h"
@@ -13,6 +14,14 @@ namespace {
 using testing::HasSubstr;
 
 constexpr auto kEmbedder = "all-minilm-l6-v2";
+
+/// A PNG of 1 x 1.
+constexpr std::string_view kWhitePixel(
+    "\x89\x50\x4e\x47\x0d\x0a\x1a\x0a\x00\x00\x00\x0d\x49\x48\x44\x52\x00\x00\x00\x01\x00"
+    "\x00\x00\x01\x08\x02\x00\x00\x00\x90\x77\x53\xde\x00\x00\x00\x0c\x49\x44\x41\x54\x78"
+    "\x9c\x63\xf8\xff\xff\x3f\x00\x05\xfe\x02\xfe\x0d\xef\x46\xb8\x00\x00\x00\x00\x49\x45"
+    "\x4e\x44\xae\x42\x60\x82",
+    69);
 
 class Bridge : public CliTest {
  protected:
@@ -120,6 +129,43 @@ TEST_F(Bridge, WrongUseIsNamedBeforeABrowserIsAsked) {
   const auto bits = of("text_embedding", {.precision = 8});
   EXPECT_THAT(bits.message, HasSubstr("no weights of 8 bits"));
   EXPECT_THAT(bits.hint, HasSubstr("q4"));
+}
+
+TEST_F(Bridge, EachTypeHasItsForm) {
+  std::filesystem::path models;
+  ensureRandomModels(models);
+  ResourcePoolBridgeIntegration integration(options());
+  ASSERT_TRUE(integration.initialize());
+  const auto answer = [&](const char* type, const char* name, const Content& content) {
+    const auto model =
+        integration.getModel(type, (models / name).native(), {.priorityList = {"cpu"}});
+    EXPECT_TRUE(model) << model.error().describe();
+    if (!model) return boost::json::object{};
+    const auto result = (**model)(content);
+    EXPECT_TRUE(result.success) << (result.error ? result.error->describe() : "");
+    return boost::json::parse(result.toJson()).as_object();
+  };
+  const std::string text = "Paris is the [MASK] of France.";
+  const auto labels = answer("text", "random-bert-classifier", text);
+  EXPECT_EQ(labels.at("weights"), "random");
+  EXPECT_EQ(labels.at("output").as_array().size(), 3U);
+  const auto lists =
+      answer("text", "random-bert-classifier", std::vector<std::string>{text, "another"});
+  EXPECT_EQ(lists.at("output").as_array().size(), 2U);
+  EXPECT_EQ(answer("text", "random-bert-fill-mask", text).at("output").as_array().size(), 1U);
+  EXPECT_TRUE(answer("text", "random-bert-tokens", text).at("output").is_array());
+  // BERT without a head, asked for as an embedding: pooled, of length 1.
+  const auto vector = answer("text_embedding", "random-bert-states", text).at("output").as_array();
+  double squares = 0;
+  for (const auto& value : vector) squares += std::pow(value.to_number<double>(), 2);
+  EXPECT_NEAR(squares, 1, 1e-4);
+
+  const auto both = answer("multimodal", "random-clip",
+                           PicturesAndTexts{{Bytes::adopt(std::string(kWhitePixel))}, {"a", "b"}});
+  EXPECT_EQ(both.at("output").at("similarity").as_array().at(0).as_array().size(), 2U);
+  EXPECT_EQ(both.at("output").at("image_embeds").as_array().size(), 1U);
+  const auto things = answer("vision", "random-vit", Bytes::adopt(std::string(kWhitePixel)));
+  EXPECT_EQ(things.at("output").as_array().size(), 5U);
 }
 
 TEST_F(Bridge, AccelerateNeedsNothingButAName) {

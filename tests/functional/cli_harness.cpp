@@ -154,6 +154,16 @@ void ensureMiniLmInFp16(std::filesystem::path& folder) {
   ASSERT_EQ(result.code, 0) << result.out << result.err;
 }
 
+void ensureRandomModels(std::filesystem::path& folder) {
+  folder = sharedData() / "random-models";
+  const auto source = std::filesystem::path(WEBPOOL_SOURCE_DIR);
+  Running command({source / "build/tools/python/bin/python", source / "tools/random-models.py",
+                   "--webpool", WEBPOOL_CLI, "--out", folder},
+                  {{"WEBPOOL_DATA_DIR", sharedData()}}, "");
+  const auto result = command.wait();
+  ASSERT_EQ(result.code, 0) << result.out << result.err;
+}
+
 CliTest::CliTest() {
   char pattern[] = "/tmp/webpool-functional-XXXXXX";
   folder_ = mkdtemp(pattern);

@@ -78,6 +78,10 @@ void ensureModel(const std::string& name, const std::string& dtype);
 /// A model folder of MiniLM with fp32 and fp16 weights (tools/precisions.py), made the first time.
 void ensureMiniLmInFp16(std::filesystem::path& folder);
 
+/// Folders of models with random weights (tools/random-models.py), made the first time: `folder`
+/// holds them all, by name.
+void ensureRandomModels(std::filesystem::path& folder);
+
 std::filesystem::path sharedData();
 
 }  // namespace webpool::functional

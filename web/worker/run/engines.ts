@@ -5,6 +5,7 @@ import type { Engine, EngineContext } from './engine';
 import { OrtEngine } from './ort-engine';
 import type { Runtime } from './runtime';
 import { SpeechEngine } from './speech-engine';
+import { TextHeadEngine } from './text-head-engine';
 import { TranscriptionEngine } from './transcription-engine';
 import { TransformersEngine } from './transformers-engine';
 
@@ -23,6 +24,11 @@ async function loadLlama(_: Runtime, context: EngineContext): Promise<Engine> {
 const kLoaders = new Map<string, Loader>([
   ['tensors', (runtime, context) => OrtEngine.load(runtime, context)],
   ['text-embedding', (runtime, context) => TransformersEngine.load(runtime, context)],
+  ['text-classification', (runtime, context) => TextHeadEngine.load(runtime, context)],
+  ['token-classification', (runtime, context) => TextHeadEngine.load(runtime, context)],
+  ['fill-mask', (runtime, context) => TextHeadEngine.load(runtime, context)],
+  ['feature-extraction', (runtime, context) => TextHeadEngine.load(runtime, context)],
+  ['text-projection', (runtime, context) => TextHeadEngine.load(runtime, context)],
   ['automatic-speech-recognition', (runtime, context) => TranscriptionEngine.load(runtime, context)],
   ['text-generation', loadLlama],
   ['voice-activity-detection', (runtime, context) => SpeechEngine.load(runtime, context)],

@@ -1,27 +1,21 @@
-// Tasks by transformers.js, which gets its files from the verified set only: no request of its own
-// leaves this Worker.
+// Sentence vectors by transformers.js.
 
 import * as ort from 'onnxruntime-web/webgpu';
-import {
-  type FeatureExtractionPipeline,
-  type Tensor as TaskTensor,
-  env,
-  pipeline,
-} from '@huggingface/transformers';
+import type { FeatureExtractionPipeline, Tensor as TaskTensor } from '@huggingface/transformers';
 import { type Tensor, decodeStrings } from '../../protocol/tensor';
 import type { Placement, TensorSpec } from '../../protocol/values';
 import type { JsonObject } from '../../protocol/frame';
 import { PoolError, errorText } from '../error';
-import type { Engine, EngineContext, ModelFiles } from './engine';
+import type { Engine, EngineContext } from './engine';
 import { runFailure } from './ort-errors';
 import type { Runtime } from './runtime';
 import { scanOnnx } from './onnx-scan';
 import { withShape } from './onnx-shapes';
-import { type GraphFile, findGraph, makeSession, sessionOptions } from './session-factory';
+import { type GraphFile, findGraph, sessionOptions } from './session-factory';
 import { type SessionSettings, sessionSettings } from './session-settings';
+import { isFixed, loadTextModel } from './text-model';
 import { type RunSession, TokenBuckets, checkTokenInputs, kFirstLength } from './token-buckets';
 
-const kModelId = 'pool/model'; // Any valid name: the files are found by their path below it.
 const kWarmupText = 'A sentence of about the usual length, so that the code that runs is warm.';
 
 export class TransformersEngine implements Engine {
@@ -45,22 +39,7 @@ export class TransformersEngine implements Engine {
       graph = { ...original, bytes };
       files.set(graph.path, bytes);
     }
-    const slash = graph.path.lastIndexOf('/');
-    serveOnly(files);
-    let pipe: FeatureExtractionPipeline | undefined;
-    const placement = await makeSession(runtime, settings, graph, async (options) => {
-      // The name is the file's own, so no suffix is added for a dtype ("fp32" has none); and the
-      // published config.json may claim external data where there is none.
-      pipe = await pipeline('feature-extraction', kModelId, {
-        device: load.backend,
-        dtype: 'fp32',
-        subfolder: slash < 0 ? '' : graph.path.slice(0, slash),
-        model_file_name: graph.path.slice(slash + 1, -'.onnx'.length),
-        use_external_data_format: countDataFiles(graph, files),
-        session_options: options as Record<string, unknown>,
-      });
-    });
-    if (!pipe) throw new PoolError('internal', 'transformers.js made no pipeline');
+    const { pipe, placement } = await loadTextModel(runtime, context, settings, graph);
     takeSession(pipe, settings, original);
     return new TransformersEngine(pipe, placement, context);
   }
@@ -166,11 +145,6 @@ function takeSession(
   }
 }
 
-/** WebNN computes with fixed shapes only: its sessions are made for some lengths of text. */
-function isFixed({ backend, freeDimensions }: SessionSettings): boolean {
-  return backend === 'webnn' && !freeDimensions;
-}
-
 /** Sessions of other lengths are made of the file's bytes, which are kept for it. */
 function bucketsOf(settings: SessionSettings, { bytes, externalData }: GraphFile): TokenBuckets {
   return new TokenBuckets(async (length) => {
@@ -180,36 +154,4 @@ function bucketsOf(settings: SessionSettings, { bytes, externalData }: GraphFile
     });
     return (feeds) => session.run(feeds) as Promise<Record<string, ort.Tensor>>;
   });
-}
-
-/** Named as transformers.js asks for them: model.onnx_data, model.onnx_data_1, … */
-function countDataFiles(graph: GraphFile, files: ModelFiles): number {
-  return [...files.keys()].filter((path) => path.startsWith(`${graph.path}_data`)).length;
-}
-
-/** As much of a Response as transformers.js reads; hands the bytes over instead of copying them. */
-function asResponse(bytes: Uint8Array<ArrayBuffer>): Response {
-  const headers = new Headers({ 'content-length': String(bytes.length) });
-  const own = async (): Promise<ArrayBuffer> => bytes.buffer;
-  const text = async (): Promise<string> => new TextDecoder().decode(bytes);
-  const json = async (): Promise<unknown> => JSON.parse(await text());
-  return { ok: true, status: 200, headers, arrayBuffer: own, text, json } as Response;
-}
-
-function serveOnly(files: ModelFiles): void {
-  const prefix = `/${kModelId}/`;
-  const find = (url: string): Response | undefined => {
-    const at = url.indexOf(prefix);
-    const bytes = at < 0 ? undefined : files.get(url.slice(at + prefix.length).replace(/^\/+/, ''));
-    return bytes && asResponse(bytes);
-  };
-  env.allowLocalModels = true;
-  env.allowRemoteModels = false;
-  env.localModelPath = '/';
-  env.useBrowserCache = false;
-  env.useFSCache = false;
-  env.useWasmCache = false;
-  env.useCustomCache = true;
-  env.customCache = { match: async (url) => find(String(url)), put: async () => undefined };
-  env.fetch = async (url) => find(String(url)) ?? new Response(null, { status: 404 });
 }
