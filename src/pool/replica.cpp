@@ -55,18 +55,23 @@ Result<bool> Replica::ensureLoaded(const ProgressCallback& progress, const std::
   auto outcome = engine_->loadOnPage(loaded_, wanted, !checkFollows);
   if (!outcome) return std::unexpected(outcome.error());
   const auto& timings = outcome->answer.timings;
-  latest_.timings = {.launchMs = outcome->connection.launchMs,
-                     .fetchMs = timings.fetchMs,
-                     .compileMs = timings.compileMs,
-                     .warmupMs = checkFollows ? 0 : timings.warmupMs,
-                     .totalMs = 0,
-                     .bytesNetwork = timings.bytesNetwork,
-                     .bytesCache = timings.bytesCache};
-  latest_.number = engine_->nextLoad();
-  loadNumber_ = latest_.number;
+  RecordedLoad load;
+  load.timings = {.launchMs = outcome->connection.launchMs,
+                  .fetchMs = timings.fetchMs,
+                  .compileMs = timings.compileMs,
+                  .warmupMs = checkFollows ? 0 : timings.warmupMs,
+                  .totalMs = 0,
+                  .bytesNetwork = timings.bytesNetwork,
+                  .bytesCache = timings.bytesCache};
+  load.number = engine_->nextLoad();
+  loadNumber_ = load.number;
+  {
+    const std::lock_guard inner(latestMutex_);
+    latest_ = load;
+  }
   if (loadedOnce_) return true;
   loadedOnce_ = true;
-  timings_ = latest_.timings;
+  timings_ = load.timings;
   ranOn_ = ranOnOf(*loaded_, *outcome);
   return true;
 }
@@ -79,6 +84,7 @@ Result<void> Replica::ensureChecked(const std::vector<Tensor>& inputs,
   auto checked = gate_.check(inputs, parameters, stop);
   if (timings_.warmupMs == 0) {
     timings_.warmupMs = gate_.firstRunMs();
+    const std::lock_guard inner(latestMutex_);
     latest_.timings.warmupMs = timings_.warmupMs;
   }
   return checked;

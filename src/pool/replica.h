@@ -49,8 +49,11 @@ class Replica {
   RanOn ranOn() const;
   /// Of the first load; constant once it was checked.
   const LoadTimings& timings() const { return timings_; }
-  /// Number and timings of the latest load, without totalMs. Not while one is under way.
-  const RecordedLoad& latestLoad() const { return latest_; }
+  /// Number and timings of the latest load, without totalMs.
+  RecordedLoad latestLoad() const {
+    const std::lock_guard lock(latestMutex_);
+    return latest_;
+  }
   /// Its number; 0 before the first. Any thread.
   std::uint64_t loadNumber() const { return loadNumber_; }
 
@@ -76,6 +79,7 @@ class Replica {
   bool loadedOnce_ = false;
   RanOn ranOn_;
   LoadTimings timings_;
+  mutable std::mutex latestMutex_;  ///< for latest_
   RecordedLoad latest_;
   std::atomic<std::uint64_t> loadNumber_{0};
   Gate gate_;
