@@ -34,6 +34,9 @@ void measureGeneration(const Settings& settings, Report& report);
 /// 1 MiB to the page and back ÷ a bare server and page, and ÷ Playwright's evaluate.
 void measureTensor(const Settings& settings, Report& report);
 
+/// p50 of a call that is kept in a record ÷ of one that is not.
+void measureRecord(const Settings& settings, Report& report);
+
 /// Launch to first correct embedding ÷ launch alone and session creation alone.
 void measureStart(const Settings& settings, Report& report);
 

@@ -26,8 +26,9 @@ std::shared_ptr<Model::State> load(OpenPool& pool, const std::string& name,
 
 }  // namespace
 
-OpenPool::OpenPool() {
+OpenPool::OpenPool(std::shared_ptr<RunObserver> observer) {
   PoolOptions options;
+  options.observer = std::move(observer);
   options.wasmThreads = 1;
   engine_ = valueOf(pool::Engine::open(std::move(options)));
   connection_ = valueOf(engine_->connect({}, {}));

@@ -16,7 +16,7 @@ namespace webpool::bench {
 /// A pool with its browser, and one WASM thread a model. Closes the pool.
 class OpenPool {
  public:
-  OpenPool();
+  explicit OpenPool(std::shared_ptr<RunObserver> observer = nullptr);
   ~OpenPool();
 
   pool::Engine& engine() { return *engine_; }

@@ -19,6 +19,10 @@ find_library(SNDFILE_LIBRARY sndfile REQUIRED)
 find_path(SOXR_INCLUDE_DIR soxr.h REQUIRED)
 find_library(SOXR_LIBRARY soxr REQUIRED)
 find_library(KISSFFT_LIBRARY kissfft-float REQUIRED)
+# DuckDB is no dependency of the build: src/record loads it where somebody wants a record, from the
+# RUNPATH (here the copy that scripts/setup fetched) or from the system.
+set(WEBPOOL_DUCKDB ${PROJECT_SOURCE_DIR}/build/tools/duckdb)
+list(APPEND CMAKE_BUILD_RPATH ${WEBPOOL_DUCKDB})
 if(WEBPOOL_TESTS)
   find_package(GTest REQUIRED)
   include(GoogleTest)

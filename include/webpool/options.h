@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -44,6 +45,7 @@ struct Progress {
 using ProgressCallback = std::function<void(const Progress&)>;
 
 struct JoinEvent;    // webpool/pool.h
+class RunObserver;   // webpool/record.h
 struct StateChange;  // webpool/stats.h
 
 struct PoolOptions {
@@ -91,6 +93,9 @@ struct PoolOptions {
   std::function<void(const std::string& connection, const StateChange& change)> onStateChange{};
   /// Told things that a person should know (sandbox off, port changed). Any thread.
   std::function<void(const std::string&)> notice{};
+  /// Told of every run, load and end of a browser: a record (openRecord()), for example. The pool
+  /// tells the last of it while it closes.
+  std::shared_ptr<RunObserver> observer{};
   /// A log of what the pool does, for debugging: "trace", "debug", "info", "warn", "error", "off".
   std::string logLevel = "off";
 };

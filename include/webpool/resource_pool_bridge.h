@@ -150,6 +150,9 @@ struct BridgeOptions {
   bool headless = true;
   bool ephemeral = false;
   std::uint64_t maxMemoryMb = 0;  ///< 0: no limit
+  /// A DuckDB file that keeps a record of every run (webpool/record.h); empty: $BENCHMARK_DB_PATH,
+  /// else none.
+  std::filesystem::path dbPath{};
   /// Everything else: folders, paths of browsers, notices.
   PoolOptions pool{};
 };

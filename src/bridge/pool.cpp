@@ -30,6 +30,18 @@ std::vector<std::string> installedBrowsers(const PoolOptions& options) {
   return found;
 }
 
+/// Null where nobody wants one.
+std::shared_ptr<Record> openRecordOf(const BridgeOptions& options) {
+  auto file = options.dbPath;
+  const char* fallback = std::getenv("BENCHMARK_DB_PATH");
+  if (file.empty() && fallback != nullptr) file = fallback;
+  if (file.empty()) return nullptr;
+  RecordOptions record;
+  record.file = std::move(file);
+  record.notice = options.pool.notice;
+  return openRecord(std::move(record));
+}
+
 std::string keyOf(const std::string& type, const std::string& name,
                   const HardwarePreferences& preferences) {
   std::string key = type + ':' + name;
@@ -69,8 +81,11 @@ Result<void> Pool::initialize() {
   options.headless = options_.headless;
   options.ephemeral = options_.ephemeral;
   if (options_.maxMemoryMb > 0) options.memoryBudget = options_.maxMemoryMb * 1'000'000;
+  auto file = options.observer ? nullptr : openRecordOf(options_);
+  if (file) options.observer = file;
   auto opened = ResourcePool::open(std::move(options));
   if (!opened) return std::unexpected(opened.error());
+  file_ = std::move(file);
   pool_ = std::move(*opened);
   pool_->start();
   return {};
@@ -209,6 +224,7 @@ void Pool::close() {
     const std::lock_guard lock(mutex_);
     models = std::exchange(models_, {});
     if (pool_) pool_->close();
+    if (file_) file_->close();  // what the pool told of its end is in it
   }
   // Handles of callers outlive it: their calls fail.
 }

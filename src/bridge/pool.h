@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bridge/execution_record.h"
+#include "webpool/record.h"
 #include "webpool/resource_pool_bridge.h"
 
 namespace webpool::bridge {
@@ -52,6 +53,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
   ExecutionRecord record_;
   std::mutex loading_;  ///< one model is loaded at a time
   mutable std::mutex mutex_;
+  std::shared_ptr<Record> file_;  ///< null: none is kept; it ends after the pool
   std::unique_ptr<ResourcePool> pool_;
   std::vector<Known> models_;
 };

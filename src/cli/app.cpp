@@ -5,6 +5,7 @@
 
 #include <sstream>
 
+#include "cli/record_flags.h"
 #include "webpool/version.h"
 
 namespace webpool::cli {
@@ -17,6 +18,7 @@ Examples:
   webpool models add ./my-model.onnx --name my-model
   webpool chat
   webpool browsers
+  webpool stats --db-path runs.duckdb
 
 Exit codes:
   0 done                         6 not supported here, or a wrong answer refused
@@ -73,6 +75,7 @@ void BrowserFlags::addTo(CLI::App& command) {
       ->check(CLI::Range(0, 65535));
   command.add_option("--threads", threads, "WASM threads per model (default: chosen)")
       ->check(CLI::Range(0, 64));
+  addDbPath(command, dbPath, "Keep a record of every run in this DuckDB file");
 }
 
 Result<PoolOptions> BrowserFlags::poolOptions(
@@ -112,6 +115,7 @@ std::unique_ptr<CLI::App> makeApp(Context& context, Action& action) {
   addModelsCommand(*app, context, action);
   addBrowsersCommand(*app, context, action);
   addServeCommand(*app, context, action);
+  addStatsCommand(*app, context, action);
   addDemoCommand(*app, context, action);
   addCleanCommand(*app, context, action);
   addCompletionCommand(*app, context, action);

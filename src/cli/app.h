@@ -38,6 +38,7 @@ struct BrowserFlags {
   bool ephemeral = false;
   unsigned port = 0;
   unsigned threads = 0;
+  std::string dbPath;  ///< for KeptRecord; empty: no record
 
   void addTo(CLI::App& command);
   /// PoolOptions with the context's folders; InvalidArgument for a malformed --browser-path.
@@ -56,6 +57,7 @@ void addDemoCommand(CLI::App& app, Context& context, Action& action);
 void addModelsCommand(CLI::App& app, Context& context, Action& action);
 void addRunCommand(CLI::App& app, Context& context, Action& action);
 void addServeCommand(CLI::App& app, Context& context, Action& action);
+void addStatsCommand(CLI::App& app, Context& context, Action& action);
 
 /// The whole tree; parsing it sets `action`.
 std::unique_ptr<CLI::App> makeApp(Context& context, Action& action);

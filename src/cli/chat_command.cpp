@@ -13,6 +13,7 @@
 #include "cli/exit_code.h"
 #include "cli/generation_flags.h"
 #include "cli/generation_output.h"
+#include "cli/record_flags.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
 #include "webpool/pool.h"
@@ -134,9 +135,11 @@ int chat(const ChatFlags& flags, const Context& context) {
   const auto backend = backendFromName(flags.backend);
   if (!backend) return reportError(backend.error());
   ProgressLine progress(context.quiet);
-  auto poolOptions = flags.browser.poolOptions(
-      context, [&progress](const std::string& text) { progress.note("note: " + text); });
+  const auto note = [&progress](const std::string& text) { progress.note("note: " + text); };
+  auto poolOptions = flags.browser.poolOptions(context, note);
   if (!poolOptions) return reportError(poolOptions.error());
+  const KeptRecord record(flags.browser.dbPath, note);
+  record.watch(*poolOptions);
   auto pool = ResourcePool::open(std::move(*poolOptions));
   if (!pool) return reportError(pool.error());
   auto model = (*pool)->load(flags.model, {.task = "text-generation",

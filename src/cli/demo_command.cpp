@@ -7,6 +7,7 @@
 
 #include "cli/app.h"
 #include "cli/exit_code.h"
+#include "cli/record_flags.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
 #include "webpool/pool.h"
@@ -64,9 +65,11 @@ void printRow(const Model& model, const Measured& measured) {
 int demo(const Context& context, const BrowserFlags& flags) {
   if (auto known = base::checkFolders(context.paths); !known) return reportError(known.error());
   ProgressLine progress(context.quiet);
-  auto options = flags.poolOptions(
-      context, [&progress](const std::string& text) { progress.note("note: " + text); });
+  const auto note = [&progress](const std::string& text) { progress.note("note: " + text); };
+  auto options = flags.poolOptions(context, note);
   if (!options) return reportError(options.error());
+  const KeptRecord record(flags.dbPath, note);
+  record.watch(*options);
   auto pool = ResourcePool::open(std::move(*options));
   if (!pool) return reportError(pool.error());
   const RunOptions runOptions{.stop = context.stop};

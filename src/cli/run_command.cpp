@@ -3,6 +3,7 @@
 
 #include "cli/app.h"
 #include "cli/exit_code.h"
+#include "cli/record_flags.h"
 #include "cli/run_flags.h"
 #include "cli/run_output.h"
 #include "cli/run_task.h"
@@ -34,9 +35,11 @@ int run(const RunFlags& flags, const Context& context) {
   if (!backend) return reportError(backend.error());
   if (auto possible = checkOutputs(flags.outputs); !possible) return reportError(possible.error());
   ProgressLine progress(context.quiet);
-  auto poolOptions = flags.browser.poolOptions(
-      context, [&progress](const std::string& text) { progress.note("note: " + text); });
+  const auto note = [&progress](const std::string& text) { progress.note("note: " + text); };
+  auto poolOptions = flags.browser.poolOptions(context, note);
   if (!poolOptions) return reportError(poolOptions.error());
+  const KeptRecord record(flags.browser.dbPath, note);
+  record.watch(*poolOptions);
   auto pool = ResourcePool::open(std::move(*poolOptions));
   if (!pool) return reportError(pool.error());
 
@@ -53,6 +56,7 @@ int run(const RunFlags& flags, const Context& context) {
   auto description = (*pool)->describe(flags.model, options);
   if (!description) {
     progress.clear();
+    record.notLoaded(flags.model, description.error());
     return reportError(description.error());
   }
   const auto task = makeRunTask(description->task);
@@ -64,6 +68,7 @@ int run(const RunFlags& flags, const Context& context) {
   }
   if (auto ready = task->prepare(flags, *description); !ready) {
     progress.clear();
+    record.notRun(*description, ready.error());
     return reportError(ready.error());
   }
   auto model = (*pool)->load(flags.model, options);

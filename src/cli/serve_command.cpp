@@ -13,6 +13,7 @@
 #include "cli/app.h"
 #include "cli/byte_size.h"
 #include "cli/exit_code.h"
+#include "cli/record_flags.h"
 #include "cli/report.h"
 #include "cli/serve_output.h"
 #include "cli/webdriver_guests.h"
@@ -214,10 +215,13 @@ int serve(const Context& context, const ServeFlags& flags) {
   ServeOutput output(flags.json);
   auto browser = flags.browser;
   browser.port = 0;  // the option is the join server's
-  auto options = browser.poolOptions(context, [quiet = context.quiet](const std::string& text) {
+  const auto note = [quiet = context.quiet](const std::string& text) {
     if (!quiet) std::fprintf(stderr, "note: %s\n", text.c_str());
-  });
+  };
+  auto options = browser.poolOptions(context, note);
   if (!options) return reportError(options.error());
+  const KeptRecord record(flags.browser.dbPath, note);
+  record.watch(*options);
   setPoolLimits(flags, *options);
   if (flags.join) {
     options->join = joinOptions(flags);
@@ -360,6 +364,7 @@ void addServeCommand(CLI::App& app, Context& context, Action& action) {
       ->allow_extra_args(false);
   command->add_flag("--ephemeral", flags->browser.ephemeral,
                     "Delete the browser's profile (and its cache) afterwards");
+  addDbPath(*command, flags->browser.dbPath, "Keep a record of every run in this DuckDB file");
   command->add_flag("--json", flags->json, "One JSON object a line");
   command->footer(kServeFooter);
   command->callback([flags, &context, &action] {

@@ -158,6 +158,7 @@ void BrowserConnection::onSampled(std::uint64_t bytes) {
     const std::lock_guard lock(mutex_);
     stats_.pss = bytes;
   }
+  noteMemory(bytes);
   if (openLoads_ > 0) return;
   site_.memory.sampled(id(), bytes);
   tell([&](auto& life, auto now) { life.memorySampled({bytes, modelBytes()}, now); });

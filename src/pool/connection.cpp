@@ -72,9 +72,13 @@ void Connection::perform(sched::LifeAction action) {
                             sched::lifeStateName(change.to), sched::lifeReasonName(change.reason),
                             change.detail.empty() ? "" : ": ", change.detail);
       if (!self.life_->acceptsLoads()) self.incarnation_ = 0;
+      self.noteChange(change);
       if (self.site_.onStateChange) self.site_.onStateChange(self.label_, toPublic(change));
     }
-    void operator()(const sched::Launch&) { self.launch(); }
+    void operator()(const sched::Launch&) {
+      self.beginRecord();
+      self.launch();
+    }
     void operator()(const sched::RelaunchAt&) { self.waitForRelaunch(); }
     void operator()(const sched::Drain&) {}  // nothing new is sent; the open ones end by themselves
     void operator()(const sched::GiveBackJobs& jobs) { self.giveBack(jobs); }
@@ -94,6 +98,7 @@ void Connection::pageCame(ConnectionFacts facts) {
     stats_.wasm = stats_.gpu = stats_.jsHeap = std::nullopt;
     facts_ = std::move(facts);
   }
+  if (!record_) beginRecord();  // a device, which nobody launched
   tell([](auto& life, auto now) { life.pageReady(now); });
   if (!isUp()) return;
   incarnation_ = nextIncarnation();
@@ -192,6 +197,7 @@ Result<sched::JobId> Connection::submit(session::WorkerSession::Request request,
   auto& job = jobs_[id];
   job.answered = std::move(answered);
   job.isLoad = std::holds_alternative<wire::Load>(request);
+  job.isRun = std::holds_alternative<wire::Run>(request);
   openLoads_ += job.isLoad ? 1 : 0;
   if (const auto* load = std::get_if<wire::Load>(&request)) modelNames_[load->model] = load->name;
   auto sent = hub_.submit(
@@ -227,6 +233,7 @@ void Connection::answer(sched::JobId id, Result<session::Answer> reply) {
   tell([&](auto& life, auto now) { life.jobEnded(id, category, now); });
   const bool died = category && isDeath(*category);
   if (died) reply = std::unexpected(named(std::move(reply.error())));
+  noteAnswer(*job, reply);
   job->answered(std::move(reply), died);
 }
 
@@ -239,6 +246,7 @@ void Connection::giveBack(const sched::GiveBackJobs& jobs) {
     auto lost = error;
     lost.category = ErrorCategory::WorkerLost;
     if (job->cancelled) lost = {ErrorCategory::Cancelled, "the call was cancelled", ""};
+    noteAnswer(*job, std::unexpected(lost));
     job->answered(std::unexpected(std::move(lost)), jobs.died);
   }
 }
@@ -314,6 +322,13 @@ ConnectionStats Connection::stats() const {
   return stats;
 }
 
+RecordedMemory Connection::memory() const {
+  const std::lock_guard lock(mutex_);
+  RecordedMemory memory{.wasm = stats_.wasm, .gpu = stats_.gpu};
+  if (stats_.pss > 0) memory.pss = stats_.pss;
+  return memory;
+}
+
 void Connection::publish() {
   const std::lock_guard lock(mutex_);
   stats_.label = label_;
@@ -333,6 +348,7 @@ void Connection::close(const Error& error) {
   timer_.cancel();
   asking_.cancel();
   incarnation_ = 0;
+  endRecord("pool_closed", "");
   for (auto& [id, job] : std::exchange(jobs_, {})) job.answered(std::unexpected(error), false);
 }
 

@@ -21,6 +21,7 @@
 #include "pool/page_hub.h"
 #include "sched/connection_life.h"
 #include "webpool/pool.h"
+#include "webpool/record.h"
 #include "webpool/stats.h"
 
 namespace webpool::pool {
@@ -32,6 +33,7 @@ struct ConnectionSite {
   sched::LifeOptions life;
   MemoryKeeper& memory;
   std::function<void(const std::string&, const StateChange&)> onStateChange;  ///< may be empty
+  std::shared_ptr<RunObserver> observer;                                      ///< may be null
   base::Duration statsEvery;  ///< between two samples of memory
 };
 
@@ -91,6 +93,8 @@ class Connection {
   /// Of the page that is there, or was last. Any thread.
   ConnectionFacts facts() const;
   ConnectionStats stats() const;  ///< any thread
+  /// What stats() has of it. Any thread.
+  RecordedMemory memory() const;
 
   /// What is open and who waits gets `error`. Nothing begins any more.
   virtual void close(const Error& error);
@@ -125,6 +129,8 @@ class Connection {
     settle();
   }
   void publish();
+  /// The browser that runs takes so much memory.
+  void noteMemory(std::uint64_t bytes);
   /// The page answered what had its outcome already.
   void onLateAnswers(std::uint64_t count);
 
@@ -147,9 +153,15 @@ class Connection {
     session::RequestId request = 0;
     bool cancelled = false;
     bool isLoad = false;
+    bool isRun = false;
   };
 
   void settle();
+  /// For the observer: of this launch, from here to its end.
+  void beginRecord();
+  void noteChange(const sched::Transition& change);
+  void noteAnswer(const Job& job, const Result<session::Answer>& answer);
+  void endRecord(std::string reason, std::string detail);
   void perform(sched::LifeAction action);
   void arm();
   void checkHealth();
@@ -171,7 +183,8 @@ class Connection {
   std::map<std::string, std::string> modelNames_;      ///< by handle
   std::map<sched::JobId, Job> jobs_;
   sched::JobId nextJob_ = 1;
-  std::uint64_t lateAnswers_ = 0;  ///< of all its pages
+  std::uint64_t lateAnswers_ = 0;             ///< of all its pages
+  std::optional<RecordedConnection> record_;  ///< of the launch that is there; none: none is
 };
 
 using ConnectionRef = std::shared_ptr<Connection>;

@@ -141,6 +141,7 @@ Engine::Engine(PoolOptions options, std::shared_ptr<spdlog::logger> log,
                       .life = lifeOptions(options_),
                       .memory = memory_,
                       .onStateChange = options_.onStateChange,
+                      .observer = options_.observer,
                       .statsEvery = std::chrono::seconds(memory_.isOn() ? 1 : 5)},
       launchSite_(std::make_unique<LaunchSite>(LaunchSite{
           .common = connectionSite_,

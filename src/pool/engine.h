@@ -29,6 +29,7 @@
 #include "pool/pending.h"
 #include "pool/refusals.h"
 #include "webpool/pool.h"
+#include "webpool/record.h"
 
 namespace webpool::pool {
 
@@ -146,6 +147,13 @@ class Engine {
   Refusals& refusals() { return refusals_; }
   spdlog::logger& log() const { return *log_; }
   const PoolOptions& options() const { return options_; }
+  /// Null where nobody wants to know.
+  RunObserver* observer() const {
+    auto* const observer = options_.observer.get();
+    return observer != nullptr && observer->listens() ? observer : nullptr;
+  }
+  /// For RecordedLoad. Any thread.
+  std::uint64_t nextLoad() { return nextLoad_++; }
   std::string origin() const;
   /// Every browser that the pool ever had, and every device that is there. Any thread.
   std::vector<ConnectionStats> connections() const;
@@ -189,6 +197,7 @@ class Engine {
   bool portKept_ = false;             ///< loop thread only
   Dispatcher dispatcher_;             ///< loop thread only
   std::atomic<std::uint64_t> nextWorker_{1};
+  std::atomic<std::uint64_t> nextLoad_{1};
   std::atomic<bool> closed_{false};
   std::stop_source closing_;
   std::mutex closeMutex_;

@@ -5,6 +5,7 @@
 
 #include "pool/backend_choice.h"
 #include "pool/model_state.h"
+#include "pool/observe.h"
 #include "pool/task.h"
 
 namespace webpool {
@@ -46,8 +47,12 @@ Model::State::Provided Model::State::provideInBrowser(const std::string& browser
                                                       const ProgressCallback& progress,
                                                       const std::stop_token& stop) {
   wish.browser = browser;
+  const auto began = base::SystemClock().now();
   const auto connection = engine->connect(wish, stop);
-  if (!connection) return std::unexpected(connection.error());
+  if (!connection) {
+    tellFailedLoad(browser, began, connection.error());
+    return std::unexpected(connection.error());
+  }
   return provideOn(*connection, progress, stop);
 }
 
@@ -56,7 +61,10 @@ Model::State::Provided Model::State::provideOn(const pool::ConnectionRef& connec
                                                const std::stop_token& stop) {
   const auto best = pool::chooseBackend(options.backend, source->description.usesFp16,
                                         connection->facts().capabilities);
-  if (!best) return std::unexpected(best.error());
+  if (!best) {
+    tellFailedLoad(connection->browserName(), base::SystemClock().now(), best.error());
+    return std::unexpected(best.error());
+  }
   auto replica = provideOn(connection, *best, progress, stop);
   // Auto leaves the choice to the pool: WASM where the GPU can't, answers wrong or goes away.
   const bool another = !replica && options.backend == Backend::Auto && *best != Backend::Wasm &&
@@ -74,16 +82,57 @@ Model::State::Provided Model::State::provideOn(const pool::ConnectionRef& connec
   const auto cores = connection->trust() == Trust::Joined ? capabilities.cores
                                                           : std::thread::hardware_concurrency();
   const auto threads = pool::chooseThreads(engine->options().wasmThreads, capabilities, cores);
-  auto replica = replicaOn(connection, backend, threads);
-  if (auto obstacle = replica->obstacle()) return std::unexpected(std::move(*obstacle));
-  if (auto there = replica->ensureLoaded(progress, stop); !there) {
-    return std::unexpected(there.error());
+  return load(connection, replicaOn(connection, backend, threads), progress, stop);
+}
+
+Model::State::Provided Model::State::load(const pool::ConnectionRef& connection,
+                                          const std::shared_ptr<pool::Replica>& replica,
+                                          const ProgressCallback& progress,
+                                          const std::stop_token& stop) {
+  const auto began = base::SystemClock().now();
+  Result<bool> loaded = false;
+  Result<void> right;
+  if (auto obstacle = replica->obstacle()) {
+    loaded = std::unexpected(std::move(*obstacle));
+  } else {
+    loaded = replica->ensureLoaded(progress, stop);
+    // What needs no inputs of a call.
+    if (loaded) right = replica->ensureChecked({}, {}, stop);
   }
-  // What needs no inputs of a call.
-  if (auto right = replica->ensureChecked({}, {}, stop); !right) {
-    return std::unexpected(right.error());
+  Provided result = replica;
+  if (!loaded) result = std::unexpected(loaded.error());
+  if (!right) result = std::unexpected(right.error());
+  auto* const observer = engine->observer();
+  if (observer == nullptr || (result && !*loaded)) return result;
+  RecordedLoad row = loaded && *loaded ? replica->latestLoad() : RecordedLoad{};
+  if (row.number == 0) row.number = engine->nextLoad();
+  row.startedAt = pool::wallTime(began);
+  row.model = pool::recordedModel(source->description);
+  row.ranOn = replica->ranOn();
+  row.ranOn.connection = connection->label();
+  if (row.ranOn.browser.empty()) {  // it was never there: where it was to go
+    const auto known = connection->facts().capabilities;
+    row.ranOn.browser = connection->browserName();
+    row.ranOn.browserVersion = known.version;
+    row.ranOn.trust = connection->trust();
+    row.ranOn.backend = replica->worker()->backend;
+    row.ranOn.wasmThreads = replica->worker()->threads;
   }
-  return replica;
+  row.timings.totalMs = pool::millisecondsSince(began);
+  row.memory = connection->memory();
+  if (!result) row.error = result.error();
+  observer->loaded(std::move(row));
+  return result;
+}
+
+void Model::State::tellFailedLoad(const std::string& browser, base::TimePoint began,
+                                  const Error& error) const {
+  auto* const observer = engine->observer();
+  if (observer == nullptr) return;
+  auto row =
+      pool::failedLoad(engine->nextLoad(), pool::recordedModel(source->description), began, error);
+  row.ranOn.browser = browser;
+  observer->loaded(std::move(row));
 }
 
 Model::State::Provided Model::State::provideOnDevice(const std::vector<std::uint64_t>& avoid,

@@ -7,18 +7,13 @@
 #include <utility>
 
 #include "pool/convert.h"
+#include "pool/observe.h"
 #include "pool/replica_choice.h"
 #include "pool/task.h"
 #include "pool/texts.h"
 
 namespace webpool {
-namespace {
-
-double millisecondsSince(base::TimePoint began) {
-  return std::chrono::duration<double, std::milli>(base::SystemClock().now() - began).count();
-}
-
-}  // namespace
+using pool::millisecondsSince;
 
 /// One call, over all its tries.
 struct Model::State::Job {
@@ -30,7 +25,9 @@ struct Model::State::Job {
   sched::JobId id = 0;
   std::vector<std::uint64_t> avoid{};  ///< the pages that were lost under it
   unsigned tries = 0;
-  bool toldParts = false;  ///< the caller has part of an answer; loop thread only
+  bool toldParts = false;                   ///< the caller has part of an answer; loop thread only
+  std::shared_ptr<pool::Replica> sentTo{};  ///< at last
+  double waitMs = 0;                        ///< of the try that was answered: until it was sent
 
   RunOptions remaining() const {
     auto left = options;
@@ -120,7 +117,41 @@ void Model::State::run(std::vector<Tensor> inputs, boost::json::object parameter
 }
 
 void Model::State::reply(const std::shared_ptr<Job>& job, Result<Inference> result) {
+  auto* const observer = engine->observer();
+  if (observer == nullptr) return std::exchange(job->done, nullptr)(std::move(result));
+  RecordedRun row;
+  if (result) {
+    row.timings = result->timings;
+  } else {
+    row.timings.totalMs = millisecondsSince(job->began);
+    row.error = result.error();
+  }
+  // First: the caller does not wait for the rest.
   std::exchange(job->done, nullptr)(std::move(result));
+  row.startedAt = pool::wallTime(job->began);
+  row.model = pool::recordedModel(source->description);
+  row.items = pool::itemsOf(info.inputs, job->inputs);
+  row.tries = job->tries;
+  row.waitMs = job->waitMs;
+  if (const auto& replica = job->sentTo) {
+    row.load = replica->loadNumber();
+    row.ranOn = replica->ranOn();
+    row.memory = replica->worker()->connection->memory();
+  }
+  observer->ran(std::move(row));
+}
+
+void Model::State::refused(std::span<const Tensor> inputs, base::TimePoint began,
+                           const Error& error) const {
+  auto* const observer = engine->observer();
+  if (observer == nullptr) return;
+  RecordedRun row;
+  row.startedAt = pool::wallTime(began);
+  row.model = pool::recordedModel(source->description);
+  row.items = pool::itemsOf(info.inputs, inputs);
+  row.timings.totalMs = millisecondsSince(began);
+  row.error = error;
+  observer->ran(std::move(row));
 }
 
 void Model::State::attempt(const std::shared_ptr<Job>& job) {
@@ -159,8 +190,10 @@ void Model::State::send(const std::shared_ptr<Job>& job,
     const std::lock_guard lock(mutex_);
     if (!retry_.placed(job->id, incarnation)) return;
   }
+  ++job->tries;
+  job->sentTo = replica;
   engine->log().debug("job sent: {} on {} (try {})", source->description.name,
-                      replica->worker()->connection->label(), ++job->tries);
+                      replica->worker()->connection->label(), job->tries);
   engine->run(
       replica->worker(), job->inputs, job->parameters, job->remaining(),
       [self = shared_from_this(), job, replica, incarnation,
@@ -185,8 +218,11 @@ void Model::State::answered(const std::shared_ptr<Job>& job, const pool::Replica
       conversations_.served(job->options.conversation, incarnation);
     }
     const auto& timings = result->timings;
+    const auto totalMs = millisecondsSince(job->began);
+    const std::chrono::duration<double, std::milli> took = outcome.took;
+    job->waitMs = std::max(0.0, totalMs - took.count() - timings.queueMs);
     reply(job, Inference{std::move(result->outputs),
-                         {timings.queueMs, timings.runMs, millisecondsSince(job->began)},
+                         {timings.queueMs, timings.runMs, totalMs},
                          replica.ranOn(),
                          result->details.empty() ? "" : boost::json::serialize(result->details)});
     provideSpares();  // one may have died without a job in it

@@ -6,6 +6,8 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "pool/conversations.h"
@@ -31,6 +33,9 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   void run(std::vector<Tensor> inputs, boost::json::object parameters, const RunOptions& options,
            std::function<void(Result<Inference>)> done);
 
+  /// Tells the observer of a call that was refused before it became a run.
+  void refused(std::span<const Tensor> inputs, base::TimePoint began, const Error& error) const;
+
   std::shared_ptr<pool::Engine> engine;
   std::shared_ptr<const pool::ResolvedModel> source;
   ModelOptions options;
@@ -48,7 +53,7 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   using Provided = Result<std::shared_ptr<pool::Replica>>;
 
   void attempt(const std::shared_ptr<Job>& job);
-  /// Gives the job its one reply.
+  /// Gives the job its one reply, and tells the observer.
   void reply(const std::shared_ptr<Job>& job, Result<Inference> result);
   void send(const std::shared_ptr<Job>& job, const std::shared_ptr<pool::Replica>& replica);
   void answered(const std::shared_ptr<Job>& job, const pool::Replica& replica,
@@ -72,6 +77,10 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   Provided provideOnComingDevice(const std::vector<std::uint64_t>& avoid,
                                  const ProgressCallback& progress, const std::stop_token& stop,
                                  base::TimePoint deadline, Provided otherwise);
+  Provided load(const pool::ConnectionRef& connection,
+                const std::shared_ptr<pool::Replica>& replica, const ProgressCallback& progress,
+                const std::stop_token& stop);
+  void tellFailedLoad(const std::string& browser, base::TimePoint began, const Error& error) const;
   std::shared_ptr<pool::Replica> replicaOn(const pool::ConnectionRef& connection, Backend backend,
                                            unsigned threads);
   Provided provideSpare();

@@ -9,6 +9,7 @@
 #include "onnx/check_inputs.h"
 #include "pool/engine.h"
 #include "pool/model_state.h"
+#include "pool/observe.h"
 #include "pool/pending.h"
 #include "pool/signature.h"
 #include "pool/task.h"
@@ -23,7 +24,17 @@ Result<Model> loadModel(const std::shared_ptr<Engine>& engine, std::string_view 
                         const ModelOptions& options) {
   const auto began = base::SystemClock().now();
   auto resolved = engine->resolve(name, options);
-  if (!resolved) return std::unexpected(resolved.error());
+  if (!resolved) {
+    if (auto* const observer = engine->observer()) {
+      observer->loaded(failedLoad(engine->nextLoad(),
+                                  {.name = std::string(name),
+                                   .component = options.component,
+                                   .task = options.task,
+                                   .dtype = options.dtype},
+                                  began, resolved.error()));
+    }
+    return std::unexpected(resolved.error());
+  }
   if (options.progress && !options.lazy) options.progress({"launch", "the browser", 0, 0});
   auto state = std::make_shared<Model::State>(
       engine, std::make_shared<const ResolvedModel>(std::move(*resolved)), options);
@@ -126,12 +137,15 @@ void Model::runAsync(std::vector<Tensor> inputs, const RunOptions& options,
                      std::function<void(Result<Inference>)> done) const {
   onnx::ModelInfo signature;
   for (const auto& spec : state_->info.inputs) signature.inputs.push_back(pool::toPort(spec));
+  const auto began = base::SystemClock().now();
   if (auto checked = onnx::checkInputs(signature, inputs); !checked) {
+    state_->refused(inputs, began, checked.error());
     done(std::unexpected(checked.error()));
     return;
   }
   auto parameters = pool::runParameters(options, state_->source->parameters);
   if (!parameters) {
+    state_->refused(inputs, began, parameters.error());
     done(std::unexpected(parameters.error()));
     return;
   }
@@ -153,7 +167,10 @@ Result<Embeddings> Model::embed(std::span<const std::string> texts,
                             state_->info.task),
                 "load it with the task text-embedding");
   }
-  if (auto checked = pool::checkTexts(texts); !checked) return std::unexpected(checked.error());
+  if (auto checked = pool::checkTexts(texts); !checked) {
+    state_->refused({}, base::SystemClock().now(), checked.error());
+    return std::unexpected(checked.error());
+  }
   auto result =
       runAndWait(*state_, {pool::textTensor(texts)}, pool::embeddingParameters(), options);
   if (!result) return std::unexpected(result.error());

@@ -43,9 +43,9 @@ Replica::~Replica() {
   engine_->unload(loaded_);
 }
 
-Result<void> Replica::ensureLoaded(const ProgressCallback& progress, const std::stop_token& stop) {
+Result<bool> Replica::ensureLoaded(const ProgressCallback& progress, const std::stop_token& stop) {
   const std::lock_guard lock(mutex_);
-  if (loaded_->isResident()) return {};
+  if (loaded_->isResident()) return false;
   if (auto refused = gate_.refusal()) return std::unexpected(std::move(*refused));
   auto wanted = options_;
   wanted.progress = progress;
@@ -54,18 +54,26 @@ Result<void> Replica::ensureLoaded(const ProgressCallback& progress, const std::
   const bool checkFollows = !loaded_->source->golden.empty();
   auto outcome = engine_->loadOnPage(loaded_, wanted, !checkFollows);
   if (!outcome) return std::unexpected(outcome.error());
-  if (loadedOnce_) return {};
-  loadedOnce_ = true;
   const auto& timings = outcome->answer.timings;
-  timings_ = {.launchMs = outcome->connection.launchMs,
-              .fetchMs = timings.fetchMs,
-              .compileMs = timings.compileMs,
-              .warmupMs = checkFollows ? 0 : timings.warmupMs,
-              .totalMs = 0,
-              .bytesNetwork = timings.bytesNetwork,
-              .bytesCache = timings.bytesCache};
+  RecordedLoad load;
+  load.timings = {.launchMs = outcome->connection.launchMs,
+                  .fetchMs = timings.fetchMs,
+                  .compileMs = timings.compileMs,
+                  .warmupMs = checkFollows ? 0 : timings.warmupMs,
+                  .totalMs = 0,
+                  .bytesNetwork = timings.bytesNetwork,
+                  .bytesCache = timings.bytesCache};
+  load.number = engine_->nextLoad();
+  loadNumber_ = load.number;
+  {
+    const std::lock_guard inner(latestMutex_);
+    latest_ = load;
+  }
+  if (loadedOnce_) return true;
+  loadedOnce_ = true;
+  timings_ = load.timings;
   ranOn_ = ranOnOf(*loaded_, *outcome);
-  return {};
+  return true;
 }
 
 Result<void> Replica::ensureChecked(const std::vector<Tensor>& inputs,
@@ -74,7 +82,11 @@ Result<void> Replica::ensureChecked(const std::vector<Tensor>& inputs,
   if (isServing()) return {};
   const std::lock_guard lock(mutex_);
   auto checked = gate_.check(inputs, parameters, stop);
-  if (timings_.warmupMs == 0) timings_.warmupMs = gate_.firstRunMs();
+  if (timings_.warmupMs == 0) {
+    timings_.warmupMs = gate_.firstRunMs();
+    const std::lock_guard inner(latestMutex_);
+    latest_.timings.warmupMs = timings_.warmupMs;
+  }
   return checked;
 }
 

@@ -11,6 +11,7 @@
 #include "pool/gate.h"
 #include "pool/worker_health.h"
 #include "webpool/model.h"
+#include "webpool/record.h"
 
 namespace webpool::pool {
 
@@ -22,9 +23,9 @@ class Replica {
   Replica(const Replica&) = delete;
   Replica& operator=(const Replica&) = delete;
 
-  /// Loads the model onto the page where it is not there. WrongResult where it is known to answer
-  /// wrong in this browser. Blocks.
-  Result<void> ensureLoaded(const ProgressCallback& progress, const std::stop_token& stop);
+  /// Loads the model onto the page where it is not there: true where that was done. WrongResult
+  /// where it is known to answer wrong in this browser. Blocks.
+  Result<bool> ensureLoaded(const ProgressCallback& progress, const std::stop_token& stop);
 
   /// The golden gate (gate.h), in each page that the model comes to: compares what needs no
   /// `inputs`, and where these are a call's also the answers to them. WrongResult for a
@@ -48,6 +49,13 @@ class Replica {
   RanOn ranOn() const;
   /// Of the first load; constant once it was checked.
   const LoadTimings& timings() const { return timings_; }
+  /// Number and timings of the latest load, without totalMs.
+  RecordedLoad latestLoad() const {
+    const std::lock_guard lock(latestMutex_);
+    return latest_;
+  }
+  /// Its number; 0 before the first. Any thread.
+  std::uint64_t loadNumber() const { return loadNumber_; }
 
   std::atomic<unsigned> openRuns{0};  ///< for the choice among replicas
 
@@ -71,6 +79,9 @@ class Replica {
   bool loadedOnce_ = false;
   RanOn ranOn_;
   LoadTimings timings_;
+  mutable std::mutex latestMutex_;  ///< for latest_
+  RecordedLoad latest_;
+  std::atomic<std::uint64_t> loadNumber_{0};
   Gate gate_;
 
   WorkerHealth health_;

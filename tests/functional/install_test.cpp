@@ -32,8 +32,15 @@ TEST_F(Install, AProgramOfTenLinesFindsTheLibraryAndEmbeds) {
   EXPECT_THAT(ran.out, testing::MatchesRegex("0\\.[0-9]+\n"));
   const auto program = shell("cd / && " + prefix +
                              "/bin/webpool run --model all-minilm-l6-v2 "
-                             "--ephemeral hello");
+                             "--ephemeral --db-path " +
+                             prefix + "/runs.duckdb hello");
   EXPECT_EQ(program.code, 0) << program.err;
+  // It finds the DuckDB that was installed with it, and looks for none in the clone.
+  EXPECT_TRUE(std::filesystem::exists(prefix + "/runs.duckdb")) << program.err;
+  const auto where =
+      shell("readelf -d " + prefix + "/bin/webpool " + prefix + "/lib*/libwebpool.so");
+  EXPECT_THAT(where.out, testing::HasSubstr("$ORIGIN/../lib"));
+  EXPECT_THAT(where.out, testing::Not(testing::HasSubstr(WEBPOOL_SOURCE_DIR)));
   expectNothingLeft();
 }
 

@@ -1,0 +1,236 @@
+// Files that can't be written: nothing fails, everything is told.
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "record/rows.h"
+#include "record/testing/record_fixture.h"
+
+namespace webpool::record {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+/// Another process that has the file open, until release() or its end.
+class OtherProcess {
+ public:
+  explicit OtherProcess(const std::filesystem::path& file) {
+    int opened[2];
+    int released[2];
+    EXPECT_EQ(pipe(opened), 0);
+    EXPECT_EQ(pipe(released), 0);
+    pid_ = fork();
+    if (pid_ == 0) {
+      close(released[1]);
+      const auto database = Database::open(*duckdb::load(), file, Access::Write);
+      char byte = database ? 'y' : 'n';
+      (void)!write(opened[1], &byte, 1);
+      (void)!read(released[0], &byte, 1);
+      _exit(0);
+    }
+    close(opened[1]);
+    close(released[0]);
+    char byte = 'n';
+    EXPECT_EQ(read(opened[0], &byte, 1), 1);
+    EXPECT_EQ(byte, 'y');
+    close(opened[0]);
+    release_ = released[1];
+  }
+  ~OtherProcess() { release(); }
+  OtherProcess(const OtherProcess&) = delete;
+  OtherProcess& operator=(const OtherProcess&) = delete;
+
+  pid_t pid() const { return pid_; }
+  void release() {
+    if (release_ < 0) return;
+    close(release_);
+    release_ = -1;
+    waitpid(pid_, nullptr, 0);
+  }
+
+ private:
+  pid_t pid_ = -1;
+  int release_ = -1;
+};
+
+TEST_F(RecordTest, RowsWaitForAnotherProcess) {
+  makeRecord();
+  OtherProcess other(file());
+  const auto record = openRecord(options());
+  record->ran(someRun());
+  waitForNotice();
+  EXPECT_THAT(notices(), ElementsAre(HasSubstr("PID " + std::to_string(other.pid()))));
+  other.release();
+  record->close();
+  EXPECT_THAT(notices(), SizeIs(1));
+  EXPECT_EQ(record->counts().written, 1U);
+  EXPECT_EQ(value("SELECT count(*) FROM webpool.runs"), "2");
+}
+
+TEST_F(RecordTest, TheEndDoesNotWaitForEver) {
+  makeRecord();
+  OtherProcess other(file());
+  auto wanted = options();
+  wanted.patience = std::chrono::milliseconds(150);
+  const auto record = openRecord(wanted);
+  record->ran(someRun());
+  record->ran(someRun());
+  record->close();
+  EXPECT_THAT(notices(), ElementsAre(HasSubstr("is held by"), HasSubstr("2 rows could not")));
+  EXPECT_EQ(record->counts().lost, 2U);
+  other.release();
+  EXPECT_EQ(value("SELECT count(*) FROM webpool.runs"), "1");
+}
+
+TEST_F(RecordTest, OnlySoManyRowsWait) {
+  makeRecord();
+  OtherProcess other(file());
+  auto wanted = options();
+  wanted.capacity = 10;
+  const auto record = openRecord(wanted);
+  for (int i = 0; i < 25; ++i) record->ran(someRun());
+  EXPECT_EQ(record->counts().lost, 15U);
+  EXPECT_EQ(record->counts().waiting, 10U);
+  waitForNotice();
+  other.release();
+  record->close();
+  EXPECT_EQ(record->counts().written, 10U);
+  EXPECT_THAT(notices(), ElementsAre(HasSubstr("is held by"), HasSubstr("15 rows could not")));
+  EXPECT_EQ(value("SELECT count(*) FROM webpool.runs"), "11");
+}
+
+TEST_F(RecordTest, WhatIsNoDatabaseIsLeftAsItIs) {
+  const std::string text = "These are the accounts of 2025. " + std::string(20'000, 'x');
+  write(text);
+  const auto record = openRecord(options());
+  record->ran(someRun());
+  record->close();
+  EXPECT_EQ(bytes(), text);
+  EXPECT_THAT(notices(), ElementsAre(HasSubstr("no record is kept"), HasSubstr("1 row could")));
+  const auto history = readHistory(file(), {});
+  ASSERT_FALSE(history);
+  EXPECT_EQ(history.error().category, ErrorCategory::Integrity);
+}
+
+TEST_F(RecordTest, ADamagedDatabaseIsLeftAsItIs) {
+  makeRecord(100);
+  auto damaged = bytes();
+  // Past the two headers that say where everything is.
+  for (std::size_t i = 3 * 4096; i < damaged.size(); ++i) damaged[i] = static_cast<char>(i * 7);
+  write(damaged);
+  const auto record = openRecord(options());
+  record->ran(someRun());
+  record->close();
+  EXPECT_EQ(bytes(), damaged);
+  ASSERT_THAT(notices(), SizeIs(2));
+  EXPECT_THAT(notices()[0], HasSubstr("no record is kept"));
+  const auto history = readHistory(file(), {});
+  ASSERT_FALSE(history);
+  EXPECT_EQ(history.error().category, ErrorCategory::Integrity) << history.error().describe();
+}
+
+TEST_F(RecordTest, ACutOffDatabaseIsLeftAsItIs) {
+  makeRecord(100);
+  const auto cut = bytes().substr(0, 5'000);
+  write(cut);
+  const auto record = openRecord(options());
+  record->ran(someRun());
+  record->close();
+  EXPECT_EQ(bytes(), cut);
+  ASSERT_THAT(notices(), SizeIs(2));
+  EXPECT_THAT(notices()[0], HasSubstr("no record is kept"));
+}
+
+TEST_F(RecordTest, AProgramThatIsKilledWhileItWritesLeavesAWholeFile) {
+  makeRecord();
+  const auto pid = fork();
+  if (pid == 0) {
+    const auto database = Database::open(*duckdb::load(), file(), Access::Write);
+    const std::vector<NumberedRow> rows{{2, someRun("killed")}};
+    if (database && append(**database, thisSession(), rows)) raise(SIGKILL);
+    _exit(1);
+  }
+  int status = 0;
+  waitpid(pid, &status, 0);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  ASSERT_TRUE(std::filesystem::exists(file().native() + ".wal"));
+  EXPECT_EQ(value("SELECT count(*) FROM webpool.runs"), "2");
+  makeRecord();
+  EXPECT_EQ(value("SELECT count(*) FROM webpool.runs"), "3");
+}
+
+/// No file of this process may be larger, as on a disk that is full.
+class FullDisk {
+ public:
+  explicit FullDisk(std::uint64_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{bytes, before_.rlim_max};
+    EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  }
+  ~FullDisk() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+
+ private:
+  rlimit before_{};
+  void (*handler_)(int);
+};
+
+TEST_F(RecordTest, AFullDiskCostsRowsAndNotTheFile) {
+  makeRecord(1);
+  {
+    const FullDisk full(std::filesystem::file_size(file()));
+    const auto record = openRecord(options());
+    auto run = someRun();
+    run.error = Error{ErrorCategory::Internal, "", ""};
+    for (int i = 0; i < 2'000; ++i) {
+      run.error->message = std::string(2'000, static_cast<char>('a' + i % 26)) + std::to_string(i);
+      record->ran(run);
+    }
+    record->close();
+    const auto counts = record->counts();
+    EXPECT_GT(counts.lost, 0U);
+    EXPECT_EQ(counts.lost + counts.written, 2'000U);
+    ASSERT_THAT(notices(), SizeIs(2));
+    EXPECT_THAT(notices()[0], HasSubstr("no space for"));
+    EXPECT_THAT(notices()[1], HasSubstr("rows could not be written"));
+  }
+  EXPECT_EQ(value("SELECT count(*) FROM webpool.runs WHERE error IS NULL"), "1");
+  EXPECT_EQ(value("SELECT count(*) >= 1 FROM webpool.runs"), "true");
+}
+
+TEST_F(RecordTest, AFolderThatIsNotThereIsTold) {
+  auto wanted = options();
+  wanted.file = folder_ / "none" / "record.duckdb";
+  const auto record = openRecord(wanted);
+  record->ran(someRun());
+  record->close();
+  EXPECT_THAT(notices(),
+              ElementsAre(testing::AllOf(HasSubstr("no record is kept"), HasSubstr("folder")),
+                          HasSubstr("1 row could")));
+}
+
+TEST_F(RecordTest, ALibraryThatIsNotThereIsTold) {
+  setenv("WEBPOOL_DUCKDB", "/none/libduckdb.so", 1);
+  const auto record = openRecord(options());
+  record->ran(someRun());
+  record->close();
+  const auto history = readHistory("/proc/self/exe", {});
+  unsetenv("WEBPOOL_DUCKDB");
+  ASSERT_THAT(notices(), SizeIs(2));
+  EXPECT_THAT(notices()[0], HasSubstr("DuckDB is not there"));
+  ASSERT_FALSE(history);
+  EXPECT_EQ(history.error().category, ErrorCategory::Unsupported);
+  EXPECT_THAT(history.error().hint, HasSubstr("scripts/setup"));
+}
+
+}  // namespace
+}  // namespace webpool::record
