@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <set>
@@ -13,6 +14,7 @@
 #include "cli/exit_code.h"
 #include "cli/terminal.h"
 #include "pool/model_source.h"
+#include "sources/hub.h"
 
 namespace webpool::cli {
 namespace {
@@ -24,7 +26,8 @@ struct ModelsFlags {
   std::string name;
   std::string dtype;
   std::string component;
-  std::string names;  ///< "all" or "here", for shell completion
+  std::vector<std::string> files;  ///< patterns, of a hub's repository
+  std::string names;               ///< "all" or "here", for shell completion
   bool json = false;
 };
 
@@ -51,9 +54,51 @@ std::optional<std::string> replacedRoot(const std::vector<store::Pin>& before,
                                         const ModelDescription& added) {
   if (catalogue.find(added.name) != nullptr) return std::nullopt;
   for (const auto& pin : before) {
+    if (!pin.variant.empty() && pin.variant != added.dtype) continue;  // it stays beside
     if (pin.name == added.name && pin.cid.text() != added.cid) return pin.cid.text();
   }
   return std::nullopt;
+}
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+Result<pool::ResolvedModel> addFromHub(const Context& context, const ModelsFlags& flags,
+                                       Opened& opened) {
+  auto from = sources::parseHubName(flags.model);
+  if (!from) return std::unexpected(from.error());
+  const sources::HubOptions options{.endpoint = environment("HF_ENDPOINT"),
+                                    .token = environment("HF_TOKEN"),
+                                    .dtype = flags.dtype,
+                                    .patterns = flags.files,
+                                    .downloads = context.paths.data / "downloads"};
+  if (options.endpoint.empty()) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("{} is in a hub, and HF_ENDPOINT does not say which", flags.model),
+                "set HF_ENDPOINT to the address of a hub in the Hugging Face layout, and HF_TOKEN "
+                "where it asks for one");
+  }
+  const auto name =
+      !flags.name.empty() ? flags.name : from->repository.substr(from->repository.rfind('/') + 1);
+  if (opened.source->catalogue().find(name) != nullptr) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("'{}' is the name of a catalogue model", name),
+                "keep it under another name with --name NAME");
+  }
+  const store::JobOptions job{
+      .progress =
+          [show = opened.progress.callback()](const store::Progress& progress) {
+            constexpr const char* kSteps[] = {"import", "verify", "download", "wait for"};
+            show({kSteps[static_cast<int>(progress.phase)], progress.item, progress.done,
+                  progress.total});
+          },
+      .stop = context.stop};
+  auto added =
+      sources::addFromHub(opened.source->repository(), *context.http, *from, name, options, job);
+  if (!added) return std::unexpected(added.error());
+  return opened.source->findHere(name, added->dtype, "");
 }
 
 int add(const Context& context, const ModelsFlags& flags) {
@@ -67,7 +112,13 @@ int add(const Context& context, const ModelsFlags& flags) {
                              .progress = (*opened)->progress.callback(),
                              .timeout = {},
                              .stop = context.stop};
-  auto resolved = (*opened)->source->add(flags.model, flags.name, options);
+  if (!flags.files.empty() && !flags.model.starts_with("hf:")) {
+    return reportError({ErrorCategory::InvalidArgument, "--files is for models of a hub",
+                        "give hf:ORGANISATION/NAME, or leave --files out"});
+  }
+  auto resolved = flags.model.starts_with("hf:")
+                      ? addFromHub(context, flags, **opened)
+                      : (*opened)->source->add(flags.model, flags.name, options);
   (*opened)->progress.clear();
   if (!resolved) return reportError(resolved.error());
   const auto& description = resolved->description;
@@ -122,7 +173,10 @@ int list(const Context& context, const ModelsFlags& flags) {
   for (const auto& model : *models) {
     const bool known = source.catalogue().find(model.name) != nullptr;
     rows.push_back({model.name, fmt::format("{}", fmt::join(model.dtypes(), " ")),
-                    bytesText(model.bytes()), known ? "catalogue" : "a file or folder"});
+                    bytesText(model.bytes()),
+                    known                                ? "catalogue"
+                    : model.roots.front().origin.empty() ? "a file or folder"
+                                                         : "a hub"});
     json::array roots;
     for (const auto& root : model.roots) {
       roots.push_back(json::object{{"dtype", root.variant}, {"cid", root.root.text()}});
@@ -176,29 +230,39 @@ int show(const Context& context, const ModelsFlags& flags) {
   const auto resolved = (*opened)->source->findHere(flags.model, flags.dtype, flags.component);
   if (!resolved) return reportError(resolved.error());
   const auto& description = resolved->description;
+  std::string origin;
+  if (const auto model = (*opened)->source->repository().show(description.name); model) {
+    for (const auto& root : model->roots) {
+      if (root.root.text() == description.cid) origin = root.origin;
+    }
+  }
   if (flags.json) {
     json::array files;
     for (const auto& file : resolved->files) {
       files.push_back(
           json::object{{"path", file.path}, {"cid", file.cid.text()}, {"bytes", file.size}});
     }
-    std::printf("%s\n", json::serialize(
-                            json::object{{"name", description.name},
-                                         {"task", description.task},
-                                         {"dtype", description.dtype},
-                                         {"cid", description.cid},
-                                         {"bytes", description.bytes},
-                                         {"component", description.component},
-                                         {"components", json::value_from(description.components)},
-                                         {"inputs", portsJson(resolved->graph.inputs)},
-                                         {"outputs", portsJson(resolved->graph.outputs)},
-                                         {"files", std::move(files)}})
-                            .c_str());
+    std::printf(
+        "%s\n",
+        json::serialize(
+            json::object{{"name", description.name},
+                         {"task", description.task},
+                         {"dtype", description.dtype},
+                         {"cid", description.cid},
+                         {"bytes", description.bytes},
+                         {"component", description.component},
+                         {"components", json::value_from(description.components)},
+                         {"inputs", portsJson(resolved->graph.inputs)},
+                         {"outputs", portsJson(resolved->graph.outputs)},
+                         {"origin", origin.empty() ? json::value(nullptr) : json::parse(origin)},
+                         {"files", std::move(files)}})
+            .c_str());
     return 0;
   }
   std::printf("name   %s\ntask   %s\ndtype  %s\ncid    %s\nsize   %s\n", description.name.c_str(),
               description.task.c_str(), description.dtype.c_str(), description.cid.c_str(),
               bytesText(description.bytes).c_str());
+  if (!origin.empty()) std::printf("from   %s\n", sources::originText(origin).c_str());
   if (description.components.size() > 1) {
     const auto all = fmt::format("{}", fmt::join(description.components, ", "));
     if (description.component.empty()) {
@@ -242,17 +306,26 @@ void addModelsCommand(CLI::App& app, Context& context, Action& action) {
     });
   };
 
-  auto* added =
-      command->add_subcommand("add", "Fetch a catalogue model, or import a file or folder");
-  added->add_option("model", flags->model, "Catalogue name, .onnx file or model folder")
+  auto* added = command->add_subcommand("add",
+                                        "Fetch a model of the catalogue or of a hub, or import a "
+                                        "file or folder");
+  added
+      ->add_option("model", flags->model,
+                   "Catalogue name, .onnx file, model folder, or hf:ORGANISATION/NAME[@REVISION]")
       ->required();
-  added->add_option("--name", flags->name, "Name to keep a file or folder under");
+  added->add_option("--name", flags->name, "Name to keep it under");
+  added
+      ->add_option("--files", flags->files,
+                   "Of a hub: only files that match, e.g. 'onnx/model_q4*' (default: what the "
+                   "dtype needs)")
+      ->allow_extra_args(false);
   added->add_option("--dtype", flags->dtype, "Which precision (default: the catalogue's)");
   added->add_flag("--json", flags->json, "Print one JSON object");
   added->footer(
       "\nExamples:\n  webpool models add all-minilm-l6-v2\n"
       "  webpool models add all-minilm-l6-v2 --dtype fp32\n"
-      "  webpool models add ./my-model/ --name my-model");
+      "  webpool models add ./my-model/ --name my-model\n"
+      "  HF_ENDPOINT=https://HUB webpool models add hf:org/name --dtype q4");
   bind(added, add);
 
   auto* listed = command->add_subcommand("list", "What is here, and what the catalogue offers");
