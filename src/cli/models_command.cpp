@@ -5,13 +5,13 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <set>
 
 #include "cli/app.h"
 #include "cli/exit_code.h"
+#include "cli/models_add_remote.h"
 #include "cli/terminal.h"
 #include "pool/model_source.h"
 #include "sources/hub.h"
@@ -26,8 +26,8 @@ struct ModelsFlags {
   std::string name;
   std::string dtype;
   std::string component;
-  std::vector<std::string> files;  ///< patterns, of a hub's repository
-  std::string names;               ///< "all" or "here", for shell completion
+  RemoteFlags remote;
+  std::string names;  ///< "all" or "here", for shell completion
   bool json = false;
 };
 
@@ -60,47 +60,6 @@ std::optional<std::string> replacedRoot(const std::vector<store::Pin>& before,
   return std::nullopt;
 }
 
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
-Result<pool::ResolvedModel> addFromHub(const Context& context, const ModelsFlags& flags,
-                                       Opened& opened) {
-  auto from = sources::parseHubName(flags.model);
-  if (!from) return std::unexpected(from.error());
-  const sources::HubOptions options{.endpoint = environment("HF_ENDPOINT"),
-                                    .token = environment("HF_TOKEN"),
-                                    .dtype = flags.dtype,
-                                    .patterns = flags.files,
-                                    .downloads = context.paths.data / "downloads"};
-  if (options.endpoint.empty()) {
-    return fail(ErrorCategory::InvalidArgument,
-                fmt::format("{} is in a hub, and HF_ENDPOINT does not say which", flags.model),
-                "set HF_ENDPOINT to the address of a hub in the Hugging Face layout, and HF_TOKEN "
-                "where it asks for one");
-  }
-  const auto name =
-      !flags.name.empty() ? flags.name : from->repository.substr(from->repository.rfind('/') + 1);
-  if (opened.source->catalogue().find(name) != nullptr) {
-    return fail(ErrorCategory::InvalidArgument,
-                fmt::format("'{}' is the name of a catalogue model", name),
-                "keep it under another name with --name NAME");
-  }
-  const store::JobOptions job{
-      .progress =
-          [show = opened.progress.callback()](const store::Progress& progress) {
-            constexpr const char* kSteps[] = {"import", "verify", "download", "wait for"};
-            show({kSteps[static_cast<int>(progress.phase)], progress.item, progress.done,
-                  progress.total});
-          },
-      .stop = context.stop};
-  auto added =
-      sources::addFromHub(opened.source->repository(), *context.http, *from, name, options, job);
-  if (!added) return std::unexpected(added.error());
-  return opened.source->findHere(name, added->dtype, "");
-}
-
 int add(const Context& context, const ModelsFlags& flags) {
   auto opened = openSource(context);
   if (!opened) return reportError(opened.error());
@@ -112,13 +71,13 @@ int add(const Context& context, const ModelsFlags& flags) {
                              .progress = (*opened)->progress.callback(),
                              .timeout = {},
                              .stop = context.stop};
-  if (!flags.files.empty() && !flags.model.starts_with("hf:")) {
-    return reportError({ErrorCategory::InvalidArgument, "--files is for models of a hub",
-                        "give hf:ORGANISATION/NAME, or leave --files out"});
+  if (auto right = checkRemoteFlags(flags.model, flags.remote); !right) {
+    return reportError(right.error());
   }
-  auto resolved = flags.model.starts_with("hf:")
-                      ? addFromHub(context, flags, **opened)
-                      : (*opened)->source->add(flags.model, flags.name, options);
+  auto& source = *(*opened)->source;
+  auto resolved = isRemote(flags.model)
+                      ? addRemote(context, flags.model, flags.name, flags.remote, options, source)
+                      : source.add(flags.model, flags.name, options);
   (*opened)->progress.clear();
   if (!resolved) return reportError(resolved.error());
   const auto& description = resolved->description;
@@ -176,7 +135,7 @@ int list(const Context& context, const ModelsFlags& flags) {
                     bytesText(model.bytes()),
                     known                                ? "catalogue"
                     : model.roots.front().origin.empty() ? "a file or folder"
-                                                         : "a hub"});
+                                                         : "the network"});
     json::array roots;
     for (const auto& root : model.roots) {
       roots.push_back(json::object{{"dtype", root.variant}, {"cid", root.root.text()}});
@@ -311,14 +270,11 @@ void addModelsCommand(CLI::App& app, Context& context, Action& action) {
                                         "file or folder");
   added
       ->add_option("model", flags->model,
-                   "Catalogue name, .onnx file, model folder, or hf:ORGANISATION/NAME[@REVISION]")
+                   "Catalogue name, .onnx file, model folder, hf:ORGANISATION/NAME[@REVISION], or "
+                   "https://HOST/PATH/MODEL.onnx")
       ->required();
   added->add_option("--name", flags->name, "Name to keep it under");
-  added
-      ->add_option("--files", flags->files,
-                   "Of a hub: only files that match, e.g. 'onnx/model_q4*' (default: what the "
-                   "dtype needs)")
-      ->allow_extra_args(false);
+  flags->remote.addTo(*added);
   added->add_option("--dtype", flags->dtype, "Which precision (default: the catalogue's)");
   added->add_flag("--json", flags->json, "Print one JSON object");
   added->footer(

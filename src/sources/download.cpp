@@ -105,6 +105,9 @@ class Download {
  private:
   Result<void> fetchRest() {
     while (have_ < request_.size) {
+      if (have_ > 0 && !hasHash() && tag().empty()) {
+        if (auto begun = startOver(); !begun) return begun;
+      }
       const auto before = have_;
       startAgain_ = false;
       auto answer = http_.request(rangeRequest(), stop_);
@@ -141,6 +144,13 @@ class Download {
     return {};
   }
 
+  bool hasHash() const { return !request_.sha256.empty() || !request_.blobSha1.empty(); }
+
+  /// Of what the bytes that are there began; empty where none is known.
+  std::string tag() const {
+    return base::readFile(tagPath(request_.target), 1024).value_or(std::string());
+  }
+
   base::HttpRequest rangeRequest() {
     base::HttpRequest request{.url = request_.url,
                               .headers = request_.headers,
@@ -151,8 +161,8 @@ class Download {
     request.headers.emplace_back("Accept-Encoding", "identity");
     if (have_ > 0) {
       request.headers.emplace_back("Range", fmt::format("bytes={}-", have_));
-      if (const auto tag = base::readFile(tagPath(request_.target), 1024); tag && !tag->empty()) {
-        request.headers.emplace_back("If-Range", *tag);
+      if (auto known = tag(); !known.empty()) {
+        request.headers.emplace_back("If-Range", std::move(known));
       }
     }
     begun_ = false;
@@ -208,6 +218,7 @@ class Download {
   }
 
   Result<bool> hasRightHash() {
+    if (!hasHash()) return true;
     Hash hash(!request_.sha256.empty(), request_.size);
     std::vector<char> buffer(1u << 20);
     for (std::uint64_t at = 0;;) {

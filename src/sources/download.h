@@ -18,7 +18,8 @@ struct DownloadRequest {
   std::filesystem::path target;  ///< what an earlier call left there is gone on with
   std::uint64_t size = 0;
   std::string sha256 = {};    ///< hex; else
-  std::string blobSha1 = {};  ///< git's hash of a blob, hex
+  std::string blobSha1 = {};  ///< git's hash of a blob, hex; neither: any bytes of that size, gone
+                              ///< on with only under an entity tag
   std::string name = {};      ///< for messages
   RetryOptions retry = {};
 };

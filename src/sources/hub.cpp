@@ -278,6 +278,7 @@ std::string originText(std::string_view origin) {
     const auto* value = document.get_object().if_contains(key);
     return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
   };
+  if (text("kind") == "url") return text("url");
   return fmt::format("{} {}, {} at commit {} ({})", text("kind"), text("endpoint"),
                      text("repository"), text("commit"), text("revision"));
 }

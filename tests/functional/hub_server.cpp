@@ -94,7 +94,8 @@ void HubServer::serve(tcp::acceptor& acceptor) {
 
 void HubServer::answer(tcp::socket& socket, const std::string& head) {
   const auto begin = head.find(' ') + 1;
-  const HubRequest request{.host = fieldOf(head, "Host"),
+  const HubRequest request{.method = head.substr(0, begin - 1),
+                           .host = fieldOf(head, "Host"),
                            .target = head.substr(begin, head.find(' ', begin) - begin),
                            .authorization = fieldOf(head, "Authorization"),
                            .range = fieldOf(head, "Range"),
@@ -150,6 +151,7 @@ void HubServer::sendFile(tcp::socket& socket, const std::string& path, const Hub
                        bytes.size() - 1, bytes.size());
   }
   head += fmt::format("ETag: {}\r\nContent-Length: {}\r\n\r\n", tag, bytes.size() - from);
+  if (request.method == "HEAD") return say(socket, head);
   auto body = bytes.substr(from);
   const bool held = path == faults.holdAt;
   const bool drop = !held && faults.drops > 0 && bytes.size() >= kLfsFrom;

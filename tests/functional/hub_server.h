@@ -16,6 +16,7 @@
 namespace webpool::functional {
 
 struct HubRequest {
+  std::string method;
   std::string host;    ///< as the client named the server
   std::string target;  ///< path and query
   std::string authorization;

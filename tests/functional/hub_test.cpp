@@ -4,9 +4,11 @@
 #include <cmath>
 #include <csignal>
 #include <fstream>
+#include <span>
 #include <sstream>
 #include <thread>
 
+#include "cid/sha256.h"
 #include "cli_harness.h"
 #include "hub_server.h"
 #include "onnx/testing/model_builder.h"
@@ -223,6 +225,34 @@ TEST_F(Hub, PatternsChooseTheFiles) {
   ASSERT_EQ(added.code, 0) << added.err;
   const auto shown = run({"models", "show", "small"});
   EXPECT_THAT(shown.out, AllOf(HasSubstr("README.md"), Not(HasSubstr("config.json"))));
+}
+
+TEST_F(Hub, AFileOfAWebAddressIsCheckedAndKept) {
+  const auto url = server_.endpoint() + "/blobs/onnx/model.onnx";
+  const auto bytes = files().at("onnx/model.onnx");
+  const auto right = cid::hexText(cid::sha256(std::as_bytes(std::span(bytes))));
+  const auto wrong =
+      run({"models", "add", url, "--name", "mine", "--sha256", std::string(64, 'a')});
+  EXPECT_EQ(wrong.code, 7) << wrong.err;
+  EXPECT_THAT(storedFiles(), IsEmpty());
+  server_.faults.drops = 1;
+  server_.faults.dropAfter = 300'000;
+  const auto added = run({"models", "add", url + "?token=x", "--name", "mine", "--sha256", right});
+  ASSERT_EQ(added.code, 0) << added.err;
+  EXPECT_EQ(blobRequests().back().range, "bytes=300000-");
+  const auto shown = run({"models", "show", "mine"});
+  EXPECT_THAT(shown.out, AllOf(HasSubstr("from   " + url), Not(HasSubstr("token=x"))));
+  EXPECT_THAT(storedFiles(), SizeIs(1));
+  for (const auto& each : server_.requests()) EXPECT_EQ(each.authorization, "");
+  ASSERT_EQ(run({"models", "add", url}).code, 0);  // without a hash, under the file's own name
+  EXPECT_EQ(run({"models", "show", "model"}).code, 0);
+
+  const auto missing = run({"models", "add", server_.endpoint() + "/blobs/none.onnx"});
+  EXPECT_EQ(missing.code, 4) << missing.err;
+  const auto plain = run({"models", "add", "http://files.example/model.onnx"});
+  EXPECT_EQ(plain.code, 2);
+  EXPECT_THAT(plain.err, HasSubstr("not encrypted"));
+  EXPECT_EQ(run({"models", "add", server_.endpoint() + "/blobs/README.md"}).code, 2);
 }
 
 TEST_F(CliTest, AModelOfAHubRunsInChromium) {
