@@ -32,8 +32,8 @@ struct HubFaults {
   int always = 0;            ///< every request is answered with this status
   bool noRanges = false;     ///< a range is answered with the whole
   bool wrongRange = false;   ///< a range is answered with another one
-  std::string wrongBytesOf;  ///< a path whose bytes are sent changed
-  std::string holdAt;        ///< a path whose answer stops after dropAfter bytes and stays open
+  std::string wrongBytesOf = {};  ///< a path whose bytes are sent changed
+  std::string holdAt = {};        ///< a path whose answer stops after dropAfter bytes and stays open
 };
 
 class HubServer {
