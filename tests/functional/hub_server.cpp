@@ -131,7 +131,7 @@ void HubServer::answer(tcp::socket& socket, const std::string& head) {
         "");
   }
   if (request.target.starts_with("/blobs/"))
-    return sendFile(socket, request.target.substr(7), request);
+    return sendFile(socket, request.target.substr(7, request.target.find('?') - 7), request);
   reply(socket, 404, "", "not here");
 }
 
