@@ -277,13 +277,14 @@ TEST_F(CliTest, AModelOfAHubRunsInChromium) {
   HubServer server("test/minilm", files);
   environment_["WEBPOOL_DATA_DIR"] = folder() / "data";
   environment_["HF_ENDPOINT"] = server.endpoint();
-  const auto added = run({"models", "add", "hf:test/minilm", "--dtype", "q4", "--json"});
+  const auto added =
+      run({"models", "add", "hf:test/minilm", "--name", "of-a-hub", "--dtype", "q4", "--json"});
   ASSERT_EQ(added.code, 0) << added.err;
   // The same files: the same root as the catalogue's.
   EXPECT_EQ(added.json().at("cid"), shown.json().at("cid"));
   auto reference = readMiniLmReference("q4");
-  const auto result = run({"run", "--model", "minilm", "--backend", "wasm", "--browser", "chromium",
-                           "--ephemeral", "--json", reference.sentences[0]});
+  const auto result = run({"run", "--model", "of-a-hub", "--backend", "wasm", "--browser",
+                           "chromium", "--ephemeral", "--json", reference.sentences[0]});
   ASSERT_EQ(result.code, 0) << result.err;
   double dot = 0, a = 0, b = 0;
   const auto vector = result.json().at("embeddings").as_array().at(0).as_array();
