@@ -29,11 +29,11 @@ struct HubFaults {
   std::size_t dropAfter = 0;
   unsigned busy = 0;  ///< file requests answered with busyStatus first
   int busyStatus = 429;
-  int always = 0;            ///< every request is answered with this status
-  bool noRanges = false;     ///< a range is answered with the whole
-  bool wrongRange = false;   ///< a range is answered with another one
+  int always = 0;                 ///< every request is answered with this status
+  bool noRanges = false;          ///< a range is answered with the whole
+  bool wrongRange = false;        ///< a range is answered with another one
   std::string wrongBytesOf = {};  ///< a path whose bytes are sent changed
-  std::string holdAt = {};        ///< a path whose answer stops after dropAfter bytes and stays open
+  std::string holdAt = {};  ///< a path whose answer stops after dropAfter bytes and stays open
 };
 
 class HubServer {
