@@ -11,8 +11,10 @@
 
 #include "cli/app.h"
 #include "cli/exit_code.h"
+#include "cli/models_add_remote.h"
 #include "cli/terminal.h"
 #include "pool/model_source.h"
+#include "sources/hub.h"
 
 namespace webpool::cli {
 namespace {
@@ -24,6 +26,7 @@ struct ModelsFlags {
   std::string name;
   std::string dtype;
   std::string component;
+  RemoteFlags remote;
   std::string names;  ///< "all" or "here", for shell completion
   bool json = false;
 };
@@ -51,6 +54,7 @@ std::optional<std::string> replacedRoot(const std::vector<store::Pin>& before,
                                         const ModelDescription& added) {
   if (catalogue.find(added.name) != nullptr) return std::nullopt;
   for (const auto& pin : before) {
+    if (!pin.variant.empty() && pin.variant != added.dtype) continue;  // it stays beside
     if (pin.name == added.name && pin.cid.text() != added.cid) return pin.cid.text();
   }
   return std::nullopt;
@@ -67,7 +71,13 @@ int add(const Context& context, const ModelsFlags& flags) {
                              .progress = (*opened)->progress.callback(),
                              .timeout = {},
                              .stop = context.stop};
-  auto resolved = (*opened)->source->add(flags.model, flags.name, options);
+  if (auto right = checkRemoteFlags(flags.model, flags.remote); !right) {
+    return reportError(right.error());
+  }
+  auto& source = *(*opened)->source;
+  auto resolved = isRemote(flags.model)
+                      ? addRemote(context, flags.model, flags.name, flags.remote, options, source)
+                      : source.add(flags.model, flags.name, options);
   (*opened)->progress.clear();
   if (!resolved) return reportError(resolved.error());
   const auto& description = resolved->description;
@@ -122,7 +132,10 @@ int list(const Context& context, const ModelsFlags& flags) {
   for (const auto& model : *models) {
     const bool known = source.catalogue().find(model.name) != nullptr;
     rows.push_back({model.name, fmt::format("{}", fmt::join(model.dtypes(), " ")),
-                    bytesText(model.bytes()), known ? "catalogue" : "a file or folder"});
+                    bytesText(model.bytes()),
+                    known                                ? "catalogue"
+                    : model.roots.front().origin.empty() ? "a file or folder"
+                                                         : "the network"});
     json::array roots;
     for (const auto& root : model.roots) {
       roots.push_back(json::object{{"dtype", root.variant}, {"cid", root.root.text()}});
@@ -176,29 +189,39 @@ int show(const Context& context, const ModelsFlags& flags) {
   const auto resolved = (*opened)->source->findHere(flags.model, flags.dtype, flags.component);
   if (!resolved) return reportError(resolved.error());
   const auto& description = resolved->description;
+  std::string origin;
+  if (const auto model = (*opened)->source->repository().show(description.name); model) {
+    for (const auto& root : model->roots) {
+      if (root.root.text() == description.cid) origin = root.origin;
+    }
+  }
   if (flags.json) {
     json::array files;
     for (const auto& file : resolved->files) {
       files.push_back(
           json::object{{"path", file.path}, {"cid", file.cid.text()}, {"bytes", file.size}});
     }
-    std::printf("%s\n", json::serialize(
-                            json::object{{"name", description.name},
-                                         {"task", description.task},
-                                         {"dtype", description.dtype},
-                                         {"cid", description.cid},
-                                         {"bytes", description.bytes},
-                                         {"component", description.component},
-                                         {"components", json::value_from(description.components)},
-                                         {"inputs", portsJson(resolved->graph.inputs)},
-                                         {"outputs", portsJson(resolved->graph.outputs)},
-                                         {"files", std::move(files)}})
-                            .c_str());
+    std::printf(
+        "%s\n",
+        json::serialize(
+            json::object{{"name", description.name},
+                         {"task", description.task},
+                         {"dtype", description.dtype},
+                         {"cid", description.cid},
+                         {"bytes", description.bytes},
+                         {"component", description.component},
+                         {"components", json::value_from(description.components)},
+                         {"inputs", portsJson(resolved->graph.inputs)},
+                         {"outputs", portsJson(resolved->graph.outputs)},
+                         {"origin", origin.empty() ? json::value(nullptr) : json::parse(origin)},
+                         {"files", std::move(files)}})
+            .c_str());
     return 0;
   }
   std::printf("name   %s\ntask   %s\ndtype  %s\ncid    %s\nsize   %s\n", description.name.c_str(),
               description.task.c_str(), description.dtype.c_str(), description.cid.c_str(),
               bytesText(description.bytes).c_str());
+  if (!origin.empty()) std::printf("from   %s\n", sources::originText(origin).c_str());
   if (description.components.size() > 1) {
     const auto all = fmt::format("{}", fmt::join(description.components, ", "));
     if (description.component.empty()) {
@@ -242,17 +265,23 @@ void addModelsCommand(CLI::App& app, Context& context, Action& action) {
     });
   };
 
-  auto* added =
-      command->add_subcommand("add", "Fetch a catalogue model, or import a file or folder");
-  added->add_option("model", flags->model, "Catalogue name, .onnx file or model folder")
+  auto* added = command->add_subcommand("add",
+                                        "Fetch a model of the catalogue or of a hub, or import a "
+                                        "file or folder");
+  added
+      ->add_option("model", flags->model,
+                   "Catalogue name, .onnx file, model folder, hf:ORGANISATION/NAME[@REVISION], or "
+                   "https://HOST/PATH/MODEL.onnx")
       ->required();
-  added->add_option("--name", flags->name, "Name to keep a file or folder under");
+  added->add_option("--name", flags->name, "Name to keep it under");
+  flags->remote.addTo(*added);
   added->add_option("--dtype", flags->dtype, "Which precision (default: the catalogue's)");
   added->add_flag("--json", flags->json, "Print one JSON object");
   added->footer(
       "\nExamples:\n  webpool models add all-minilm-l6-v2\n"
       "  webpool models add all-minilm-l6-v2 --dtype fp32\n"
-      "  webpool models add ./my-model/ --name my-model");
+      "  webpool models add ./my-model/ --name my-model\n"
+      "  HF_ENDPOINT=https://HUB webpool models add hf:org/name --dtype q4");
   bind(added, add);
 
   auto* listed = command->add_subcommand("list", "What is here, and what the catalogue offers");

@@ -13,16 +13,20 @@
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/buffer_body.hpp>
+#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
 #include <utility>
 
+#include "net/http_types.h"
 #include "net/http_url.h"
 #include "net/stream.h"
 
@@ -39,6 +43,9 @@ constexpr std::uint32_t kMaxHeaderBytes = 64u << 10;
 constexpr unsigned kMostInterim = 16;  ///< answers such as 100 Continue before the real one
 constexpr unsigned kFirstFinalStatus = 200;
 constexpr unsigned kSwitchingProtocols = 101;
+constexpr unsigned kOk = 200;
+constexpr unsigned kPartialContent = 206;
+constexpr std::size_t kPieceBytes = 256u << 10;
 
 bool isToken(std::string_view text) {
   constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
@@ -75,13 +82,18 @@ http::request<http::string_body> messageOf(const HttpUrl& url, const base::HttpR
   return message;
 }
 
-base::HttpResponse responseOf(http::response<http::string_body> message) {
+template <class Body>
+base::HttpResponse headOf(const http::response<Body>& message, const HttpUrl& url) {
   base::HttpResponse response{.status = static_cast<int>(message.result_int())};
   for (const auto& field : message.base()) {
     response.headers.emplace_back(field.name_string(), field.value());
   }
-  response.body = std::move(message.body());
+  response.url = url.origin() + url.target;
   return response;
+}
+
+bool isRedirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
 /// One call, on the calling thread: each step is begun, then waited for by running the context.
@@ -167,21 +179,57 @@ class Exchange {
                 "add the authority that signed it to this system's certificates");
   }
 
+  /// The body piece by piece, through a buffer of its own size.
+  template <class Stream>
+  Result<base::HttpResponse> receivePieces(Stream& stream, boost::beast::flat_buffer& buffer,
+                                           http::response_parser<http::buffer_body>& parser,
+                                           base::HttpResponse head) {
+    const auto piece = std::make_unique_for_overwrite<char[]>(kPieceBytes);
+    while (!parser.is_done()) {
+      auto& body = parser.get().body();
+      body.data = piece.get();
+      body.size = kPieceBytes;
+      auto error =
+          wait([&](auto handler) { http::async_read_some(stream, buffer, parser, handler); });
+      if (error == http::error::need_buffer) error = {};
+      // What came before the end is the caller's, whole or not.
+      const std::string_view came(piece.get(), kPieceBytes - body.size);
+      if (!came.empty()) {
+        if (auto taken = request_.onBody(head, came); !taken) {
+          return std::unexpected(std::move(taken.error()));
+        }
+      }
+      if (error) return failed(error, "no whole answer from");
+    }
+    return head;
+  }
+
   template <class Stream>
   Result<base::HttpResponse> receive(Stream& stream) {
     boost::beast::flat_buffer buffer;
     for (unsigned i = 0; i < kMostInterim; ++i) {
-      http::response_parser<http::string_body> parser;
-      parser.header_limit(kMaxHeaderBytes);
-      parser.body_limit(request_.maxBodyBytes);
-      parser.skip(request_.method == "HEAD");
-      const auto error =
-          wait([&](auto handler) { http::async_read(stream, buffer, parser, handler); });
+      http::response_parser<http::empty_body> begin;
+      begin.header_limit(kMaxHeaderBytes);
+      begin.body_limit(request_.maxBodyBytes);
+      begin.skip(request_.method == "HEAD");
+      auto error =
+          wait([&](auto handler) { http::async_read_header(stream, buffer, begin, handler); });
       if (error) return failed(error, "no answer from");
-      const auto status = parser.get().result_int();
-      if (status >= kFirstFinalStatus || status == kSwitchingProtocols) {
-        return responseOf(parser.release());
+      const auto status = begin.get().result_int();
+      if (status < kFirstFinalStatus && status != kSwitchingProtocols) continue;
+      if (request_.onBody && (status == kOk || status == kPartialContent)) {
+        auto head = headOf(begin.get(), url_);
+        http::response_parser<http::buffer_body> parser(std::move(begin));
+        return receivePieces(stream, buffer, parser, std::move(head));
       }
+      http::response_parser<http::string_body> parser(std::move(begin));
+      if (!parser.is_done()) {
+        error = wait([&](auto handler) { http::async_read(stream, buffer, parser, handler); });
+        if (error) return failed(error, "no answer from");
+      }
+      auto response = headOf(parser.get(), url_);
+      response.body = std::move(parser.get().body());
+      return response;
     }
     return fail(ErrorCategory::Fetch, fmt::format("{} sends no final answer", url_.origin()));
   }
@@ -189,8 +237,15 @@ class Exchange {
   template <class Start>
   error_code wait(Start start) {
     // A socket that time or stop closed must not be opened again: nothing would end it then.
-    if (timedOut_ || cancelled_) return asio::error::operation_aborted;
+    if (timedOut_ || cancelled_ || stalled_) return asio::error::operation_aborted;
     io_.restart();
+    if (request_.stallTimeout > base::Duration::zero()) {
+      stall_.expires_after(
+          std::chrono::duration_cast<std::chrono::steady_clock::duration>(request_.stallTimeout));
+      stall_.async_wait([this](const error_code& error) {
+        if (!error) breakOff(stalled_);
+      });
+    }
     std::optional<error_code> done;
     start([&done](const error_code& error, auto&&...) { done = error; });
     while (!done) io_.run_one();
@@ -201,12 +256,15 @@ class Exchange {
   void limit(base::TimePoint when, bool& why) {
     timer_.expires_at(std::chrono::time_point_cast<std::chrono::steady_clock::duration>(when));
     timer_.async_wait([this, &why](const error_code& error) {
-      if (error) return;
-      why = true;
-      resolver_.cancel();
-      error_code ignored;
-      if (socket_ != nullptr) socket_->close(ignored);
+      if (!error) breakOff(why);
     });
+  }
+
+  void breakOff(bool& why) {
+    why = true;
+    resolver_.cancel();
+    error_code ignored;
+    if (socket_ != nullptr) socket_->close(ignored);
   }
 
   void stopLater() {
@@ -223,6 +281,12 @@ class Exchange {
           ErrorCategory::Timeout,
           fmt::format("{} did not answer within {} ms", peer,
                       std::chrono::ceil<std::chrono::milliseconds>(request_.timeout).count()));
+    }
+    if (stalled_) {
+      return fail(
+          ErrorCategory::Timeout,
+          fmt::format("{} sent nothing for {} ms", peer,
+                      std::chrono::ceil<std::chrono::milliseconds>(request_.stallTimeout).count()));
     }
     if (error == http::error::body_limit) {
       return fail(ErrorCategory::Fetch,
@@ -244,8 +308,10 @@ class Exchange {
   const base::TimePoint deadline_ = std::chrono::steady_clock::now() + request_.timeout;
   bool timedOut_ = false;
   bool cancelled_ = false;
+  bool stalled_ = false;
   asio::io_context io_;
   asio::steady_timer timer_{io_};
+  asio::steady_timer stall_{io_};
   tcp::resolver resolver_{io_};
   tcp::socket* socket_ = nullptr;
 };
@@ -283,12 +349,30 @@ HttpClient::~HttpClient() = default;
 
 Result<base::HttpResponse> HttpClient::request(const base::HttpRequest& request,
                                                std::stop_token stop) {
-  const auto url = parseHttpUrl(request.url);
-  if (!url) return std::unexpected(url.error());
-  if (auto checked = checkRequest(request); !checked) return std::unexpected(checked.error());
-  if (stop.stop_requested()) return fail(ErrorCategory::Cancelled, "given up before it began");
-  Exchange exchange(*url, request);
-  return exchange.run(stop, url->tls ? trust_->get() : nullptr);
+  auto current = request;
+  for (unsigned redirects = 0;; ++redirects) {
+    const auto url = parseHttpUrl(current.url);
+    if (!url) return std::unexpected(url.error());
+    if (auto checked = checkRequest(current); !checked) return std::unexpected(checked.error());
+    if (stop.stop_requested()) return fail(ErrorCategory::Cancelled, "given up before it began");
+    Exchange exchange(*url, current);
+    auto response = exchange.run(stop, url->tls ? trust_->get() : nullptr);
+    if (!response || request.maxRedirects == 0 || !isRedirect(response->status) ||
+        (request.method != "GET" && request.method != "HEAD")) {
+      return response;
+    }
+    if (redirects == request.maxRedirects) {
+      return fail(ErrorCategory::Fetch, fmt::format("{} redirects without end", url->origin()));
+    }
+    auto target = redirectTarget(*url, base::headerOf(response->headers, "Location"));
+    if (!target) return std::unexpected(target.error());
+    if (parseHttpUrl(*target)->origin() != url->origin()) {
+      std::erase_if(current.headers, [](const auto& header) {
+        return equalIgnoringCase(header.first, "Authorization");
+      });
+    }
+    current.url = std::move(*target);
+  }
 }
 
 }  // namespace webpool::net

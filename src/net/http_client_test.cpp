@@ -288,5 +288,107 @@ TEST_F(HttpClientTest, PlainServerIsNoTlsServer) {
   EXPECT_EQ(categoryOf(answer), ErrorCategory::Fetch);
 }
 
+TEST_F(HttpClientTest, ABodyCanBeTakenPieceByPiece) {
+  start();
+  std::string sent(3 << 20, 'x');
+  for (std::size_t i = 0; i < sent.size(); ++i) sent[i] = static_cast<char>(i * 7 + (i >> 8));
+  server_->route("GET", "/big", [&](const Request&, const auto& respond) {
+    Response response;
+    response.headers.set("ETag", "\"tag\"");
+    response.body = sent;
+    respond(std::move(response));
+  });
+  std::string came;
+  std::size_t largest = 0;
+  HttpRequest request{.url = url("/big"),
+                      .onBody = [&](const base::HttpResponse& head, std::string_view piece) {
+                        EXPECT_EQ(head.status, 200);
+                        EXPECT_EQ(base::headerOf(head.headers, "etag"), "\"tag\"");
+                        largest = std::max(largest, piece.size());
+                        came += piece;
+                        return Result<void>();
+                      }};
+  const auto answer = client_.request(request, {});
+  ASSERT_TRUE(answer) << answer.error().describe();
+  EXPECT_TRUE(came == sent);
+  EXPECT_EQ(answer->body, "");
+  EXPECT_LE(largest, std::size_t{256u << 10});
+
+  request.onBody = [](const base::HttpResponse&, std::string_view) -> Result<void> {
+    return fail(ErrorCategory::NoSpace, "full");
+  };
+  EXPECT_EQ(categoryOf(client_.request(request, {})), ErrorCategory::NoSpace);
+  // Other answers come as ever.
+  request.url = url("/nowhere");
+  const auto missing = client_.request(request, {});
+  ASSERT_TRUE(missing);
+  EXPECT_EQ(missing->status, 404);
+  EXPECT_NE(missing->body, "");
+}
+
+TEST_F(HttpClientTest, PiecesOfABrokenOffAnswerAreGiven) {
+  OneConnectionServer server([](tcp::socket& socket) {
+    say(socket, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nfirst part");
+  });
+  std::string came;
+  const auto answer = client_.request({.url = server.url(),
+                                       .onBody =
+                                           [&](const base::HttpResponse&, std::string_view piece) {
+                                             came += piece;
+                                             return Result<void>();
+                                           }},
+                                      {});
+  EXPECT_EQ(categoryOf(answer), ErrorCategory::Fetch);
+  EXPECT_EQ(came, "first part");
+}
+
+TEST_F(HttpClientTest, AServerThatFallsSilentIsGivenUp) {
+  OneConnectionServer server([](tcp::socket& socket) {
+    say(socket, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nfirst part");
+    readToEnd(socket);
+  });
+  const auto answer = client_.request({.url = server.url(), .stallTimeout = milliseconds(50)}, {});
+  EXPECT_EQ(categoryOf(answer), ErrorCategory::Timeout);
+  EXPECT_THAT(answer.error().message, HasSubstr("sent nothing"));
+}
+
+TEST_F(HttpClientTest, RedirectsAreFollowedWithoutTheSecretOfAnotherOrigin) {
+  start();
+  std::string here = "none";
+  OneConnectionServer other(
+      [](tcp::socket& socket) { say(socket, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhere"); });
+  const auto redirect = [](std::string to) {
+    return [to](const Request&, const auto& respond) {
+      Response response{.status = 302, .headers = {}, .body = {}};
+      response.headers.set("Location", to);
+      respond(std::move(response));
+    };
+  };
+  server_->route("GET", "/away", redirect(other.url()));
+  server_->route("GET", "/round", redirect("/round"));
+  server_->route("GET", "/a/near", redirect("end"));
+  server_->route("GET", "/a/end", [&](const Request& request, const auto& respond) {
+    here = request.headers.get("Authorization");
+    respond(textResponse(200, "end"));
+  });
+  const base::HttpHeaders secret{{"authorization", "Bearer secret"}, {"X-Kept", "1"}};
+  const auto near =
+      client_.request({.url = url("/a/near"), .headers = secret, .maxRedirects = 3}, {});
+  ASSERT_TRUE(near) << near.error().describe();
+  EXPECT_EQ(near->url, url("/a/end"));
+  EXPECT_EQ(here, "Bearer secret");
+  const auto away =
+      client_.request({.url = url("/away"), .headers = secret, .maxRedirects = 3}, {});
+  ASSERT_TRUE(away) << away.error().describe();
+  EXPECT_EQ(away->body, "here");
+  EXPECT_THAT(other.head(), Not(HasSubstr("secret")));
+  EXPECT_THAT(other.head(), HasSubstr("X-Kept: 1"));
+  const auto round = client_.request({.url = url("/round"), .maxRedirects = 3}, {});
+  EXPECT_EQ(categoryOf(round), ErrorCategory::Fetch);
+  EXPECT_THAT(round.error().message, HasSubstr("without end"));
+  const auto answer = client_.request({.url = url("/round")}, {});
+  EXPECT_EQ(answer->status, 302);
+}
+
 }  // namespace
 }  // namespace webpool::net

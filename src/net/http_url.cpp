@@ -104,4 +104,26 @@ Result<HttpUrl> parseHttpUrl(std::string_view text) {
   return url;
 }
 
+Result<std::string> redirectTarget(const HttpUrl& base, std::string_view location) {
+  std::string absolute(location);
+  if (location.starts_with("//")) {
+    absolute = (base.tls ? "https:" : "http:") + absolute;
+  } else if (location.starts_with('/')) {
+    absolute = base.origin() + absolute;
+  } else if (!location.contains("://")) {
+    const auto path = base.target.substr(0, base.target.find('?'));
+    absolute = base.origin() + path.substr(0, path.rfind('/') + 1) + absolute;
+  }
+  const auto target = parseHttpUrl(absolute);
+  if (!target || location.empty()) {
+    return fail(ErrorCategory::Fetch,
+                fmt::format("{} redirects to what is no web address", base.origin()));
+  }
+  if (base.tls && !target->tls && !target->isLoopback()) {
+    return fail(ErrorCategory::Fetch, fmt::format("{} redirects to {}, which is not encrypted",
+                                                  base.origin(), target->origin()));
+  }
+  return absolute;
+}
+
 }  // namespace webpool::net

@@ -27,4 +27,8 @@ struct HttpUrl {
 /// InvalidArgument, with the cause and never the text itself where that has a password.
 Result<HttpUrl> parseHttpUrl(std::string_view text);
 
+/// Where a Location field leads from `base`. Fetch for none, and for one from https to http unless
+/// that is this machine itself.
+Result<std::string> redirectTarget(const HttpUrl& base, std::string_view location);
+
 }  // namespace webpool::net

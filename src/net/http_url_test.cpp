@@ -72,5 +72,19 @@ TEST(HttpUrlTest, PasswordsAreNotShown) {
   }
 }
 
+TEST(HttpUrlTest, WhereARedirectLeads) {
+  const auto base = *parseHttpUrl("https://hub.example/a/b?c=1");
+  EXPECT_EQ(*redirectTarget(base, "/x?y"), "https://hub.example/x?y");
+  EXPECT_EQ(*redirectTarget(base, "x"), "https://hub.example/a/x");
+  EXPECT_EQ(*redirectTarget(base, "//cdn.example/x"), "https://cdn.example/x");
+  EXPECT_EQ(*redirectTarget(base, "https://cdn.example/x"), "https://cdn.example/x");
+  EXPECT_FALSE(redirectTarget(base, "http://cdn.example/x"));
+  EXPECT_TRUE(redirectTarget(base, "http://127.0.0.1:8080/x"));
+  EXPECT_FALSE(redirectTarget(base, "ftp://cdn.example/x"));
+  EXPECT_FALSE(redirectTarget(base, ""));
+  const auto plain = *parseHttpUrl("http://hub.example/");
+  EXPECT_TRUE(redirectTarget(plain, "http://cdn.example/x"));
+}
+
 }  // namespace
 }  // namespace webpool::net

@@ -37,6 +37,7 @@ store::JobOptions jobOptions(const ModelOptions& options) {
 }
 
 bool looksLikePath(std::string_view model) {
+  if (model.starts_with("hf:")) return false;
   return model.find('/') != std::string_view::npos || store::isGraphPath(model) || model == "." ||
          model == "..";
 }

@@ -35,6 +35,7 @@ struct Pin {
   std::string variant;  ///< a model's dtype, or empty
   cid::Cid cid;
   std::int64_t addedUnixSeconds = 0;
+  std::string origin = {};  ///< where a model was had from, as JSON (docs/store.md); may be empty
 };
 
 struct Imported {

@@ -13,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include "store/database.h"
 #include "store/testing/test_store.h"
 
 namespace webpool::store {
@@ -296,6 +297,25 @@ TEST_F(FullDiskTest, NoRoomForTheIndexIsNoSpaceAndNothingIsLost) {
   store = ContentStore::open(folder_ / "disk/store", base::systemRandom()).value();
   EXPECT_TRUE(store->verify(kept));
   for (const auto& pin : store->pins().value()) EXPECT_TRUE(store->verify(pin.cid)) << pin.name;
+}
+
+TEST_F(DurabilityTest, AnIndexOfVersion1IsBroughtToVersion2) {
+  {
+    auto database = Database::open(storeFolder() / "index.sqlite");
+    ASSERT_TRUE(database);
+    ASSERT_TRUE(
+        (*database)->execute("ALTER TABLE pin DROP COLUMN origin; PRAGMA user_version = 1"));
+  }
+  store_ = openStore();
+  ASSERT_TRUE(store_);
+  const auto before = store_->pins();
+  ASSERT_TRUE(before) << before.error().describe();
+  ASSERT_EQ(before->size(), 1u);
+  EXPECT_EQ(before->front().origin, "");
+  ASSERT_TRUE(store_->addPin({"model", "m", "fp32", kept_, 0, "{\"kind\":\"hub\"}"}));
+  store_.reset();
+  store_ = openStore();
+  EXPECT_EQ(store_->pins("model")->front().origin, "{\"kind\":\"hub\"}");
 }
 
 }  // namespace

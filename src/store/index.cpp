@@ -8,7 +8,7 @@
 namespace webpool::store {
 namespace {
 
-constexpr std::int64_t kSchemaVersion = 1;
+constexpr std::int64_t kSchemaVersion = 2;
 
 constexpr auto kSchema = R"sql(
 CREATE TABLE IF NOT EXISTS file (
@@ -33,8 +33,14 @@ CREATE TABLE IF NOT EXISTS pin (
   variant TEXT NOT NULL,
   cid BLOB NOT NULL,
   added INTEGER NOT NULL,
+  origin TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (kind, name, variant)) WITHOUT ROWID;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
+)sql";
+
+constexpr auto kFromVersion1 = R"sql(
+ALTER TABLE pin ADD COLUMN origin TEXT NOT NULL DEFAULT '';
+PRAGMA user_version = 2;
 )sql";
 
 constexpr std::string_view kFileColumns = "file.id, sha256, size, mtime_ns, root, dag_size";
@@ -110,8 +116,13 @@ Result<std::unique_ptr<Index>> Index::open(const std::filesystem::path& path) {
   };
   auto version = readVersion();
   if (!version) return std::unexpected(version.error());
-  if (*version == 0) {
-    auto created = index->write([&] { return index->database_->execute(kSchema); });
+  if (*version == 0 || *version == 1) {
+    auto created = index->write([&]() -> Result<void> {
+      const auto now = readVersion();  // another process may have been first
+      if (!now) return std::unexpected(now.error());
+      if (*now > 1) return {};
+      return index->database_->execute(*now == 0 ? kSchema : kFromVersion1);
+    });
     if (!created) return std::unexpected(created.error());
     version = readVersion();
     if (!version) return std::unexpected(version.error());
@@ -188,7 +199,7 @@ Result<std::optional<std::string>> Index::node(const cid::Cid& cid) {
 Result<std::vector<Pin>> Index::pins(std::string_view kind) {
   const std::scoped_lock lock(mutex_);
   auto statement = database_->prepare(
-      "SELECT kind, name, variant, cid, added FROM pin WHERE ?1 = '' OR kind = ?1 "
+      "SELECT kind, name, variant, cid, added, origin FROM pin WHERE ?1 = '' OR kind = ?1 "
       "ORDER BY kind, name, variant");
   if (!statement) return std::unexpected(statement.error());
   statement->bind(1, kind);
@@ -200,7 +211,7 @@ Result<std::vector<Pin>> Index::pins(std::string_view kind) {
     auto cid = cidColumn(*statement, 3);
     if (!cid) return std::unexpected(cid.error());
     pins.push_back({statement->text(0), statement->text(1), statement->text(2), std::move(*cid),
-                    statement->integer(4)});
+                    statement->integer(4), statement->text(5)});
   }
 }
 

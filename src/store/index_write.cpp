@@ -102,13 +102,14 @@ Result<std::vector<std::string>> Index::nodeCids() {
 
 Result<void> Index::putPin(const Pin& pin) {
   auto statement = database_->prepare(
-      "INSERT OR REPLACE INTO pin (kind, name, variant, cid, added) "
-      "VALUES (?, ?, ?, ?, CAST(strftime('%s', 'now') AS INTEGER))");
+      "INSERT OR REPLACE INTO pin (kind, name, variant, cid, origin, added) "
+      "VALUES (?, ?, ?, ?, ?, CAST(strftime('%s', 'now') AS INTEGER))");
   if (!statement) return std::unexpected(statement.error());
   return statement->bind(1, pin.kind)
       .bind(2, pin.name)
       .bind(3, pin.variant)
       .bindBlob(4, key(pin.cid))
+      .bind(5, pin.origin)
       .run();
 }
 

@@ -114,6 +114,14 @@ class Fetching {
   int round_ = 0;
 };
 
+/// Well-known names that are in no package registry: where a hub has them in the layout of
+/// transformers.js. Empty for others.
+std::string_view hubPlaceOf(std::string_view name) {
+  if (name == "bert-base-uncased") return "Xenova/bert-base-uncased";
+  if (name == "vit-base-patch16-224") return "Xenova/vit-base-patch16-224";
+  return {};
+}
+
 std::string lockName(std::string_view model) {
   std::string name = fmt::format("model-{}", model);
   std::ranges::replace(name, '/', '+');
@@ -159,6 +167,18 @@ Result<ModelSelection> ModelInstaller::ensure(std::string_view name, std::string
                        return root.variant.empty();
                      });
   if (!entry && !own && own.error().category == ErrorCategory::NotFound) {
+    if (const auto place = hubPlaceOf(name); !place.empty()) {
+      return fail(ErrorCategory::NotFound,
+                  fmt::format("the model {} is not here: no package registry has its weights, and "
+                              "the catalogue lists no hash that nobody could check",
+                              name),
+                  fmt::format("get it from a hub: HF_ENDPOINT=https://HUB webpool models add hf:{}",
+                              place));
+    }
+    if (name.starts_with("hf:")) {
+      return fail(ErrorCategory::NotFound, fmt::format("{} has not been added", name),
+                  fmt::format("webpool models add {}, then use the name it is kept under", name));
+    }
     std::vector<std::string> known;
     for (const auto& each : catalogue_.entries()) known.push_back(each.name);
     return fail(

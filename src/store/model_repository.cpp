@@ -105,13 +105,13 @@ std::uint64_t Model::bytes() const {
 }
 
 Result<Model> ModelRepository::add(const std::string& name, const cid::Cid& root,
-                                   const std::string& variant) {
+                                   const std::string& variant, const std::string& origin) {
   if (auto checked = checkModelName(name); !checked) return std::unexpected(checked.error());
   auto files = store_.listFiles(root);
   if (!files) return std::unexpected(files.error());
   auto isModel = checkIsModel(classifyRoot(std::move(*files)));
   if (!isModel) return std::unexpected(isModel.error());
-  if (auto pinned = store_.addPin({kKind, name, variant, root, 0}); !pinned) {
+  if (auto pinned = store_.addPin({kKind, name, variant, root, 0, origin}); !pinned) {
     return std::unexpected(pinned.error());
   }
   if (auto dropped = dropReplaced(name, variant); !dropped) {
@@ -187,7 +187,8 @@ Result<std::vector<Model>> ModelRepository::list() const {
     auto files = store_.listFiles(pin.cid);
     if (!files) return std::unexpected(files.error());
     if (models.empty() || models.back().name != pin.name) models.push_back({pin.name, {}});
-    models.back().roots.push_back({pin.variant, pin.cid, classifyRoot(std::move(*files))});
+    models.back().roots.push_back(
+        {pin.variant, pin.cid, classifyRoot(std::move(*files)), pin.origin});
   }
   return models;
 }
@@ -200,7 +201,7 @@ Result<Model> ModelRepository::show(std::string_view name) const {
     if (pin.name != name) continue;
     auto files = store_.listFiles(pin.cid);
     if (!files) return std::unexpected(files.error());
-    model.roots.push_back({pin.variant, pin.cid, classifyRoot(std::move(*files))});
+    model.roots.push_back({pin.variant, pin.cid, classifyRoot(std::move(*files)), pin.origin});
   }
   if (model.roots.empty()) return unknownModel(name);
   return model;

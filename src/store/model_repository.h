@@ -18,6 +18,7 @@ struct ModelRoot {
   std::string variant;  ///< the dtype that this root was installed for; empty: all it holds
   cid::Cid root;
   std::vector<ModelFile> files;
+  std::string origin = {};  ///< as in Pin
 };
 
 struct Model {
@@ -43,7 +44,8 @@ class ModelRepository {
   explicit ModelRepository(ContentStore& store) : store_(store) {}
 
   /// Gives a stored root a name, replacing what had it. `variant` as in ModelRoot.
-  Result<Model> add(const std::string& name, const cid::Cid& root, const std::string& variant = {});
+  Result<Model> add(const std::string& name, const cid::Cid& root, const std::string& variant = {},
+                    const std::string& origin = {});
 
   /// Imports a folder, or one .onnx file with the external data that lies beside it
   /// (x.onnx_data, x.onnx.data, x.data, and what `companions` name below its folder), and gives it

@@ -1,0 +1,121 @@
+#include "cli/models_add_remote.h"
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "sources/hub.h"
+#include "sources/web.h"
+
+namespace webpool::cli {
+namespace {
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+bool isWebAddress(std::string_view model) {
+  return model.starts_with("https://") || model.starts_with("http://");
+}
+
+store::JobOptions jobOptions(const ModelOptions& options) {
+  return {.progress =
+              [show = options.progress](const store::Progress& progress) {
+                constexpr const char* kSteps[] = {"import", "verify", "download", "wait for"};
+                show({kSteps[static_cast<int>(progress.phase)], progress.item, progress.done,
+                      progress.total});
+              },
+          .stop = options.stop};
+}
+
+Result<pool::ResolvedModel> addFromHub(const Context& context, const std::string& model,
+                                       std::string name, const RemoteFlags& flags,
+                                       const ModelOptions& options, pool::ModelSource& source) {
+  auto from = sources::parseHubName(model);
+  if (!from) return std::unexpected(from.error());
+  const sources::HubOptions hub{.endpoint = environment("HF_ENDPOINT"),
+                                .token = environment("HF_TOKEN"),
+                                .dtype = options.dtype,
+                                .patterns = flags.files,
+                                .downloads = context.paths.data / "downloads"};
+  if (hub.endpoint.empty()) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("{} is in a hub, and HF_ENDPOINT does not say which", model),
+                "set HF_ENDPOINT to the address of a hub in the Hugging Face layout, and HF_TOKEN "
+                "where it asks for one");
+  }
+  if (name.empty()) name = from->repository.substr(from->repository.rfind('/') + 1);
+  if (source.catalogue().find(name) != nullptr) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("'{}' is the name of a catalogue model", name),
+                "keep it under another name with --name NAME");
+  }
+  auto added = sources::addFromHub(source.repository(), *context.http, *from, name, hub,
+                                   jobOptions(options));
+  if (!added) return std::unexpected(added.error());
+  return source.findHere(name, added->dtype, "");
+}
+
+Result<pool::ResolvedModel> addFromWeb(const Context& context, const std::string& model,
+                                       const std::string& name, const RemoteFlags& flags,
+                                       const ModelOptions& options, pool::ModelSource& source) {
+  auto fetched = sources::fetchFromWeb(*context.http, model,
+                                       {.sha256 = flags.sha256,
+                                        .insecureHttp = flags.insecureHttp,
+                                        .downloads = context.paths.data / "downloads"},
+                                       jobOptions(options));
+  if (!fetched) return std::unexpected(fetched.error());
+  auto added = source.add(fetched->path.native(), name, options);
+  std::error_code ignored;
+  std::filesystem::remove_all(fetched->path.parent_path().parent_path(), ignored);
+  if (!added) return added;
+  const auto root = cid::Cid::parse(added->description.cid);
+  if (!root) return std::unexpected(root.error());
+  auto kept = source.repository().add(added->description.name, *root, "", fetched->origin);
+  if (!kept) return std::unexpected(kept.error());
+  return added;
+}
+
+}  // namespace
+
+void RemoteFlags::addTo(CLI::App& command) {
+  command
+      .add_option("--files", files,
+                  "Of a hub: only files that match, e.g. 'onnx/model_q4*' (default: what the "
+                  "dtype needs)")
+      ->allow_extra_args(false);
+  command.add_option("--sha256", sha256, "Of a web address: what the file must hash to");
+  command.add_flag("--insecure-http", insecureHttp,
+                   "Of a web address: http:// to other machines too");
+}
+
+bool isRemote(const std::string& model) {
+  return model.starts_with("hf:") || isWebAddress(model) || model.starts_with("ipfs:");
+}
+
+Result<void> checkRemoteFlags(const std::string& model, const RemoteFlags& flags) {
+  if (!flags.files.empty() && !model.starts_with("hf:")) {
+    return fail(ErrorCategory::InvalidArgument, "--files is for models of a hub",
+                "give hf:ORGANISATION/NAME, or leave --files out");
+  }
+  if ((!flags.sha256.empty() || flags.insecureHttp) && !isWebAddress(model)) {
+    return fail(ErrorCategory::InvalidArgument,
+                "--sha256 and --insecure-http are for web addresses",
+                "give https://HOST/PATH/MODEL.onnx, or leave them out");
+  }
+  return {};
+}
+
+Result<pool::ResolvedModel> addRemote(const Context& context, const std::string& model,
+                                      const std::string& name, const RemoteFlags& flags,
+                                      const ModelOptions& options, pool::ModelSource& source) {
+  if (model.starts_with("hf:")) return addFromHub(context, model, name, flags, options, source);
+  if (isWebAddress(model)) return addFromWeb(context, model, name, flags, options, source);
+  return fail(ErrorCategory::Unsupported, "models can't be added by their CID yet",
+              "fetch the folder with an IPFS client, then add its path");
+}
+
+}  // namespace webpool::cli

@@ -1,0 +1,301 @@
+// `webpool models add hf:…` against a hub on loopback, with what a network does to it.
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <csignal>
+#include <fstream>
+#include <span>
+#include <sstream>
+#include <thread>
+
+#include "cid/sha256.h"
+#include "cli_harness.h"
+#include "hub_server.h"
+#include "onnx/testing/model_builder.h"
+#include "reference.h"
+
+namespace webpool::functional {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+
+std::string onDisk(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+class Hub : public CliTest {
+ protected:
+  Hub() : server_("test/small", files()) {
+    environment_["WEBPOOL_DATA_DIR"] = data();
+    environment_["HF_ENDPOINT"] = server_.endpoint();
+    environment_["HF_TOKEN"] = kToken;
+  }
+
+  static std::map<std::string, std::string> files() {
+    return {{"README.md", "# small"},
+            {"config.json", "{\"a\": 1}"},
+            {"onnx/model.onnx", onnx::testing::matMulModel(DataType::Fp32, 512, 512)},
+            {"onnx/model_fp16.onnx", onnx::testing::matMulModel(DataType::Fp16, 512, 512)}};
+  }
+
+  std::filesystem::path data() const { return folder() / "data"; }
+
+  Finished add(std::vector<std::string> more = {}) {
+    std::vector<std::string> arguments{"models", "add", "hf:test/small", "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(arguments);
+  }
+
+  std::vector<HubRequest> blobRequests() {
+    auto all = server_.requests();
+    std::erase_if(all, [](const auto& each) { return !each.target.starts_with("/blobs/"); });
+    return all;
+  }
+
+  void expectNoModel() {
+    const auto shown = run({"models", "show", "small"});
+    EXPECT_EQ(shown.code, 4) << shown.out << shown.err;
+    EXPECT_THAT(storedFiles(), IsEmpty());
+  }
+
+  std::vector<std::string> storedFiles() const {
+    std::vector<std::string> names;
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator(data() / "store/files", none)) {
+      names.push_back(entry.path().filename());
+    }
+    return names;
+  }
+
+  static constexpr auto kToken = "hf_secret_of_the_test";
+  HubServer server_;
+};
+
+TEST_F(Hub, BringsTheDtypesFilesAndSaysWhereTheyAreFrom) {
+  const auto added = add();
+  ASSERT_EQ(added.code, 0) << added.err;
+  EXPECT_EQ(added.json().at("name"), "small");
+  EXPECT_EQ(added.json().at("dtype"), "fp32");
+  EXPECT_THAT(added.out + added.err, Not(HasSubstr(kToken)));
+  EXPECT_THAT(storedFiles(), SizeIs(2));
+  const auto shown = run({"models", "show", "small"});
+  EXPECT_THAT(shown.out, AllOf(HasSubstr(server_.endpoint()), HasSubstr("test/small"),
+                               HasSubstr(server_.commit), HasSubstr("onnx/model.onnx"),
+                               HasSubstr("config.json"), Not(HasSubstr("README"))));
+  EXPECT_FALSE(std::filesystem::exists(data() / "downloads") &&
+               !std::filesystem::is_empty(data() / "downloads"));
+
+  // Another dtype lies beside it, and what is here is not fetched again.
+  const auto before = blobRequests().size();
+  ASSERT_EQ(add({"--dtype", "fp16"}).code, 0);
+  EXPECT_EQ(run({"models", "show", "small", "--dtype", "fp32"}).code, 0);
+  EXPECT_EQ(run({"models", "show", "small", "--dtype", "fp16"}).code, 0);
+  ASSERT_EQ(add().code, 0);
+  const auto all = blobRequests();
+  ASSERT_GT(all.size(), before);
+  for (std::size_t i = before; i < all.size(); ++i) {
+    EXPECT_THAT(all[i].target, Not(HasSubstr("/model.onnx")));
+  }
+}
+
+TEST_F(Hub, TheTokenStaysWithTheHub) {
+  ASSERT_EQ(add().code, 0);
+  const auto all = server_.requests();
+  ASSERT_FALSE(all.empty());
+  for (const auto& each : all) {
+    if (each.target.starts_with("/blobs/")) {
+      EXPECT_EQ(each.authorization, "") << each.target;
+    } else {
+      EXPECT_EQ(each.authorization, std::string("Bearer ") + kToken) << each.target;
+    }
+  }
+  EXPECT_THAT(blobRequests(), SizeIs(2));
+}
+
+TEST_F(Hub, ADroppedConnectionIsGoneOnWithWhereItEnded) {
+  server_.faults.drops = 2;
+  server_.faults.dropAfter = 300'000;
+  const auto added = add();
+  ASSERT_EQ(added.code, 0) << added.err;
+  std::vector<std::string> ranges;
+  for (const auto& each : blobRequests()) {
+    if (each.target.ends_with("model.onnx")) ranges.push_back(each.range);
+  }
+  EXPECT_THAT(ranges, testing::ElementsAre("", "bytes=300000-", "bytes=600000-"));
+}
+
+TEST_F(Hub, AServerWithoutRangesAndOneWithWrongOnesAreAskedForTheWhole) {
+  server_.faults.drops = 1;
+  server_.faults.dropAfter = 300'000;
+  server_.faults.noRanges = true;
+  auto added = add();
+  ASSERT_EQ(added.code, 0) << added.err;
+  server_.faults = {.drops = 1, .dropAfter = 300'000, .wrongRange = true};
+  added = add({"--dtype", "fp16"});
+  ASSERT_EQ(added.code, 0) << added.err;
+  EXPECT_EQ(blobRequests().back().range, "");
+}
+
+TEST_F(Hub, WrongBytesAreRefusedAndNothingIsStored) {
+  for (const auto* path : {"config.json", "onnx/model.onnx"}) {
+    server_.faults.wrongBytesOf = path;
+    const auto added = add();
+    EXPECT_EQ(added.code, 7) << added.err;
+    EXPECT_THAT(added.err, AllOf(HasSubstr("[integrity]"), HasSubstr(path)));
+    expectNoModel();
+  }
+  server_.faults = {};
+  EXPECT_EQ(add().code, 0);
+}
+
+TEST_F(Hub, ABusyHubIsAskedAgain) {
+  for (const int status : {429, 503}) {
+    server_.faults = {.busy = 1, .busyStatus = status};
+    const auto added = add();
+    EXPECT_EQ(added.code, 0) << status << added.err;
+    ASSERT_EQ(run({"models", "rm", "small"}).code, 0);
+  }
+}
+
+TEST_F(Hub, RefusalsAndMissingOnesSayWhatToDo) {
+  for (const int status : {401, 403}) {
+    server_.faults.always = status;
+    const auto refused = add();
+    EXPECT_EQ(refused.code, 1);
+    EXPECT_THAT(refused.err, AllOf(HasSubstr("[unauthorized]"), HasSubstr("HF_TOKEN"),
+                                   HasSubstr("gated"), Not(HasSubstr(kToken))));
+  }
+  server_.faults.always = 0;
+  const auto missing = run({"models", "add", "hf:test/small@v9"});
+  EXPECT_EQ(missing.code, 4);
+  EXPECT_THAT(missing.err, AllOf(HasSubstr("test/small"), HasSubstr("v9")));
+  const auto dtype = add({"--dtype", "q4"});
+  EXPECT_EQ(dtype.code, 4);
+  EXPECT_THAT(dtype.err, HasSubstr("it has fp16, fp32"));
+  expectNoModel();
+}
+
+TEST_F(Hub, WhatIsNotSetOrNotEncryptedIsNamed) {
+  environment_["HF_ENDPOINT"] = "http://hub.example";
+  const auto plain = add();
+  EXPECT_EQ(plain.code, 2);
+  EXPECT_THAT(plain.err, HasSubstr("not encrypted"));
+  environment_["HF_ENDPOINT"] = "";
+  const auto none = add();
+  EXPECT_EQ(none.code, 2);
+  EXPECT_THAT(none.err, HasSubstr("set HF_ENDPOINT"));
+  const auto bert = run({"run", "--model", "bert-base-uncased", "hello"});
+  EXPECT_EQ(bert.code, 4);
+  EXPECT_THAT(bert.err, HasSubstr("webpool models add hf:"));
+  EXPECT_THAT(bert.err, HasSubstr("bert-base-uncased"));
+}
+
+TEST_F(Hub, AnInterruptedDownloadIsGoneOnWithByTheNextCall) {
+  server_.faults.holdAt = "onnx/model.onnx";
+  server_.faults.dropAfter = 500'000;
+  auto running = start({"models", "add", "hf:test/small"});
+  const auto arrived = [&] {
+    std::error_code gone;  // a file may be renamed meanwhile
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(data() / "downloads", gone)) {
+      if (entry.is_regular_file(gone) && entry.file_size(gone) == 500'000) return true;
+    }
+    return false;
+  };
+  ASSERT_TRUE(running->waitForOutput("download"));
+  while (!arrived()) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  running->signal(SIGINT);
+  const auto ended = running->wait();
+  EXPECT_EQ(ended.code, 130) << ended.err;
+  expectNoModel();
+  server_.faults = {};
+  const auto added = add();
+  ASSERT_EQ(added.code, 0) << added.err;
+  const auto last = blobRequests().back();
+  EXPECT_EQ(last.range, "bytes=500000-");
+  EXPECT_THAT(last.ifRange, AllOf(testing::StartsWith("\""), SizeIs(66)));
+}
+
+TEST_F(Hub, PatternsChooseTheFiles) {
+  const auto added = add({"--files", "onnx/*_fp16.onnx", "--files", "*.md"});
+  ASSERT_EQ(added.code, 0) << added.err;
+  const auto shown = run({"models", "show", "small"});
+  EXPECT_THAT(shown.out, AllOf(HasSubstr("README.md"), Not(HasSubstr("config.json"))));
+}
+
+TEST_F(Hub, AFileOfAWebAddressIsCheckedAndKept) {
+  const auto url = server_.endpoint() + "/blobs/onnx/model.onnx";
+  const auto bytes = files().at("onnx/model.onnx");
+  const auto right = cid::hexText(cid::sha256(std::as_bytes(std::span(bytes))));
+  const auto wrong =
+      run({"models", "add", url, "--name", "mine", "--sha256", std::string(64, 'a')});
+  EXPECT_EQ(wrong.code, 7) << wrong.err;
+  EXPECT_THAT(storedFiles(), IsEmpty());
+  server_.faults.drops = 1;
+  server_.faults.dropAfter = 300'000;
+  const auto added = run({"models", "add", url + "?token=x", "--name", "mine", "--sha256", right});
+  ASSERT_EQ(added.code, 0) << added.err;
+  EXPECT_EQ(blobRequests().back().range, "bytes=300000-");
+  const auto shown = run({"models", "show", "mine"});
+  EXPECT_THAT(shown.out, AllOf(HasSubstr("from   " + url), Not(HasSubstr("token=x"))));
+  EXPECT_THAT(storedFiles(), SizeIs(1));
+  for (const auto& each : server_.requests()) EXPECT_EQ(each.authorization, "");
+  ASSERT_EQ(run({"models", "add", url}).code, 0);  // without a hash, under the file's own name
+  EXPECT_EQ(run({"models", "show", "model"}).code, 0);
+
+  const auto missing = run({"models", "add", server_.endpoint() + "/blobs/none.onnx"});
+  EXPECT_EQ(missing.code, 4) << missing.err;
+  const auto plain = run({"models", "add", "http://files.example/model.onnx"});
+  EXPECT_EQ(plain.code, 2);
+  EXPECT_THAT(plain.err, HasSubstr("not encrypted"));
+  EXPECT_EQ(run({"models", "add", server_.endpoint() + "/blobs/README.md"}).code, 2);
+}
+
+TEST_F(CliTest, AModelOfAHubRunsInChromium) {
+  ensureModel("all-minilm-l6-v2", "q4");
+  const auto shown = run({"models", "show", "all-minilm-l6-v2", "--dtype", "q4", "--json"});
+  ASSERT_EQ(shown.code, 0) << shown.err;
+  // The store has each file by the SHA-256 of its bytes; the catalogue says which CID is which.
+  std::map<std::string, std::string> files;
+  const auto data = sharedData() / "store/files";
+  std::map<std::uint64_t, std::string> bySize;
+  for (const auto& entry : std::filesystem::directory_iterator(data)) {
+    bySize[entry.file_size()] = entry.path();
+  }
+  for (const auto& file : shown.json().at("files").as_array()) {
+    const auto size = file.at("bytes").to_number<std::uint64_t>();
+    ASSERT_TRUE(bySize.contains(size));
+    files[std::string(file.at("path").as_string())] = onDisk(bySize[size]);
+  }
+  HubServer server("test/minilm", files);
+  environment_["WEBPOOL_DATA_DIR"] = folder() / "data";
+  environment_["HF_ENDPOINT"] = server.endpoint();
+  const auto added =
+      run({"models", "add", "hf:test/minilm", "--name", "of-a-hub", "--dtype", "q4", "--json"});
+  ASSERT_EQ(added.code, 0) << added.err;
+  // The same files: the same root as the catalogue's.
+  EXPECT_EQ(added.json().at("cid"), shown.json().at("cid"));
+  auto reference = readMiniLmReference("q4");
+  const auto result = run({"run", "--model", "of-a-hub", "--backend", "wasm", "--browser",
+                           "chromium", "--ephemeral", "--json", reference.sentences[0]});
+  ASSERT_EQ(result.code, 0) << result.err;
+  double dot = 0, a = 0, b = 0;
+  const auto vector = result.json().at("embeddings").as_array().at(0).as_array();
+  ASSERT_EQ(vector.size(), reference.vectors[0].size());
+  for (std::size_t i = 0; i < vector.size(); ++i) {
+    const auto x = vector[i].to_number<double>();
+    const double y = reference.vectors[0][i];
+    dot += x * y, a += x * x, b += y * y;
+  }
+  EXPECT_GE(dot / std::sqrt(a * b), 0.999);
+}
+
+}  // namespace
+}  // namespace webpool::functional
