@@ -39,6 +39,57 @@ Result<Bytes> bytesOf(const Content& content, const Model& model, std::string_vi
   return Bytes::adopt(std::move(*read));
 }
 
+/// An only tensor, without a name.
+const Tensor* onlyTensor(const Content& content) {
+  const auto* tensors = std::get_if<std::vector<Tensor>>(&content);
+  if (tensors == nullptr || tensors->size() != 1 || !tensors->front().name.empty()) return nullptr;
+  return &tensors->front();
+}
+
+/// The pixels of a tensor (height x width, or height x width x 1, 3 or 4), or of a file.
+Result<Picture> pictureOf(const Content& content, const Model& model) {
+  constexpr std::string_view kTakes =
+      "a picture: PNG or JPEG, its path, or UINT8 of height x width x 1, 3 or 4";
+  if (const auto* tensor = onlyTensor(content)) {
+    const auto& shape = tensor->shape;
+    const auto channels = shape.size() == 2 ? 1 : shape.size() == 3 ? shape[2] : 0;
+    if (auto valid = tensor->validate(); !valid) return std::unexpected(valid.error());
+    if (tensor->type != DataType::Uint8 || (channels != 1 && channels != 3 && channels != 4) ||
+        tensor->data.empty()) {
+      return notTaken(model, kTakes);
+    }
+    Picture picture{std::size_t(shape[0]), std::size_t(shape[1]), {}};
+    std::swap(picture.width, picture.height);
+    if (picture.width * picture.height > kMostPixels) {
+      return fail(ErrorCategory::InvalidInput, "the picture has more than 100 million pixels");
+    }
+    const auto bytes = tensor->as<std::uint8_t>();
+    picture.rgb.reserve(picture.width * picture.height * 3);
+    for (std::size_t at = 0; at < bytes.size(); at += std::size_t(channels)) {
+      for (std::size_t c = 0; c < 3; ++c) picture.rgb.push_back(bytes[channels == 1 ? at : at + c]);
+    }
+    return picture;
+  }
+  const auto bytes = bytesOf(content, model, kTakes);
+  if (!bytes) return std::unexpected(bytes.error());
+  return decodePicture(bytes->view());
+}
+
+/// Samples as they are, or of a file.
+Result<Sound> soundOf(const Content& content, const Model& model) {
+  constexpr std::string_view kTakes = "a sound file, its path, or samples as FP32 of 16 kHz";
+  if (const auto* sound = std::get_if<Sound>(&content)) return *sound;
+  if (const auto* tensor = onlyTensor(content)) {
+    if (auto valid = tensor->validate(); !valid) return std::unexpected(valid.error());
+    if (tensor->type != DataType::Fp32 || tensor->shape.size() != 1) return notTaken(model, kTakes);
+    const auto samples = tensor->as<float>();
+    return Sound{kSpeechRate, {samples.begin(), samples.end()}};
+  }
+  const auto bytes = bytesOf(content, model, kTakes);
+  if (!bytes) return std::unexpected(bytes.error());
+  return decodeSound(bytes->view());
+}
+
 std::vector<std::string> textsOf(const Content& content) {
   if (const auto* text = std::get_if<std::string>(&content)) return {*text};
   if (const auto* texts = std::get_if<std::vector<std::string>>(&content)) return *texts;
@@ -105,9 +156,7 @@ class SoundAdapter final : public Adapter {
   explicit SoundAdapter(Model model) : model_(std::move(model)) {}
 
   Result<Answer> run(const Content& content, const RunOptions& options) const override {
-    const auto bytes = bytesOf(content, model_, "a sound file or its path");
-    if (!bytes) return std::unexpected(bytes.error());
-    const auto sound = decodeSound(bytes->view());
+    const auto sound = soundOf(content, model_);
     if (!sound) return std::unexpected(sound.error());
     return model_.info().task == "voice-activity-detection" ? detect(*sound, options)
                                                             : say(*sound, options);
@@ -149,9 +198,7 @@ class OcrAdapter final : public Adapter {
       : model_(std::move(model)), reader_(std::move(reader)) {}
 
   Result<Answer> run(const Content& content, const RunOptions& options) const override {
-    const auto bytes = bytesOf(content, model_, "a picture (PNG, JPEG) or its path");
-    if (!bytes) return std::unexpected(bytes.error());
-    const auto picture = decodePicture(bytes->view());
+    const auto picture = pictureOf(content, model_);
     if (!picture) return std::unexpected(picture.error());
     const auto page = reader_.read(*picture, {}, options);
     if (!page) return std::unexpected(page.error());
@@ -201,7 +248,11 @@ class TensorAdapter final : public Adapter {
   Result<Answer> run(const Content& content, const RunOptions& options) const override {
     const auto* tensors = std::get_if<std::vector<Tensor>>(&content);
     if (tensors == nullptr) return notTaken(model_, "tensors");
-    auto answer = model_.run(*tensors, options);
+    auto inputs = *tensors;
+    if (onlyTensor(content) != nullptr && model_.info().inputs.size() == 1) {
+      inputs.front().name = model_.info().inputs.front().name;
+    }
+    auto answer = model_.run(std::move(inputs), options);
     if (!answer) return std::unexpected(answer.error());
     json::array outputs;
     for (const auto& output : answer->outputs) {

@@ -3,6 +3,8 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "bridge/adapter.h"
@@ -26,6 +28,18 @@ struct EnhancedWebModel::State {
   std::atomic<std::size_t> maxBatch{16};
   mutable std::mutex mutex;
   WebModelStats stats;
+  std::optional<WebModelResult> latest;  ///< that succeeded
+
+  /// What ran last, before that where it was loaded.
+  RanOn ranOn() const {
+    const std::lock_guard lock(mutex);
+    return latest ? latest->ran : model.info().ranOn;
+  }
+  std::string platform() const {
+    WebModelResult ran;
+    ran.ran = ranOn();
+    return ran.platform();
+  }
 };
 
 }  // namespace webpool

@@ -25,6 +25,13 @@ void ExecutionRecord::ended(const WebModelResult& result) {
   stats_.ipfsCacheHits += result.ipfsCacheHit ? 1 : 0;
   ++stats_.browserUsage[result.ran.browser];
   ++stats_.platformUsage[result.platform()];
+  stats_.platformBusyMs[result.platform()] += result.metrics.inferenceTimeMs;
+}
+
+void ExecutionRecord::waiting(std::int64_t more) {
+  const std::lock_guard lock(mutex_);
+  stats_.currentlyWaiting += std::uint64_t(more);
+  stats_.waitingPeak = std::max(stats_.waitingPeak, stats_.currentlyWaiting);
 }
 
 ExecutionStats ExecutionRecord::stats() const {

@@ -69,6 +69,11 @@ Result<void> Pool::initialize() {
   options.headless = options_.headless;
   options.ephemeral = options_.ephemeral;
   if (options_.maxMemoryMb > 0) options.memoryBudget = options_.maxMemoryMb * 1'000'000;
+  options.onStateChange = [this, told = std::move(options.onStateChange)](
+                              const std::string& connection, const StateChange& change) {
+    connectionTime_.changed(connection, change);
+    if (told) told(connection, change);
+  };
   auto opened = ResourcePool::open(std::move(options));
   if (!opened) return std::unexpected(opened.error());
   pool_ = std::move(*opened);
@@ -96,6 +101,22 @@ Result<std::string> Pool::browserFor(const std::string& type,
   return names && prior->second != "auto" ? names->front() : "";
 }
 
+Result<std::vector<Backend>> Pool::allowedBackends(
+    const std::vector<std::string>& priorityList) const {
+  auto backends = backendsOf(priorityList);
+  if (!backends || (options_.enableGpu && options_.enableCpu)) return backends;
+  if (backends->front() == Backend::Auto) {
+    backends = {Backend::WebGpu, Backend::WebNn, Backend::Wasm};
+  }
+  std::erase_if(*backends, [&](Backend backend) {
+    return !(backend == Backend::Wasm ? options_.enableCpu : options_.enableGpu);
+  });
+  if (!backends->empty()) return backends;
+  return fail(ErrorCategory::InvalidArgument,
+              "none of the platforms asked for is enabled in this integration",
+              "enable_gpu and enable_cpu say which are");
+}
+
 Result<ModelDescription> Pool::describe(ResourcePool& pool, const std::string& name,
                                         const HardwarePreferences& preferences,
                                         std::string task) const {
@@ -115,12 +136,12 @@ Result<ModelDescription> Pool::describe(ResourcePool& pool, const std::string& n
 }
 
 Result<Model> Pool::load(ResourcePool& pool, const std::string& type, const std::string& name,
-                         const HardwarePreferences& preferences) {
+                         const HardwarePreferences& preferences, const std::stop_token& stop) {
   if (!isType(type)) {
     return fail(ErrorCategory::InvalidArgument, fmt::format("there is no model type '{}'", type),
                 "one of " + typeNames());
   }
-  const auto backends = backendsOf(preferences.priorityList);
+  const auto backends = allowedBackends(preferences.priorityList);
   if (!backends) return std::unexpected(backends.error());
   auto description = describe(pool, name, preferences, {});
   if (!description) return std::unexpected(description.error());
@@ -144,7 +165,8 @@ Result<Model> Pool::load(ResourcePool& pool, const std::string& type, const std:
     auto model = pool.load(name, {.task = description->task,
                                   .backend = backend,
                                   .browser = *browser,
-                                  .dtype = description->dtype});
+                                  .dtype = description->dtype,
+                                  .stop = stop});
     if (model || !isOfThePlatform(model.error().category)) return model;
     last = model.error();
     why += fmt::format("{}{}: {}", why.empty() ? "" : "; ", platformName(backend),
@@ -157,7 +179,8 @@ Result<Model> Pool::load(ResourcePool& pool, const std::string& type, const std:
 
 Result<std::shared_ptr<EnhancedWebModel>> Pool::getModel(const std::string& type,
                                                          const std::string& name,
-                                                         const HardwarePreferences& preferences) {
+                                                         const HardwarePreferences& preferences,
+                                                         std::stop_token stop) {
   const std::lock_guard one(loading_);
   const auto pool = opened();
   if (!pool) return std::unexpected(pool.error());
@@ -167,7 +190,7 @@ Result<std::shared_ptr<EnhancedWebModel>> Pool::getModel(const std::string& type
     const auto known = std::ranges::find(models_, key, &Known::key);
     if (known != models_.end()) return known->model;
   }
-  auto model = load(**pool, type, name, preferences);
+  auto model = load(**pool, type, name, preferences, stop);
   if (!model) return std::unexpected(model.error());
   const auto timings = model->info().timings;
   auto adapter = makeAdapter(*model);
@@ -198,6 +221,10 @@ std::vector<ConnectionStats> Pool::connections() const {
 ExecutionStats Pool::stats() const {
   auto stats = record_.stats();
   stats.connections = connections();
+  const auto totals = connectionTime_.totals(std::chrono::steady_clock::now());
+  stats.connectionPeak = totals.peak;
+  stats.connectionMs = totals.thereMs;
+  stats.connectionBusyMs = totals.busyMs;
   const std::lock_guard lock(mutex_);
   stats.loadedModels = models_.size();
   return stats;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "bridge/connection_time.h"
 #include "bridge/execution_record.h"
 #include "webpool/resource_pool_bridge.h"
 
@@ -21,7 +22,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
   Result<void> initialize();
   Result<std::shared_ptr<EnhancedWebModel>> getModel(const std::string& type,
                                                      const std::string& name,
-                                                     const HardwarePreferences& preferences);
+                                                     const HardwarePreferences& preferences,
+                                                     std::stop_token stop);
   /// One that was given before, by its id; null where there is none.
   std::shared_ptr<EnhancedWebModel> modelById(const std::string& id) const;
   ExecutionStats stats() const;
@@ -39,10 +41,12 @@ class Pool : public std::enable_shared_from_this<Pool> {
 
   Result<ResourcePool*> opened();
   Result<Model> load(ResourcePool& pool, const std::string& type, const std::string& name,
-                     const HardwarePreferences& preferences);
+                     const HardwarePreferences& preferences, const std::stop_token& stop);
   /// The browser that the model is to be in; "" leaves it to the pool.
   Result<std::string> browserFor(const std::string& type,
                                  const HardwarePreferences& preferences) const;
+  /// The order of the list, without what the integration has switched off.
+  Result<std::vector<Backend>> allowedBackends(const std::vector<std::string>& priorityList) const;
   /// The first of the dtypes with so many bits that the model has.
   Result<ModelDescription> describe(ResourcePool& pool, const std::string& name,
                                     const HardwarePreferences& preferences, std::string task) const;
@@ -50,6 +54,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
   BridgeOptions options_;
   std::vector<std::string> installed_;
   ExecutionRecord record_;
+  /// The pool's threads tell it of changes until the pool is closed.
+  ConnectionTime connectionTime_;
   std::mutex loading_;  ///< one model is loaded at a time
   mutable std::mutex mutex_;
   std::unique_ptr<ResourcePool> pool_;

@@ -107,11 +107,17 @@ std::string ExecutionStats::toJson() const {
     count =
         (count.is_number() ? count.to_number<std::uint64_t>() : 0) + (connection.pid > 0 ? 1 : 0);
   }
+  const auto ofConnections = [&](double ms) { return connectionMs > 0 ? ms / connectionMs : 0; };
+  const auto share = [&](const std::string& platform) {
+    const auto busy = platformBusyMs.find(platform);
+    return busy == platformBusyMs.end() ? 0 : ofConnections(busy->second);
+  };
   return json::serialize(json::object{{"executed_tasks", executedTasks},
                                       {"total_execution_time", totalExecutionTimeMs / 1000},
                                       {"errors", errors},
                                       {"concurrent_peak", concurrentPeak},
-                                      {"current_queue_size", currentlyUnderWay},
+                                      {"current_queue_size", currentlyWaiting},
+                                      {"queue_peak", waitingPeak},
                                       {"model_execution_times", std::move(times)},
                                       {"avg_execution_times", std::move(averages)},
                                       {"ipfs_acceleration_count", ipfsAccelerationCount},
@@ -119,11 +125,16 @@ std::string ExecutionStats::toJson() const {
                                       {"bridge_stats",
                                        {{"created_connections", launched},
                                         {"current_connections", current},
+                                        {"peak_connections", connectionPeak},
                                         {"loaded_models", loadedModels},
                                         {"connection_counts", std::move(counts)},
                                         {"total_inferences", jobs}}},
                                       {"resource_metrics",
-                                       {{"memory_usage", double(memory) / 1e6},
+                                       {{"webgpu_util", share("webgpu")},
+                                        {"webnn_util", share("webnn")},
+                                        {"cpu_util", share("cpu")},
+                                        {"connection_util", ofConnections(connectionBusyMs)},
+                                        {"memory_usage", double(memory) / 1e6},
                                         {"browser_usage", json::value_from(browserUsage)},
                                         {"platform_usage", json::value_from(platformUsage)}}}});
 }

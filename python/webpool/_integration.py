@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import os
+from types import TracebackType
+from typing import Any, Iterable, Mapping, Optional, Sequence, Union
+
+from . import _webpool
+from ._errors import Error
+from ._model import EnhancedWebModel, Result
+from ._twins import twin
+
+Preferences = Mapping[str, Any]
+Asked = Iterable[tuple[Union[str, EnhancedWebModel], Any]]
+
+
+class ResourcePoolBridgeIntegration:
+    """Browsers of this machine as a pool that runs models by type. Thread-safe. Close it, or use it
+    in a ``with`` (or ``async with``): its browsers end with it."""
+
+    def __init__(
+        self,
+        max_connections: int = 4,
+        browser_preferences: Optional[Mapping[str, str]] = None,
+        adaptive_scaling: bool = True,
+        *,
+        min_connections: int = 1,
+        enable_gpu: bool = True,
+        enable_cpu: bool = True,
+        headless: bool = True,
+        max_memory_mb: int = 0,
+        monitoring_interval: Optional[float] = None,
+        enable_ipfs: bool = True,
+        enable_circuit_breaker: bool = True,
+        enable_browser_history: bool = True,
+        db_path: Optional[Union[str, "os.PathLike[str]"]] = None,
+        ephemeral: bool = False,
+        browsers: Optional[Sequence[str]] = None,
+        data_folder: Optional[Union[str, "os.PathLike[str]"]] = None,
+        cache_folder: Optional[Union[str, "os.PathLike[str]"]] = None,
+        log_level: str = "off",
+    ) -> None:
+        """docs/python.md says what each means. ``adaptive_scaling=False`` launches
+        ``max_connections`` browsers at once and keeps them, instead of one when it is needed."""
+        if db_path is not None:
+            raise Error("a record in a database is not there yet", "unsupported", "leave db_path out")
+        if not enable_ipfs:
+            raise Error(
+                "models come into a browser by their CIDs, there is no other way",
+                "unsupported",
+                "leave enable_ipfs out",
+            )
+        if not enable_circuit_breaker:
+            raise Error(
+                "the circuit breaker can not be switched off",
+                "unsupported",
+                "leave enable_circuit_breaker out",
+            )
+        self._native = _webpool.Integration(
+            {
+                "max_connections": max_connections,
+                "min_connections": min_connections if adaptive_scaling else max_connections,
+                "browser_preferences": dict(browser_preferences or {}),
+                "headless": headless,
+                "ephemeral": ephemeral,
+                "max_memory_mb": max_memory_mb,
+                "enable_gpu": enable_gpu,
+                "enable_cpu": enable_cpu,
+                "browsers": None if browsers is None else list(browsers),
+                "data_folder": data_folder,
+                "cache_folder": cache_folder,
+                "log_level": log_level,
+            }
+        )
+
+    def initialize(self) -> bool:
+        """Opens the pool and begins to launch its first browser. True, or raises Error."""
+        self._native.initialize()
+        return True
+
+    def get_model(
+        self,
+        model_type: str,
+        model_name: str,
+        hardware_preferences: Optional[Preferences] = None,
+    ) -> EnhancedWebModel:
+        """Blocks until the model is loaded and its answers were found right; raises Error."""
+        return self._model(self._native.get_model(model_type, model_name, hardware_preferences))
+
+    def execute_concurrent(self, models_and_inputs: Asked) -> list[Result]:
+        """[(model or its model_id, inputs)]: a result for each, in order."""
+        return self._native.execute_concurrent(_asked(models_and_inputs))
+
+    def get_execution_stats(self) -> dict[str, Any]:
+        """Counted and measured, nothing estimated; docs/bridge.md has the keys."""
+        return self._native.execution_stats()
+
+    def close(self) -> None:
+        """Ends every browser. What is under way fails. May be called again."""
+        self._native.close()
+
+    async def initialize_async(self) -> bool:
+        return await twin(lambda stop: self.initialize())
+
+    async def get_model_async(
+        self,
+        model_type: str,
+        model_name: str,
+        hardware_preferences: Optional[Preferences] = None,
+    ) -> EnhancedWebModel:
+        """``get_model`` to be awaited; when cancelled, the loading ends too."""
+        return self._model(
+            await twin(
+                lambda stop: self._native.get_model(
+                    model_type, model_name, hardware_preferences, stop
+                )
+            )
+        )
+
+    async def execute_concurrent_async(self, models_and_inputs: Asked) -> list[Result]:
+        asked = _asked(models_and_inputs)
+        return await twin(lambda stop: self._native.execute_concurrent(asked, stop))
+
+    async def close_async(self) -> None:
+        await twin(lambda stop: self.close())
+
+    def __enter__(self) -> "ResourcePoolBridgeIntegration":
+        self.initialize()
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> "ResourcePoolBridgeIntegration":
+        await self.initialize_async()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        await self.close_async()
+
+    def _model(self, native: _webpool.Model) -> EnhancedWebModel:
+        return EnhancedWebModel(
+            native.model_id,
+            native.model_type,
+            native.model_name,
+            native,
+            None,
+            None,
+            integration=self,
+        )
+
+
+def _asked(given: Asked) -> list[tuple[Union[str, _webpool.Model], Any]]:
+    return [
+        (model if isinstance(model, str) else model._native, inputs) for model, inputs in given
+    ]
