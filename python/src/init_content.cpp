@@ -26,7 +26,8 @@ std::string typeName(py::handle object) {
 }
 
 Bytes copyOfBuffer(const py::handle& object) {
-  const auto contiguous = py::bytes(py::reinterpret_borrow<py::object>(object));
+  const auto contiguous = py::reinterpret_steal<py::bytes>(PyBytes_FromObject(object.ptr()));
+  if (!contiguous) throw py::error_already_set();
   return Bytes::copyOf(std::string_view(contiguous));
 }
 
@@ -39,8 +40,8 @@ Tensor tensorOf(std::string name, py::handle given) {
     array = array.attr("astype")("float32");
   }
   // Little-endian and row-major, as on this machine.
-  array = numpy.attr("ascontiguousarray")(
-      array, py::arg("dtype") = array.attr("dtype").attr("newbyteorder")("<"));
+  array = numpy.attr("asarray")(array, py::arg("order") = "C",
+                                py::arg("dtype") = array.attr("dtype").attr("newbyteorder")("<"));
   const auto wanted = py::cast<std::string>(array.attr("dtype").attr("name"));
   const auto shape = py::cast<Shape>(numpy.attr("shape")(array));
   for (const auto& [type, numpyName] : kNumpyTypes) {

@@ -119,6 +119,11 @@ void initIntegration(py::module_& module) {
              }
              return jsonToPython(stats.toJson());
            })
+      .def("under_way",
+           [](const Bridge& bridge) {
+             const py::gil_scoped_release released;
+             return bridge.getExecutionStats().currentlyUnderWay;
+           })
       .def("close", [](Bridge& bridge) {
         const py::gil_scoped_release released;
         bridge.close();
