@@ -24,10 +24,10 @@
 #include <variant>
 #include <vector>
 
-#include "webpool/generation.h"
+#include "webpool/content.h"
+#include "webpool/extensions.h"
 #include "webpool/model.h"
 #include "webpool/pool.h"
-#include "webpool/speech.h"
 
 namespace webpool {
 
@@ -35,25 +35,6 @@ namespace bridge {
 class Pool;
 class Adapter;
 }  // namespace bridge
-
-/// What a model is asked about. Which of these it takes, its task tells: texts (embedding), one
-/// text or messages (generation), the bytes of a file or its path (sound, picture, any), samples,
-/// tensors. A single tensor needs no name: it is the model's only input, a picture (UINT8, height x
-/// width [x 1, 3 or 4]) or sound (FP32, samples of 16 kHz).
-using Content = std::variant<std::string, std::vector<std::string>, Bytes, std::filesystem::path,
-                             std::vector<Message>, std::vector<Tensor>, Sound>;
-
-/// What a caller prefers. Empty members leave the choice to the pool.
-struct HardwarePreferences {
-  /// An order, not a wish: the first of "webgpu", "webnn" and "cpu" (WebAssembly) that exists and
-  /// answers right runs, software adapters included. None, or "auto" in it: free choice.
-  std::vector<std::string> priorityList{};
-  /// Binding up to its family: Chrome, Chromium and Edge stand for each other, so do Safari and
-  /// WebKit.
-  std::string browser{};
-  unsigned precision = 0;       ///< bits of the weights: 32, 16, 8 or 4; 0: the model's default
-  bool mixedPrecision = false;  ///< of 4 bits: activations in 16, where there are such weights
-};
 
 struct WebModelMetrics {
   double inferenceTimeMs = 0;        ///< in the runtime, in the page
@@ -72,13 +53,15 @@ struct WebModelResult {
   std::string output;           ///< JSON; its form is the model's task's (docs/bridge.md)
   std::vector<Tensor> tensors;  ///< of a model that gives tensors
   HardwarePreferences asked;
-  RanOn ran;
+  RanOn ran;  ///< empty where a backend outside the browsers ran it
+  std::optional<OwnBackend> ownBackend{};
   bool ipfsAccelerated = false;  ///< its bytes came by CID, each verified
   bool ipfsCacheHit = false;     ///< the browser had all of them already
   WebModelMetrics metrics;
   std::optional<Error> error{};
 
-  std::string platform() const;  ///< what ran: "webgpu", "webnn", "cpu"; "mixed" as RanOn::label
+  std::string platform()
+      const;  ///< what ran: "webgpu", "webnn", "cpu", a backend's own name; "mixed" as RanOn::label
   /// All of it with the keys of the Python API, as a JSON object.
   std::string toJson() const;
 };
@@ -213,6 +196,13 @@ class ResourcePoolBridgeIntegration {
                                                 std::stop_token stop = {});
 
   ExecutionStats getExecutionStats() const;
+
+  /// The name may then be in a priority list, and without a list it has its place by its priority
+  /// (webpool/extensions.h). InvalidArgument for a name that is taken, or without its functions.
+  Result<void> registerHardwareBackend(const std::string& name, HardwareBackend backend);
+  /// Asked from the next model on; null: none.
+  void setBrowserIntegration(std::shared_ptr<BrowserIntegration> integration);
+  void setMemoryPolicy(std::shared_ptr<MemoryPolicy> policy);
 
   /// Ends every browser. Idempotent.
   void close();

@@ -70,7 +70,9 @@ BridgeOptions bridgeOptionsOf(const py::dict& given) {
 void initIntegration(py::module_& module) {
   using Bridge = ResourcePoolBridgeIntegration;
   using ModelPtr = std::shared_ptr<EnhancedWebModel>;
-  py::class_<Bridge, std::shared_ptr<Bridge>>(module, "Integration")
+  Integration integration(module, "Integration");
+  initExtensions(integration);
+  integration
       .def(py::init([](const py::dict& options) {
              return std::shared_ptr<Bridge>(new Bridge(bridgeOptionsOf(options)),
                                             [](Bridge* bridge) {

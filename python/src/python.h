@@ -78,6 +78,9 @@ using Stop = std::shared_ptr<std::stop_source>;
 
 void initContent(py::module_& module);
 void initIntegration(py::module_& module);
+using Integration =
+    py::class_<ResourcePoolBridgeIntegration, std::shared_ptr<ResourcePoolBridgeIntegration>>;
+void initExtensions(Integration& integration);
 void initModel(py::module_& module);
 void initAccelerate(py::module_& module);
 

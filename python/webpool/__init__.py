@@ -9,13 +9,15 @@
 
 from ._accelerate import accelerate, accelerate_async, close_default_pool
 from ._errors import Error
-from ._integration import ResourcePoolBridgeIntegration
+from ._integration import BrowserIntegration, MemoryPolicy, ResourcePoolBridgeIntegration
 from ._model import EnhancedWebModel
 from ._webpool import __version__
 
 __all__ = [
+    "BrowserIntegration",
     "EnhancedWebModel",
     "Error",
+    "MemoryPolicy",
     "ResourcePoolBridgeIntegration",
     "__version__",
     "accelerate",

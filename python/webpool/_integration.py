@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 from types import TracebackType
-from typing import Any, Iterable, Mapping, Optional, Sequence, Union
+from typing import Any, Iterable, Mapping, Optional, Protocol, Sequence, Union
 
 from . import _webpool
 from ._errors import Error
@@ -11,6 +11,17 @@ from ._twins import twin
 
 Preferences = Mapping[str, Any]
 Asked = Iterable[tuple[Union[str, EnhancedWebModel], Any]]
+
+
+class BrowserIntegration(Protocol):
+    def optimize_for_browser(self, browser_name: str, model_type: str) -> Optional[Preferences]:
+        """Preferences for a model of the type in that browser: they fill in what the caller of
+        ``get_model`` left open. None: no opinion."""
+
+
+class MemoryPolicy(Protocol):
+    def allocate_memory(self, model_type: str, model_size: int) -> Optional[bool]:
+        """May a model whose files have so many bytes be loaded? False refuses; None is yes."""
 
 
 class ResourcePoolBridgeIntegration:
@@ -93,6 +104,40 @@ class ResourcePoolBridgeIntegration:
     def get_execution_stats(self) -> dict[str, Any]:
         """Counted and measured, nothing estimated; docs/bridge.md has the keys."""
         return self._native.execution_stats()
+
+    def register_hardware_backend(self, name: str, backend: Mapping[str, Any]) -> None:
+        """A platform of your own, to be named in a ``priority_list``. ``detection_function()``: is it
+        there? ``initialization_function(model)`` is given a dict (model_name, model_type, task, dtype,
+        cid, files: bytes by path) and returns what is called with the inputs: a dict of arrays is
+        tensors, anything else is the output and JSON. ``priority``: below 0 before the browsers where
+        there is no list, else after them. ``is_real_hardware``: it is an accelerator."""
+        known = {"detection_function", "initialization_function", "priority", "is_real_hardware"}
+        for key in backend:
+            if key not in known:
+                raise Error(
+                    f"a backend has no '{key}'", "invalid_argument", ", ".join(sorted(known))
+                )
+        functions = [backend.get("detection_function"), backend.get("initialization_function")]
+        if not all(callable(function) for function in functions):
+            raise Error(
+                f"the backend '{name}' lacks its functions",
+                "invalid_argument",
+                "it needs a detection_function and an initialization_function",
+            )
+        self._native.register_hardware_backend(
+            name,
+            *functions,
+            int(backend.get("priority", 100)),
+            bool(backend.get("is_real_hardware", False)),
+        )
+
+    def set_browser_integration(self, integration: Optional[BrowserIntegration]) -> None:
+        """Its ``optimize_for_browser`` is asked whenever a model is about to be placed."""
+        self._native.set_browser_integration(integration)
+
+    def set_memory_policy(self, policy: Optional[MemoryPolicy]) -> None:
+        """Its ``allocate_memory`` is asked before a model is loaded."""
+        self._native.set_memory_policy(policy)
 
     def close(self) -> None:
         """Ends every browser. What is under way fails. May be called again."""

@@ -254,14 +254,8 @@ class TensorAdapter final : public Adapter {
     }
     auto answer = model_.run(std::move(inputs), options);
     if (!answer) return std::unexpected(answer.error());
-    json::array outputs;
-    for (const auto& output : answer->outputs) {
-      outputs.push_back({{"name", output.name},
-                         {"datatype", std::string(dataTypeName(output.type))},
-                         {"shape", json::value_from(output.shape)}});
-    }
-    return Answer{json::serialize(json::object{{"outputs", std::move(outputs)}}),
-                  std::move(answer->outputs), answer->timings, answer->ranOn};
+    auto output = outputsJson(answer->outputs);
+    return Answer{std::move(output), std::move(answer->outputs), answer->timings, answer->ranOn};
   }
 
  private:
@@ -269,6 +263,16 @@ class TensorAdapter final : public Adapter {
 };
 
 }  // namespace
+
+std::string outputsJson(const std::vector<Tensor>& tensors) {
+  json::array outputs;
+  for (const auto& output : tensors) {
+    outputs.push_back({{"name", output.name},
+                       {"datatype", std::string(dataTypeName(output.type))},
+                       {"shape", json::value_from(output.shape)}});
+  }
+  return json::serialize(json::object{{"outputs", std::move(outputs)}});
+}
 
 Result<std::unique_ptr<Adapter>> makeAdapter(Model model) {
   const auto& task = model.info().task;

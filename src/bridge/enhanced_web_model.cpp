@@ -33,7 +33,7 @@ EnhancedWebModel::EnhancedWebModel(std::string type, std::string name, std::uniq
 EnhancedWebModel::~EnhancedWebModel() = default;
 
 const ModelInfo& EnhancedWebModel::info() const {
-  return state_->model.info();
+  return state_->info;
 }
 
 WebModelResult EnhancedWebModel::run(const Content& content, std::size_t items,
@@ -43,6 +43,7 @@ WebModelResult EnhancedWebModel::run(const Content& content, std::size_t items,
   result.modelName = name_;
   result.modelType = type_;
   result.asked = state_->asked;
+  result.ownBackend = state_->ownBackend;
   auto& record = state_->pool->record();
   record.began();
   const auto began = Clock::now();
@@ -58,11 +59,11 @@ WebModelResult EnhancedWebModel::run(const Content& content, std::size_t items,
     result.metrics.memoryUsageMb =
         bridge::memoryMb(state_->pool->connections(), result.ran.connection);
     // There is no other way for bytes into the page than by CID.
-    result.ipfsAccelerated = true;
+    result.ipfsAccelerated = !state_->ownBackend;
     result.ipfsCacheHit = state_->cacheHit;
   } else {
     result.error = std::move(answer.error());
-    result.ran = state_->model.info().ranOn;
+    result.ran = state_->info.ranOn;
   }
   record.ended(result);
   const std::lock_guard lock(state_->mutex);

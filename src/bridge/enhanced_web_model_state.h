@@ -13,15 +13,16 @@
 namespace webpool {
 
 struct EnhancedWebModel::State {
-  State(std::shared_ptr<bridge::Pool> owner, Model loaded, std::unique_ptr<bridge::Adapter> how,
-        HardwarePreferences preferences)
+  State(std::shared_ptr<bridge::Pool> owner, bridge::Placed placed, HardwarePreferences preferences)
       : pool(std::move(owner)),
-        model(std::move(loaded)),
-        adapter(std::move(how)),
+        info(std::move(placed.info)),
+        ownBackend(std::move(placed.ownBackend)),
+        adapter(std::move(placed.adapter)),
         asked(std::move(preferences)) {}
 
   std::shared_ptr<bridge::Pool> pool;
-  Model model;
+  ModelInfo info;
+  std::optional<OwnBackend> ownBackend;
   std::unique_ptr<bridge::Adapter> adapter;
   HardwarePreferences asked;
   bool cacheHit = false;
@@ -33,11 +34,12 @@ struct EnhancedWebModel::State {
   /// What ran last, before that where it was loaded.
   RanOn ranOn() const {
     const std::lock_guard lock(mutex);
-    return latest ? latest->ran : model.info().ranOn;
+    return latest ? latest->ran : info.ranOn;
   }
   std::string platform() const {
     WebModelResult ran;
     ran.ran = ranOn();
+    ran.ownBackend = ownBackend;
     return ran.platform();
   }
 };

@@ -23,7 +23,7 @@ void ExecutionRecord::ended(const WebModelResult& result) {
   times.push_back(result.metrics.latencyMs);
   stats_.ipfsAccelerationCount += result.ipfsAccelerated ? 1 : 0;
   stats_.ipfsCacheHits += result.ipfsCacheHit ? 1 : 0;
-  ++stats_.browserUsage[result.ran.browser];
+  if (!result.ran.browser.empty()) ++stats_.browserUsage[result.ran.browser];
   ++stats_.platformUsage[result.platform()];
   stats_.platformBusyMs[result.platform()] += result.metrics.inferenceTimeMs;
 }

@@ -63,6 +63,20 @@ ExecutionStats ResourcePoolBridgeIntegration::getExecutionStats() const {
   return pool_->stats();
 }
 
+Result<void> ResourcePoolBridgeIntegration::registerHardwareBackend(const std::string& name,
+                                                                    HardwareBackend backend) {
+  return pool_->registerBackend(name, std::move(backend));
+}
+
+void ResourcePoolBridgeIntegration::setBrowserIntegration(
+    std::shared_ptr<BrowserIntegration> integration) {
+  pool_->setBrowserIntegration(std::move(integration));
+}
+
+void ResourcePoolBridgeIntegration::setMemoryPolicy(std::shared_ptr<MemoryPolicy> policy) {
+  pool_->setMemoryPolicy(std::move(policy));
+}
+
 void ResourcePoolBridgeIntegration::close() {
   pool_->close();
 }

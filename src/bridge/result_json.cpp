@@ -43,12 +43,13 @@ void addError(json::object& object, const Error& error) {
 /// What ran, which is the same in both kinds of results.
 void addRan(json::object& object, const WebModelResult& result) {
   const auto& ran = result.ran;
-  const bool any = !ran.browser.empty();
+  const bool any = !ran.browser.empty() || (result.ownBackend && result.success);
   object["platform"] = any ? json::value(result.platform()) : json::value();
   object["hardware"] = object["platform"];
-  object["browser"] = any ? json::value(ran.browser) : json::value();
+  object["browser"] = ran.browser.empty() ? json::value() : json::value(ran.browser);
   object["browser_version"] = ran.browserVersion;
-  object["is_real_hardware"] = ran.isRealHardware();
+  object["is_real_hardware"] =
+      result.ownBackend ? result.ownBackend->isRealHardware : ran.isRealHardware();
   object["adapter_info"] = ran.adapter ? json::value(ran.adapter->label()) : json::value();
   object["precision"] = bitsOf(ran.dtype);
   object["dtype"] = ran.dtype;
@@ -65,6 +66,7 @@ json::value outputOf(const WebModelResult& result) {
 }  // namespace
 
 std::string WebModelResult::platform() const {
+  if (ownBackend) return ownBackend->name;
   return ran.label == "mixed" ? "mixed" : std::string(bridge::platformName(ran.backend));
 }
 
