@@ -177,10 +177,10 @@ Result<Placed> Pool::load(ResourcePool& pool, const std::string& type, const std
   if (!platforms) return std::unexpected(platforms.error());
   auto description = describe(pool, name, preferences, {});
   if (!description) return std::unexpected(description.error());
-  // A voice-activity model is a graph like any other until it is asked for speech.
-  if (type == "audio" && description->task == "tensors") {
-    if (auto asSpeech = describe(pool, name, preferences, "voice-activity-detection")) {
-      description = std::move(asSpeech);
+  // A model of unknown task is a graph like any other until it is asked for what its type does.
+  if (const auto task = taskOfGraphs(type); description->task == "tensors" && !task.empty()) {
+    if (auto asTask = describe(pool, name, preferences, std::string(task))) {
+      description = std::move(asTask);
     }
   }
   if (taskFor(type, description->task).empty()) {

@@ -101,6 +101,12 @@ std::string_view taskFor(std::string_view type, std::string_view own) {
   return {};
 }
 
+std::string_view taskOfGraphs(std::string_view type) {
+  if (type == "audio") return "voice-activity-detection";
+  if (type == "text_embedding") return "text-embedding";
+  return {};
+}
+
 std::string_view typeOf(std::string_view task) {
   for (const auto& [type, theirs] : kTasks) {
     if (theirs == task) return type;

@@ -30,6 +30,10 @@ Result<std::vector<std::string>> dtypesFor(unsigned bits, bool mixed);
 /// is none of the type's. "tensors" belongs to each.
 std::string_view taskFor(std::string_view type, std::string_view own);
 
+/// The task of the type that a model can be tried for which names none itself; "" where there is
+/// none.
+std::string_view taskOfGraphs(std::string_view type);
+
 /// The type to which models of the task belong; "text" for one that is none's.
 std::string_view typeOf(std::string_view task);
 

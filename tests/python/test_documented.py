@@ -151,7 +151,9 @@ def test_concurrent_execution(document):
 def test_ipfs_acceleration(document):
     run(2, document)
     expect_success(document["result"], "text_embedding")
-    assert document["result"]["platform"] == "webgpu" and document["result"]["precision"] == 8
+    # "mixed": of 8-bit weights less than 90 % of the nodes have a WebGPU kernel.
+    assert document["result"]["platform"] in ("webgpu", "mixed")
+    assert document["result"]["precision"] == 8
 
 
 def test_browser_integration(document):
@@ -188,7 +190,8 @@ def test_whisper_on_firefox(document):
     run(9, document)
     expect_success(document["result"], "audio")
     assert document["result"]["browser"] == "firefox"
-    assert document["result"]["platform"] == "webgpu"
+    # "mixed": of the q8 weights' nodes less than 90 % have a WebGPU kernel.
+    assert document["result"]["platform"] in ("webgpu", "mixed")
 
 
 def test_embedding_on_edge(document):
