@@ -117,8 +117,9 @@ class ResourcePoolBridgeIntegration:
                 raise Error(
                     f"a backend has no '{key}'", "invalid_argument", ", ".join(sorted(known))
                 )
-        functions = [backend.get("detection_function"), backend.get("initialization_function")]
-        if not all(callable(function) for function in functions):
+        detect = backend.get("detection_function")
+        initialize = backend.get("initialization_function")
+        if not callable(detect) or not callable(initialize):
             raise Error(
                 f"the backend '{name}' lacks its functions",
                 "invalid_argument",
@@ -126,7 +127,8 @@ class ResourcePoolBridgeIntegration:
             )
         self._native.register_hardware_backend(
             name,
-            *functions,
+            detect,
+            initialize,
             int(backend.get("priority", 100)),
             bool(backend.get("is_real_hardware", False)),
         )

@@ -31,16 +31,19 @@ class EnhancedWebModel:
     ) -> None:
         """``bridge`` is what runs it: an integration, which is asked for the model on ``platform``
         (None: its choice). ``loop`` is not needed: the twins use the loop that runs."""
-        if not isinstance(bridge, _webpool.Model):
+        native: _webpool.Model
+        if isinstance(bridge, _webpool.Model):
+            native = bridge
+        else:
             integration = integration or bridge
             preferences = {"priority_list": [platform]} if platform else None
-            bridge = bridge.get_model(model_type, model_name, preferences)._native
-        if bridge.model_id != model_id:
+            native = bridge.get_model(model_type, model_name, preferences)._native
+        if native.model_id != model_id:
             raise Error(
-                f"the id of {model_type} {model_name} is {bridge.model_id}, not {model_id}",
+                f"the id of {model_type} {model_name} is {native.model_id}, not {model_id}",
                 "invalid_argument",
             )
-        self._native = bridge
+        self._native = native
         self.model_id = model_id
         self.model_type = model_type
         self.model_name = model_name
