@@ -28,6 +28,8 @@ class ResourcePoolBridgeIntegration:
     """Browsers of this machine as a pool that runs models by type. Thread-safe. Close it, or use it
     in a ``with`` (or ``async with``): its browsers end with it."""
 
+    _native: _webpool.Integration
+
     def __init__(
         self,
         max_connections: int = 4,

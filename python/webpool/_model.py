@@ -18,6 +18,8 @@ class EnhancedWebModel:
     """A model of a type, loaded in a browser. ``ResourcePoolBridgeIntegration.get_model`` makes
     them. Thread-safe. Calls after its integration is closed are results that say so."""
 
+    _native: _webpool.Model
+
     def __init__(
         self,
         model_id: str,
