@@ -21,8 +21,12 @@ with webpool.ResourcePoolBridgeIntegration(ephemeral=True, browsers=["chromium"]
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
+    # With the flags of the dev build: the compiler cache has most of it.
+    flags = ["build-dir=build/wheel-dev", "cmake.build-type=Debug"]
+    flags.append("cmake.define.WEBPOOL_OPTIMISE_DEBUG=ON")
     built = subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "-w", folder]
+        + [option for flag in flags for option in ("-C", flag)]
         + [SOURCE],
         capture_output=True,
         text=True,
