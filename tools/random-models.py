@@ -23,7 +23,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from precisions import stored_files
+from precisions import make_weights, stored_files
 
 HIDDEN, LAYERS, HEADS, INNER, PATCH, SIDE = 64, 2, 4, 128, 16, 224
 POSITIONS = 128
@@ -211,7 +211,10 @@ def write(name, out, tokenizer):
     (folder / "onnx").mkdir(parents=True, exist_ok=True)
     words = max(json.loads((tokenizer / "tokenizer.json").read_text())["model"]["vocab"].values()) + 1
     for graph, model in make(words).items():
-        onnx.save(model, folder / "onnx" / f"{graph}.onnx")
+        path = folder / "onnx" / f"{graph}.onnx"
+        onnx.save(model, path)
+        if name == "random-vit":
+            make_weights(path, path.parent, ["q4f16"])
     (folder / "config.json").write_text(json.dumps(config))
     if of_text:
         shutil.copyfile(tokenizer / "tokenizer.json", folder / "tokenizer.json")

@@ -18,6 +18,7 @@ struct AccelerateConfig {
   /// The pool to use; null: one is opened for this call, with these options, and closed after it.
   ResourcePoolBridgeIntegration* pool = nullptr;
   BridgeOptions options{};
+  std::stop_token stop{};
 };
 
 struct AccelerateResult {

@@ -5,6 +5,7 @@
 //   auto vectors = model->embed(std::vector<std::string>{"a sentence", "another"});
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -106,6 +107,10 @@ class ResourcePool {
   /// What load() would load: fetches and verifies what is missing, reads the model's signature,
   /// asks no browser.
   Result<ModelDescription> describe(std::string_view model, const ModelOptions& options = {});
+
+  /// The files of that model and dtype by path in its folder, weights included, read now.
+  Result<std::map<std::string, Bytes>> files(std::string_view model,
+                                             const ModelOptions& options = {});
 
   /// The page's address, without the token: "http://127.0.0.1:8123".
   std::string origin() const;

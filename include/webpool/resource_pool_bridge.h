@@ -17,13 +17,15 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
 
-#include "webpool/generation.h"
+#include "webpool/content.h"
+#include "webpool/extensions.h"
 #include "webpool/model.h"
 #include "webpool/pool.h"
 
@@ -33,29 +35,6 @@ namespace bridge {
 class Pool;
 class Adapter;
 }  // namespace bridge
-
-/// What a multimodal model is asked about; either may be empty.
-struct PicturesAndTexts {
-  std::vector<std::variant<Bytes, std::filesystem::path>> pictures{};  ///< PNG or JPEG
-  std::vector<std::string> texts{};
-};
-
-/// What a model is asked about. Which of these it takes, its task tells: texts (embedding), one
-/// text or messages (generation), the bytes of a file or its path (sound, picture, any), tensors.
-using Content = std::variant<std::string, std::vector<std::string>, Bytes, std::filesystem::path,
-                             std::vector<Message>, std::vector<Tensor>, PicturesAndTexts>;
-
-/// What a caller prefers. Empty members leave the choice to the pool.
-struct HardwarePreferences {
-  /// An order, not a wish: the first of "webgpu", "webnn" and "cpu" (WebAssembly) that exists and
-  /// answers right runs, software adapters included. None, or "auto" in it: free choice.
-  std::vector<std::string> priorityList{};
-  /// Binding up to its family: Chrome, Chromium and Edge stand for each other, so do Safari and
-  /// WebKit.
-  std::string browser{};
-  unsigned precision = 0;       ///< bits of the weights: 32, 16, 8 or 4; 0: the model's default
-  bool mixedPrecision = false;  ///< of 4 bits: activations in 16, where there are such weights
-};
 
 struct WebModelMetrics {
   double inferenceTimeMs = 0;        ///< in the runtime, in the page
@@ -73,15 +52,18 @@ struct WebModelResult {
   std::string modelType;
   std::string output;           ///< JSON; its form is the model's task's (docs/bridge.md)
   std::vector<Tensor> tensors;  ///< of a model that gives tensors
+  std::string cid;              ///< of the model's folder in the content store
   std::string weights;          ///< "random" where the model was never trained; else empty
   HardwarePreferences asked;
-  RanOn ran;
+  RanOn ran;  ///< empty where a backend outside the browsers ran it
+  std::optional<OwnBackend> ownBackend{};
   bool ipfsAccelerated = false;  ///< its bytes came by CID, each verified
   bool ipfsCacheHit = false;     ///< the browser had all of them already
   WebModelMetrics metrics;
   std::optional<Error> error{};
 
-  std::string platform() const;  ///< what ran: "webgpu", "webnn", "cpu"; "mixed" as RanOn::label
+  std::string platform()
+      const;  ///< what ran: "webgpu", "webnn", "cpu", a backend's own name; "mixed" as RanOn::label
   /// All of it with the keys of the Python API, as a JSON object.
   std::string toJson() const;
 };
@@ -112,28 +94,32 @@ class EnhancedWebModel {
   const std::string& modelName() const { return name_; }
   const ModelInfo& info() const;
 
-  /// Runs once. Blocks.
-  WebModelResult operator()(const Content& content);
+  /// Runs once. Blocks. When a stop is requested the call ends soon, as Cancelled.
+  WebModelResult operator()(const Content& content, std::stop_token stop = {});
   std::future<WebModelResult> async(Content content);
 
   /// A result for each, in order. Texts for an embedding model go together, as many as
   /// setMaxBatchSize() allows in a run.
-  std::vector<WebModelResult> runBatch(const std::vector<Content>& contents);
+  std::vector<WebModelResult> runBatch(const std::vector<Content>& contents,
+                                       std::stop_token stop = {});
 
   /// At the same time, with other models if there are any; a result for each, in order.
   std::vector<WebModelResult> runConcurrent(
       const std::vector<Content>& items,
-      const std::vector<std::pair<std::shared_ptr<EnhancedWebModel>, Content>>& others = {});
+      const std::vector<std::pair<std::shared_ptr<EnhancedWebModel>, Content>>& others = {},
+      std::stop_token stop = {});
 
   void setMaxBatchSize(std::size_t size);  ///< 16 at first; 0 counts as 1
   std::size_t maxBatchSize() const;
   WebModelStats stats() const;
+  /// With the keys of get_performance_metrics(), as a JSON object.
+  std::string performanceMetricsJson() const;
 
  private:
   friend class bridge::Pool;
   struct State;
   EnhancedWebModel(std::string type, std::string name, std::unique_ptr<State> state);
-  WebModelResult run(const Content& content, std::size_t items);
+  WebModelResult run(const Content& content, std::size_t items, std::stop_token stop);
 
   std::string id_;
   std::string type_;
@@ -147,6 +133,8 @@ struct BridgeOptions {
   /// By model type, e.g. {"audio", "firefox"}: the browser that a model of it is put in where it
   /// says nothing itself and the browser is installed.
   std::map<std::string, std::string> browserPreferences{};
+  bool enableGpu = true;  ///< false: neither "webgpu" nor "webnn", whatever is asked for
+  bool enableCpu = true;  ///< false: not "cpu"
   bool headless = true;
   bool ephemeral = false;
   std::uint64_t maxMemoryMb = 0;  ///< 0: no limit
@@ -164,11 +152,19 @@ struct ExecutionStats {
   double totalExecutionTimeMs = 0;
   std::uint64_t concurrentPeak = 0;  ///< calls under way at once
   std::uint64_t currentlyUnderWay = 0;
+  /// Calls of executeConcurrent() and runConcurrent() that wait because as many are under way as
+  /// the pool takes.
+  std::uint64_t currentlyWaiting = 0;
+  std::uint64_t waitingPeak = 0;
   std::map<std::string, std::vector<double>> modelExecutionTimesMs;  ///< the last 1,000 of each
   std::uint64_t ipfsAccelerationCount = 0;
   std::uint64_t ipfsCacheHits = 0;
   std::map<std::string, std::uint64_t> browserUsage;   ///< calls by the browser that ran them
   std::map<std::string, std::uint64_t> platformUsage;  ///< calls by platform
+  std::map<std::string, double> platformBusyMs;        ///< time in the runtime, by platform
+  std::uint64_t connectionPeak = 0;                    ///< connected pages at once
+  double connectionMs = 0;      ///< that pages were connected, all of them together
+  double connectionBusyMs = 0;  ///< of those, with work
   std::uint64_t loadedModels = 0;
   std::vector<ConnectionStats> connections;  ///< as ResourcePool::connections()
 
@@ -193,16 +189,25 @@ class ResourcePoolBridgeIntegration {
   /// platforms asked for can run it (the message says why of each).
   Result<std::shared_ptr<EnhancedWebModel>> getModel(const std::string& modelType,
                                                      const std::string& modelName,
-                                                     const HardwarePreferences& preferences = {});
+                                                     const HardwarePreferences& preferences = {},
+                                                     std::stop_token stop = {});
   std::future<Result<std::shared_ptr<EnhancedWebModel>>> getModelAsync(
       std::string modelType, std::string modelName, HardwarePreferences preferences = {});
 
   /// By model or by its id ("vision:pp-ocr-v6") of one that getModel() gave. A result for each, in
   /// order; what fails does not keep the others.
   using Asked = std::pair<std::variant<std::string, std::shared_ptr<EnhancedWebModel>>, Content>;
-  std::vector<WebModelResult> executeConcurrent(const std::vector<Asked>& asked);
+  std::vector<WebModelResult> executeConcurrent(const std::vector<Asked>& asked,
+                                                std::stop_token stop = {});
 
   ExecutionStats getExecutionStats() const;
+
+  /// The name may then be in a priority list, and without a list it has its place by its priority
+  /// (webpool/extensions.h). InvalidArgument for a name that is taken, or without its functions.
+  Result<void> registerHardwareBackend(const std::string& name, HardwareBackend backend);
+  /// Asked from the next model on; null: none.
+  void setBrowserIntegration(std::shared_ptr<BrowserIntegration> integration);
+  void setMemoryPolicy(std::shared_ptr<MemoryPolicy> policy);
 
   /// Ends every browser. Idempotent.
   void close();

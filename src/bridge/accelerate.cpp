@@ -16,10 +16,10 @@ double since(Clock::time_point began) {
 
 /// The type that the model's own task belongs to.
 std::string guessType(ResourcePoolBridgeIntegration& pool, const std::string& name,
-                      const HardwarePreferences& preferences) {
+                      const HardwarePreferences& preferences, const std::stop_token& stop) {
   // A type that does not fit is refused by name of the one that does, before a browser is asked.
   for (const auto* type : {"text_embedding", "text_generation", "vision", "audio", "text"}) {
-    const auto model = pool.getModel(type, name, preferences);
+    const auto model = pool.getModel(type, name, preferences, stop);
     if (model) return type;
     if (model.error().category != ErrorCategory::InvalidArgument) return type;
   }
@@ -51,13 +51,13 @@ AccelerateResult accelerate(const std::string& modelName, const Content& content
                                   .mixedPrecision = config.mixedPrecision};
   if (!config.platform.empty()) preferences.priorityList.push_back(config.platform);
   whole.result.asked = preferences;
-  const auto type =
-      config.modelType.empty() ? guessType(*pool, modelName, preferences) : config.modelType;
+  const auto type = config.modelType.empty() ? guessType(*pool, modelName, preferences, config.stop)
+                                             : config.modelType;
   whole.result.modelType = type;
-  const auto model = pool->getModel(type, modelName, preferences);
+  const auto model = pool->getModel(type, modelName, preferences, config.stop);
   whole.loadMs = since(began);
   if (!model) return failed(model.error());
-  whole.result = (**model)(content);
+  whole.result = (**model)(content, config.stop);
   whole.totalMs = since(began);
   return whole;
 }

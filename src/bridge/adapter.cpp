@@ -42,6 +42,57 @@ Result<Bytes> bytesOf(const Content& content, const Model& model, std::string_vi
   return Bytes::adopt(std::move(*read));
 }
 
+/// An only tensor, without a name.
+const Tensor* onlyTensor(const Content& content) {
+  const auto* tensors = std::get_if<std::vector<Tensor>>(&content);
+  if (tensors == nullptr || tensors->size() != 1 || !tensors->front().name.empty()) return nullptr;
+  return &tensors->front();
+}
+
+/// The pixels of a tensor (height x width, or height x width x 1, 3 or 4), or of a file.
+Result<Picture> pictureOf(const Content& content, const Model& model) {
+  constexpr std::string_view kTakes =
+      "a picture: PNG or JPEG, its path, or UINT8 of height x width x 1, 3 or 4";
+  if (const auto* tensor = onlyTensor(content)) {
+    const auto& shape = tensor->shape;
+    const auto channels = shape.size() == 2 ? 1 : shape.size() == 3 ? shape[2] : 0;
+    if (auto valid = tensor->validate(); !valid) return std::unexpected(valid.error());
+    if (tensor->type != DataType::Uint8 || (channels != 1 && channels != 3 && channels != 4) ||
+        tensor->data.empty()) {
+      return notTaken(model, kTakes);
+    }
+    Picture picture{std::size_t(shape[0]), std::size_t(shape[1]), {}};
+    std::swap(picture.width, picture.height);
+    if (picture.width * picture.height > kMostPixels) {
+      return fail(ErrorCategory::InvalidInput, "the picture has more than 100 million pixels");
+    }
+    const auto bytes = tensor->as<std::uint8_t>();
+    picture.rgb.reserve(picture.width * picture.height * 3);
+    for (std::size_t at = 0; at < bytes.size(); at += std::size_t(channels)) {
+      for (std::size_t c = 0; c < 3; ++c) picture.rgb.push_back(bytes[channels == 1 ? at : at + c]);
+    }
+    return picture;
+  }
+  const auto bytes = bytesOf(content, model, kTakes);
+  if (!bytes) return std::unexpected(bytes.error());
+  return decodePicture(bytes->view());
+}
+
+/// Samples as they are, or of a file.
+Result<Sound> soundOf(const Content& content, const Model& model) {
+  constexpr std::string_view kTakes = "a sound file, its path, or samples as FP32 of 16 kHz";
+  if (const auto* sound = std::get_if<Sound>(&content)) return *sound;
+  if (const auto* tensor = onlyTensor(content)) {
+    if (auto valid = tensor->validate(); !valid) return std::unexpected(valid.error());
+    if (tensor->type != DataType::Fp32 || tensor->shape.size() != 1) return notTaken(model, kTakes);
+    const auto samples = tensor->as<float>();
+    return Sound{kSpeechRate, {samples.begin(), samples.end()}};
+  }
+  const auto bytes = bytesOf(content, model, kTakes);
+  if (!bytes) return std::unexpected(bytes.error());
+  return decodeSound(bytes->view());
+}
+
 std::vector<std::string> textsOf(const Content& content) {
   if (const auto* text = std::get_if<std::string>(&content)) return {*text};
   if (const auto* texts = std::get_if<std::vector<std::string>>(&content)) return *texts;
@@ -108,9 +159,7 @@ class SoundAdapter final : public Adapter {
   explicit SoundAdapter(Model model) : model_(std::move(model)) {}
 
   Result<Answer> run(const Content& content, const RunOptions& options) const override {
-    const auto bytes = bytesOf(content, model_, "a sound file or its path");
-    if (!bytes) return std::unexpected(bytes.error());
-    const auto sound = decodeSound(bytes->view());
+    const auto sound = soundOf(content, model_);
     if (!sound) return std::unexpected(sound.error());
     return model_.info().task == "voice-activity-detection" ? detect(*sound, options)
                                                             : say(*sound, options);
@@ -152,9 +201,7 @@ class OcrAdapter final : public Adapter {
       : model_(std::move(model)), reader_(std::move(reader)) {}
 
   Result<Answer> run(const Content& content, const RunOptions& options) const override {
-    const auto bytes = bytesOf(content, model_, "a picture (PNG, JPEG) or its path");
-    if (!bytes) return std::unexpected(bytes.error());
-    const auto picture = decodePicture(bytes->view());
+    const auto picture = pictureOf(content, model_);
     if (!picture) return std::unexpected(picture.error());
     const auto page = reader_.read(*picture, {}, options);
     if (!page) return std::unexpected(page.error());
@@ -239,9 +286,7 @@ class ImageLabelsAdapter final : public Adapter {
   explicit ImageLabelsAdapter(Model model) : model_(std::move(model)) {}
 
   Result<Answer> run(const Content& content, const RunOptions& options) const override {
-    const auto bytes = bytesOf(content, model_, "a picture (PNG, JPEG) or its path");
-    if (!bytes) return std::unexpected(bytes.error());
-    const auto picture = decodePicture(bytes->view());
+    const auto picture = pictureOf(content, model_);
     if (!picture) return std::unexpected(picture.error());
     const auto labels = classifyPictures(model_, std::span(&*picture, 1), {}, options);
     if (!labels) return std::unexpected(labels.error());
@@ -255,6 +300,13 @@ class ImageLabelsAdapter final : public Adapter {
   Model model_;
 };
 
+/// A picture as content by itself.
+Content contentOf(const std::variant<Bytes, std::filesystem::path, Tensor>& picture) {
+  if (const auto* bytes = std::get_if<Bytes>(&picture)) return *bytes;
+  if (const auto* path = std::get_if<std::filesystem::path>(&picture)) return *path;
+  return std::vector{std::get<Tensor>(picture)};
+}
+
 class PictureTextAdapter final : public Adapter {
  public:
   PictureTextAdapter(Model model, PictureTextModel both)
@@ -263,14 +315,17 @@ class PictureTextAdapter final : public Adapter {
   Result<Answer> run(const Content& content, const RunOptions& options) const override {
     auto texts = textsOf(content);
     std::vector<Picture> pictures;
-    if (const auto* given = std::get_if<PicturesAndTexts>(&content)) {
-      texts = given->texts;
-      for (const auto& one : given->pictures) {
-        const auto each = std::visit([](const auto& value) { return Content(value); }, one);
-        if (auto taken = take(each, pictures); !taken) return std::unexpected(taken.error());
-      }
+    std::vector<Content> given;
+    if (const auto* both = std::get_if<PicturesAndTexts>(&content)) {
+      texts = both->texts;
+      for (const auto& one : both->pictures) given.push_back(contentOf(one));
     } else if (texts.empty()) {
-      if (auto taken = take(content, pictures); !taken) return std::unexpected(taken.error());
+      given.push_back(content);
+    }
+    for (const auto& one : given) {
+      auto picture = pictureOf(one, model_);
+      if (!picture) return std::unexpected(picture.error());
+      pictures.push_back(std::move(*picture));
     }
     const auto answer = both_.compare(pictures, texts, options);
     if (!answer) return std::unexpected(answer.error());
@@ -282,15 +337,6 @@ class PictureTextAdapter final : public Adapter {
   }
 
  private:
-  Result<void> take(const Content& content, std::vector<Picture>& pictures) const {
-    const auto bytes = bytesOf(content, model_, "pictures (PNG, JPEG) and texts");
-    if (!bytes) return std::unexpected(bytes.error());
-    auto picture = decodePicture(bytes->view());
-    if (!picture) return std::unexpected(picture.error());
-    pictures.push_back(std::move(*picture));
-    return {};
-  }
-
   Model model_;
   PictureTextModel both_;
 };
@@ -302,16 +348,14 @@ class TensorAdapter final : public Adapter {
   Result<Answer> run(const Content& content, const RunOptions& options) const override {
     const auto* tensors = std::get_if<std::vector<Tensor>>(&content);
     if (tensors == nullptr) return notTaken(model_, "tensors");
-    auto answer = model_.run(*tensors, options);
-    if (!answer) return std::unexpected(answer.error());
-    json::array outputs;
-    for (const auto& output : answer->outputs) {
-      outputs.push_back({{"name", output.name},
-                         {"datatype", std::string(dataTypeName(output.type))},
-                         {"shape", json::value_from(output.shape)}});
+    auto inputs = *tensors;
+    if (onlyTensor(content) != nullptr && model_.info().inputs.size() == 1) {
+      inputs.front().name = model_.info().inputs.front().name;
     }
-    return Answer{json::serialize(json::object{{"outputs", std::move(outputs)}}),
-                  std::move(answer->outputs), answer->timings, answer->ranOn};
+    auto answer = model_.run(std::move(inputs), options);
+    if (!answer) return std::unexpected(answer.error());
+    auto output = outputsJson(answer->outputs);
+    return Answer{std::move(output), std::move(answer->outputs), answer->timings, answer->ranOn};
   }
 
  private:
@@ -319,6 +363,16 @@ class TensorAdapter final : public Adapter {
 };
 
 }  // namespace
+
+std::string outputsJson(const std::vector<Tensor>& tensors) {
+  json::array outputs;
+  for (const auto& output : tensors) {
+    outputs.push_back({{"name", output.name},
+                       {"datatype", std::string(dataTypeName(output.type))},
+                       {"shape", json::value_from(output.shape)}});
+  }
+  return json::serialize(json::object{{"outputs", std::move(outputs)}});
+}
 
 Result<std::unique_ptr<Adapter>> makeAdapter(Model model) {
   const auto& task = model.info().task;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,11 @@ struct Answer {
   std::vector<Tensor> tensors{};
   RunTimings timings;
   RanOn ranOn;
+  std::optional<OwnBackend> ownBackend{};
 };
+
+/// {"outputs": [{"name", "datatype", "shape"}]}
+std::string outputsJson(const std::vector<Tensor>& tensors);
 
 /// Thread-safe.
 class Adapter {
@@ -27,6 +32,9 @@ class Adapter {
   /// Several texts can go in one run.
   virtual bool takesTogether() const { return false; }
 };
+
+/// For a model that a backend outside the browsers runs.
+std::unique_ptr<Adapter> makeOwnAdapter(OwnBackend backend, BackendRun run);
 
 /// For the task that the model was loaded for.
 Result<std::unique_ptr<Adapter>> makeAdapter(Model model);

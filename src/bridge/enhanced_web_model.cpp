@@ -33,20 +33,23 @@ EnhancedWebModel::EnhancedWebModel(std::string type, std::string name, std::uniq
 EnhancedWebModel::~EnhancedWebModel() = default;
 
 const ModelInfo& EnhancedWebModel::info() const {
-  return state_->model.info();
+  return state_->info;
 }
 
-WebModelResult EnhancedWebModel::run(const Content& content, std::size_t items) {
+WebModelResult EnhancedWebModel::run(const Content& content, std::size_t items,
+                                     std::stop_token stop) {
   WebModelResult result;
   result.modelId = id_;
   result.modelName = name_;
   result.modelType = type_;
+  result.cid = info().cid;
   result.weights = info().weights;
   result.asked = state_->asked;
+  result.ownBackend = state_->ownBackend;
   auto& record = state_->pool->record();
   record.began();
   const auto began = Clock::now();
-  auto answer = state_->adapter->run(content, {});
+  auto answer = state_->adapter->run(content, {.stop = std::move(stop)});
   result.metrics.latencyMs = since(began);
   if (answer) {
     result.success = true;
@@ -58,11 +61,11 @@ WebModelResult EnhancedWebModel::run(const Content& content, std::size_t items) 
     result.metrics.memoryUsageMb =
         bridge::memoryMb(state_->pool->connections(), result.ran.connection);
     // There is no other way for bytes into the page than by CID.
-    result.ipfsAccelerated = true;
+    result.ipfsAccelerated = !state_->ownBackend;
     result.ipfsCacheHit = state_->cacheHit;
   } else {
     result.error = std::move(answer.error());
-    result.ran = state_->model.info().ranOn;
+    result.ran = state_->info.ranOn;
   }
   record.ended(result);
   const std::lock_guard lock(state_->mutex);
@@ -72,11 +75,12 @@ WebModelResult EnhancedWebModel::run(const Content& content, std::size_t items) 
   stats.errors += result.success ? 0 : 1;
   stats.totalTimeMs += result.metrics.latencyMs;
   ++stats.batchSizes[items];
+  if (result.success) state_->latest = result;
   return result;
 }
 
-WebModelResult EnhancedWebModel::operator()(const Content& content) {
-  return run(content, itemsIn(content));
+WebModelResult EnhancedWebModel::operator()(const Content& content, std::stop_token stop) {
+  return run(content, itemsIn(content), std::move(stop));
 }
 
 std::future<WebModelResult> EnhancedWebModel::async(Content content) {
@@ -84,7 +88,8 @@ std::future<WebModelResult> EnhancedWebModel::async(Content content) {
                     [this, content = std::move(content)] { return (*this)(content); });
 }
 
-std::vector<WebModelResult> EnhancedWebModel::runBatch(const std::vector<Content>& contents) {
+std::vector<WebModelResult> EnhancedWebModel::runBatch(const std::vector<Content>& contents,
+                                                       std::stop_token stop) {
   std::vector<WebModelResult> results;
   results.reserve(contents.size());
   const auto isText = [](const Content& content) {
@@ -99,11 +104,11 @@ std::vector<WebModelResult> EnhancedWebModel::runBatch(const std::vector<Content
       }
     }
     if (together.size() < 2) {
-      results.push_back((*this)(contents[at]));
+      results.push_back((*this)(contents[at], stop));
       ++at;
       continue;
     }
-    const auto whole = run(Content(together), together.size());
+    const auto whole = run(Content(together), together.size(), stop);
     const auto rows = whole.success ? json::parse(whole.output) : json::value(json::array());
     for (std::size_t i = 0; i < together.size(); ++i) {
       auto one = whole;
@@ -117,12 +122,13 @@ std::vector<WebModelResult> EnhancedWebModel::runBatch(const std::vector<Content
 
 std::vector<WebModelResult> EnhancedWebModel::runConcurrent(
     const std::vector<Content>& items,
-    const std::vector<std::pair<std::shared_ptr<EnhancedWebModel>, Content>>& others) {
+    const std::vector<std::pair<std::shared_ptr<EnhancedWebModel>, Content>>& others,
+    std::stop_token stop) {
   return bridge::atOnce(items.size() + others.size(), state_->pool->maxConnections(),
-                        [&](std::size_t i) {
-                          if (i < items.size()) return (*this)(items[i]);
+                        state_->pool->record(), [&](std::size_t i) {
+                          if (i < items.size()) return (*this)(items[i], stop);
                           const auto& [model, content] = others[i - items.size()];
-                          return (*model)(content);
+                          return (*model)(content, stop);
                         });
 }
 
@@ -132,6 +138,28 @@ void EnhancedWebModel::setMaxBatchSize(std::size_t size) {
 
 std::size_t EnhancedWebModel::maxBatchSize() const {
   return state_->maxBatch;
+}
+
+std::string EnhancedWebModel::performanceMetricsJson() const {
+  const auto all = stats();
+  json::object sizes;
+  for (const auto& [size, calls] : all.batchSizes) sizes[std::to_string(size)] = calls;
+  const auto ran = state_->ranOn();
+  const auto memory = bridge::memoryMb(state_->pool->connections(), ran.connection);
+  return json::serialize(
+      json::object{{"model_id", id_},
+                   {"model_type", type_},
+                   {"platform", state_->platform()},
+                   {"family", type_},
+                   {"memory_usage", memory ? json::value(*memory) : json::value()},
+                   {"stats",
+                    {{"total_calls", all.totalCalls},
+                     {"total_items", all.totalItems},
+                     {"errors", all.errors},
+                     {"total_time", all.totalTimeMs / 1000},
+                     {"batch_sizes", std::move(sizes)},
+                     {"avg_latency", all.averageLatencyMs()},
+                     {"throughput", all.itemsPerSecond()}}}});
 }
 
 WebModelStats EnhancedWebModel::stats() const {

@@ -3,6 +3,8 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "bridge/adapter.h"
@@ -11,21 +13,35 @@
 namespace webpool {
 
 struct EnhancedWebModel::State {
-  State(std::shared_ptr<bridge::Pool> owner, Model loaded, std::unique_ptr<bridge::Adapter> how,
-        HardwarePreferences preferences)
+  State(std::shared_ptr<bridge::Pool> owner, bridge::Placed placed, HardwarePreferences preferences)
       : pool(std::move(owner)),
-        model(std::move(loaded)),
-        adapter(std::move(how)),
+        info(std::move(placed.info)),
+        ownBackend(std::move(placed.ownBackend)),
+        adapter(std::move(placed.adapter)),
         asked(std::move(preferences)) {}
 
   std::shared_ptr<bridge::Pool> pool;
-  Model model;
+  ModelInfo info;
+  std::optional<OwnBackend> ownBackend;
   std::unique_ptr<bridge::Adapter> adapter;
   HardwarePreferences asked;
   bool cacheHit = false;
   std::atomic<std::size_t> maxBatch{16};
   mutable std::mutex mutex;
   WebModelStats stats;
+  std::optional<WebModelResult> latest;  ///< that succeeded
+
+  /// What ran last, before that where it was loaded.
+  RanOn ranOn() const {
+    const std::lock_guard lock(mutex);
+    return latest ? latest->ran : info.ranOn;
+  }
+  std::string platform() const {
+    WebModelResult ran;
+    ran.ran = ranOn();
+    ran.ownBackend = ownBackend;
+    return ran.platform();
+  }
 };
 
 }  // namespace webpool

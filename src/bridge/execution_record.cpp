@@ -23,8 +23,15 @@ void ExecutionRecord::ended(const WebModelResult& result) {
   times.push_back(result.metrics.latencyMs);
   stats_.ipfsAccelerationCount += result.ipfsAccelerated ? 1 : 0;
   stats_.ipfsCacheHits += result.ipfsCacheHit ? 1 : 0;
-  ++stats_.browserUsage[result.ran.browser];
+  if (!result.ran.browser.empty()) ++stats_.browserUsage[result.ran.browser];
   ++stats_.platformUsage[result.platform()];
+  stats_.platformBusyMs[result.platform()] += result.metrics.inferenceTimeMs;
+}
+
+void ExecutionRecord::waiting(std::int64_t more) {
+  const std::lock_guard lock(mutex_);
+  stats_.currentlyWaiting += std::uint64_t(more);
+  stats_.waitingPeak = std::max(stats_.waitingPeak, stats_.currentlyWaiting);
 }
 
 ExecutionStats ExecutionRecord::stats() const {

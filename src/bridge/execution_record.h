@@ -15,6 +15,9 @@ class ExecutionRecord {
   void began();
   void ended(const WebModelResult& result);
 
+  /// So many calls more wait for their turn (fewer where negative); each begins or is given up.
+  void waiting(std::int64_t more);
+
   /// All but the connections.
   ExecutionStats stats() const;
 

@@ -39,6 +39,15 @@ TEST(ExecutionRecord, CountsWhatIsUnderWayAndWhatEnded) {
   EXPECT_EQ(stats.ipfsCacheHits, 0U);
 }
 
+TEST(ExecutionRecord, CountsWhatWaits) {
+  ExecutionRecord record;
+  record.waiting(5);
+  record.waiting(-3);
+  record.waiting(1);
+  EXPECT_EQ(record.stats().currentlyWaiting, 3U);
+  EXPECT_EQ(record.stats().waitingPeak, 5U);
+}
+
 TEST(ExecutionRecord, KeepsTheLastThousandTimesOfAModel) {
   ExecutionRecord record;
   for (int i = 0; i < 1010; ++i) {

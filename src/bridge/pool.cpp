@@ -14,12 +14,6 @@
 namespace webpool::bridge {
 namespace {
 
-/// Another platform may do what this one can't.
-bool isOfThePlatform(ErrorCategory category) {
-  return category == ErrorCategory::Unsupported || category == ErrorCategory::WrongResult ||
-         category == ErrorCategory::DeviceLost || category == ErrorCategory::OutOfMemory;
-}
-
 std::vector<std::string> installedBrowsers(const PoolOptions& options) {
   browsers::BrowserFinder finder(browsers::Environment::ofThisProcess());
   for (const auto& [name, path] : options.browserPaths) (void)finder.overridePath(name, path);
@@ -83,6 +77,11 @@ Result<void> Pool::initialize() {
   if (options_.maxMemoryMb > 0) options.memoryBudget = options_.maxMemoryMb * 1'000'000;
   auto file = options.observer ? nullptr : openRecordOf(options_);
   if (file) options.observer = file;
+  options.onStateChange = [this, told = std::move(options.onStateChange)](
+                              const std::string& connection, const StateChange& change) {
+    connectionTime_.changed(connection, change);
+    if (told) told(connection, change);
+  };
   auto opened = ResourcePool::open(std::move(options));
   if (!opened) return std::unexpected(opened.error());
   file_ = std::move(file);
@@ -98,81 +97,10 @@ Result<ResourcePool*> Pool::opened() {
               "call initialize() first");
 }
 
-Result<std::string> Pool::browserFor(const std::string& type,
-                                     const HardwarePreferences& preferences) const {
-  if (!preferences.browser.empty()) {
-    auto names = browsersFor(preferences.browser, installed_);
-    if (!names) return std::unexpected(names.error());
-    return preferences.browser == "auto" ? "" : names->front();
-  }
-  const auto prior = options_.browserPreferences.find(type);
-  if (prior == options_.browserPreferences.end()) return "";
-  const auto names = browsersFor(prior->second, installed_);
-  return names && prior->second != "auto" ? names->front() : "";
-}
-
-Result<ModelDescription> Pool::describe(ResourcePool& pool, const std::string& name,
-                                        const HardwarePreferences& preferences,
-                                        std::string task) const {
-  const auto dtypes = dtypesFor(preferences.precision, preferences.mixedPrecision);
-  if (!dtypes) return std::unexpected(dtypes.error());
-  std::optional<Error> first;
-  for (const auto& dtype : *dtypes) {
-    auto described = pool.describe(name, {.task = task, .dtype = dtype});
-    if (described) return described;
-    if (described.error().category != ErrorCategory::NotFound || dtype.empty()) return described;
-    if (!first) first = described.error();
-  }
-  return fail(ErrorCategory::NotFound,
-              fmt::format("{} has no weights of {} bits{}", name, preferences.precision,
-                          preferences.mixedPrecision ? ", mixed" : ""),
-              first->hint);
-}
-
-Result<Model> Pool::load(ResourcePool& pool, const std::string& type, const std::string& name,
-                         const HardwarePreferences& preferences) {
-  if (!isType(type)) {
-    return fail(ErrorCategory::InvalidArgument, fmt::format("there is no model type '{}'", type),
-                "one of " + typeNames());
-  }
-  const auto backends = backendsOf(preferences.priorityList);
-  if (!backends) return std::unexpected(backends.error());
-  auto description = describe(pool, name, preferences, {});
-  if (!description) return std::unexpected(description.error());
-  // A voice-activity model is a graph like any other until it is asked for speech.
-  if (type == "audio" && description->task == "tensors") {
-    if (auto asSpeech = describe(pool, name, preferences, "voice-activity-detection")) {
-      description = std::move(asSpeech);
-    }
-  }
-  if (taskFor(type, description->task).empty()) {
-    return fail(ErrorCategory::InvalidArgument,
-                fmt::format("{} is a model for {}, which is no model of type {}", description->name,
-                            description->task, type),
-                fmt::format("ask for it as \"{}\"", typeOf(description->task)));
-  }
-  const auto browser = browserFor(type, preferences);
-  if (!browser) return std::unexpected(browser.error());
-  std::string why;
-  std::optional<Error> last;
-  for (const auto backend : *backends) {
-    auto model = pool.load(name, {.task = description->task,
-                                  .backend = backend,
-                                  .browser = *browser,
-                                  .dtype = description->dtype});
-    if (model || !isOfThePlatform(model.error().category)) return model;
-    last = model.error();
-    why += fmt::format("{}{}: {}", why.empty() ? "" : "; ", platformName(backend),
-                       model.error().message);
-  }
-  if (backends->size() == 1) return std::unexpected(*last);
-  return fail(last->category, fmt::format("no platform that was asked for runs {}: {}", name, why),
-              "add \"cpu\" to the list, or leave it out");
-}
-
 Result<std::shared_ptr<EnhancedWebModel>> Pool::getModel(const std::string& type,
                                                          const std::string& name,
-                                                         const HardwarePreferences& preferences) {
+                                                         const HardwarePreferences& preferences,
+                                                         std::stop_token stop) {
   const std::lock_guard one(loading_);
   const auto pool = opened();
   if (!pool) return std::unexpected(pool.error());
@@ -182,13 +110,11 @@ Result<std::shared_ptr<EnhancedWebModel>> Pool::getModel(const std::string& type
     const auto known = std::ranges::find(models_, key, &Known::key);
     if (known != models_.end()) return known->model;
   }
-  auto model = load(**pool, type, name, preferences);
-  if (!model) return std::unexpected(model.error());
-  const auto timings = model->info().timings;
-  auto adapter = makeAdapter(*model);
-  if (!adapter) return std::unexpected(adapter.error());
-  auto state = std::make_unique<EnhancedWebModel::State>(shared_from_this(), std::move(*model),
-                                                         std::move(*adapter), preferences);
+  auto placed = load(**pool, type, name, preferences, stop);
+  if (!placed) return std::unexpected(placed.error());
+  const auto timings = placed->info.timings;
+  auto state = std::make_unique<EnhancedWebModel::State>(shared_from_this(), std::move(*placed),
+                                                         preferences);
   state->cacheHit = timings.bytesNetwork == 0 && timings.bytesCache > 0;
   std::shared_ptr<EnhancedWebModel> made(new EnhancedWebModel(type, name, std::move(state)));
   const std::lock_guard lock(mutex_);
@@ -213,9 +139,43 @@ std::vector<ConnectionStats> Pool::connections() const {
 ExecutionStats Pool::stats() const {
   auto stats = record_.stats();
   stats.connections = connections();
+  const auto totals = connectionTime_.totals(std::chrono::steady_clock::now());
+  stats.connectionPeak = totals.peak;
+  stats.connectionMs = totals.thereMs;
+  stats.connectionBusyMs = totals.busyMs;
   const std::lock_guard lock(mutex_);
   stats.loadedModels = models_.size();
   return stats;
+}
+
+Result<void> Pool::registerBackend(const std::string& name, HardwareBackend backend) {
+  if (!backend.detect || !backend.initialize) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("the backend '{}' lacks its functions", name),
+                "it needs one that detects and one that initialises");
+  }
+  if (name.empty() || name == "mixed" || name == "wasm" ||
+      backendsOf(std::vector<std::string>{name})) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("'{}' is no name for a backend of your own", name),
+                "choose another than webgpu, webnn, cpu, wasm, auto and mixed");
+  }
+  const std::lock_guard lock(mutex_);
+  if (!backends_.try_emplace(name, std::move(backend)).second) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("there is a backend '{}' already", name));
+  }
+  return {};
+}
+
+void Pool::setBrowserIntegration(std::shared_ptr<BrowserIntegration> integration) {
+  const std::lock_guard lock(mutex_);
+  integration_.swap(integration);
+}
+
+void Pool::setMemoryPolicy(std::shared_ptr<MemoryPolicy> policy) {
+  const std::lock_guard lock(mutex_);
+  policy_.swap(policy);
 }
 
 void Pool::close() {

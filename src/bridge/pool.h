@@ -2,17 +2,28 @@
 // what was done.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
+#include "bridge/adapter.h"
+#include "bridge/connection_time.h"
 #include "bridge/execution_record.h"
 #include "webpool/record.h"
 #include "webpool/resource_pool_bridge.h"
 
 namespace webpool::bridge {
+
+/// A model with what runs it.
+struct Placed {
+  ModelInfo info;
+  std::unique_ptr<Adapter> adapter;
+  std::optional<OwnBackend> ownBackend{};
+};
 
 /// Thread-safe.
 class Pool : public std::enable_shared_from_this<Pool> {
@@ -22,11 +33,15 @@ class Pool : public std::enable_shared_from_this<Pool> {
   Result<void> initialize();
   Result<std::shared_ptr<EnhancedWebModel>> getModel(const std::string& type,
                                                      const std::string& name,
-                                                     const HardwarePreferences& preferences);
+                                                     const HardwarePreferences& preferences,
+                                                     std::stop_token stop);
   /// One that was given before, by its id; null where there is none.
   std::shared_ptr<EnhancedWebModel> modelById(const std::string& id) const;
   ExecutionStats stats() const;
   std::vector<ConnectionStats> connections() const;
+  Result<void> registerBackend(const std::string& name, HardwareBackend backend);
+  void setBrowserIntegration(std::shared_ptr<BrowserIntegration> integration);
+  void setMemoryPolicy(std::shared_ptr<MemoryPolicy> policy);
   void close();
 
   unsigned maxConnections() const { return options_.maxConnections; }
@@ -39,23 +54,44 @@ class Pool : public std::enable_shared_from_this<Pool> {
   };
 
   Result<ResourcePool*> opened();
-  Result<Model> load(ResourcePool& pool, const std::string& type, const std::string& name,
-                     const HardwarePreferences& preferences);
+  using Platform = std::variant<Backend, std::string>;  ///< a browser's, or a program's own by name
+
+  Result<Placed> load(ResourcePool& pool, const std::string& type, const std::string& name,
+                      HardwarePreferences preferences, const std::stop_token& stop);
+  Result<Placed> place(ResourcePool& pool, const std::string& type, const Platform& platform,
+                       const ModelDescription& description, const ModelOptions& options);
+  /// In the order in which they are to be tried.
+  Result<std::vector<Platform>> platformsFor(const std::vector<std::string>& priorityList) const;
+  /// Fills in what the caller left open with what the integration says of the browser.
+  Result<void> askIntegration(const std::string& type, HardwarePreferences& preferences);
   /// The browser that the model is to be in; "" leaves it to the pool.
   Result<std::string> browserFor(const std::string& type,
                                  const HardwarePreferences& preferences) const;
+  /// The order of the list, without what the integration has switched off.
+  Result<std::vector<Backend>> allowedBackends(const std::vector<std::string>& priorityList) const;
   /// The first of the dtypes with so many bits that the model has.
   Result<ModelDescription> describe(ResourcePool& pool, const std::string& name,
                                     const HardwarePreferences& preferences, std::string task) const;
 
+  template <class T>
+  std::shared_ptr<T> locked(const std::shared_ptr<T>& shared) const {
+    const std::lock_guard lock(mutex_);
+    return shared;
+  }
+
   BridgeOptions options_;
   std::vector<std::string> installed_;
   ExecutionRecord record_;
+  /// The pool's threads tell it of changes until the pool is closed.
+  ConnectionTime connectionTime_;
   std::mutex loading_;  ///< one model is loaded at a time
   mutable std::mutex mutex_;
   std::shared_ptr<Record> file_;  ///< null: none is kept; it ends after the pool
   std::unique_ptr<ResourcePool> pool_;
   std::vector<Known> models_;
+  std::map<std::string, HardwareBackend> backends_;
+  std::shared_ptr<BrowserIntegration> integration_;
+  std::shared_ptr<MemoryPolicy> policy_;
 };
 
 /// Of the browser that ran it, its processes together; nullopt: not sampled yet.

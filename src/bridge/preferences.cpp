@@ -82,31 +82,17 @@ Result<std::vector<std::string>> browsersFor(std::string_view asked,
   return found;
 }
 
-Result<std::vector<std::string>> dtypesFor(unsigned bits, bool mixed) {
-  switch (bits) {
-    case 0:
-      return std::vector<std::string>{""};
-    case 32:
-      return std::vector<std::string>{"fp32"};
-    case 16:
-      return std::vector<std::string>{"fp16"};
-    case 8:
-      return std::vector<std::string>{"q8", "int8", "uint8", "q8_0"};
-    case 4:
-      if (mixed) return std::vector<std::string>{"q4f16"};
-      return std::vector<std::string>{"q4", "bnb4", "q4_1", "q4_0", "q4_k_m"};
-    default:
-      return fail(ErrorCategory::InvalidArgument,
-                  fmt::format("there are no weights of {} bits", bits),
-                  "32, 16, 8 or 4; 0 is the model's default");
-  }
-}
-
 std::string_view taskFor(std::string_view type, std::string_view own) {
   if (own == "tensors") return own;
   for (const auto& [theirs, task] : kTasks) {
     if (theirs == type && task == own) return own;
   }
+  return {};
+}
+
+std::string_view taskOfGraphs(std::string_view type) {
+  if (type == "audio") return "voice-activity-detection";
+  if (type == "text_embedding") return "text-embedding";
   return {};
 }
 

@@ -22,13 +22,13 @@ std::string_view platformName(Backend backend);
 Result<std::vector<std::string>> browsersFor(std::string_view asked,
                                              std::span<const std::string> installed);
 
-/// The dtypes that have so many bits, best first. {""} for 0. InvalidArgument for others than 32,
-/// 16, 8 and 4.
-Result<std::vector<std::string>> dtypesFor(unsigned bits, bool mixed);
-
 /// The task that a model of the type is loaded for, where its own is `own`: its own, or "" where it
 /// is none of the type's. "tensors" belongs to each.
 std::string_view taskFor(std::string_view type, std::string_view own);
+
+/// The task of the type that a model can be tried for which names none itself; "" where there is
+/// none.
+std::string_view taskOfGraphs(std::string_view type);
 
 /// The type to which models of the task belong; "text" for one that is none's.
 std::string_view typeOf(std::string_view task);

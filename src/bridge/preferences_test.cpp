@@ -33,15 +33,6 @@ TEST(Preferences, ABrowserStandsForItsFamily) {
   EXPECT_EQ(browsersFor("opera", installed).error().category, ErrorCategory::InvalidArgument);
 }
 
-TEST(Preferences, BitsAreDtypes) {
-  EXPECT_THAT(dtypesFor(0, false).value(), ElementsAre(""));
-  EXPECT_THAT(dtypesFor(16, false).value(), ElementsAre("fp16"));
-  EXPECT_EQ(dtypesFor(8, false)->front(), "q8");
-  EXPECT_EQ(dtypesFor(4, false)->front(), "q4");
-  EXPECT_THAT(dtypesFor(4, true).value(), ElementsAre("q4f16"));
-  EXPECT_EQ(dtypesFor(3, false).error().category, ErrorCategory::InvalidArgument);
-}
-
 TEST(Preferences, TasksBelongToTypes) {
   EXPECT_EQ(taskFor("audio", "automatic-speech-recognition"), "automatic-speech-recognition");
   EXPECT_EQ(taskFor("vision", "text-embedding"), "");

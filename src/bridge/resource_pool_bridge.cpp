@@ -34,32 +34,47 @@ Result<void> ResourcePoolBridgeIntegration::initialize() {
 
 Result<std::shared_ptr<EnhancedWebModel>> ResourcePoolBridgeIntegration::getModel(
     const std::string& modelType, const std::string& modelName,
-    const HardwarePreferences& preferences) {
-  return pool_->getModel(modelType, modelName, preferences);
+    const HardwarePreferences& preferences, std::stop_token stop) {
+  return pool_->getModel(modelType, modelName, preferences, std::move(stop));
 }
 
 std::future<Result<std::shared_ptr<EnhancedWebModel>>> ResourcePoolBridgeIntegration::getModelAsync(
     std::string modelType, std::string modelName, HardwarePreferences preferences) {
-  return std::async(
-      std::launch::async,
-      [pool = pool_, type = std::move(modelType), name = std::move(modelName),
-       preferences = std::move(preferences)] { return pool->getModel(type, name, preferences); });
+  return std::async(std::launch::async,
+                    [pool = pool_, type = std::move(modelType), name = std::move(modelName),
+                     preferences = std::move(preferences)] {
+                      return pool->getModel(type, name, preferences, {});
+                    });
 }
 
 std::vector<WebModelResult> ResourcePoolBridgeIntegration::executeConcurrent(
-    const std::vector<Asked>& asked) {
-  return bridge::atOnce(asked.size(), pool_->maxConnections(), [&](std::size_t i) {
+    const std::vector<Asked>& asked, std::stop_token stop) {
+  return bridge::atOnce(asked.size(), pool_->maxConnections(), pool_->record(), [&](std::size_t i) {
     const auto& [which, content] = asked[i];
     const auto* id = std::get_if<std::string>(&which);
     const auto model =
         id != nullptr ? pool_->modelById(*id) : std::get<std::shared_ptr<EnhancedWebModel>>(which);
     if (!model) return unknownModel(id != nullptr ? *id : "");
-    return (*model)(content);
+    return (*model)(content, stop);
   });
 }
 
 ExecutionStats ResourcePoolBridgeIntegration::getExecutionStats() const {
   return pool_->stats();
+}
+
+Result<void> ResourcePoolBridgeIntegration::registerHardwareBackend(const std::string& name,
+                                                                    HardwareBackend backend) {
+  return pool_->registerBackend(name, std::move(backend));
+}
+
+void ResourcePoolBridgeIntegration::setBrowserIntegration(
+    std::shared_ptr<BrowserIntegration> integration) {
+  pool_->setBrowserIntegration(std::move(integration));
+}
+
+void ResourcePoolBridgeIntegration::setMemoryPolicy(std::shared_ptr<MemoryPolicy> policy) {
+  pool_->setMemoryPolicy(std::move(policy));
 }
 
 void ResourcePoolBridgeIntegration::close() {

@@ -43,17 +43,19 @@ void addError(json::object& object, const Error& error) {
 /// What ran, which is the same in both kinds of results.
 void addRan(json::object& object, const WebModelResult& result) {
   const auto& ran = result.ran;
-  const bool any = !ran.browser.empty();
+  const bool any = !ran.browser.empty() || (result.ownBackend && result.success);
   object["platform"] = any ? json::value(result.platform()) : json::value();
   object["hardware"] = object["platform"];
-  object["browser"] = any ? json::value(ran.browser) : json::value();
+  object["browser"] = ran.browser.empty() ? json::value() : json::value(ran.browser);
   object["browser_version"] = ran.browserVersion;
-  object["is_real_hardware"] = ran.isRealHardware();
+  object["is_real_hardware"] =
+      result.ownBackend ? result.ownBackend->isRealHardware : ran.isRealHardware();
   object["adapter_info"] = ran.adapter ? json::value(ran.adapter->label()) : json::value();
   object["precision"] = bitsOf(ran.dtype);
   object["dtype"] = ran.dtype;
   object["mixed_precision"] = ran.dtype == "q4f16";
   object["checked_by"] = ran.checkedBy;
+  object["cid"] = result.cid;
   object["weights"] = result.weights.empty() ? json::value() : json::value(result.weights);
   object["ipfs_accelerated"] = result.ipfsAccelerated;
   object["ipfs_cache_hit"] = result.ipfsCacheHit;
@@ -66,6 +68,7 @@ json::value outputOf(const WebModelResult& result) {
 }  // namespace
 
 std::string WebModelResult::platform() const {
+  if (ownBackend) return ownBackend->name;
   return ran.label == "mixed" ? "mixed" : std::string(bridge::platformName(ran.backend));
 }
 
@@ -108,11 +111,17 @@ std::string ExecutionStats::toJson() const {
     count =
         (count.is_number() ? count.to_number<std::uint64_t>() : 0) + (connection.pid > 0 ? 1 : 0);
   }
+  const auto ofConnections = [&](double ms) { return connectionMs > 0 ? ms / connectionMs : 0; };
+  const auto share = [&](const std::string& platform) {
+    const auto busy = platformBusyMs.find(platform);
+    return busy == platformBusyMs.end() ? 0 : ofConnections(busy->second);
+  };
   return json::serialize(json::object{{"executed_tasks", executedTasks},
                                       {"total_execution_time", totalExecutionTimeMs / 1000},
                                       {"errors", errors},
                                       {"concurrent_peak", concurrentPeak},
-                                      {"current_queue_size", currentlyUnderWay},
+                                      {"current_queue_size", currentlyWaiting},
+                                      {"queue_peak", waitingPeak},
                                       {"model_execution_times", std::move(times)},
                                       {"avg_execution_times", std::move(averages)},
                                       {"ipfs_acceleration_count", ipfsAccelerationCount},
@@ -120,11 +129,16 @@ std::string ExecutionStats::toJson() const {
                                       {"bridge_stats",
                                        {{"created_connections", launched},
                                         {"current_connections", current},
+                                        {"peak_connections", connectionPeak},
                                         {"loaded_models", loadedModels},
                                         {"connection_counts", std::move(counts)},
                                         {"total_inferences", jobs}}},
                                       {"resource_metrics",
-                                       {{"memory_usage", double(memory) / 1e6},
+                                       {{"webgpu_util", share("webgpu")},
+                                        {"webnn_util", share("webnn")},
+                                        {"cpu_util", share("cpu")},
+                                        {"connection_util", ofConnections(connectionBusyMs)},
+                                        {"memory_usage", double(memory) / 1e6},
                                         {"browser_usage", json::value_from(browserUsage)},
                                         {"platform_usage", json::value_from(platformUsage)}}}});
 }

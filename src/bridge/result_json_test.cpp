@@ -52,9 +52,21 @@ TEST(ResultJson, StatsUnderTheirKnownNames) {
   connection.pid = 7;
   connection.launches = 2;
   stats.connections.push_back(connection);
+  stats.waitingPeak = 4;
+  stats.connectionPeak = 3;
+  stats.connectionMs = 1000;
+  stats.connectionBusyMs = 500;
+  stats.platformBusyMs["cpu"] = 250;
   const auto object = parsed(stats.toJson());
   EXPECT_EQ(object.at("avg_execution_times").at("text:m").to_number<double>(), 20);
   EXPECT_EQ(object.at("bridge_stats").at("created_connections"), 2);
+  EXPECT_EQ(object.at("bridge_stats").at("peak_connections"), 3);
+  EXPECT_EQ(object.at("queue_peak"), 4);
+  EXPECT_EQ(object.at("current_queue_size"), 0);
+  const auto& resources = object.at("resource_metrics");
+  EXPECT_EQ(resources.at("connection_util").to_number<double>(), 0.5);
+  EXPECT_EQ(resources.at("cpu_util").to_number<double>(), 0.25);
+  EXPECT_EQ(resources.at("webgpu_util").to_number<double>(), 0);
   EXPECT_EQ(object.at("bridge_stats").at("connection_counts").at("chromium"), 1);
 }
 

@@ -92,6 +92,19 @@ Result<ModelDescription> ResourcePool::describe(std::string_view model,
   return std::move(resolved->description);
 }
 
+Result<std::map<std::string, Bytes>> ResourcePool::files(std::string_view model,
+                                                         const ModelOptions& options) {
+  const auto resolved = engine_->resolve(model, options);
+  if (!resolved) return std::unexpected(resolved.error());
+  std::map<std::string, Bytes> files;
+  for (const auto& file : resolved->files) {
+    auto bytes = engine_->readFile(file);
+    if (!bytes) return std::unexpected(bytes.error());
+    files.emplace(file.path, std::move(*bytes));
+  }
+  return files;
+}
+
 std::string ResourcePool::origin() const {
   return engine_->origin();
 }

@@ -168,6 +168,106 @@ TEST_F(Bridge, EachTypeHasItsForm) {
   EXPECT_EQ(things.at("output").as_array().size(), 5U);
 }
 
+TEST_F(Bridge, ABackendOfTheProgramsOwnStandsInAPriorityList) {
+  ResourcePoolBridgeIntegration integration(options());
+  ASSERT_TRUE(integration.initialize());
+  std::size_t bytes = 0;
+  bool there = false;
+  const HardwareBackend lengths{
+      .detect = [&] { return there; },
+      .initialize = [&](const BackendSource& source) -> Result<BackendRun> {
+        bytes = source.files.at("onnx/model_q4.onnx_data").size();
+        return [](const Content& content, const std::stop_token&) -> Result<BackendAnswer> {
+          const auto* text = std::get_if<std::string>(&content);
+          if (text == nullptr) return fail(ErrorCategory::InvalidInput, "it takes a text");
+          return BackendAnswer{.output = std::to_string(text->size())};
+        };
+      },
+      .priority = 3};
+  ASSERT_TRUE(integration.registerHardwareBackend("lengths", lengths));
+  EXPECT_FALSE(integration.registerHardwareBackend("lengths", lengths)) << "there already";
+  EXPECT_FALSE(integration.registerHardwareBackend("webgpu", lengths)) << "a browser's";
+  EXPECT_FALSE(integration.registerHardwareBackend("empty", {}));
+  EXPECT_THAT(integration.getModel("text_embedding", kEmbedder, {.priorityList = {"lengths"}})
+                  .error()
+                  .message,
+              HasSubstr("not detected"));
+  const auto instead =
+      integration.getModel("text_embedding", kEmbedder, {.priorityList = {"lengths", "cpu"}});
+  ASSERT_TRUE(instead) << instead.error().describe();
+  EXPECT_EQ((**instead)(std::string("four")).platform(), "cpu");
+  there = true;
+  const auto model =
+      integration.getModel("text_embedding", kEmbedder, {.priorityList = {"lengths"}});
+  ASSERT_TRUE(model) << model.error().describe();
+  EXPECT_GT(bytes, 50'000'000U);
+  const auto result = (**model)(std::string("four"));
+  ASSERT_TRUE(result.success);
+  EXPECT_EQ(result.output, "4");
+  const auto object = boost::json::parse(result.toJson()).as_object();
+  EXPECT_EQ(object.at("platform"), "lengths");
+  EXPECT_TRUE(object.at("browser").is_null());
+  EXPECT_EQ(object.at("is_real_hardware"), false);
+  EXPECT_EQ(object.at("ipfs_accelerated"), false) << "no page was given its bytes";
+  EXPECT_EQ((**model)(Bytes::copyOf("x")).error.value().message, "it takes a text");
+}
+
+TEST_F(Bridge, AProgramHasASayInPlacementAndInMemory) {
+  struct Integration final : BrowserIntegration {
+    Result<HardwarePreferences> optimizeForBrowser(const std::string& browser,
+                                                   const std::string& type) override {
+      asked = browser + ' ' + type;
+      return HardwarePreferences{.priorityList = {"cpu"}, .precision = 4};
+    }
+    std::string asked;
+  };
+  struct Policy final : MemoryPolicy {
+    Result<void> allocateMemory(const std::string& type, std::uint64_t size) override {
+      asked = type;
+      if (size < most) return {};
+      return fail(ErrorCategory::OutOfMemory, "too large for here");
+    }
+    std::string asked;
+    std::uint64_t most = 1'000'000;
+  };
+  const auto placement = std::make_shared<Integration>();
+  const auto policy = std::make_shared<Policy>();
+  ResourcePoolBridgeIntegration integration(options());
+  ASSERT_TRUE(integration.initialize());
+  integration.setBrowserIntegration(placement);
+  integration.setMemoryPolicy(policy);
+  const auto refused = integration.getModel("text_embedding", kEmbedder, {.browser = "chrome"});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().category, ErrorCategory::OutOfMemory);
+  EXPECT_EQ(policy->asked, "text_embedding");
+  policy->most = 1'000'000'000;
+  const auto model = integration.getModel("text_embedding", kEmbedder, {.browser = "chrome"});
+  ASSERT_TRUE(model) << model.error().describe();
+  EXPECT_EQ(placement->asked, "chromium text_embedding");
+  const auto result = (**model)(std::string("a"));
+  EXPECT_EQ(result.platform(), "cpu");
+  EXPECT_EQ(result.ran.dtype, "q4");
+  EXPECT_EQ(integration.getModel("text_embedding", kEmbedder, {.precision = 16}).error().category,
+            ErrorCategory::NotFound)
+      << "what a caller says outranks it";
+}
+
+TEST_F(Bridge, AStopEndsACallAndALoad) {
+  ResourcePoolBridgeIntegration integration(options());
+  ASSERT_TRUE(integration.initialize());
+  const auto model = integration.getModel("text_embedding", kEmbedder, {.priorityList = {"cpu"}});
+  ASSERT_TRUE(model) << model.error().describe();
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ((**model)(std::string("a"), stop.get_token()).error.value().category,
+            ErrorCategory::Cancelled);
+  const auto again = integration.getModel("text_embedding", kEmbedder, {.priorityList = {"webgpu"}},
+                                          stop.get_token());
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().category, ErrorCategory::Cancelled);
+  EXPECT_TRUE((**model)(std::string("a")).success);
+}
+
 TEST_F(Bridge, AccelerateNeedsNothingButAName) {
   const auto sentences = readMiniLmReference("q4").sentences;
   const auto whole = accelerate(kEmbedder, sentences.at(2),

@@ -242,7 +242,7 @@ TEST_F(RandomModelInput, WrongUseIsNamed) {
 TEST_F(RandomModelInput, PrecisionPicksAmongWhatIsThere) {
   const auto right = ask("random-bert-classifier", {"--precision", "32", "--json", "a text"});
   ASSERT_EQ(right.code, 0) << right.err;
-  EXPECT_EQ(right.json().at("ran_on").at("dtype"), "fp32");
+  EXPECT_EQ(right.json().at("ran_on").at("precision"), "fp32");
   const auto missing = ask("random-bert-classifier", {"--precision", "4", "a text"});
   EXPECT_EQ(missing.code, 4);
   EXPECT_THAT(missing.err, HasSubstr("no weights of 4 bits"));

@@ -1,0 +1,41 @@
+// What a model is asked about, and what a caller of the bridge prefers.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "webpool/generation.h"
+#include "webpool/speech.h"
+#include "webpool/tensor.h"
+
+namespace webpool {
+
+/// What a multimodal model is asked about; either may be empty. Pictures: PNG or JPEG, a path, or
+/// pixels as below.
+struct PicturesAndTexts {
+  std::vector<std::variant<Bytes, std::filesystem::path, Tensor>> pictures{};
+  std::vector<std::string> texts{};
+};
+
+/// What a model is asked about. Which of these it takes, its task tells: texts (embedding), one
+/// text or messages (generation), the bytes of a file or its path (sound, picture, any), samples,
+/// tensors. A single tensor needs no name: it is the model's only input, a picture (UINT8, height x
+/// width [x 1, 3 or 4]) or sound (FP32, samples of 16 kHz).
+using Content = std::variant<std::string, std::vector<std::string>, Bytes, std::filesystem::path,
+                             std::vector<Message>, std::vector<Tensor>, Sound, PicturesAndTexts>;
+
+/// What a caller prefers. Empty members leave the choice to the pool.
+struct HardwarePreferences {
+  /// An order, not a wish: the first of "webgpu", "webnn" and "cpu" (WebAssembly) that exists and
+  /// answers right runs, software adapters included. None, or "auto" in it: free choice.
+  std::vector<std::string> priorityList{};
+  /// Binding up to its family: Chrome, Chromium and Edge stand for each other, so do Safari and
+  /// WebKit.
+  std::string browser{};
+  unsigned precision = 0;       ///< bits of the weights: 32, 16, 8 or 4; 0: the model's default
+  bool mixedPrecision = false;  ///< of 4 bits: activations in 16, where there are such weights
+};
+
+}  // namespace webpool

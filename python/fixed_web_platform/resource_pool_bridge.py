@@ -1,0 +1,3 @@
+from webpool import EnhancedWebModel, ResourcePoolBridgeIntegration
+
+__all__ = ["EnhancedWebModel", "ResourcePoolBridgeIntegration"]

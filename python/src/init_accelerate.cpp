@@ -1,0 +1,42 @@
+#include "python.h"
+
+namespace webpool::python {
+
+void initAccelerate(py::module_& module) {
+  module.def(
+      "accelerate",
+      [](const std::string& name, py::handle content, const py::dict& config,
+         const std::shared_ptr<ResourcePoolBridgeIntegration>& pool, const Stop& stop) {
+        const auto inputs = contentOf(content);
+        py::dict wanted;
+        for (const auto* key : {"browser", "precision", "mixed_precision"}) {
+          if (config.contains(key)) wanted[key] = config[key];
+        }
+        const auto preferences = preferencesOf(wanted);
+        const auto text = [&](const char* key) {
+          return config.contains(key) && !py::object(config[key]).is_none()
+                     ? py::cast<std::string>(config[key])
+                     : std::string();
+        };
+        AccelerateConfig options{.platform = text("platform"),
+                                 .browser = preferences.browser,
+                                 .precision = preferences.precision,
+                                 .mixedPrecision = preferences.mixedPrecision,
+                                 .modelType = text("model_type"),
+                                 .pool = pool.get(),
+                                 .options = bridgeOptionsOf(config)};
+        const auto whole = waitFor(stop, [&](const std::stop_token& token) {
+          options.stop = token;
+          return webpool::accelerate(name, inputs, options);
+        });
+        auto object = jsonToPython(whole.toJson());
+        if (!whole.result.tensors.empty()) {
+          object["tensors"] = tensorsToPython(whole.result.tensors);
+        }
+        return object;
+      },
+      py::arg("model_name"), py::arg("content"), py::arg("config"), py::arg("pool"),
+      py::arg("stop") = nullptr);
+}
+
+}  // namespace webpool::python

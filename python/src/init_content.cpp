@@ -1,0 +1,278 @@
+// From what a Python program has to Content, and from results to dicts.
+#include <pybind11/numpy.h>
+
+#include <array>
+#include <cstring>
+#include <optional>
+
+#include "python.h"
+
+namespace webpool::python {
+namespace {
+
+[[noreturn]] void raiseInput(const std::string& message, const std::string& hint) {
+  raise(Error{ErrorCategory::InvalidInput, message, hint});
+}
+
+constexpr std::pair<DataType, const char*> kNumpyTypes[] = {
+    {DataType::Bool, "bool"},     {DataType::Uint8, "uint8"},   {DataType::Uint16, "uint16"},
+    {DataType::Uint32, "uint32"}, {DataType::Uint64, "uint64"}, {DataType::Int8, "int8"},
+    {DataType::Int16, "int16"},   {DataType::Int32, "int32"},   {DataType::Int64, "int64"},
+    {DataType::Fp16, "float16"},  {DataType::Fp32, "float32"},  {DataType::Fp64, "float64"},
+    {DataType::Bf16, "uint16"},
+};
+
+std::string typeName(py::handle object) {
+  return py::str(py::type::of(object).attr("__name__"));
+}
+
+Bytes copyOfBuffer(const py::handle& object) {
+  const auto contiguous = py::reinterpret_steal<py::bytes>(PyBytes_FromObject(object.ptr()));
+  if (!contiguous) throw py::error_already_set();
+  return Bytes::copyOf(std::string_view(contiguous));
+}
+
+/// An array, or a (nested) list of numbers: ints as INT64, floats as FP32, as models take them.
+Tensor tensorOf(std::string name, py::handle given) {
+  const auto numpy = py::module_::import("numpy");
+  py::object array = numpy.attr("asarray")(given);
+  const bool list = py::isinstance<py::list>(given) || py::isinstance<py::float_>(given);
+  if (list && py::cast<std::string>(array.attr("dtype").attr("name")) == "float64") {
+    array = array.attr("astype")("float32");
+  }
+  // Little-endian and row-major, as on this machine.
+  array = numpy.attr("asarray")(array, py::arg("order") = "C",
+                                py::arg("dtype") = array.attr("dtype").attr("newbyteorder")("<"));
+  const auto wanted = py::cast<std::string>(array.attr("dtype").attr("name"));
+  const auto shape = py::cast<Shape>(numpy.attr("shape")(array));
+  for (const auto& [type, numpyName] : kNumpyTypes) {
+    if (wanted == numpyName) {
+      return {std::move(name), type, shape, copyOfBuffer(array.attr("tobytes")())};
+    }
+  }
+  raiseInput("an array of " + wanted + " is no tensor", "bool, int8 to uint64, float16 to float64");
+}
+
+bool hasAttributes(py::handle given, std::initializer_list<const char*> names) {
+  for (const auto* name : names) {
+    if (!py::hasattr(given, name)) return false;
+  }
+  return true;
+}
+
+bool isMessage(py::handle given) {
+  if (!py::isinstance<py::dict>(given)) return false;
+  const auto dict = py::reinterpret_borrow<py::dict>(given);
+  return dict.contains("role") && dict.contains("content");
+}
+
+Message messageOf(py::handle given) {
+  if (!isMessage(given)) raiseInput("a message is a dict with role and content", "");
+  const auto dict = py::reinterpret_borrow<py::dict>(given);
+  return {py::cast<std::string>(dict["role"]), py::cast<std::string>(dict["content"])};
+}
+
+Content listOf(const py::sequence& items) {
+  bool texts = true;
+  bool messages = py::len(items) > 0;
+  bool numbers = py::len(items) > 0;
+  for (const auto& item : items) {
+    texts = texts && py::isinstance<py::str>(item);
+    messages = messages && isMessage(item);
+    numbers = numbers && (py::isinstance<py::int_>(item) || py::isinstance<py::float_>(item) ||
+                          py::isinstance<py::list>(item));
+  }
+  if (texts) return py::cast<std::vector<std::string>>(items);
+  if (messages) {
+    std::vector<Message> all;
+    for (const auto& item : items) all.push_back(messageOf(item));
+    return all;
+  }
+  if (numbers) return std::vector{tensorOf("", items)};
+  raiseInput("a list holds texts, messages (role and content) or numbers",
+             "give a list of other things to run_batch() or run_concurrent()");
+}
+
+/// {"image" or "images", "text" or "texts"}: one or a list of each.
+std::optional<PicturesAndTexts> picturesAndTextsOf(const py::dict& dict) {
+  const auto* image = dict.contains("image") ? "image" : "images";
+  const auto* text = dict.contains("text") ? "text" : "texts";
+  if (py::len(dict) != 2 || !dict.contains(image) || !dict.contains(text)) return std::nullopt;
+  PicturesAndTexts both;
+  const auto take = [&](py::handle one) {
+    auto content = contentOf(one);
+    if (auto* path = std::get_if<std::string>(&content)) {
+      both.pictures.emplace_back(std::filesystem::path(*path));
+    } else if (auto* file = std::get_if<std::filesystem::path>(&content)) {
+      both.pictures.emplace_back(std::move(*file));
+    } else if (auto* bytes = std::get_if<Bytes>(&content)) {
+      both.pictures.emplace_back(std::move(*bytes));
+    } else if (auto* tensors = std::get_if<std::vector<Tensor>>(&content);
+               tensors != nullptr && tensors->size() == 1) {
+      both.pictures.emplace_back(std::move(tensors->front()));
+    } else {
+      raiseInput("a picture is bytes, a path, an array or a PIL image", "");
+    }
+  };
+  const py::object images = dict[image];
+  if (py::isinstance<py::list>(images) || py::isinstance<py::tuple>(images)) {
+    for (const auto& one : images) take(one);
+  } else {
+    take(images);
+  }
+  const py::object texts = dict[text];
+  if (py::isinstance<py::str>(texts)) {
+    both.texts.push_back(py::cast<std::string>(texts));
+  } else {
+    for (const auto& one : texts) {
+      if (!py::isinstance<py::str>(one)) raiseInput("a text is a str", "");
+      both.texts.push_back(py::cast<std::string>(one));
+    }
+  }
+  return both;
+}
+
+Content dictOf(const py::dict& dict) {
+  if (isMessage(dict)) return std::vector{messageOf(dict)};
+  if (dict.contains("messages")) return listOf(py::cast<py::sequence>(dict["messages"]));
+  // As datasets of sound come.
+  if (dict.contains("array") && dict.contains("sampling_rate")) {
+    const auto samples = py::array_t < float,
+               py::array::c_style | py::array::forcecast > ::ensure(dict["array"]);
+    if (!samples || samples.ndim() != 1) raiseInput("'array' is no row of samples", "");
+    return Sound{py::cast<unsigned>(dict["sampling_rate"]),
+                 {samples.data(), samples.data() + samples.size()}};
+  }
+  if (const auto both = picturesAndTextsOf(dict)) return *both;
+  for (const auto* name : {"text", "texts", "image", "audio", "file", "path"}) {
+    if (dict.contains(name) && py::len(dict) == 1) return contentOf(dict[name]);
+  }
+  return tensorsOf(dict);
+}
+
+py::object tensorToPython(const Tensor& tensor) {
+  if (tensor.type == DataType::Bytes) {
+    py::list items;
+    auto rest = tensor.data.text();
+    while (rest.size() >= 4) {
+      std::uint32_t length = 0;
+      std::memcpy(&length, rest.data(), 4);
+      items.append(py::bytes(std::string(rest.substr(4, length))));
+      rest.remove_prefix(4 + std::min<std::size_t>(length, rest.size() - 4));
+    }
+    return items;
+  }
+  const auto* name = "uint8";
+  for (const auto& [type, numpyName] : kNumpyTypes) {
+    if (type == tensor.type) name = numpyName;
+  }
+  return py::array(py::dtype(name),
+                   std::vector<py::ssize_t>(tensor.shape.begin(), tensor.shape.end()),
+                   tensor.data.data());
+}
+
+}  // namespace
+
+Content contentOf(py::handle given) {
+  if (py::isinstance<py::str>(given)) return py::cast<std::string>(given);
+  if (py::isinstance<py::bytes>(given) || py::isinstance<py::bytearray>(given) ||
+      py::isinstance<py::memoryview>(given)) {
+    return copyOfBuffer(given);
+  }
+  if (py::hasattr(given, "__fspath__")) {
+    return std::filesystem::path(
+        py::cast<std::string>(py::module_::import("os").attr("fsdecode")(given)));
+  }
+  if (py::isinstance<py::dict>(given)) return dictOf(py::reinterpret_borrow<py::dict>(given));
+  // A PIL image.
+  if (hasAttributes(given, {"convert", "tobytes", "size", "mode"})) {
+    const auto rgb = given.attr("convert")("RGB");
+    const auto size = py::cast<std::pair<std::int64_t, std::int64_t>>(rgb.attr("size"));
+    return std::vector{Tensor{
+        "", DataType::Uint8, {size.second, size.first, 3}, copyOfBuffer(rgb.attr("tobytes")())}};
+  }
+  if (py::hasattr(given, "__array__")) return std::vector{tensorOf("", given)};
+  if (py::isinstance<py::list>(given) || py::isinstance<py::tuple>(given)) {
+    return listOf(py::reinterpret_borrow<py::sequence>(given));
+  }
+  raiseInput("no model takes a " + typeName(given),
+             "str, list, dict, bytes, a path, a numpy array or a PIL image");
+}
+
+py::object contentToPython(const Content& content) {
+  if (const auto* text = std::get_if<std::string>(&content)) return py::str(*text);
+  if (const auto* texts = std::get_if<std::vector<std::string>>(&content)) return py::cast(*texts);
+  if (const auto* bytes = std::get_if<Bytes>(&content)) {
+    return py::bytes(std::string(bytes->text()));
+  }
+  if (const auto* path = std::get_if<std::filesystem::path>(&content)) {
+    return py::module_::import("pathlib").attr("Path")(path->string());
+  }
+  if (const auto* messages = std::get_if<std::vector<Message>>(&content)) {
+    py::list all;
+    for (const auto& message : *messages) {
+      py::dict one;
+      one["role"] = message.role;
+      one["content"] = message.content;
+      all.append(one);
+    }
+    return all;
+  }
+  if (const auto* sound = std::get_if<Sound>(&content)) {
+    py::dict one;
+    one["array"] = py::array_t<float>(py::ssize_t(sound->samples.size()), sound->samples.data());
+    one["sampling_rate"] = sound->rate;
+    return one;
+  }
+  if (const auto* both = std::get_if<PicturesAndTexts>(&content)) {
+    py::list pictures;
+    for (const auto& one : both->pictures) {
+      if (const auto* bytes = std::get_if<Bytes>(&one)) {
+        pictures.append(py::bytes(std::string(bytes->text())));
+      } else if (const auto* path = std::get_if<std::filesystem::path>(&one)) {
+        pictures.append(py::module_::import("pathlib").attr("Path")(path->string()));
+      } else {
+        pictures.append(tensorToPython(std::get<Tensor>(one)));
+      }
+    }
+    py::dict object;
+    object["images"] = std::move(pictures);
+    object["texts"] = py::cast(both->texts);
+    return object;
+  }
+  const auto& tensors = std::get<std::vector<Tensor>>(content);
+  if (tensors.size() == 1 && tensors.front().name.empty()) return tensorToPython(tensors.front());
+  return tensorsToPython(tensors);
+}
+
+std::vector<Tensor> tensorsOf(const py::dict& arrays) {
+  std::vector<Tensor> tensors;
+  for (const auto& [name, array] : arrays) {
+    tensors.push_back(tensorOf(py::cast<std::string>(py::str(name)), array));
+  }
+  return tensors;
+}
+
+py::dict tensorsToPython(const std::vector<Tensor>& tensors) {
+  py::dict arrays;
+  for (const auto& tensor : tensors) arrays[py::str(tensor.name)] = tensorToPython(tensor);
+  return arrays;
+}
+
+py::object jsonToPython(const std::string& json) {
+  return py::module_::import("json").attr("loads")(json);
+}
+
+py::object resultToPython(const WebModelResult& result) {
+  auto object = jsonToPython(result.toJson());
+  if (!result.tensors.empty()) object["tensors"] = tensorsToPython(result.tensors);
+  return object;
+}
+
+void initContent(py::module_& module) {
+  // For tests of the conversion alone.
+  module.def("_through_content",
+             [](py::handle given) { return contentToPython(contentOf(given)); });
+}
+
+}  // namespace webpool::python

@@ -1,0 +1,158 @@
+// What a Python program adds to an integration. Its objects are called and released with the GIL,
+// whatever thread of the pool that happens on.
+#include "python.h"
+
+namespace webpool::python {
+namespace {
+
+using Shared = std::shared_ptr<py::object>;
+
+Shared share(py::object object) {
+  return {new py::object(std::move(object)), [](py::object* held) {
+            const py::gil_scoped_acquire gil;
+            delete held;
+          }};
+}
+
+/// The error that a callback raised, which ends here.
+Error errorOf(py::error_already_set& raised, ErrorCategory otherwise, const std::string& who) {
+  const auto error = raised.value();
+  const auto text = [&](const char* name) { return py::cast<std::string>(error.attr(name)); };
+  if (raised.matches(py::module_::import("webpool._errors").attr("Error"))) {
+    return {categoryFromName(text("error_category")), text("message"), text("recovery_suggestion")};
+  }
+  const auto kind = std::string(py::str(py::type::of(error).attr("__name__")));
+  return {otherwise, who + " failed: " + kind + ": " + std::string(py::str(error)), ""};
+}
+
+/// Calls with the GIL and turns what is raised into an error.
+template <class Call>
+auto called(ErrorCategory otherwise, const std::string& who, Call call)
+    -> Result<decltype(call())> {
+  const py::gil_scoped_acquire gil;
+  try {
+    if constexpr (std::is_void_v<decltype(call())>) {
+      call();
+      return {};
+    } else {
+      return call();
+    }
+  } catch (py::error_already_set& raised) {
+    return std::unexpected(errorOf(raised, otherwise, who));
+  } catch (const std::exception& wrong) {
+    return fail(otherwise, who + " gave something unexpected: " + wrong.what());
+  }
+}
+
+/// A dict of arrays is tensors, anything else JSON.
+BackendAnswer answerOf(const py::object& said) {
+  if (py::isinstance<py::dict>(said) && py::len(said) > 0) {
+    bool arrays = true;
+    for (const auto& [name, value] : py::cast<py::dict>(said)) {
+      arrays = arrays && py::hasattr(value, "__array__");
+    }
+    if (arrays) return {"", tensorsOf(py::cast<py::dict>(said))};
+  }
+  return {py::cast<std::string>(py::module_::import("json").attr("dumps")(said)), {}};
+}
+
+BackendRun runOf(const std::string& name, const Shared& model) {
+  return [name, model](const Content& content, const std::stop_token&) {
+    return called(ErrorCategory::InvalidInput, "the backend '" + name + "'",
+                  [&] { return answerOf((*model)(contentToPython(content))); });
+  };
+}
+
+py::dict sourceToPython(const BackendSource& source) {
+  py::dict files;
+  for (const auto& [path, bytes] : source.files) {
+    files[py::str(path)] = py::bytes(std::string(bytes.text()));
+  }
+  py::dict object;
+  object["model_name"] = source.description.name;
+  object["model_type"] = source.modelType;
+  object["task"] = source.description.task;
+  object["dtype"] = source.description.dtype;
+  object["cid"] = source.description.cid;
+  object["files"] = files;
+  return object;
+}
+
+class PythonIntegration final : public BrowserIntegration {
+ public:
+  explicit PythonIntegration(py::object object) : object_(share(std::move(object))) {}
+
+  Result<HardwarePreferences> optimizeForBrowser(const std::string& browserName,
+                                                 const std::string& modelType) override {
+    return called(ErrorCategory::InvalidArgument, "optimize_for_browser", [&] {
+      return preferencesOf(object_->attr("optimize_for_browser")(browserName, modelType));
+    });
+  }
+
+ private:
+  Shared object_;
+};
+
+class PythonPolicy final : public MemoryPolicy {
+ public:
+  explicit PythonPolicy(py::object object) : object_(share(std::move(object))) {}
+
+  Result<void> allocateMemory(const std::string& modelType, std::uint64_t modelSize) override {
+    const auto said = called(ErrorCategory::OutOfMemory, "allocate_memory", [&] {
+      const auto answer = py::object(object_->attr("allocate_memory")(modelType, modelSize));
+      return answer.is_none() || py::cast<bool>(py::bool_(answer));
+    });
+    if (!said) return std::unexpected(said.error());
+    if (*said) return {};
+    return fail(ErrorCategory::OutOfMemory,
+                "the memory policy refused a " + modelType + " model of " +
+                    std::to_string(modelSize) + " bytes",
+                "a smaller precision, or another policy");
+  }
+
+ private:
+  Shared object_;
+};
+
+}  // namespace
+
+void initExtensions(Integration& integration) {
+  using Bridge = ResourcePoolBridgeIntegration;
+  integration
+      .def("register_hardware_backend",
+           [](Bridge& bridge, const std::string& name, const py::object& detect,
+              const py::object& initialize, int priority, bool isRealHardware) {
+             const auto who = "the backend '" + name + "'";
+             HardwareBackend backend;
+             backend.priority = priority;
+             backend.isRealHardware = isRealHardware;
+             backend.detect = [who, call = share(detect)] {
+               return called(ErrorCategory::Unsupported, who,
+                             [&] { return py::cast<bool>(py::bool_((*call)())); })
+                   .value_or(false);
+             };
+             backend.initialize = [who, name, call = share(initialize)](
+                                      const BackendSource& source) -> Result<BackendRun> {
+               return called(ErrorCategory::Unsupported, who, [&] {
+                 auto model = py::object((*call)(sourceToPython(source)));
+                 if (PyCallable_Check(model.ptr()) == 0) {
+                   throw std::runtime_error("initialization_function returns no callable");
+                 }
+                 return runOf(name, share(std::move(model)));
+               });
+             };
+             orRaise(bridge.registerHardwareBackend(name, std::move(backend)));
+           })
+      .def("set_browser_integration",
+           [](Bridge& bridge, py::object object) {
+             bridge.setBrowserIntegration(
+                 object.is_none() ? nullptr
+                                  : std::make_shared<PythonIntegration>(std::move(object)));
+           })
+      .def("set_memory_policy", [](Bridge& bridge, py::object object) {
+        bridge.setMemoryPolicy(
+            object.is_none() ? nullptr : std::make_shared<PythonPolicy>(std::move(object)));
+      });
+}
+
+}  // namespace webpool::python

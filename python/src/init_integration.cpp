@@ -1,0 +1,136 @@
+#include "python.h"
+
+namespace webpool::python {
+namespace {
+
+[[noreturn]] void raiseArgument(const std::string& message, const std::string& hint) {
+  raise(Error{ErrorCategory::InvalidArgument, message, hint});
+}
+
+template <class T>
+void take(const py::dict& given, const char* name, T& into) {
+  if (!given.contains(name) || py::object(given[name]).is_none()) return;
+  try {
+    into = py::cast<T>(given[name]);
+  } catch (const py::cast_error&) {
+    raiseArgument(std::string(name) + " is not to be " + std::string(py::repr(given[name])), "");
+  }
+}
+
+void takePath(const py::dict& given, const char* name, std::filesystem::path& into) {
+  if (!given.contains(name) || py::object(given[name]).is_none()) return;
+  into = py::cast<std::string>(py::module_::import("os").attr("fsdecode")(given[name]));
+}
+
+void expectKeys(const py::dict& given, std::initializer_list<std::string_view> known,
+                const char* of) {
+  for (const auto& [key, value] : given) {
+    const auto name = std::string(py::str(key));
+    if (std::ranges::find(known, name) != known.end()) continue;
+    std::string all;
+    for (const auto one : known) all += (all.empty() ? "" : ", ") + std::string(one);
+    raiseArgument(std::string(of) + " have no '" + name + "'", all);
+  }
+}
+
+}  // namespace
+
+HardwarePreferences preferencesOf(py::handle given) {
+  HardwarePreferences preferences;
+  if (given.is_none()) return preferences;
+  const auto dict = py::cast<py::dict>(given);
+  expectKeys(dict,
+             {"priority_list", "browser", "precision", "mixed_precision", "model_family",
+              "enable_ipfs", "compute_shaders", "precompile_shaders", "parallel_loading"},
+             "hardware preferences");
+  take(dict, "priority_list", preferences.priorityList);
+  take(dict, "browser", preferences.browser);
+  take(dict, "precision", preferences.precision);
+  take(dict, "mixed_precision", preferences.mixedPrecision);
+  return preferences;
+}
+
+BridgeOptions bridgeOptionsOf(const py::dict& given) {
+  BridgeOptions options;
+  take(given, "max_connections", options.maxConnections);
+  take(given, "min_connections", options.minConnections);
+  take(given, "browser_preferences", options.browserPreferences);
+  take(given, "headless", options.headless);
+  take(given, "ephemeral", options.ephemeral);
+  take(given, "max_memory_mb", options.maxMemoryMb);
+  take(given, "enable_gpu", options.enableGpu);
+  take(given, "enable_cpu", options.enableCpu);
+  take(given, "browsers", options.pool.browsers);
+  take(given, "log_level", options.pool.logLevel);
+  takePath(given, "data_folder", options.pool.dataFolder);
+  takePath(given, "cache_folder", options.pool.cacheFolder);
+  takePath(given, "db_path", options.dbPath);
+  return options;
+}
+
+void initIntegration(py::module_& module) {
+  using Bridge = ResourcePoolBridgeIntegration;
+  using ModelPtr = std::shared_ptr<EnhancedWebModel>;
+  Integration integration(module, "Integration");
+  initExtensions(integration);
+  integration
+      .def(py::init([](const py::dict& options) {
+             return std::shared_ptr<Bridge>(new Bridge(bridgeOptionsOf(options)),
+                                            [](Bridge* bridge) {
+                                              // Ends browsers, which takes a while.
+                                              const py::gil_scoped_release released;
+                                              delete bridge;
+                                            });
+           }),
+           py::arg("options"))
+      .def("initialize",
+           [](const std::shared_ptr<Bridge>& bridge) {
+             orRaise(waitFor({}, [&](const std::stop_token&) { return bridge->initialize(); }));
+           })
+      .def(
+          "get_model",
+          [](const std::shared_ptr<Bridge>& bridge, const std::string& type,
+             const std::string& name, py::handle preferences, const Stop& stop) {
+            const auto wanted = preferencesOf(preferences);
+            return orRaise(waitFor(stop, [&](const std::stop_token& token) {
+              return bridge->getModel(type, name, wanted, token);
+            }));
+          },
+          py::arg("model_type"), py::arg("model_name"), py::arg("hardware_preferences"),
+          py::arg("stop") = nullptr)
+      .def(
+          "execute_concurrent",
+          [](const std::shared_ptr<Bridge>& bridge,
+             const std::vector<std::pair<std::variant<std::string, ModelPtr>, py::object>>& given,
+             const Stop& stop) {
+            std::vector<Bridge::Asked> asked;
+            for (const auto& [model, input] : given) asked.emplace_back(model, contentOf(input));
+            const auto results = waitFor(stop, [&](const std::stop_token& token) {
+              return bridge->executeConcurrent(asked, token);
+            });
+            py::list all;
+            for (const auto& result : results) all.append(resultToPython(result));
+            return all;
+          },
+          py::arg("models_and_inputs"), py::arg("stop") = nullptr)
+      .def("execution_stats",
+           [](const Bridge& bridge) {
+             ExecutionStats stats;
+             {
+               const py::gil_scoped_release released;
+               stats = bridge.getExecutionStats();
+             }
+             return jsonToPython(stats.toJson());
+           })
+      .def("under_way",
+           [](const Bridge& bridge) {
+             const py::gil_scoped_release released;
+             return bridge.getExecutionStats().currentlyUnderWay;
+           })
+      .def("close", [](Bridge& bridge) {
+        const py::gil_scoped_release released;
+        bridge.close();
+      });
+}
+
+}  // namespace webpool::python

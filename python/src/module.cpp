@@ -1,0 +1,32 @@
+#include "python.h"
+#include "webpool/version.h"
+
+namespace webpool::python {
+
+void raise(const Error& error) {
+  const auto type = py::module_::import("webpool._errors").attr("Error");
+  const auto made = type(error.message, std::string(categoryName(error.category)), error.hint,
+                         error.shouldRetry());
+  PyErr_SetObject(type.ptr(), made.ptr());
+  throw py::error_already_set();
+}
+
+bool isMainThread() {
+  const auto threading = py::module_::import("threading");
+  return threading.attr("current_thread")().is(threading.attr("main_thread")());
+}
+
+}  // namespace webpool::python
+
+PYBIND11_MODULE(_webpool, module) {
+  using namespace webpool::python;
+  module.doc() = "webpool's C++ library; the package webpool is what to import.";
+  py::class_<std::stop_source, std::shared_ptr<std::stop_source>>(module, "Stop")
+      .def(py::init<>())
+      .def("request", [](std::stop_source& stop) { return stop.request_stop(); });
+  module.attr("__version__") = webpool::kVersion;
+  initContent(module);
+  initModel(module);
+  initIntegration(module);
+  initAccelerate(module);
+}

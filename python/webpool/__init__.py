@@ -1,0 +1,26 @@
+"""Web browsers as one pool that runs AI models.
+
+    from webpool import ResourcePoolBridgeIntegration
+
+    with ResourcePoolBridgeIntegration() as pool:
+        model = pool.get_model("text_embedding", "all-minilm-l6-v2")
+        print(model("a sentence")["output"])
+"""
+
+from ._accelerate import accelerate, accelerate_async, close_default_pool
+from ._errors import Error
+from ._integration import BrowserIntegration, MemoryPolicy, ResourcePoolBridgeIntegration
+from ._model import EnhancedWebModel
+from ._webpool import __version__
+
+__all__ = [
+    "BrowserIntegration",
+    "EnhancedWebModel",
+    "Error",
+    "MemoryPolicy",
+    "ResourcePoolBridgeIntegration",
+    "__version__",
+    "accelerate",
+    "accelerate_async",
+    "close_default_pool",
+]

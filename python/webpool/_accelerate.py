@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import atexit
+import threading
+from typing import Any, Mapping, Optional
+
+from . import _webpool
+from ._errors import Error
+from ._integration import ResourcePoolBridgeIntegration
+from ._model import Result
+from ._twins import twin
+
+_KNOWN = (
+    "platform hardware browser precision mixed_precision model_type store_results "
+    "p2p_optimization use_resource_pool max_connections headless adaptive_scaling pool "
+    "resource_pool"
+).split()
+
+_lock = threading.Lock()
+_default: Optional[ResourcePoolBridgeIntegration] = None
+
+
+def accelerate(
+    model_name: str, content: Any, config: Optional[Mapping[str, Any]] = None
+) -> Result:
+    """Runs a model once, by its name. Without ``config["pool"]`` it runs in one pool that all such
+    calls share: the first opens it (with its ``max_connections`` and ``headless``), and it is closed
+    when Python ends, or by ``close_default_pool()``. A failure is a result whose ``status`` is
+    "error". docs/python.md has the configuration, docs/bridge.md the keys of the result."""
+    return _accelerate(model_name, content, config, None)
+
+
+async def accelerate_async(
+    model_name: str, content: Any, config: Optional[Mapping[str, Any]] = None
+) -> Result:
+    """``accelerate`` to be awaited."""
+    return await twin(lambda stop: _accelerate(model_name, content, config, stop))
+
+
+def close_default_pool() -> None:
+    """Ends the browsers of the pool that ``accelerate`` opened; the next call opens it anew."""
+    global _default
+    with _lock:
+        pool, _default = _default, None
+    if pool is not None:
+        pool.close()
+
+
+def _accelerate(
+    model_name: str,
+    content: Any,
+    config: Optional[Mapping[str, Any]],
+    stop: Optional[_webpool.Stop],
+) -> Result:
+    given = dict(config or {})
+    for name in given:
+        if name not in _KNOWN:
+            raise Error(f"accelerate has no '{name}'", "invalid_argument", ", ".join(_KNOWN))
+    given.setdefault("platform", given.get("hardware"))
+    if given["platform"] == "auto":
+        given["platform"] = None
+    pool = given.pop("pool", None) or given.pop("resource_pool", None)
+    if pool is None and given.get("use_resource_pool", True):
+        pool = _default_pool(given)
+    return _webpool.accelerate(model_name, content, given, pool and pool._native, stop)
+
+
+def _default_pool(config: Mapping[str, Any]) -> ResourcePoolBridgeIntegration:
+    global _default
+    with _lock:
+        if _default is None:
+            wanted = {
+                name: config[name]
+                for name in ("max_connections", "headless", "adaptive_scaling")
+                if config.get(name) is not None
+            }
+            pool = ResourcePoolBridgeIntegration(**wanted)
+            pool.initialize()
+            _default = pool
+        return _default
+
+
+atexit.register(close_default_pool)

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Iterable, Optional, Sequence
+
+from . import _webpool
+from ._errors import Error
+from ._twins import twin
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from ._integration import ResourcePoolBridgeIntegration
+
+Result = dict[str, Any]
+
+
+class EnhancedWebModel:
+    """A model of a type, loaded in a browser. ``ResourcePoolBridgeIntegration.get_model`` makes
+    them. Thread-safe. Calls after its integration is closed are results that say so."""
+
+    _native: _webpool.Model
+
+    def __init__(
+        self,
+        model_id: str,
+        model_type: str,
+        model_name: str,
+        bridge: "_webpool.Model | ResourcePoolBridgeIntegration",
+        platform: Optional[str],
+        loop: Optional["asyncio.AbstractEventLoop"],
+        integration: Optional["ResourcePoolBridgeIntegration"] = None,
+        family: Optional[str] = None,
+    ) -> None:
+        """``bridge`` is what runs it: an integration, which is asked for the model on ``platform``
+        (None: its choice). ``loop`` is not needed: the twins use the loop that runs."""
+        native: _webpool.Model
+        if isinstance(bridge, _webpool.Model):
+            native = bridge
+        else:
+            integration = integration or bridge
+            preferences = {"priority_list": [platform]} if platform else None
+            native = bridge.get_model(model_type, model_name, preferences)._native
+        if native.model_id != model_id:
+            raise Error(
+                f"the id of {model_type} {model_name} is {native.model_id}, not {model_id}",
+                "invalid_argument",
+            )
+        self._native = native
+        self.model_id = model_id
+        self.model_type = model_type
+        self.model_name = model_name
+        self.loop = loop
+        self.integration = integration
+        self.family = family or model_type
+
+    def __repr__(self) -> str:
+        return f"<EnhancedWebModel {self.model_id}>"
+
+    @property
+    def cid(self) -> str:
+        """The root of the model's folder: what really runs under the name."""
+        return self._native.cid
+
+    @property
+    def platform(self) -> str:
+        """What ran last, or where it was loaded: "webgpu", "webnn", "cpu" or "mixed"."""
+        return str(self.get_performance_metrics()["platform"])
+
+    @property
+    def max_batch_size(self) -> int:
+        return self._native.max_batch_size
+
+    def __call__(self, inputs: Any) -> Result:
+        """Runs once. A failure is a result whose ``success`` is False."""
+        return self._native.run(inputs)
+
+    def run_batch(self, batch_inputs: Iterable[Any]) -> list[Result]:
+        """A result for each, in order; texts for an embedding model go together."""
+        return self._native.run_batch(batch_inputs)
+
+    def run_concurrent(
+        self,
+        items: Iterable[Any],
+        other_models: Optional[Sequence[tuple["EnhancedWebModel", Any]]] = None,
+    ) -> list[Result]:
+        """At the same time, with ``other_models`` as (model, inputs); a result for each, items
+        first."""
+        return self._native.run_concurrent(items, _natives(other_models))
+
+    def get_performance_metrics(self) -> dict[str, Any]:
+        """Measured since the model was made; ``avg_latency`` in ms, ``total_time`` in s."""
+        return self._native.performance_metrics()
+
+    def set_max_batch_size(self, batch_size: int) -> None:
+        """How many texts ``run_batch`` sends together; 16 at first."""
+        if batch_size < 1:
+            raise Error(f"a batch of {batch_size} is none", "invalid_argument", "1 or more")
+        self._native.max_batch_size = batch_size
+
+    async def call_async(self, inputs: Any) -> Result:
+        """``__call__`` to be awaited; when cancelled, the run ends in the browser too."""
+        return await twin(lambda stop: self._native.run(inputs, stop))
+
+    async def run_batch_async(self, batch_inputs: Iterable[Any]) -> list[Result]:
+        return await twin(lambda stop: self._native.run_batch(batch_inputs, stop))
+
+    async def run_concurrent_async(
+        self,
+        items: Iterable[Any],
+        other_models: Optional[Sequence[tuple["EnhancedWebModel", Any]]] = None,
+    ) -> list[Result]:
+        others = _natives(other_models)
+        return await twin(lambda stop: self._native.run_concurrent(items, others, stop))
+
+
+def _natives(
+    others: Optional[Sequence[tuple[EnhancedWebModel, Any]]],
+) -> list[tuple[_webpool.Model, Any]]:
+    return [(model._native, inputs) for model, inputs in others or ()]

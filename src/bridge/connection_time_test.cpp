@@ -1,0 +1,34 @@
+#include "bridge/connection_time.h"
+
+#include <gmock/gmock.h>
+
+namespace webpool::bridge {
+namespace {
+
+using std::chrono::milliseconds;
+
+TEST(ConnectionTime, CountsFromThePageOnAndBusyApart) {
+  ConnectionTime time;
+  const ConnectionTime::TimePoint start{milliseconds(1000)};
+  const auto to = [&](const char* connection, const char* state, int ms) {
+    time.changed(
+        connection,
+        {.from = "", .to = state, .reason = "", .detail = "", .at = start + milliseconds(ms)});
+  };
+  to("a", "starting", 0);
+  to("a", "probing", 10);
+  to("a", "gated", 20);
+  to("b", "gated", 30);
+  to("a", "ready", 40);
+  to("a", "busy", 50);
+  to("a", "ready", 80);
+  to("b", "dead", 90);
+  const auto totals = time.totals(start + milliseconds(100));
+  EXPECT_EQ(totals.current, 1U);
+  EXPECT_EQ(totals.peak, 2U);
+  EXPECT_EQ(totals.thereMs, 80 + 60);
+  EXPECT_EQ(totals.busyMs, 30);
+}
+
+}  // namespace
+}  // namespace webpool::bridge

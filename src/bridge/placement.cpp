@@ -1,0 +1,225 @@
+// Where a model of a type is placed: which platforms are tried, in which browser, with which
+// weights.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "bridge/pool.h"
+#include "bridge/preferences.h"
+
+namespace webpool::bridge {
+namespace {
+
+/// Another platform may do what this one can't.
+bool isOfThePlatform(ErrorCategory category) {
+  return category == ErrorCategory::Unsupported || category == ErrorCategory::WrongResult ||
+         category == ErrorCategory::DeviceLost || category == ErrorCategory::OutOfMemory;
+}
+
+}  // namespace
+
+Result<std::string> Pool::browserFor(const std::string& type,
+                                     const HardwarePreferences& preferences) const {
+  if (!preferences.browser.empty()) {
+    auto names = browsersFor(preferences.browser, installed_);
+    if (!names) return std::unexpected(names.error());
+    return preferences.browser == "auto" ? "" : names->front();
+  }
+  const auto prior = options_.browserPreferences.find(type);
+  if (prior == options_.browserPreferences.end()) return "";
+  const auto names = browsersFor(prior->second, installed_);
+  return names && prior->second != "auto" ? names->front() : "";
+}
+
+Result<std::vector<Backend>> Pool::allowedBackends(
+    const std::vector<std::string>& priorityList) const {
+  auto backends = backendsOf(priorityList);
+  if (!backends || (options_.enableGpu && options_.enableCpu)) return backends;
+  if (backends->front() == Backend::Auto) {
+    backends = {Backend::WebGpu, Backend::WebNn, Backend::Wasm};
+  }
+  std::erase_if(*backends, [&](Backend backend) {
+    return !(backend == Backend::Wasm ? options_.enableCpu : options_.enableGpu);
+  });
+  if (!backends->empty()) return backends;
+  return fail(ErrorCategory::InvalidArgument,
+              "none of the platforms asked for is enabled in this integration",
+              "enable_gpu and enable_cpu say which are");
+}
+
+Result<ModelDescription> Pool::describe(ResourcePool& pool, const std::string& name,
+                                        const HardwarePreferences& preferences,
+                                        std::string task) const {
+  return pool.describe(name, {.task = std::move(task),
+                              .precision = preferences.precision,
+                              .mixedPrecision = preferences.mixedPrecision});
+}
+
+Result<std::vector<Pool::Platform>> Pool::platformsFor(
+    const std::vector<std::string>& priorityList) const {
+  std::vector<std::pair<int, std::string>> own;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [name, backend] : backends_) own.emplace_back(backend.priority, name);
+  }
+  std::ranges::sort(own);
+  const auto isOwn = [&](const std::string& name) {
+    return std::ranges::find(own, name, &std::pair<int, std::string>::second) != own.end();
+  };
+  const bool free =
+      priorityList.empty() || std::ranges::find(priorityList, "auto") != priorityList.end();
+  std::vector<Platform> platforms;
+  if (!free) {
+    for (const auto& name : priorityList) {
+      if (isOwn(name)) {
+        platforms.emplace_back(name);
+      } else if (auto backends = allowedBackends({name})) {
+        platforms.emplace_back(backends->front());
+      } else if (!backendsOf(std::vector{name}) || priorityList.size() == 1) {
+        return std::unexpected(backends.error());
+      }
+    }
+    if (!platforms.empty()) return platforms;
+  }
+  auto ofBrowsers = priorityList;
+  std::erase_if(ofBrowsers, isOwn);
+  const auto backends = allowedBackends(ofBrowsers);
+  if (!backends) return std::unexpected(backends.error());
+  for (const auto& [priority, name] : own) {
+    if (priority < 0) platforms.emplace_back(name);
+  }
+  platforms.insert(platforms.end(), backends->begin(), backends->end());
+  for (const auto& [priority, name] : own) {
+    if (priority >= 0) platforms.emplace_back(name);
+  }
+  return platforms;
+}
+
+Result<void> Pool::askIntegration(const std::string& type, HardwarePreferences& preferences) {
+  const auto integration = locked(integration_);
+  if (!integration) return {};
+  auto browser = browserFor(type, preferences);
+  if (!browser) return std::unexpected(browser.error());
+  // It is asked about the browser that the model is then put in.
+  if (browser->empty() && !installed_.empty()) browser = installed_.front();
+  const auto said = integration->optimizeForBrowser(*browser, type);
+  if (!said) return std::unexpected(said.error());
+  if (preferences.priorityList.empty()) preferences.priorityList = said->priorityList;
+  if (preferences.precision == 0) {
+    preferences.precision = said->precision;
+    preferences.mixedPrecision = preferences.mixedPrecision || said->mixedPrecision;
+  }
+  if (preferences.browser.empty()) {
+    preferences.browser = said->browser.empty() ? *browser : said->browser;
+  }
+  return {};
+}
+
+Result<Placed> Pool::place(ResourcePool& pool, const std::string& type, const Platform& platform,
+                           const ModelDescription& description, const ModelOptions& options) {
+  if (const auto* backend = std::get_if<Backend>(&platform)) {
+    auto inBrowser = options;
+    inBrowser.backend = *backend;
+    auto model = pool.load(description.name, inBrowser);
+    if (!model) return std::unexpected(model.error());
+    auto info = model->info();
+    auto adapter = makeAdapter(std::move(*model));
+    if (!adapter) return std::unexpected(adapter.error());
+    return Placed{std::move(info), std::move(*adapter)};
+  }
+  const auto& name = std::get<std::string>(platform);
+  HardwareBackend own;
+  {
+    const std::lock_guard lock(mutex_);
+    own = backends_.at(name);
+  }
+  if (!own.detect()) {
+    return fail(ErrorCategory::Unsupported, "it was not detected here");
+  }
+  auto files = pool.files(description.name, options);
+  if (!files) return std::unexpected(files.error());
+  auto run = own.initialize({type, description, std::move(*files)});
+  if (!run) return std::unexpected(run.error());
+  ModelInfo info;
+  info.name = description.name;
+  info.task = description.task;
+  info.dtype = description.dtype;
+  info.cid = description.cid;
+  info.weights = description.weights;
+  info.bytes = description.bytes;
+  info.inputs = description.inputs;
+  info.outputs = description.outputs;
+  OwnBackend backend{name, own.isRealHardware};
+  auto adapter = makeOwnAdapter(backend, std::move(*run));
+  return Placed{std::move(info), std::move(adapter), std::move(backend)};
+}
+
+Result<Placed> Pool::load(ResourcePool& pool, const std::string& type, const std::string& name,
+                          HardwarePreferences preferences, const std::stop_token& stop) {
+  if (!isType(type)) {
+    return fail(ErrorCategory::InvalidArgument, fmt::format("there is no model type '{}'", type),
+                "one of " + typeNames());
+  }
+  if (auto asked = askIntegration(type, preferences); !asked) {
+    return std::unexpected(asked.error());
+  }
+  const auto platforms = platformsFor(preferences.priorityList);
+  if (!platforms) return std::unexpected(platforms.error());
+  auto description = describe(pool, name, preferences, {});
+  if (!description) return std::unexpected(description.error());
+  // A model of unknown task is a graph like any other until it is asked for what its type does.
+  if (const auto task = taskOfGraphs(type); description->task == "tensors" && !task.empty()) {
+    if (auto asTask = describe(pool, name, preferences, std::string(task))) {
+      description = std::move(asTask);
+    }
+  }
+  if (taskFor(type, description->task).empty()) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("{} is a model for {}, which is no model of type {}", description->name,
+                            description->task, type),
+                fmt::format("ask for it as \"{}\"", typeOf(description->task)));
+  }
+  const auto browser = browserFor(type, preferences);
+  if (!browser) return std::unexpected(browser.error());
+  if (const auto policy = locked(policy_)) {
+    if (auto allowed = policy->allocateMemory(type, description->bytes); !allowed) {
+      return std::unexpected(allowed.error());
+    }
+  }
+  std::string why;
+  std::optional<Error> last;
+  std::size_t tried = 0;
+  for (const auto& platform : *platforms) {
+    const auto* backend = std::get_if<Backend>(&platform);
+    // A platform that one browser has not, another may have.
+    std::vector<std::string> browsers{*browser};
+    if (backend != nullptr && *backend != Backend::Auto && preferences.browser.empty()) {
+      for (const auto& other : installed_) {
+        if (other != browsers.front() && !(browsers.front().empty() && other == installed_.front()))
+          browsers.push_back(other);
+      }
+    }
+    for (const auto& one : browsers) {
+      auto placed = place(pool, type, platform, *description,
+                          {.task = description->task,
+                           .browser = one,
+                           .dtype = description->dtype,
+                           .stop = stop});
+      if (placed || (backend != nullptr && !isOfThePlatform(placed.error().category))) {
+        return placed;
+      }
+      last = placed.error();
+      ++tried;
+      why +=
+          fmt::format("{}{}{}: {}", why.empty() ? "" : "; ",
+                      backend != nullptr ? platformName(*backend) : std::get<std::string>(platform),
+                      one.empty() ? "" : " in " + one, placed.error().message);
+    }
+  }
+  if (tried == 1) return std::unexpected(*last);
+  return fail(last->category, fmt::format("no platform that was asked for runs {}: {}", name, why),
+              "add \"cpu\" to the list, or leave it out");
+}
+
+}  // namespace webpool::bridge

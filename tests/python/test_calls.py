@@ -1,0 +1,245 @@
+"""How calls behave: errors, batches, several at once, awaited, interrupted, after the end."""
+
+import asyncio
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+
+import pytest
+
+import webpool
+from conftest import CLI, EMBEDDER, add_model, left_processes
+
+
+def test_errors_say_what_to_do_next(pool):
+    with pytest.raises(webpool.Error) as raised:
+        pool.get_model("vision", EMBEDDER)
+    error = raised.value
+    assert error.error_type == error.error_category == "invalid_argument"
+    assert "text_embedding" in error.recovery_suggestion
+    assert error.should_retry is False
+    assert pickle.loads(pickle.dumps(error)).recovery_suggestion == error.recovery_suggestion
+    with pytest.raises(webpool.Error, match="no platform 'cuda'"):
+        pool.get_model("text_embedding", EMBEDDER, {"priority_list": ["cuda"]})
+    with pytest.raises(webpool.Error, match="have no 'priority'"):
+        pool.get_model("text_embedding", EMBEDDER, {"priority": ["cpu"]})
+    with pytest.raises(webpool.Error, match="not initialised"):
+        webpool.ResourcePoolBridgeIntegration().get_model("text_embedding", EMBEDDER)
+    with pytest.raises(webpool.Error) as raised:
+        webpool.ResourcePoolBridgeIntegration(enable_circuit_breaker=False)
+    assert raised.value.error_type == "unsupported"
+    with pytest.raises(webpool.Error, match="no model type 'video'"):
+        webpool.ResourcePoolBridgeIntegration(browser_preferences={"video": "chrome"}).initialize()
+
+
+def test_a_record_is_kept_where_one_is_asked_for(cache, tmp_path):
+    file = tmp_path / "runs.duckdb"
+    with webpool.ResourcePoolBridgeIntegration(
+        db_path=file, ephemeral=True, browsers=["chromium"]
+    ) as pool:
+        assert pool.get_model("text_embedding", EMBEDDER, {"priority_list": ["cpu"]})("x")["success"]
+    shown = subprocess.run(
+        [CLI, "stats", "--db-path", file, "--sql", "SELECT model, error FROM webpool.runs", "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert EMBEDDER in shown.stdout
+
+
+def test_a_switched_off_platform_is_not_used(cache):
+    with webpool.ResourcePoolBridgeIntegration(
+        enable_gpu=False, ephemeral=True, browsers=["chromium"]
+    ) as pool:
+        assert pool.get_model("text_embedding", EMBEDDER)("x")["platform"] == "cpu"
+        with pytest.raises(webpool.Error, match="enabled"):
+            pool.get_model("text_embedding", EMBEDDER, {"priority_list": ["webgpu"]})
+
+
+def test_batches_and_several_at_once(pool, embedder):
+    before = embedder.get_performance_metrics()["stats"]
+    embedder.set_max_batch_size(3)
+    texts = [f"sentence {i}" for i in range(5)]
+    batch = embedder.run_batch(texts)
+    assert [result["success"] for result in batch] == [True] * 5
+    stats = embedder.get_performance_metrics()["stats"]
+    assert stats["total_calls"] - before["total_calls"] == 2
+    assert stats["total_items"] - before["total_items"] == 5
+    assert stats["batch_sizes"]["3"] == 1
+    together = embedder.run_concurrent(texts[:2], [(embedder, texts[2])])
+    for result, expected in zip(together, batch[:3], strict=True):
+        assert result["output"] == pytest.approx(expected["output"], abs=2e-2)
+    results = pool.execute_concurrent(
+        [(embedder.model_id, "a"), (embedder, "b"), ("vision:none", "c")]
+        + [(embedder, text) for text in texts]
+    )
+    assert [result["success"] for result in results] == [True, True, False] + [True] * 5
+    assert results[2]["error_type"] == "not_found"
+    stats = pool.get_execution_stats()
+    assert stats["queue_peak"] == 8 - 3, "of eight three run at once: connections and one"
+    assert stats["current_queue_size"] == 0
+    assert stats["concurrent_peak"] >= 2
+    assert stats["bridge_stats"]["peak_connections"] >= 1
+    assert 0 < stats["resource_metrics"]["cpu_util"]
+    assert 0 < stats["resource_metrics"]["connection_util"] <= 1
+    assert stats["resource_metrics"]["webnn_util"] == 0
+    with pytest.raises(webpool.Error):
+        embedder.set_max_batch_size(0)
+
+
+def test_the_gil_is_released(embedder):
+    seen = []
+    done = threading.Event()
+
+    def count():
+        while not done.is_set():
+            seen.append(1)
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    before = len(seen)
+    assert embedder("a sentence")["success"]
+    after = len(seen)
+    done.set()
+    thread.join()
+    assert after > before, "the other thread ran meanwhile"
+
+
+def test_calls_from_other_threads(embedder):
+    results = []
+    threads = [
+        threading.Thread(target=lambda i=i: results.append(embedder(f"text {i}")["success"]))
+        for i in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [True] * 4
+
+
+def test_awaited(cache):
+    async def main():
+        async with webpool.ResourcePoolBridgeIntegration(
+            ephemeral=True, browsers=["chromium"]
+        ) as pool:
+            model = await pool.get_model_async("text_embedding", EMBEDDER)
+            one, batch, both = await asyncio.gather(
+                model.call_async("a"),
+                model.run_batch_async(["a", "b"]),
+                pool.execute_concurrent_async([(model, "a"), (model, "b")]),
+            )
+            assert one["success"] and len(batch) == len(both) == 2
+            # A cancelled await ends the run in the browser: the record counts it as an error.
+            writer = await pool.get_model_async("text_generation", "smollm2-135m")
+            task = asyncio.ensure_future(writer.call_async("Count from one to a thousand."))
+            while pool.get_execution_stats()["concurrent_peak"] < 1 or not _running(pool):
+                await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            while _running(pool):
+                await asyncio.sleep(0.01)
+            return await model.call_async("after")
+
+    add_model("smollm2-135m")
+    assert asyncio.run(main())["success"]
+
+
+def _running(pool):
+    return pool._native.under_way()
+
+
+def run_script(script, cache, **more):
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "WEBPOOL_CACHE_DIR": str(cache)},
+        **more,
+    )
+
+
+def test_ctrl_c_ends_a_call_and_its_browser(tmp_path):
+    add_model("smollm2-135m")
+    process = run_script(
+        """
+        import threading, webpool
+        with webpool.ResourcePoolBridgeIntegration(ephemeral=True, browsers=["chromium"]) as pool:
+            model = pool.get_model("text_generation", "smollm2-135m")
+            def tell():
+                while not pool._native.under_way():
+                    pass
+                print("running", flush=True)
+            threading.Thread(target=tell).start()
+            try:
+                model("Count from one to a thousand, in words.")
+                print("answered")
+            except KeyboardInterrupt:
+                print("interrupted")
+            print(model("Say hello.")["success"])
+        """,
+        tmp_path,
+    )
+    assert process.stdout.readline() == "running\n"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert out == "interrupted\nTrue\n", err
+    assert left_processes(tmp_path) == []
+
+
+def test_accelerate_shares_a_pool_that_ends_with_python(tmp_path):
+    process = run_script(
+        f"""
+        import webpool, ipfs_accelerate_py
+        config = {{"platform": "cpu", "browser": "chrome", "max_connections": 1}}
+        for _ in range(2):
+            result = ipfs_accelerate_py.accelerate("{EMBEDDER}", "a sentence", config)
+            assert result["status"] == "success", result
+            print(result["model_type"], result["platform"], result["resource_pool_used"])
+        from webpool import _accelerate
+        print(_accelerate._default.get_execution_stats()["bridge_stats"]["created_connections"])
+        """,
+        tmp_path,
+    )
+    out, err = process.communicate()
+    assert out == "text_embedding cpu True\n" * 2 + "1\n", err
+    assert process.returncode == 0, err
+    assert left_processes(tmp_path) == []
+
+
+def test_accelerate_in_a_given_pool(pool, embedder):
+    before = pool.get_execution_stats()["executed_tasks"]
+    result = webpool.accelerate(EMBEDDER, "a sentence", {"pool": pool, "hardware": "cpu"})
+    assert result["status"] == "success" and result["resource_pool_used"] is True
+    assert pool.get_execution_stats()["executed_tasks"] == before + 1
+    failed = webpool.accelerate(EMBEDDER, "a", {"pool": pool, "precision": 8})
+    assert failed["status"] == "error" and failed["error_type"] == "not_found"
+    with pytest.raises(webpool.Error, match="has no 'hardwear'"):
+        webpool.accelerate(EMBEDDER, "a", {"hardwear": "cpu"})
+
+
+def test_after_the_end(tmp_path):
+    pool = webpool.ResourcePoolBridgeIntegration(
+        ephemeral=True, browsers=["chromium"], cache_folder=tmp_path
+    )
+    assert pool.initialize() is True
+    model = pool.get_model("text_embedding", EMBEDDER)
+    pool.close()
+    pool.close()
+    assert left_processes(tmp_path) == []
+    assert model("late")["success"] is False
+
+
+def test_a_model_made_by_hand(pool, embedder):
+    made = webpool.EnhancedWebModel(
+        embedder.model_id, "text_embedding", EMBEDDER, pool, "cpu", None
+    )
+    assert made("a sentence")["success"]
+    with pytest.raises(webpool.Error, match="not text:x"):
+        webpool.EnhancedWebModel("text:x", "text_embedding", EMBEDDER, pool, "cpu", None)

@@ -1,0 +1,141 @@
+"""What a program adds to an integration: a backend, a say in placement, a say in memory."""
+
+import numpy
+import onnxruntime
+import pytest
+
+import webpool
+from conftest import EMBEDDER, add_model
+
+SILENCE = {
+    "input": numpy.zeros((1, 576), "float32"),
+    "state": numpy.zeros((2, 1, 128), "float32"),
+    "sr": numpy.array(16000),
+}
+
+
+def native_onnx_runtime(model):
+    """ONNX Runtime of PyPI, on this machine's CPU."""
+    (graph,) = [data for path, data in model["files"].items() if path.endswith(".onnx")]
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return lambda inputs: dict(zip(names, session.run(names, inputs), strict=True))
+
+
+@pytest.fixture
+def own_pool(cache):
+    with webpool.ResourcePoolBridgeIntegration(ephemeral=True, browsers=["chromium"]) as pool:
+        yield pool
+
+
+def test_a_native_backend_in_a_priority_list(own_pool):
+    add_model("silero-vad-v5", "--dtype", "fp32")
+    own_pool.register_hardware_backend(
+        "native",
+        {
+            "detection_function": lambda: True,
+            "initialization_function": native_onnx_runtime,
+            "priority": 3,
+        },
+    )
+    own_pool.register_hardware_backend(
+        "absent",
+        {"detection_function": lambda: False, "initialization_function": native_onnx_runtime},
+    )
+    model = own_pool.get_model("text", "silero-vad-v5", {"priority_list": ["absent", "native"]})
+    native = model(SILENCE)
+    assert native["success"], native
+    assert native["platform"] == native["hardware"] == model.platform == "native"
+    assert native["browser"] is None and native["is_real_hardware"] is False
+    assert native["ipfs_accelerated"] is False
+    browser = own_pool.get_model("text", "silero-vad-v5", {"priority_list": ["cpu"]})(SILENCE)
+    assert browser["platform"] == "cpu"
+    for name, expected in browser["tensors"].items():
+        assert native["tensors"][name] == pytest.approx(expected, abs=1e-4)
+    assert own_pool.get_execution_stats()["resource_metrics"]["platform_usage"]["native"] == 1
+    # Without a list the browsers come first: its priority is not below 0.
+    assert own_pool.get_model("text", "silero-vad-v5")(SILENCE)["platform"] != "native"
+    with pytest.raises(webpool.Error, match="not detected"):
+        own_pool.get_model("text", "silero-vad-v5", {"priority_list": ["absent"]})
+
+
+def test_a_backend_before_the_browsers_and_its_failures(own_pool):
+    def broken(model):
+        raise ValueError("no such operator")
+
+    own_pool.register_hardware_backend(
+        "broken",
+        {"detection_function": lambda: True, "initialization_function": broken, "priority": -1},
+    )
+    # It is tried first and can't: the browser runs it.
+    assert own_pool.get_model("text_embedding", EMBEDDER)("a")["browser"] == "chromium"
+    with pytest.raises(webpool.Error, match="ValueError: no such operator"):
+        own_pool.get_model("text_embedding", EMBEDDER, {"priority_list": ["broken"]})
+    own_pool.register_hardware_backend(
+        "lengths",
+        {
+            "detection_function": lambda: True,
+            "initialization_function": lambda model: lambda text: {"length": len(text)},
+        },
+    )
+    model = own_pool.get_model("text_embedding", EMBEDDER, {"priority_list": ["lengths"]})
+    assert model("four")["output"] == {"length": 4}
+    failed = model(numpy.array(1.0))
+    assert failed["success"] is False and "TypeError" in failed["error"]
+    for name in ("webgpu", "cpu", "auto", "mixed", "", "broken"):
+        with pytest.raises(webpool.Error) as raised:
+            own_pool.register_hardware_backend(
+                name,
+                {"detection_function": lambda: True, "initialization_function": broken},
+            )
+        assert raised.value.error_type == "invalid_argument"
+    with pytest.raises(webpool.Error, match="lacks its functions"):
+        own_pool.register_hardware_backend("empty", {})
+
+
+def test_a_browser_integration_fills_in_what_is_open(own_pool):
+    asked = []
+
+    class Integration:
+        def optimize_for_browser(self, browser_name, model_type):
+            asked.append((browser_name, model_type))
+            return {"priority_list": ["cpu"], "precision": 4}
+
+    own_pool.set_browser_integration(Integration())
+    add_model(EMBEDDER, "--dtype", "q4")
+    result = own_pool.get_model("text_embedding", EMBEDDER)("a")
+    assert asked == [("chromium", "text_embedding")]
+    assert result["platform"] == "cpu" and result["dtype"] == "q4"
+    assert result["requested"]["priority_list"] == []
+    # What the caller says outranks it.
+    with pytest.raises(webpool.Error, match="of 8 bits"):
+        own_pool.get_model("text_embedding", EMBEDDER, {"precision": 8})
+
+    class Broken:
+        def optimize_for_browser(self, browser_name, model_type):
+            return {"priority": 1}
+
+    own_pool.set_browser_integration(Broken())
+    with pytest.raises(webpool.Error, match="'priority'"):
+        own_pool.get_model("text_embedding", EMBEDDER, {"browser": "chrome"})
+
+
+def test_a_memory_policy_may_refuse(own_pool):
+    asked = []
+
+    class Policy:
+        answer = False
+
+        def allocate_memory(self, model_type, model_size):
+            asked.append((model_type, model_size))
+            return self.answer
+
+    policy = Policy()
+    own_pool.set_memory_policy(policy)
+    with pytest.raises(webpool.Error, match="memory policy refused") as raised:
+        own_pool.get_model("text_embedding", EMBEDDER, {"precision": 4})
+    assert raised.value.error_type == "out_of_memory"
+    assert asked[0][0] == "text_embedding" and asked[0][1] > 50_000_000
+    policy.answer = None
+    assert own_pool.get_model("text_embedding", EMBEDDER, {"precision": 4})("a")["success"]
+    assert len(asked) == 2

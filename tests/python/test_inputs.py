@@ -1,0 +1,123 @@
+"""What a model takes from Python, and what it gives."""
+
+import io
+import pathlib
+import wave
+
+import numpy
+import PIL.Image
+import PIL.ImageDraw
+import PIL.ImageFont
+import pytest
+
+import webpool
+from conftest import SPEECH, add_model
+from webpool import _webpool
+
+
+def test_text_and_lists(embedder):
+    one = embedder("a sentence")
+    assert one["success"] and one["status"] == "success", one
+    assert one["model_id"] == "text_embedding:all-minilm-l6-v2"
+    assert one["platform"] == "cpu" and one["browser"] == "chromium"
+    assert one["is_real_hardware"] is False
+    vector = numpy.array(one["output"])
+    assert vector.shape == (384,)
+    assert numpy.linalg.norm(vector) == pytest.approx(1, abs=1e-3)
+    several = embedder(["a sentence", "another"])
+    assert numpy.dot(several["output"][0], vector) > 0.999
+    assert numpy.dot(several["output"][1], vector) < 0.999
+    assert numpy.dot(embedder({"text": "a sentence"})["output"], vector) > 0.999
+
+
+def test_what_no_model_takes_is_named(embedder):
+    with pytest.raises(webpool.Error) as raised:
+        embedder(object())
+    assert raised.value.error_category == "invalid_input"
+    assert "numpy" in raised.value.recovery_suggestion
+    # What another model takes is a failed result.
+    failed = embedder(b"no text")
+    assert failed["success"] is False and failed["status"] == "error"
+    assert failed["error_type"] == "invalid_input"
+    assert failed["should_retry"] is False
+
+
+def sheet(text):
+    picture = PIL.Image.new("RGB", (640, 80), "white")
+    font = PIL.ImageFont.truetype("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf", 36)
+    PIL.ImageDraw.Draw(picture).text((20, 15), text, fill="black", font=font)
+    return picture
+
+
+def test_a_picture_as_pil_numpy_bytes_and_path(pool, tmp_path):
+    add_model("pp-ocr-v6")
+    model = pool.get_model("vision", "pp-ocr-v6", {"priority_list": ["cpu"]})
+    picture = sheet("browsers compute")
+    encoded = io.BytesIO()
+    picture.save(encoded, "PNG")
+    path = tmp_path / "sheet.png"
+    path.write_bytes(encoded.getvalue())
+    outputs = []
+    for given in (picture, numpy.asarray(picture), encoded.getvalue(), path, str(path)):
+        result = model(given)
+        assert result["success"], result
+        outputs.append(result["output"])
+    assert outputs[0]["lines"][0]["text"] == "browsers compute"
+    assert all(output == outputs[0] for output in outputs)
+    assert model(numpy.zeros((4, 4, 2), "uint8"))["error_type"] == "invalid_input"
+
+
+def test_sound_as_samples_and_path(pool):
+    add_model("silero-vad-v5", "--dtype", "fp32")
+    model = pool.get_model("audio", "silero-vad-v5", {"priority_list": ["cpu"]})
+    with wave.open(str(SPEECH)) as file:
+        assert file.getframerate() == 16000
+        samples = numpy.frombuffer(file.readframes(file.getnframes()), "<i2") / 32768
+    samples = samples.astype("float32")
+    by_path = model(SPEECH)
+    assert by_path["success"] and by_path["output"]["speech"], by_path
+    assert model(samples)["output"] == by_path["output"]
+    assert model({"array": samples, "sampling_rate": 16000})["output"] == by_path["output"]
+
+
+def test_tensors_as_arrays(pool):
+    add_model("silero-vad-v5", "--dtype", "fp32")
+    model = pool.get_model("text", "silero-vad-v5", {"priority_list": ["cpu"]})
+    result = model(
+        {
+            "input": numpy.zeros((1, 576), "float32"),
+            "state": numpy.zeros((2, 1, 128), "float32"),
+            "sr": numpy.array(16000),
+        }
+    )
+    assert result["success"], result
+    assert result["tensors"]["output"].shape == (1, 1)
+    assert result["tensors"]["stateN"].dtype == numpy.float32
+    wrong = model({"input": numpy.zeros((1, 576), "float32")})
+    assert wrong["error_type"] == "invalid_input"
+
+
+def test_messages(pool):
+    add_model("smollm2-135m")
+    model = pool.get_model("text_generation", "smollm2-135m", {"priority_list": ["cpu"]})
+    result = model([{"role": "user", "content": "What is the capital of France?"}])
+    assert result["success"], result
+    assert "Paris" in result["output"]["text"]
+
+
+@pytest.mark.parametrize("dtype", "bool uint8 int8 int16 int32 int64 float16 float32 float64".split())
+def test_arrays_come_back_as_they_went(dtype):
+    array = numpy.arange(12).reshape(3, 4).astype(dtype)
+    # Neither order in memory nor order of bytes matters.
+    for given in (array, numpy.asfortranarray(array), array.astype(array.dtype.newbyteorder(">"))):
+        back = _webpool._through_content(given)
+        assert back.dtype == array.dtype and (back == array).all()
+    named = _webpool._through_content({"x": array, "y": [1, 2]})
+    assert (named["x"] == array).all() and named["y"].dtype == numpy.int64
+
+
+def test_other_inputs_come_back_as_they_went():
+    for given in ("text", ["a", "b"], b"bytes", pathlib.Path("/a path"), []):
+        assert _webpool._through_content(given) == given
+    assert _webpool._through_content(bytearray(b"ab")) == b"ab"
+    assert _webpool._through_content([0.5, 1]).dtype == numpy.float32
