@@ -30,7 +30,7 @@ TEST_F(Arguments, HelpHasExamplesAndVersionIsPlain) {
 
 TEST_F(Arguments, HelpFitsEightyColumns) {
   for (const std::vector<std::string>& command :
-       {std::vector<std::string>{"--help"}, {"models", "add", "--help"}}) {
+       {std::vector<std::string>{"--help"}, {"models", "add", "--help"}, {"stats", "--help"}}) {
     std::istringstream lines(run(command).out);
     for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80u) << line;
   }
