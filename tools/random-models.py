@@ -15,6 +15,7 @@ prints what native ONNX Runtime answers, with the Python tokenizer and Pillow:
 tests/vectors/reference/random-models.json.
 """
 import argparse
+import hashlib
 import json
 import pathlib
 import shutil
@@ -206,8 +207,11 @@ MODELS = {  # name: (maker, config, of text, preprocessor)
 def write(name, out, tokenizer):
     make, config, of_text, preprocessor = MODELS[name]
     folder = out / name
-    if (folder / "webpool.json").exists():
+    # Made by this very program: nothing to do.
+    stamp, program = out / f".{name}.made-by", hashlib.sha256(pathlib.Path(__file__).read_bytes()).hexdigest()
+    if stamp.exists() and stamp.read_text() == program:
         return
+    shutil.rmtree(folder, ignore_errors=True)
     (folder / "onnx").mkdir(parents=True, exist_ok=True)
     words = max(json.loads((tokenizer / "tokenizer.json").read_text())["model"]["vocab"].values()) + 1
     for graph, model in make(words).items():
@@ -224,6 +228,7 @@ def write(name, out, tokenizer):
     if preprocessor:
         (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor))
     (folder / "webpool.json").write_text(json.dumps({"weights": "random"}))
+    stamp.write_text(program)
 
 
 TEXTS = ["Ada Lovelace lived in London, where Charles Babbage showed her his engine.",

@@ -201,11 +201,9 @@ Result<Placed> Pool::load(ResourcePool& pool, const std::string& type, const std
       }
     }
     for (const auto& one : browsers) {
-      auto placed = place(pool, type, platform, *description,
-                          {.task = description->task,
-                           .browser = one,
-                           .dtype = description->dtype,
-                           .stop = stop});
+      auto placed = place(
+          pool, type, platform, *description,
+          {.task = description->task, .browser = one, .dtype = description->dtype, .stop = stop});
       if (placed || (backend != nullptr && !isOfThePlatform(placed.error().category))) {
         return placed;
       }

@@ -201,26 +201,31 @@ int show(const Context& context, const ModelsFlags& flags) {
       files.push_back(
           json::object{{"path", file.path}, {"cid", file.cid.text()}, {"bytes", file.size}});
     }
-    std::printf(
-        "%s\n",
-        json::serialize(
-            json::object{{"name", description.name},
-                         {"task", description.task},
-                         {"dtype", description.dtype},
-                         {"cid", description.cid},
-                         {"bytes", description.bytes},
-                         {"component", description.component},
-                         {"components", json::value_from(description.components)},
-                         {"inputs", portsJson(resolved->graph.inputs)},
-                         {"outputs", portsJson(resolved->graph.outputs)},
-                         {"origin", origin.empty() ? json::value(nullptr) : json::parse(origin)},
-                         {"files", std::move(files)}})
-            .c_str());
+    std::printf("%s\n",
+                json::serialize(
+                    json::object{
+                        {"name", description.name},
+                        {"task", description.task},
+                        {"dtype", description.dtype},
+                        {"cid", description.cid},
+                        {"bytes", description.bytes},
+                        {"component", description.component},
+                        {"components", json::value_from(description.components)},
+                        {"inputs", portsJson(resolved->graph.inputs)},
+                        {"outputs", portsJson(resolved->graph.outputs)},
+                        {"weights", description.weights.empty() ? json::value(nullptr)
+                                                                : json::value(description.weights)},
+                        {"origin", origin.empty() ? json::value(nullptr) : json::parse(origin)},
+                        {"files", std::move(files)}})
+                    .c_str());
     return 0;
   }
   std::printf("name   %s\ntask   %s\ndtype  %s\ncid    %s\nsize   %s\n", description.name.c_str(),
               description.task.c_str(), description.dtype.c_str(), description.cid.c_str(),
               bytesText(description.bytes).c_str());
+  if (!description.weights.empty()) {
+    std::printf("note   weights: %s (never trained)\n", description.weights.c_str());
+  }
   if (!origin.empty()) std::printf("from   %s\n", sources::originText(origin).c_str());
   if (description.components.size() > 1) {
     const auto all = fmt::format("{}", fmt::join(description.components, ", "));

@@ -25,8 +25,9 @@ BERT = "bert-base-uncased"
 VIT = "vit-base-patch16-224"
 
 
-def is_stored(name):
-    return subprocess.run([CLI, "models", "show", name], capture_output=True).returncode == 0
+def is_stored(name, *dtype):
+    command = [CLI, "models", "show", name] + [part for one in dtype for part in ("--dtype", one)]
+    return subprocess.run(command, capture_output=True).returncode == 0
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -45,7 +46,7 @@ def stand_in():
         assert made.returncode == 0, made.stdout + made.stderr
     if not is_stored(BERT):
         add_model(str(folder), "--name", BERT)
-    if not is_stored(VIT):
+    if not is_stored(VIT, "q4f16"):
         models = STORE / "random-models"
         made = subprocess.run(
             [sys.executable, SOURCE / "tools/random-models.py", "--webpool", CLI, "--out", models]

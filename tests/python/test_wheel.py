@@ -10,11 +10,16 @@ import pytest
 from conftest import EMBEDDER, SOURCE, add_model, left_processes
 
 PROGRAM = f"""
+import pathlib, sys
 import webpool, fixed_web_platform.resource_pool_bridge, ipfs_accelerate_py
 print(webpool.__file__)
-with webpool.ResourcePoolBridgeIntegration(ephemeral=True, browsers=["chromium"]) as pool:
+record = pathlib.Path(sys.argv[1])
+with webpool.ResourcePoolBridgeIntegration(
+    ephemeral=True, browsers=["chromium"], db_path=record
+) as pool:
     model = pool.get_model("text_embedding", "{EMBEDDER}", {{"priority_list": ["cpu"]}})
     print(len(model("a sentence")["output"]))
+print(record.exists())
 """
 
 
@@ -43,7 +48,10 @@ def test_it_is_typed_and_whole(wheel):
         assert f"{package}/py.typed" in names
     assert "webpool/_webpool.pyi" in names
     extensions = [name for name in names if name.endswith(".so")]
-    assert len(extensions) == 1 and extensions[0].startswith("webpool/_webpool."), names
+    assert sorted(name.split(".")[0] for name in extensions) == [
+        "webpool/_webpool",
+        "webpool/libduckdb",
+    ]
     top = {name.split("/")[0] for name in names}
     assert top == {
         "webpool",
@@ -60,7 +68,11 @@ def test_it_runs_a_model_from_anywhere(wheel, tmp_path):
     subprocess.run([*command, wheel], check=True, capture_output=True)
     environment = {**os.environ, "PYTHONPATH": str(site), "WEBPOOL_CACHE_DIR": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, cwd="/", env=environment
+        [sys.executable, "-c", PROGRAM, tmp_path / "runs.duckdb"],
+        capture_output=True,
+        text=True,
+        cwd="/",
+        env=environment,
     )
-    assert done.stdout == f"{site}/webpool/__init__.py\n384\n", done.stderr
+    assert done.stdout == f"{site}/webpool/__init__.py\n384\nTrue\n", done.stderr
     assert left_processes(tmp_path) == []
