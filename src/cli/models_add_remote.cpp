@@ -3,14 +3,20 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <boost/json.hpp>
 #include <cstdlib>
 #include <filesystem>
 
+#include "base/file.h"
 #include "sources/hub.h"
+#include "sources/ipfs.h"
 #include "sources/web.h"
+#include "store/staging.h"
 
 namespace webpool::cli {
 namespace {
+
+namespace json = boost::json;
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -79,6 +85,48 @@ Result<pool::ResolvedModel> addFromWeb(const Context& context, const std::string
   return added;
 }
 
+/// What the store holds is named; anything else comes out of gateways, is written beside the store
+/// and imported from there.
+Result<pool::ResolvedModel> addFromIpfs(const Context& context, const std::string& model,
+                                        std::string name, const RemoteFlags& flags,
+                                        const ModelOptions& options, pool::ModelSource& source) {
+  const auto root = sources::parseIpfsAddress(model);
+  if (!root) return std::unexpected(root.error());
+  if (name.empty()) name = root->text();
+  const auto origin = json::serialize(json::object{{"kind", "ipfs"}, {"cid", root->text()}});
+  if (source.catalogue().find(name) != nullptr) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("'{}' is the name of a catalogue model", name),
+                "keep it under another name with --name NAME");
+  }
+  if (const auto held = source.content().listFiles(root->normalized())) {
+    auto kept = source.repository().add(name, root->normalized(), "", origin);
+    if (!kept) return std::unexpected(kept.error());
+    return source.findHere(name, options.dtype, "");
+  }
+  auto gateways = flags.gateways;
+  if (const auto set = environment("WEBPOOL_GATEWAY"); gateways.empty() && !set.empty()) {
+    gateways.push_back(set);
+  }
+  const auto folder = context.paths.data / "downloads" / ("ipfs-" + root->text());
+  if (auto made = base::makeFolders(folder); !made) return std::unexpected(made.error());
+  const auto lock = store::waitForLock(folder / "lock", options.stop);
+  if (!lock) return std::unexpected(lock.error());
+  std::error_code ignored;
+  std::filesystem::remove_all(folder / "content", ignored);
+  auto fetched = sources::fetchFromGateways(*context.http, *root, folder / "content",
+                                            {.gateways = gateways}, jobOptions(options));
+  auto added = fetched ? source.add((folder / "content").native(), name, options)
+                       : Result<pool::ResolvedModel>(std::unexpected(fetched.error()));
+  std::filesystem::remove_all(folder, ignored);
+  if (!added) return added;
+  const auto kept = cid::Cid::parse(added->description.cid);
+  if (!kept) return std::unexpected(kept.error());
+  auto pinned = source.repository().add(name, *kept, "", origin);
+  if (!pinned) return std::unexpected(pinned.error());
+  return added;
+}
+
 }  // namespace
 
 void RemoteFlags::addTo(CLI::App& command) {
@@ -88,6 +136,11 @@ void RemoteFlags::addTo(CLI::App& command) {
                   "dtype needs)")
       ->allow_extra_args(false);
   command.add_option("--sha256", sha256, "Of a web address: what the file must hash to");
+  command
+      .add_option(
+          "--gateway", gateways,
+          "Of ipfs://CID: where blocks are asked for (default: WEBPOOL_GATEWAY); not trusted")
+      ->allow_extra_args(false);
   command.add_flag("--insecure-http", insecureHttp,
                    "Of a web address: http:// to other machines too");
 }
@@ -106,6 +159,10 @@ Result<void> checkRemoteFlags(const std::string& model, const RemoteFlags& flags
                 "--sha256 and --insecure-http are for web addresses",
                 "give https://HOST/PATH/MODEL.onnx, or leave them out");
   }
+  if (!flags.gateways.empty() && !model.starts_with("ipfs:")) {
+    return fail(ErrorCategory::InvalidArgument, "--gateway is for models by their CID",
+                "give ipfs://CID, or leave it out");
+  }
   return {};
 }
 
@@ -114,8 +171,7 @@ Result<pool::ResolvedModel> addRemote(const Context& context, const std::string&
                                       const ModelOptions& options, pool::ModelSource& source) {
   if (model.starts_with("hf:")) return addFromHub(context, model, name, flags, options, source);
   if (isWebAddress(model)) return addFromWeb(context, model, name, flags, options, source);
-  return fail(ErrorCategory::Unsupported, "models can't be added by their CID yet",
-              "fetch the folder with an IPFS client, then add its path");
+  return addFromIpfs(context, model, name, flags, options, source);
 }
 
 }  // namespace webpool::cli

@@ -17,6 +17,7 @@ struct RemoteFlags {
   std::vector<std::string> files;  ///< patterns, of a hub's repository
   std::string sha256;
   bool insecureHttp = false;
+  std::vector<std::string> gateways;  ///< of a CID
 
   void addTo(CLI::App& command);
 };

@@ -275,8 +275,8 @@ void addModelsCommand(CLI::App& app, Context& context, Action& action) {
                                         "file or folder");
   added
       ->add_option("model", flags->model,
-                   "Catalogue name, .onnx file, model folder, hf:ORGANISATION/NAME[@REVISION], or "
-                   "https://HOST/PATH/MODEL.onnx")
+                   "Catalogue name, .onnx file, model folder, hf:ORGANISATION/NAME[@REVISION], "
+                   "https://HOST/PATH/MODEL.onnx, or ipfs://CID")
       ->required();
   added->add_option("--name", flags->name, "Name to keep it under");
   flags->remote.addTo(*added);
@@ -286,7 +286,8 @@ void addModelsCommand(CLI::App& app, Context& context, Action& action) {
       "\nExamples:\n  webpool models add all-minilm-l6-v2\n"
       "  webpool models add all-minilm-l6-v2 --dtype fp32\n"
       "  webpool models add ./my-model/ --name my-model\n"
-      "  HF_ENDPOINT=https://HUB webpool models add hf:org/name --dtype q4");
+      "  HF_ENDPOINT=https://HUB webpool models add hf:org/name --dtype q4\n"
+      "  webpool models add ipfs://CID --gateway https://HOST --name my-model");
   bind(added, add);
 
   auto* listed = command->add_subcommand("list", "What is here, and what the catalogue offers");

@@ -279,6 +279,7 @@ std::string originText(std::string_view origin) {
     return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
   };
   if (text("kind") == "url") return text("url");
+  if (text("kind") == "ipfs") return "ipfs://" + text("cid");
   return fmt::format("{} {}, {} at commit {} ({})", text("kind"), text("endpoint"),
                      text("repository"), text("commit"), text("revision"));
 }

@@ -8,11 +8,16 @@
 #include <sstream>
 #include <thread>
 
+#include "api/ipfs_handler.h"
+#include "base/random.h"
 #include "cid/sha256.h"
 #include "cli_harness.h"
 #include "hub_server.h"
+#include "net/event_loop.h"
+#include "net/server.h"
 #include "onnx/testing/model_builder.h"
 #include "reference.h"
+#include "store/content_store.h"
 
 namespace webpool::functional {
 namespace {
@@ -256,6 +261,75 @@ TEST_F(Hub, AFileOfAWebAddressIsCheckedAndKept) {
   EXPECT_EQ(plain.code, 2);
   EXPECT_THAT(plain.err, HasSubstr("not encrypted"));
   EXPECT_EQ(run({"models", "add", server_.endpoint() + "/blobs/README.md"}).code, 2);
+}
+
+/// webpool's own handler of /ipfs as a gateway on loopback; `lies`: gives other bytes for
+/// each block.
+class Gateway {
+ public:
+  Gateway(const store::ContentStore& store, bool lies) {
+    auto listening = net::Server::listen(loop_, {});
+    EXPECT_TRUE(listening) << listening.error().describe();
+    server_ = std::move(*listening);
+    server_->routePrefix("GET", "/ipfs/",
+                         [&store, lies](const net::Request& request,
+                                        const std::function<void(net::Response)>& answer) {
+                           if (!lies) return answer(api::respondWithContent(store, request));
+                           net::Response response;
+                           response.body = std::string(100, 'x');
+                           answer(std::move(response));
+                         });
+    thread_ = std::jthread([this] { loop_.run(); });
+  }
+  ~Gateway() {
+    loop_.stop();
+    thread_.join();
+  }
+  std::string address() const { return "http://127.0.0.1:" + std::to_string(server_->port()); }
+
+ private:
+  net::EventLoop loop_;
+  std::unique_ptr<net::Server> server_;
+  std::jthread thread_;
+};
+
+TEST_F(CliTest, AModelComesByItsCid) {
+  const auto model = folder() / "model";
+  std::filesystem::create_directories(model / "onnx");
+  std::ofstream(model / "config.json") << "{}";
+  std::ofstream(model / "onnx/model.onnx", std::ios::binary)
+      << onnx::testing::matMulModel(DataType::Fp32, 512, 512);
+  environment_["WEBPOOL_DATA_DIR"] = folder() / "theirs";
+  const auto theirs = run({"models", "add", model, "--name", "theirs", "--json"});
+  ASSERT_EQ(theirs.code, 0) << theirs.err;
+  const auto cid = std::string(theirs.json().at("cid").as_string());
+  const auto store = store::ContentStore::open(folder() / "theirs/store", base::systemRandom());
+  ASSERT_TRUE(store) << store.error().describe();
+  const Gateway liar(**store, true);
+  const Gateway right(**store, false);
+
+  environment_["WEBPOOL_DATA_DIR"] = folder() / "ours";
+  const auto add = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"models", "add", "ipfs://" + cid, "--name", "ours", "--json"});
+    return run(more);
+  };
+  const auto unnamed = add({});
+  EXPECT_EQ(unnamed.code, 2) << unnamed.err;
+  EXPECT_THAT(unnamed.err, HasSubstr("WEBPOOL_GATEWAY"));
+  const auto lied = add({"--gateway", liar.address()});
+  EXPECT_EQ(lied.code, 7) << lied.err;
+  EXPECT_THAT(lied.err, HasSubstr("[integrity]"));
+  EXPECT_EQ(run({"models", "show", "ours"}).code, 4);
+  const auto added = add({"--gateway", liar.address(), "--gateway", right.address()});
+  ASSERT_EQ(added.code, 0) << added.err;
+  EXPECT_EQ(added.json().at("cid").as_string(), cid);
+  const auto shown = run({"models", "show", "ours"});
+  EXPECT_THAT(shown.out, HasSubstr("ipfs://" + cid));
+  // What is here needs no gateway.
+  const auto again = run({"models", "add", "ipfs://" + cid, "--name", "again", "--json"});
+  EXPECT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(run({"models", "add", "ipfs://nothing"}).code, 6);
+  EXPECT_EQ(run({"models", "add", model, "--gateway", "https://x"}).code, 2);
 }
 
 TEST_F(CliTest, AModelOfAHubRunsInChromium) {
