@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "base/file.h"
+#include "base/random.h"
 #include "sources/hub.h"
 #include "sources/ipfs.h"
 #include "sources/web.h"
@@ -59,10 +60,23 @@ Result<pool::ResolvedModel> addFromHub(const Context& context, const std::string
                 fmt::format("'{}' is the name of a catalogue model", name),
                 "keep it under another name with --name NAME");
   }
-  auto added = sources::addFromHub(source.repository(), *context.http, *from, name, hub,
+  // A name that is taken keeps its model until the new one is known to be of use.
+  const auto staged = "new-" + base::randomHex(base::systemRandom(), 8);
+  auto added = sources::addFromHub(source.repository(), *context.http, *from, staged, hub,
                                    jobOptions(options));
   if (!added) return std::unexpected(added.error());
-  return source.findHere(name, added->dtype, "");
+  auto described = source.findHere(staged, added->dtype, "");
+  const bool unusable = !described && described.error().category == ErrorCategory::InvalidModel;
+  if (!unusable) {
+    const auto& root = added->model.roots.front();
+    auto kept = source.repository().add(name, root.root, root.variant, root.origin);
+    described = kept ? source.findHere(name, added->dtype, "")
+                     : Result<pool::ResolvedModel>(std::unexpected(kept.error()));
+  }
+  if (auto removed = source.repository().remove(staged); !removed && described) {
+    return std::unexpected(removed.error());
+  }
+  return described;
 }
 
 Result<pool::ResolvedModel> addFromWeb(const Context& context, const std::string& model,

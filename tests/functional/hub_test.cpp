@@ -228,6 +228,23 @@ TEST_F(Hub, AnInterruptedDownloadIsGoneOnWithByTheNextCall) {
   EXPECT_THAT(last.ifRange, AllOf(testing::StartsWith("\""), SizeIs(66)));
 }
 
+TEST_F(Hub, WhatIsOfNoUseReplacesNothing) {
+  const auto first = add();
+  ASSERT_EQ(first.code, 0) << first.err;
+  auto broken = files();
+  broken["onnx/model.onnx"] = std::string(5000, 'x');
+  HubServer other("test/small", broken);
+  other.commit = std::string(40, 'd');
+  environment_["HF_ENDPOINT"] = other.endpoint();
+  const auto second = add();
+  EXPECT_EQ(second.code, 3) << second.err;
+  const auto shown = run({"models", "show", "small", "--json"});
+  ASSERT_EQ(shown.code, 0) << shown.err;
+  EXPECT_EQ(shown.json().at("cid"), first.json().at("cid"));
+  EXPECT_THAT(run({"models", "list"}).out, Not(HasSubstr("new-")));
+  EXPECT_THAT(storedFiles(), SizeIs(2));
+}
+
 TEST_F(Hub, PatternsChooseTheFiles) {
   const auto added = add({"--files", "onnx/*_fp16.onnx", "--files", "*.md"});
   ASSERT_EQ(added.code, 0) << added.err;
