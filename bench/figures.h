@@ -29,6 +29,7 @@ void measureShortRun(const Settings& settings, Report& report);
 
 /// Tokens a second of a language model through the pool ÷ llama.cpp alone in a page, and the first
 /// token ÷ the prompt alone.
+void measureTranscription(const Settings& settings, Report& report);
 void measureGeneration(const Settings& settings, Report& report);
 
 /// 1 MiB to the page and back ÷ a bare server and page, and ÷ Playwright's evaluate.

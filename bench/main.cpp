@@ -17,11 +17,17 @@ using Measure = std::function<void(const Settings&, Report&)>;
 
 /// In the order in which they are measured.
 std::vector<std::pair<std::string, Measure>> figures() {
-  return {{"tax", measurePoolTax},   {"short", measureShortRun},
-          {"tensor", measureTensor}, {"generation", measureGeneration},
-          {"record", measureRecord}, {"start", measureStart},
-          {"import", measureImport}, {"recovery", measureRecovery},
-          {"memory", measureMemory}, {"connections", measureConnections},
+  return {{"tax", measurePoolTax},
+          {"short", measureShortRun},
+          {"tensor", measureTensor},
+          {"generation", measureGeneration},
+          {"transcription", measureTranscription},
+          {"record", measureRecord},
+          {"start", measureStart},
+          {"import", measureImport},
+          {"recovery", measureRecovery},
+          {"memory", measureMemory},
+          {"connections", measureConnections},
           {"soak", measureSoak}};
 }
 
