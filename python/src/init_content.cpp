@@ -14,6 +14,8 @@ namespace {
   raise(Error{ErrorCategory::InvalidInput, message, hint});
 }
 
+using Samples = py::array_t<float, py::array::c_style | py::array::forcecast>;
+
 constexpr std::pair<DataType, const char*> kNumpyTypes[] = {
     {DataType::Bool, "bool"},     {DataType::Uint8, "uint8"},   {DataType::Uint16, "uint16"},
     {DataType::Uint32, "uint32"}, {DataType::Uint64, "uint64"}, {DataType::Int8, "int8"},
@@ -137,8 +139,7 @@ Content dictOf(const py::dict& dict) {
   if (dict.contains("messages")) return listOf(py::cast<py::sequence>(dict["messages"]));
   // As datasets of sound come.
   if (dict.contains("array") && dict.contains("sampling_rate")) {
-    const auto samples = py::array_t < float,
-               py::array::c_style | py::array::forcecast > ::ensure(dict["array"]);
+    const auto samples = Samples::ensure(dict["array"]);
     if (!samples || samples.ndim() != 1) raiseInput("'array' is no row of samples", "");
     return Sound{py::cast<unsigned>(dict["sampling_rate"]),
                  {samples.data(), samples.data() + samples.size()}};
