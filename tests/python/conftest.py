@@ -3,6 +3,7 @@
 import os
 import pathlib
 import subprocess
+import sys
 
 import pytest
 
@@ -23,6 +24,15 @@ def add_model(name, *more):
         [CLI, "models", "add", name, *more], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def random_model(name):
+    """The folder of a model with random weights (tools/random-models.py), made the first time."""
+    models = STORE / "random-models"
+    command = [sys.executable, SOURCE / "tools/random-models.py", "--webpool", CLI, "--out", models]
+    made = subprocess.run([*command, name], capture_output=True, text=True)
+    assert made.returncode == 0, made.stdout + made.stderr
+    return models / name
 
 
 def left_processes(cache):

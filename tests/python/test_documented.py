@@ -13,7 +13,7 @@ import PIL.ImageDraw
 import pytest
 
 import ipfs_accelerate_py
-from conftest import CLI, SOURCE, SPEECH, STORE, add_model
+from conftest import CLI, SOURCE, SPEECH, STORE, add_model, random_model
 from fixed_web_platform import resource_pool_bridge
 from test_extensions import SILENCE, native_onnx_runtime
 from webpool import EnhancedWebModel, ResourcePoolBridgeIntegration
@@ -47,15 +47,7 @@ def stand_in():
     if not is_stored(BERT):
         add_model(str(folder), "--name", BERT)
     if not is_stored(VIT, "q4f16"):
-        models = STORE / "random-models"
-        made = subprocess.run(
-            [sys.executable, SOURCE / "tools/random-models.py", "--webpool", CLI, "--out", models]
-            + ["random-vit"],
-            capture_output=True,
-            text=True,
-        )
-        assert made.returncode == 0, made.stdout + made.stderr
-        add_model(str(models / "random-vit"), "--name", VIT)
+        add_model(str(random_model("random-vit")), "--name", VIT)
     add_model("whisper-tiny")
 
 

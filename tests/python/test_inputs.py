@@ -11,7 +11,7 @@ import PIL.ImageFont
 import pytest
 
 import webpool
-from conftest import SPEECH, add_model
+from conftest import SPEECH, add_model, random_model
 from webpool import _webpool
 
 
@@ -121,3 +121,30 @@ def test_other_inputs_come_back_as_they_went():
         assert _webpool._through_content(given) == given
     assert _webpool._through_content(bytearray(b"ab")) == b"ab"
     assert _webpool._through_content([0.5, 1]).dtype == numpy.float32
+
+
+def test_pictures_and_texts_together(pool):
+    model = pool.get_model(
+        "multimodal", str(random_model("random-clip")), {"priority_list": ["cpu"]}
+    )
+    white = PIL.Image.new("RGB", (40, 30), "white")
+    one = model({"image": white, "text": "a cat"})
+    assert one["weights"] == "random"
+    assert numpy.shape(one["output"]["similarity"]) == (1, 1)
+    several = model({"images": [white, numpy.zeros((8, 8), numpy.uint8)], "texts": ["a cat", "a dog"]})
+    assert numpy.shape(several["output"]["similarity"]) == (2, 2)
+    assert numpy.allclose(several["output"]["similarity"][0][0], one["output"]["similarity"][0][0], atol=1e-4)
+    assert numpy.allclose(numpy.linalg.norm(several["output"]["image_embeds"], axis=1), 1, atol=1e-4)
+    with pytest.raises(webpool.Error, match="a text is a str"):
+        model({"image": white, "text": [1]})
+
+
+def test_texts_get_labels_and_words(pool):
+    cpu = {"priority_list": ["cpu"]}
+    labels = pool.get_model("text", str(random_model("random-bert-classifier")), cpu)("a text")
+    assert {entry["label"] for entry in labels["output"]} == {"negative", "neutral", "positive"}
+    filler = pool.get_model("text", str(random_model("random-bert-fill-mask")), cpu)
+    (words,) = filler("Paris is the [MASK] of France.")["output"]
+    assert all(word["token_str"] in word["sequence"] for word in words)
+    none = filler("no mask")
+    assert not none["success"] and none["error_type"] == "invalid_input"
