@@ -31,7 +31,8 @@ def wheel(tmp_path_factory):
     flags.append("cmake.define.WEBPOOL_OPTIMISE_DEBUG=ON")
     built = subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "-w", folder]
-        + [option for flag in flags for option in ("-C", flag)]
+        # Debian's pip knows no -C.
+        + [f"--config-settings={flag}" for flag in flags]
         + [SOURCE],
         capture_output=True,
         text=True,
