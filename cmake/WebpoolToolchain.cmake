@@ -5,8 +5,9 @@ endif()
 
 find_program(WEBPOOL_CCACHE ccache)
 if(WEBPOOL_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${WEBPOOL_CCACHE})
-  set(CMAKE_C_COMPILER_LAUNCHER ${WEBPOOL_CCACHE})
+  # Whatever the build folder is called: the wheel's takes what the tests' has compiled.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_NOHASHDIR=1 ${WEBPOOL_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${CMAKE_CXX_COMPILER_LAUNCHER})
 endif()
 
 find_program(WEBPOOL_MOLD mold)
