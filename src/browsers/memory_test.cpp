@@ -4,7 +4,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-
 #include "base/random.h"
 #include "browsers/process_end.h"
 #include "browsers/test_support.h"

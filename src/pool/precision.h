@@ -9,7 +9,8 @@
 namespace webpool::pool {
 
 /// Best first; an empty name, the model's default, for 0 bits. `mixed`: 4-bit weights with
-/// activations in 16 (of other bits it says nothing). InvalidArgument: other bits than 32, 16, 8, 4.
+/// activations in 16 (of other bits it says nothing). InvalidArgument: other bits than 32, 16,
+/// 8, 4.
 Result<std::vector<std::string>> dtypesFor(unsigned bits, bool mixed);
 
 }  // namespace webpool::pool

@@ -1,5 +1,5 @@
-// Gets files out of packages through the ordinary client of their registry (npm, mvn, pip), which knows
-// the user's mirrors, proxies and credentials. No registry's address is known here.
+// Gets files out of packages through the ordinary client of their registry (npm, mvn, pip), which
+// knows the user's mirrors, proxies and credentials. No registry's address is known here.
 #pragma once
 
 #include <filesystem>
