@@ -27,6 +27,9 @@ void measurePoolTax(const Settings& settings, Report& report);
 /// What the pool adds to a model whose run is short ÷ a bare round trip of 1 KiB.
 void measureShortRun(const Settings& settings, Report& report);
 
+/// Texts a second of many calls that share runs ÷ of calls with a run each.
+void measureBatching(const Settings& settings, Report& report);
+
 /// Tokens a second of a language model through the pool ÷ llama.cpp alone in a page, and the first
 /// token ÷ the prompt alone.
 void measureTranscription(const Settings& settings, Report& report);

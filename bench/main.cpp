@@ -19,6 +19,7 @@ using Measure = std::function<void(const Settings&, Report&)>;
 std::vector<std::pair<std::string, Measure>> figures() {
   return {{"tax", measurePoolTax},
           {"short", measureShortRun},
+          {"batching", measureBatching},
           {"tensor", measureTensor},
           {"generation", measureGeneration},
           {"transcription", measureTranscription},

@@ -24,13 +24,6 @@ std::shared_ptr<Model::State> load(OpenPool& pool, const std::string& name,
   return state;
 }
 
-/// Equal calls, of which each is to be a run.
-RunOptions ownRun() {
-  RunOptions options;
-  options.shared = false;
-  return options;
-}
-
 }  // namespace
 
 OpenPool::OpenPool(std::shared_ptr<RunObserver> observer) {
@@ -56,7 +49,7 @@ double OpenModel::loopInPage(const std::vector<Tensor>& inputs, unsigned count) 
   auto parameters = parameters_;
   parameters["repeat"] = count;
   const auto result = valueOf(pool_.engine().runAndWait(state_->serving({})->worker(), inputs,
-                                                        std::move(parameters), ownRun()));
+                                                        std::move(parameters), RunOptions{}));
   return result.timings.runMs / count;
 }
 
@@ -78,18 +71,25 @@ std::vector<double> valuesOf(const std::vector<RunTimings>& calls, double RunTim
 
 double OpenModel::runTwoInFlight(const std::vector<Tensor>& inputs, unsigned count) {
   constexpr unsigned kInFlight = 2;
+  return runAll(std::vector(count, inputs), kInFlight, false);
+}
+
+double OpenModel::runAll(const std::vector<std::vector<Tensor>>& calls, unsigned inFlight,
+                         bool shared) {
   std::mutex mutex;
   std::condition_variable changed;
   unsigned open = 0;
   std::optional<Error> failed;
+  RunOptions options;
+  options.shared = shared;
   const Stopwatch watch;
-  for (unsigned i = 0; i < count; ++i) {
+  for (const auto& inputs : calls) {
     {
       std::unique_lock lock(mutex);
-      changed.wait(lock, [&] { return open < kInFlight; });
+      changed.wait(lock, [&] { return open < inFlight; });
       ++open;
     }
-    model_.runAsync(inputs, ownRun(), [&](const Result<Inference>& result) {
+    model_.runAsync(inputs, options, [&](const Result<Inference>& result) {
       const std::lock_guard lock(mutex);
       --open;
       if (!result && !failed) failed = result.error();

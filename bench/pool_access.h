@@ -51,6 +51,10 @@ class OpenModel {
   /// Runs through the public API, two in flight; milliseconds of all together.
   double runTwoInFlight(const std::vector<Tensor>& inputs, unsigned count);
 
+  /// Each of the calls once, so many in flight; milliseconds of all together. `shared`: they may
+  /// share runs (RunOptions::shared).
+  double runAll(const std::vector<std::vector<Tensor>>& calls, unsigned inFlight, bool shared);
+
   /// Until V8 has its best code for the model and for the way to it.
   void warmUp(const std::vector<Tensor>& inputs, unsigned count);
 

@@ -146,7 +146,8 @@ std::string ExecutionStats::toJson() const {
 std::string AccelerateResult::toJson() const {
   const auto now =
       std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-  json::object object{{"status", result.success ? "success" : "error"},
+  json::object object{{"success", result.success},
+                      {"status", result.success ? "success" : "error"},
                       {"model_name", result.modelName},
                       {"model_type", result.modelType},
                       {"output", outputOf(result)},

@@ -19,6 +19,8 @@ SignalWatch::SignalWatch() {
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   // A reader that went away shows as an error of the write, not as our death with browsers left.
   signal(SIGPIPE, SIG_IGN);
+  // So does a file that may not grow any further.
+  signal(SIGXFSZ, SIG_IGN);
   const int signals = signalfd(-1, &set, SFD_CLOEXEC);
   event_ = eventfd(0, EFD_CLOEXEC);
   thread_ = std::jthread([this, signals] {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 #include <numeric>
+#include <set>
 
 #include "cli/app.h"
 #include "cli/exit_code.h"
@@ -20,13 +21,12 @@ namespace {
 namespace json = boost::json;
 using Rows = std::vector<std::vector<std::string>>;
 
-constexpr std::size_t kScreen = 80;
-
 struct StatsFlags {
   std::string dbPath;
   std::string model;
   std::uint64_t last = 0;
   std::string sql;
+  bool sqlGiven = false;
   bool json = false;
 };
 
@@ -46,17 +46,23 @@ std::string listText(const Rows& rows) {
   return text;
 }
 
-/// Shortens the cells of the widest columns until a row has room on the screen.
-std::string fittedTable(Rows rows) {
+/// Shortens the cells of the widest columns until a row has room on the screen; in a file or a pipe
+/// nothing is shortened. `whole`: columns that keep every character, which are numbers and times.
+std::string fittedTable(Rows rows, const std::set<std::size_t>& whole) {
+  const auto screen = screenWidth();
+  if (!screen) return tableText(rows);
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], textWidth(row[i]));
   }
   if (widths.empty()) return {};
-  while (std::accumulate(widths.begin(), widths.end(), kGap * (widths.size() - 1)) > kScreen) {
-    const auto widest = std::ranges::max_element(widths);
-    if (*widest <= kNarrowest) return listText(rows);
+  while (std::accumulate(widths.begin(), widths.end(), kGap * (widths.size() - 1)) > *screen) {
+    std::size_t* widest = nullptr;
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      if (!whole.contains(i) && (widest == nullptr || widths[i] > *widest)) widest = &widths[i];
+    }
+    if (widest == nullptr || *widest <= kNarrowest) return listText(rows);
     --*widest;
   }
   for (auto& row : rows) {
@@ -173,20 +179,30 @@ void printText(const std::string& file, const StatsFlags& flags, const record::H
                 plural(history.loads, "load").c_str(), bytesText(history.bytesNetwork).c_str(),
                 bytesText(history.bytesCache).c_str());
   }
-  if (!history.groups.empty()) std::printf("\n%s", fittedTable(groupRows(history)).c_str());
-  if (!history.last.empty()) std::printf("\n%s", fittedTable(lastRows(history)).c_str());
+  if (!history.groups.empty())
+    std::printf("\n%s", fittedTable(groupRows(history), {4, 5, 6, 7, 8}).c_str());
+  if (!history.last.empty()) std::printf("\n%s", fittedTable(lastRows(history), {0, 5, 6}).c_str());
+}
+
+/// None where it is no such number, or too large for one.
+template <class Number>
+std::optional<Number> numberIn(const std::string& text) {
+  Number number{};
+  const auto* end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data(), end, number);
+  return stopped == end && error == std::errc() ? std::optional(number) : std::nullopt;
 }
 
 json::value cellJson(const record::Column& column, const std::optional<std::string>& cell) {
   if (!cell) return nullptr;
   if (column.type == "BOOLEAN") return *cell == "true";
   if (column.isNumber()) {
-    const auto* end = cell->data() + cell->size();
-    if (std::int64_t whole = 0; std::from_chars(cell->data(), end, whole).ptr == end) return whole;
-    double number = 0;
-    if (std::from_chars(cell->data(), end, number).ptr == end && std::isfinite(number)) {
-      return number;
-    }
+    if (const auto whole = numberIn<std::int64_t>(*cell)) return *whole;
+    if (const auto whole = numberIn<std::uint64_t>(*cell)) return *whole;
+    // Larger ones (HUGEINT) keep their digits, as text.
+    const bool digits = cell->find_first_not_of("-0123456789") == std::string::npos;
+    const auto number = numberIn<double>(*cell);
+    if (number && std::isfinite(*number) && !digits) return *number;
   }
   return json::value(*cell);
 }
@@ -205,7 +221,13 @@ void printAnswer(const record::Table& table, bool asJson) {
     return;
   }
   Rows rows(1);
-  for (const auto& column : table.columns) rows.front().push_back(column.name);
+  std::set<std::size_t> whole;
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    const auto& column = table.columns[i];
+    rows.front().push_back(column.name);
+    const bool time = column.type.contains("TIME") || column.type.contains("DATE");
+    if (column.isNumber() || time) whole.insert(i);
+  }
   for (const auto& row : table.rows) {
     auto& texts = rows.emplace_back();
     for (const auto& cell : row) {
@@ -215,10 +237,14 @@ void printAnswer(const record::Table& table, bool asJson) {
       texts.push_back(std::move(text));
     }
   }
-  std::printf("%s", fittedTable(std::move(rows)).c_str());
+  std::printf("%s", fittedTable(std::move(rows), whole).c_str());
 }
 
 int stats(const StatsFlags& flags) {
+  if (flags.sqlGiven && flags.sql.find_first_not_of(" \t\n;") == std::string::npos) {
+    return reportError({ErrorCategory::InvalidArgument, "--sql was given no query",
+                        "give it a SELECT; docs/record.md lists the tables"});
+  }
   if (flags.dbPath.empty()) {
     return reportError({ErrorCategory::InvalidArgument, "which record is not said",
                         "give --db-path FILE, or set BENCHMARK_DB_PATH"});
@@ -265,13 +291,16 @@ void addStatsCommand(CLI::App& app, Context&, Action& action) {
   auto* last = command->add_option("--last", flags->last, "List the last N runs too")
                    ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000}))
                    ->type_name("N");
-  command->add_option("--sql", flags->sql, "Answer this SELECT instead")
-      ->type_name("QUERY")
-      ->excludes(model)
-      ->excludes(last);
+  auto* sql = command->add_option("--sql", flags->sql, "Answer this SELECT instead")
+                  ->type_name("QUERY")
+                  ->excludes(model)
+                  ->excludes(last);
   command->add_flag("--json", flags->json, "Print JSON");
   command->footer(kFooter);
-  command->callback([flags, &action] { action = [flags] { return stats(*flags); }; });
+  command->callback([flags, sql, &action] {
+    flags->sqlGiven = sql->count() > 0;
+    action = [flags] { return stats(*flags); };
+  });
 }
 
 }  // namespace webpool::cli

@@ -1,6 +1,7 @@
 #include "cli/terminal.h"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -48,6 +49,14 @@ std::string millisecondsText(double milliseconds) {
   if (milliseconds >= 1000) return fmt::format("{:.2f} s", milliseconds / 1000);
   if (milliseconds >= 10) return fmt::format("{:.0f} ms", milliseconds);
   return fmt::format("{:.2f} ms", milliseconds);
+}
+
+std::optional<std::size_t> screenWidth() {
+  constexpr std::size_t kUsual = 80;
+  if (isatty(STDOUT_FILENO) == 0) return std::nullopt;
+  winsize size{};
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kUsual;
+  return size.ws_col;
 }
 
 std::size_t textWidth(std::string_view text) {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -20,6 +21,9 @@ std::string millisecondsText(double milliseconds);
 
 /// Shortens to `width` columns with an ellipsis in the middle; counts UTF-8 code points.
 std::string fitText(std::string_view text, std::size_t width);
+
+/// Columns of the terminal that stdout is, 80 where it does not tell; none where it is no terminal.
+std::optional<std::size_t> screenWidth();
 
 /// Columns of a UTF-8 text, taking every code point as one.
 std::size_t textWidth(std::string_view text);

@@ -114,6 +114,11 @@ Model::State::BatchRef Model::State::takeBatch() {
   const auto taken =
       queue_.takeBatch(now, {.items = most, .length = kLongestBatch},
                        [&](sched::JobId id) { return id == *head || mayGoTo(id, *replica); });
+  return makeBatch(taken, replica);
+}
+
+Model::State::BatchRef Model::State::makeBatch(const std::vector<sched::JobId>& taken,
+                                               const std::shared_ptr<pool::Replica>& replica) {
   auto batch = std::make_shared<pool::Batch>();
   batch->replica = replica;
   batch->incarnation = replica->worker()->incarnation;
@@ -159,8 +164,9 @@ void Model::State::send(const BatchRef& batch) {
                  std::chrono::milliseconds(1));
   }
   asked.stop = batch->stop.get_token();
-  engine->log().debug("sent: {} on {} ({} calls)", source->description.name,
-                      batch->replica->worker()->connection->label(), works.size());
+  engine->log().debug("job sent: {} on {} (try {}), {} at once", source->description.name,
+                      batch->replica->worker()->connection->label(), works.front()->tries,
+                      works.size());
   engine->run(batch->replica->worker(), std::move(*inputs), works.front()->parameters, asked, ended,
               [self = shared_from_this(), work = works.front()](const wire::Partial& part) {
                 std::function<void(const PartialAnswer&)> tell;
@@ -315,10 +321,15 @@ void Model::State::bringModel(const WorkRef& first) {
     if (auto right = (*replica)->ensureChecked(first->inputs, first->parameters, stop); !right) {
       return self->broughtNot(first, {}, right.error());
     }
+    BatchRef batch;
     {
       const std::lock_guard lock(self->mutex_);
       self->bringing_ = false;
+      // To where its answer was just compared, even if the gate wants more calls after it.
+      const auto id = first->queued.id;
+      if (self->queue_.withdraw(id)) batch = self->makeBatch({id}, *replica);
     }
+    if (batch) self->send(batch);
     self->pump();
   });
   if (!begun) broughtNot(first, {}, engine->closedError());

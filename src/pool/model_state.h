@@ -82,6 +82,9 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   void pump();
   /// mutex_ is held.
   BatchRef takeBatch();
+  /// Of what was taken from the queue. mutex_ is held.
+  BatchRef makeBatch(const std::vector<sched::JobId>& taken,
+                     const std::shared_ptr<pool::Replica>& replica);
   struct Place {
     std::shared_ptr<pool::Replica> replica;
     pool::Candidate candidate;

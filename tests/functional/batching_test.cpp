@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <fstream>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "cli_harness.h"
+#include "onnx/testing/model_builder.h"
 #include "pool/texts.h"
 #include "webpool/pool.h"
 
@@ -217,6 +219,79 @@ TEST_F(Batching, OneMayBeTheMost) {
   for (const auto& answer : answers.all()) {
     ASSERT_TRUE(*answer);
     EXPECT_EQ((*answer)->batchItems, 1u);
+  }
+}
+
+/// A graph whose first dimension is called a batch: rows of other numbers, and of another width,
+/// that come at once.
+TEST_F(Batching, RowsOfAGraphComeBackUnmixed) {
+  open();
+  const std::filesystem::path file = folder() / "identity.onnx";
+  std::ofstream(file) << onnx::testing::identityModel(DataType::Fp32, {"batch", "width"});
+  const auto identity = pool_->load(file.native(), {.backend = Backend::Wasm});
+  ASSERT_TRUE(identity) << identity.error().describe();
+  constexpr std::size_t kCalls = 300;
+  std::vector<Tensor> inputs;
+  for (std::size_t i = 0; i < kCalls; ++i) {
+    const auto rows = 1 + i % 3;
+    const auto width = 2 + i % 2;
+    std::vector<float> values(rows * width);
+    for (std::size_t k = 0; k < values.size(); ++k) values[k] = float(i) + float(k) / 16;
+    inputs.push_back(Tensor::of<float>(
+        identity->info().inputs.at(0).name, DataType::Fp32,
+        {static_cast<std::int64_t>(rows), static_cast<std::int64_t>(width)}, values));
+  }
+  Answers answers(kCalls);
+  for (std::size_t i = 0; i < kCalls; ++i) identity->runAsync({inputs[i]}, {}, answers.of(i));
+  std::uint64_t largest = 0;
+  for (std::size_t i = 0; i < kCalls; ++i) {
+    const auto& answer = *answers.all()[i];
+    ASSERT_TRUE(answer) << answer.error().describe();
+    const auto& output = answer->outputs.at(0);
+    EXPECT_EQ(output.shape, inputs[i].shape);
+    EXPECT_EQ(output.data.text(), inputs[i].data.text()) << i;
+    largest = std::max(largest, answer->batchItems);
+  }
+  EXPECT_GT(largest, 3u);
+}
+
+/// Tokens of several texts come in one list; and a text that can't be answered is only its own
+/// caller's trouble.
+TEST_F(Batching, TokensGoToTheTextTheyAreOf) {
+  open();
+  std::filesystem::path models;
+  ensureRandomModels(models);
+  const auto filler = pool_->load((models / "random-bert-fill-mask").native(), {});
+  ASSERT_TRUE(filler) << filler.error().describe();
+  const std::vector<std::string> masked{"The [MASK] is here.", "One [MASK] and one more [MASK].",
+                                        "There is none in this.", "[MASK]"};
+  const auto askFor = [&](const std::string& text, const RunOptions& options, auto done) {
+    filler->runAsync({pool::textTensor(std::span(&text, 1))}, options, std::move(done));
+  };
+  RunOptions own;
+  own.shared = false;
+  Answers alone(masked.size());
+  for (std::size_t i = 0; i < masked.size(); ++i) askFor(masked[i], own, alone.of(i));
+  constexpr std::size_t kTimes = 8;
+  Answers together(kTimes * masked.size());
+  for (std::size_t i = 0; i < kTimes * masked.size(); ++i) {
+    // Equal calls would be one.
+    const auto text = masked[i % masked.size()] + std::string(i / masked.size(), ' ');
+    askFor(text, {}, together.of(i));
+  }
+  for (std::size_t i = 0; i < kTimes * masked.size(); ++i) {
+    SCOPED_TRACE(i);
+    const auto& expected = *alone.all()[i % masked.size()];
+    const auto& answer = *together.all()[i];
+    ASSERT_EQ(answer.has_value(), expected.has_value());
+    if (!expected) {
+      EXPECT_EQ(answer.error().category, ErrorCategory::InvalidInput);
+      continue;
+    }
+    ASSERT_EQ(answer->outputs.at(0).shape, expected->outputs.at(0).shape);
+    EXPECT_GE(cosineSimilarity(vectorOf(*answer), vectorOf(*expected)), 0.9999);
+    const auto owners = answer->outputs.at(1).as<std::int64_t>();
+    EXPECT_THAT(std::vector<std::int64_t>(owners.begin(), owners.end()), Each(0));
   }
 }
 
