@@ -21,12 +21,12 @@ struct RequestedOutput {
 
 struct InferRequest {
   std::string id;
-  std::vector<Tensor> inputs;  ///< binary data is a slice of the body, not aligned
-  std::vector<RequestedOutput> outputs;
+  std::vector<Tensor> inputs{};  ///< binary data is a slice of the body, not aligned
+  std::vector<RequestedOutput> outputs{};
   bool binaryOutputs = false;
   std::uint64_t priority = 0;                          ///< 1 is the highest; 0: the default
   std::optional<std::chrono::microseconds> timeout{};  ///< of the whole request
-  boost::json::object parameters;                      ///< the rest
+  boost::json::object parameters{};                    ///< the rest
 };
 
 /// `headerLength`: the value of Inference-Header-Content-Length, empty where it is missing.
