@@ -1,9 +1,11 @@
 #include "net/http_connection.h"
 
+#include <fmt/format.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -11,6 +13,7 @@
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <utility>
 
@@ -86,6 +89,7 @@ class HttpConnection final : public Connection,
     error_code ignored;
     socket().close(ignored);
     if (answer_ && answer_->wake) answer_->wake();
+    closed_.request_stop();
   }
 
  private:
@@ -101,16 +105,35 @@ class HttpConnection final : public Connection,
     while (more && self->socket().is_open()) {
       if (buffer_.size() == 0 && !first) {
         deadline_->set(server_->options.idleTimeout);
-        // A read, not a wait: what was sent may lie in TLS's own buffer already.
-        const auto [error, count] =
-            co_await stream_.async_read_some(buffer_.prepare(kFirstRead), kAwait);
-        if (error) break;
-        buffer_.commit(count);
+        watch();
+        co_await watchEnds();
+        if (watchError_) break;
       }
       first = false;
       more = co_await serveOne();
     }
     deadline_->clear();
+  }
+
+  /// Reads what comes next, be it the peer's end. A read, not a wait: what was sent may lie in
+  /// TLS's own buffer already. It is never taken back, so that it may outlast the answer.
+  void watch() {
+    if (watching_ || watchError_) return;
+    watching_ = true;
+    stream_.async_read_some(buffer_.prepare(kFirstRead),
+                            [self = this->shared_from_this()](error_code error, std::size_t count) {
+                              self->buffer_.commit(count);
+                              self->watching_ = false;
+                              self->watchError_ = error;
+                              if (error) self->closed_.request_stop();
+                              if (self->watchEnded_) self->watchEnded_->cancel();
+                            });
+  }
+
+  asio::awaitable<void> watchEnds() {
+    watchEnded_.emplace(stream_.get_executor(), asio::steady_timer::time_point::max());
+    if (watching_) co_await watchEnded_->async_wait(kAwait);
+    watchEnded_.reset();
   }
 
   /// False when it is no TLS that comes; the connection is over then.
@@ -185,11 +208,16 @@ class HttpConnection final : public Connection,
     request.headers = std::move(headers);
     request.body = std::move(parser.get().body());
     request.peer = peerText(socket());
+    closed_ = std::stop_source();
+    request.closed = closed_.get_token();
+    const bool http10 = parser.get().version() < 11;
     const bool isHead = request.method == "HEAD";
     auto response = co_await answer(std::move(request));
     if (!socket().is_open()) co_return false;
-    const auto error = co_await write(response, keepAlive, isHead);
-    co_return !error && keepAlive;
+    const bool untilClose = http10 && std::holds_alternative<StreamBody>(response.body);
+    const bool keep = keepAlive && !untilClose;
+    const auto error = co_await write(response, keep, isHead, !http10);
+    co_return !error && keep;
   }
 
   asio::awaitable<error_code> readBody(Parser& parser) {
@@ -236,7 +264,10 @@ class HttpConnection final : public Connection,
     // A copy: the handler may stop the server, which forgets its routes.
     const Handler handler = *std::get<const Handler*>(match);
     call(handler, std::move(request), answer_);
-    if (!answer_->response) co_await woken.async_wait(kAwait);
+    if (!answer_->response) {
+      if (buffer_.size() == 0) watch();
+      co_await woken.async_wait(kAwait);
+    }
     // Nothing when the connection was dropped meanwhile.
     co_return answer_->response ? std::move(*answer_->response) : Response{};
   }
@@ -297,14 +328,17 @@ class HttpConnection final : public Connection,
   }
 
   /// Closes the connection in the end unless it is to be kept.
-  asio::awaitable<error_code> write(Response& response, bool keepAlive, bool isHead) {
+  asio::awaitable<error_code> write(Response& response, bool keepAlive, bool isHead,
+                                    bool chunked = true) {
     const auto& options = server_->options;
-    auto head = responseHead(response, {.ownHost = ownHost_, .keepAlive = keepAlive});
+    auto head =
+        responseHead(response, {.ownHost = ownHost_, .keepAlive = keepAlive, .chunked = chunked});
     const bool withBody = !isHead && mayHaveBody(response.status);
     const auto* region = std::get_if<FileRegion>(&response.body);
+    const auto* bitByBit = std::get_if<StreamBody>(&response.body);
 
     asio::const_buffer body;
-    if (withBody && !region) {
+    if (withBody && !region && !bitByBit) {
       const auto* text = std::get_if<std::string>(&response.body);
       body = text ? asio::buffer(*text) : asio::buffer(std::get<StaticBody>(response.body));
     }
@@ -323,6 +357,8 @@ class HttpConnection final : public Connection,
       };
       error = co_await sendFile(stream_, *region, progress);
     }
+    if (bitByBit && (error || !withBody)) bitByBit->stream->leave();
+    if (!error && withBody && bitByBit) error = co_await writeStream(bitByBit->stream, chunked);
     if (error) {
       drop();
     } else if (!keepAlive) {
@@ -331,11 +367,58 @@ class HttpConnection final : public Connection,
     co_return error;
   }
 
+  /// What the handler writes, as it comes, while the peer's end is watched for.
+  asio::awaitable<error_code> writeStream(std::shared_ptr<BodyStream> body, bool chunked) {
+    asio::steady_timer woken(stream_.get_executor(), asio::steady_timer::time_point::max());
+    struct Leave {
+      BodyStream& body;
+      ~Leave() { body.leave(); }
+    } leave{*body};
+    body->attach([executor = stream_.get_executor(), weak = this->weak_from_this(), &woken] {
+      asio::post(executor, [weak, &woken] {
+        const auto self = weak.lock();
+        if (self && self->streaming_ == &woken) woken.cancel();
+      });
+    });
+    streaming_ = &woken;
+    struct Forget {
+      asio::steady_timer*& streaming;
+      ~Forget() { streaming = nullptr; }
+    } forget{streaming_};
+    const std::stop_callback wake(closed_.get_token(), [&woken] { woken.cancel(); });
+    if (buffer_.size() == 0) watch();
+    while (true) {
+      auto part = body->take();
+      if (closed_.stop_requested() || part.failed) co_return asio::error::connection_aborted;
+      if (part.text.empty() && !part.ended) {
+        deadline_->clear();
+        co_await woken.async_wait(kAwait);
+        continue;
+      }
+      std::string size;
+      if (chunked && !part.text.empty()) size = fmt::format("{:x}\r\n", part.text.size());
+      std::string_view tail = chunked && !part.text.empty() ? "\r\n" : "";
+      if (chunked && part.ended) tail = part.text.empty() ? "0\r\n\r\n" : "\r\n0\r\n\r\n";
+      const std::array<asio::const_buffer, 3> pieces{asio::buffer(size), asio::buffer(part.text),
+                                                     asio::buffer(tail)};
+      deadline_->set(server_->options.idleTimeout);
+      const auto [error, count] = co_await asio::async_write(stream_, pieces, kAwait);
+      if (error) co_return error;
+      body->taken();
+      if (part.ended) co_return error_code();
+    }
+  }
+
   Stream stream_;
   beast::flat_buffer buffer_{server_->options.maxHeaderBytes + kReadBytes};
   std::shared_ptr<Deadline> deadline_;
   std::shared_ptr<Answer> answer_;
   std::string ownHost_;
+  std::stop_source closed_;  ///< of the request being answered
+  bool watching_ = false;
+  error_code watchError_;
+  std::optional<asio::steady_timer> watchEnded_;
+  asio::steady_timer* streaming_ = nullptr;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "net/body_stream.h"
 
 namespace webpool::net {
 
@@ -44,6 +46,10 @@ struct Request {
   Headers headers;
   std::string body;
   std::string peer;  ///< "address:port" of the other end
+  /// Requested (on the loop thread) when the client closes its connection, or its sending half,
+  /// before the answer: nobody waits for it any more. Not noticed once the client has sent a
+  /// further request behind this one.
+  std::stop_token closed{};
 };
 
 /// Bytes [offset, offset + length) of an open file, sent with sendfile(2).
@@ -59,7 +65,7 @@ using StaticBody = std::span<const std::byte>;
 struct Response {
   int status = 200;
   Headers headers;
-  std::variant<std::string, StaticBody, FileRegion> body;
+  std::variant<std::string, StaticBody, FileRegion, StreamBody> body;
   /// For HEAD: the server sends Content-Length of the body and no body.
 };
 
@@ -68,7 +74,8 @@ Response textResponse(int status, std::string_view text);
 
 /// Answers one request, now or later, exactly once; runs on the event-loop thread and must not
 /// block. `respond` may be called from the event-loop thread only; it may outlive the server and
-/// then does nothing. Letting go of every copy of it without a call answers 500.
+/// then does nothing (fromAnyThread() makes one that any thread may call). Letting go of every copy
+/// of it without a call answers 500.
 using Handler = std::function<void(Request request, std::function<void(Response)> respond)>;
 
 }  // namespace webpool::net

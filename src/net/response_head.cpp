@@ -19,7 +19,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kDefaults
     {"Cache-Control", "no-store"},
 }};
 
-constexpr std::array<std::pair<int, std::string_view>, 32> kReasons{{
+constexpr std::array<std::pair<int, std::string_view>, 33> kReasons{{
     {200, "OK"},
     {201, "Created"},
     {202, "Accepted"},
@@ -46,6 +46,7 @@ constexpr std::array<std::pair<int, std::string_view>, 32> kReasons{{
     {426, "Upgrade Required"},
     {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},
+    {499, "Client Closed Request"},
     {500, "Internal Server Error"},
     {501, "Not Implemented"},
     {502, "Bad Gateway"},
@@ -98,7 +99,8 @@ std::string contentSecurityPolicy(std::string_view ownHost, bool ownFrames) {
 std::uint64_t bodySize(const Response& response) noexcept {
   if (const auto* text = std::get_if<std::string>(&response.body)) return text->size();
   if (const auto* bytes = std::get_if<StaticBody>(&response.body)) return bytes->size();
-  return std::get<FileRegion>(response.body).length;
+  if (const auto* region = std::get_if<FileRegion>(&response.body)) return region->length;
+  return 0;
 }
 
 bool mayHaveBody(int status) noexcept {
@@ -125,7 +127,13 @@ std::string responseHead(Response& response, const HeadContext& context) {
   if (!response.headers.has("Content-Security-Policy")) {
     field("Content-Security-Policy", contentSecurityPolicy(context.ownHost));
   }
-  if (mayHaveBody(response.status)) field("Content-Length", std::to_string(bodySize(response)));
+  if (mayHaveBody(response.status)) {
+    if (!std::holds_alternative<StreamBody>(response.body)) {
+      field("Content-Length", std::to_string(bodySize(response)));
+    } else if (context.chunked) {
+      field("Transfer-Encoding", "chunked");
+    }
+  }
   if (!context.keepAlive) field("Connection", "close");
   return head.append("\r\n");
 }

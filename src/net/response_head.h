@@ -19,6 +19,7 @@ std::string contentSecurityPolicy(std::string_view ownHost, bool ownFrames = fal
 struct HeadContext {
   std::string_view ownHost;
   bool keepAlive = true;
+  bool chunked = true;  ///< how a StreamBody is sent: in chunks, or (HTTP/1.0) until the close
 };
 
 /// Ends with the empty line. Fields that the handler set win over the defaults (set one to "" to
@@ -27,7 +28,7 @@ struct HeadContext {
 /// `response` is changed then.
 std::string responseHead(Response& response, const HeadContext& context);
 
-/// Bytes of the body.
+/// Bytes of the body; 0 for a StreamBody, whose length nobody knows.
 std::uint64_t bodySize(const Response& response) noexcept;
 
 /// False for 1xx, 204 and 304, which have no body whatever the handler gave.

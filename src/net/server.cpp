@@ -203,6 +203,11 @@ std::size_t Server::connections() const noexcept {
   return state_->connections.size();
 }
 
+void Server::stopListening() {
+  boost::system::error_code ignored;
+  state_->acceptor.close(ignored);
+}
+
 void Server::stop() {
   if (std::exchange(state_->stopped, true)) return;
   boost::system::error_code ignored;

@@ -83,6 +83,9 @@ class Server {
   /// Open connections, WebSockets included.
   std::size_t connections() const noexcept;
 
+  /// Takes no new connections; those that are open go on. The port is free.
+  void stopListening();
+
   /// Ends every connection (WebSockets with close code 1001, but for TLS) and frees the port before
   /// it returns. No handler, factory or listener is called during it or after it; channels still
   /// held do nothing. To end a session in order, close its channel and wait for onClosed first.

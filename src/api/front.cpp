@@ -1,0 +1,285 @@
+#include "api/front.h"
+
+#include <fmt/format.h>
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <atomic>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+#include <condition_variable>
+#include <future>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "net/respond_later.h"
+
+namespace webpool::api {
+namespace {
+
+constexpr std::size_t kLongestId = 128;
+
+bool mayBeId(std::string_view id) {
+  return !id.empty() && id.size() <= kLongestId &&
+         std::ranges::all_of(id, [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+bool isLoopback(std::string_view address) {
+  return address == "::1" || address.starts_with("127.");
+}
+
+/// In a time that tells nothing of how much of it was right.
+bool sameToken(std::string_view header, const std::string& token) {
+  constexpr std::string_view kBearer = "Bearer ";
+  if (header.size() != kBearer.size() + token.size()) return false;
+  return net::equalIgnoringCase(header.substr(0, kBearer.size()), kBearer) &&
+         CRYPTO_memcmp(header.data() + kBearer.size(), token.data(), token.size()) == 0;
+}
+
+}  // namespace
+
+int statusOf(const Error& error) noexcept {
+  switch (error.category) {
+    case ErrorCategory::InvalidArgument:
+    case ErrorCategory::InvalidInput:
+      return 400;
+    case ErrorCategory::Unauthorized:
+      return 401;
+    case ErrorCategory::NotFound:
+      return 404;
+    case ErrorCategory::Busy:
+      return 429;
+    case ErrorCategory::Cancelled:
+      return 499;
+    case ErrorCategory::Unsupported:
+      return 501;
+    case ErrorCategory::BrowserNotFound:
+    case ErrorCategory::BrowserFailed:
+    case ErrorCategory::WorkerLost:
+    case ErrorCategory::DeviceLost:
+    case ErrorCategory::OutOfMemory:
+    case ErrorCategory::NoSpace:
+    case ErrorCategory::Fetch:
+      return 503;
+    case ErrorCategory::Timeout:
+      return 504;
+    default:
+      return 500;
+  }
+}
+
+net::Response jsonResponse(int status, std::string body) {
+  net::Response response;
+  response.status = status;
+  response.headers.set("Content-Type", "application/json");
+  response.body = std::move(body);
+  return response;
+}
+
+net::Response plainError(const Error& error, int status) {
+  return jsonResponse(status,
+                      boost::json::serialize(boost::json::object{{"error", error.describe()}}));
+}
+
+struct Front::State {
+  explicit State(FrontOptions o) : options(std::move(o)) {}
+
+  /// On the loop thread; waits.
+  void onLoop(std::function<void()> work) {
+    std::promise<void> done;
+    loop.post([&] {
+      work();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+
+  std::string newId() { return fmt::format("{:08x}-{:x}", start, ++requests); }
+
+  FrontOptions options;
+  Metrics metrics;
+  net::EventLoop loop;
+  std::unique_ptr<net::Server> server;
+  std::string origin;
+  std::uint32_t start = 0;
+  std::atomic<std::uint64_t> requests = 0;
+  std::stop_source ending;
+  std::atomic<bool> draining = false;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::size_t inFlight = 0;
+  std::thread thread;
+};
+
+struct Exchange::State {
+  struct Ask {
+    std::stop_source& source;
+    void operator()() const { source.request_stop(); }
+  };
+
+  Front::State& front;
+  net::Request request;
+  std::string id;
+  std::string route;
+  ErrorForm errors;
+  std::function<void(net::Response)> respond;
+  std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
+  std::uint64_t bytesIn = 0;
+  std::stop_source source{};
+  std::optional<std::stop_callback<Ask>> closed{};
+  std::optional<std::stop_callback<Ask>> ending{};
+  std::mutex mutex{};
+  std::string model{};
+  int status = 0;
+};
+
+Exchange::Exchange(std::unique_ptr<State> state) : state_(std::move(state)) {
+  auto& s = *state_;
+  s.bytesIn = s.request.body.size();
+  s.closed.emplace(s.request.closed, State::Ask{s.source});
+  s.ending.emplace(s.front.ending.get_token(), State::Ask{s.source});
+  s.front.metrics.began();
+  const std::lock_guard lock(s.front.mutex);
+  ++s.front.inFlight;
+}
+
+Exchange::~Exchange() {
+  auto& s = *state_;
+  if (s.status == 0) fail({ErrorCategory::Internal, "the handler gave no answer", ""});
+  s.closed.reset();
+  s.ending.reset();
+  const std::chrono::duration<double> time = std::chrono::steady_clock::now() - s.began;
+  auto& front = s.front;
+  front.metrics.ended(s.route, s.status, s.model, time.count());
+  if (front.options.log) {
+    front.options.log({s.id, s.request.peer, s.request.method, s.request.path, s.model, s.status,
+                       s.bytesIn, time.count()});
+  }
+  state_.reset();  // lets go of `respond` while the loop surely lives
+  const std::lock_guard lock(front.mutex);
+  --front.inFlight;
+  front.changed.notify_all();
+}
+
+net::Request& Exchange::request() {
+  return state_->request;
+}
+
+const std::string& Exchange::id() const {
+  return state_->id;
+}
+
+std::stop_token Exchange::stop() const {
+  return state_->source.get_token();
+}
+
+void Exchange::forModel(std::string name) {
+  const std::lock_guard lock(state_->mutex);
+  state_->model = std::move(name);
+}
+
+void Exchange::respond(net::Response response) {
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (std::exchange(state_->status, response.status) != 0) return;
+  }
+  response.headers.set("X-Request-Id", state_->id);
+  state_->respond(std::move(response));
+}
+
+void Exchange::fail(const Error& error) {
+  const int status = statusOf(error);
+  auto response = state_->errors(error, status);
+  if (status == 429 || status == 503) response.headers.set("Retry-After", "1");
+  if (status == 401) response.headers.set("WWW-Authenticate", "Bearer");
+  respond(std::move(response));
+}
+
+Result<std::unique_ptr<Front>> Front::open(FrontOptions options) {
+  if (options.token.empty() && !isLoopback(options.server.address)) {
+    return webpool::fail(ErrorCategory::InvalidArgument,
+                         fmt::format("without a token {} would let everybody in the network in",
+                                     options.server.address),
+                         "set WEBPOOL_API_TOKEN or --api-token-file, or listen on 127.0.0.1");
+  }
+  auto state = std::make_unique<State>(std::move(options));
+  auto server = net::Server::listen(state->loop, state->options.server);
+  if (!server) return std::unexpected(server.error());
+  state->server = std::move(*server);
+  state->origin = state->server->origin();
+  state->start = static_cast<std::uint32_t>(std::chrono::system_clock::now().time_since_epoch() /
+                                            std::chrono::milliseconds(1));
+  state->thread = std::thread([loop = &state->loop] { loop->run(); });
+  return std::unique_ptr<Front>(new Front(std::move(state)));
+}
+
+Front::Front(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Front::~Front() {
+  drain(std::chrono::milliseconds(0));
+  {
+    std::unique_lock lock(state_->mutex);
+    state_->changed.wait(lock, [this] { return state_->inFlight == 0; });
+  }
+  // Answers that were posted get their turn before.
+  state_->onLoop([this] { state_->server.reset(); });
+  state_->loop.stop();
+  state_->thread.join();
+}
+
+void Front::route(std::string method, std::string path, std::string name, ExchangeHandler handler,
+                  ErrorForm errors, bool open) {
+  auto* const state = state_.get();
+  net::Handler serve = [state, name = std::move(name), handler = std::move(handler),
+                        errors = std::move(errors),
+                        open](net::Request request, std::function<void(net::Response)> respond) {
+    const auto given = request.headers.get("X-Request-Id");
+    auto id = mayBeId(given) ? std::string(given) : state->newId();
+    const bool known = open || state->options.token.empty() ||
+                       sameToken(request.headers.get("Authorization"), state->options.token);
+    auto exchange = std::make_shared<Exchange>(std::unique_ptr<Exchange::State>(
+        new Exchange::State{.front = *state,
+                            .request = std::move(request),
+                            .id = std::move(id),
+                            .route = name,
+                            .errors = errors,
+                            .respond = net::fromAnyThread(state->loop, std::move(respond))}));
+    if (!known) {
+      return exchange->fail({ErrorCategory::Unauthorized, "the token is missing or wrong",
+                             "send Authorization: Bearer TOKEN"});
+    }
+    if (state->draining) {
+      return exchange->fail({ErrorCategory::BrowserFailed, "webpool is ending", ""});
+    }
+    handler(std::move(exchange));
+  };
+  state->onLoop([&] {
+    if (path.ends_with('*')) {
+      state->server->routePrefix(method, path.substr(0, path.size() - 1), std::move(serve));
+    } else {
+      state->server->route(method, path, std::move(serve));
+    }
+  });
+}
+
+std::string Front::origin() const {
+  return state_->origin;
+}
+
+Metrics& Front::metrics() {
+  return state_->metrics;
+}
+
+void Front::drain(std::chrono::milliseconds limit) {
+  if (state_->draining.exchange(true)) return;
+  state_->onLoop([this] { state_->server->stopListening(); });
+  {
+    std::unique_lock lock(state_->mutex);
+    state_->changed.wait_for(lock, limit, [this] { return state_->inFlight == 0; });
+  }
+  state_->ending.request_stop();
+}
+
+}  // namespace webpool::api

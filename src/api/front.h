@@ -1,0 +1,104 @@
+// The HTTP server of `webpool serve` that programs call: what every endpoint shares. Each request
+// gets an id, is checked for the token, counted, timed and logged; the endpoints are routes.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "api/metrics.h"
+#include "api/served_models.h"
+#include "net/server.h"
+
+namespace webpool::api {
+
+/// One request, for the access log.
+struct AccessLine {
+  std::string id;
+  std::string peer;
+  std::string method;
+  std::string path;
+  std::string model;  ///< empty where it was for none
+  int status = 0;
+  std::uint64_t bytesIn = 0;
+  double seconds = 0;
+};
+
+struct FrontOptions {
+  net::ServerOptions server;
+  /// What clients send as "Authorization: Bearer …"; empty: nobody has to. Required when `server`
+  /// listens beyond loopback.
+  std::string token;
+  std::function<void(const AccessLine&)> log = {};  ///< any thread; must return soon
+};
+
+/// What an error looks like to a client of one protocol.
+using ErrorForm = std::function<net::Response(const Error& error, int status)>;
+
+/// 400 bad input, 404 unknown, 429 busy, 499 cancelled, 501 unsupported, 503 no worker, 504 late.
+int statusOf(const Error& error) noexcept;
+/// {"error": "message (hint)"}
+net::Response plainError(const Error& error, int status);
+net::Response jsonResponse(int status, std::string body);
+
+/// A request being answered. It ends (log, counters) when its last owner lets go of it; hold it
+/// until a streamed answer is complete. Any thread.
+class Exchange {
+ public:
+  struct State;
+  explicit Exchange(std::unique_ptr<State> state);
+  ~Exchange();
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  net::Request& request();
+  const std::string& id() const;
+  /// Asked for when the client has left, or the front has no more time to end: cancel the work.
+  std::stop_token stop() const;
+  /// For log and metrics; before respond().
+  void forModel(std::string name);
+  /// The first call counts.
+  void respond(net::Response response);
+  /// In the form of the route, with Retry-After where trying again helps.
+  void fail(const Error& error);
+
+ private:
+  std::unique_ptr<State> state_;
+};
+
+using ExchangeHandler = std::function<void(std::shared_ptr<Exchange>)>;
+
+/// Made and destroyed on one thread, not the loop's; the rest from any thread.
+class Front {
+ public:
+  /// Listens and serves at once on a thread of its own.
+  static Result<std::unique_ptr<Front>> open(FrontOptions options);
+  /// close(0); waits until every Exchange is gone. The pool must be closed before.
+  ~Front();
+  Front(const Front&) = delete;
+  Front& operator=(const Front&) = delete;
+
+  /// `name` stands for the route in metrics; `path` ends in '*' for a prefix. `open`: no token
+  /// needed (health). Handlers run on the loop thread and must not block.
+  void route(std::string method, std::string path, std::string name, ExchangeHandler handler,
+             ErrorForm errors = plainError, bool open = false);
+
+  std::string origin() const;
+  Metrics& metrics();
+
+  /// No new connections and requests (503); waits that long for those in flight, then asks them to
+  /// stop. Idempotent.
+  void drain(std::chrono::milliseconds limit);
+
+  struct State;
+
+ private:
+  explicit Front(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace webpool::api

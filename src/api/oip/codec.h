@@ -1,0 +1,52 @@
+// Requests and answers of the Open Inference Protocol v2 with the binary tensor extension, as
+// bytes. Pure.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "webpool/model.h"
+
+namespace webpool::api::oip {
+
+struct RequestedOutput {
+  std::string name;
+  std::optional<bool> binary{};  ///< unset: as the request says
+};
+
+struct InferRequest {
+  std::string id;
+  std::vector<Tensor> inputs{};  ///< binary data is a slice of the body, not aligned
+  std::vector<RequestedOutput> outputs{};
+  bool binaryOutputs = false;
+  std::uint64_t priority = 0;                          ///< 1 is the highest; 0: the default
+  std::optional<std::chrono::microseconds> timeout{};  ///< of the whole request
+  boost::json::object parameters{};                    ///< the rest
+};
+
+/// `headerLength`: the value of Inference-Header-Content-Length, empty where it is missing.
+/// InvalidInput says what is wrong.
+Result<InferRequest> parseInfer(const Bytes& body, std::string_view headerLength);
+
+struct InferAnswer {
+  std::string body;
+  std::optional<std::size_t> headerLength{};  ///< set when binary tensors follow the JSON
+};
+
+/// The outputs asked for, in that order; all where none was. InvalidInput for a name that is none,
+/// Unsupported for BYTES as JSON that are no UTF-8.
+Result<InferAnswer> writeInfer(std::string_view model, const InferRequest& request,
+                               const Inference& inference);
+
+/// GET /v2/models/{m}
+boost::json::object metadata(std::string_view name, const ModelInfo& info);
+
+/// What really ran: browser, backend, adapter, dtype, times.
+boost::json::object ranParameters(const RanOn& ranOn, const RunTimings& timings);
+
+}  // namespace webpool::api::oip

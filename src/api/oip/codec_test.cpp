@@ -1,0 +1,97 @@
+#include "api/oip/codec.h"
+
+#include <gmock/gmock.h>
+
+#include <boost/json.hpp>
+
+namespace webpool::api::oip {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::string messageOf(std::string body, std::string_view length = {}) {
+  const auto parsed = parseInfer(Bytes::adopt(std::move(body)), length);
+  return parsed ? "" : parsed.error().message;
+}
+
+TEST(OipCodec, ReadsJsonAndItsParameters) {
+  const auto request =
+      parseInfer(Bytes::copyOf(std::string_view(
+                     R"({"id":"7","parameters":{"priority":1,"timeout":2500,"x":true},
+              "inputs":[{"name":"a","shape":[1,2],"datatype":"INT64","data":[[9007199254740993,-1]]},
+                        {"name":"t","shape":[1],"datatype":"BYTES","data":["hi"]}],
+              "outputs":[{"name":"o","parameters":{"binary_data":true}},{"name":"p"}]})")),
+                 {});
+  ASSERT_TRUE(request) << request.error().describe();
+  EXPECT_EQ(request->id, "7");
+  EXPECT_EQ(request->priority, 1u);
+  EXPECT_EQ(request->timeout, std::chrono::microseconds(2500));
+  EXPECT_EQ(request->parameters, (boost::json::object{{"x", true}}));
+  ASSERT_EQ(request->inputs.size(), 2u);
+  EXPECT_THAT(request->inputs[0].as<std::int64_t>(), ElementsAre(9007199254740993, -1));
+  EXPECT_EQ(request->inputs[1].data.text(), std::string_view("\2\0\0\0hi", 6));
+  EXPECT_EQ(request->outputs[0].binary, true);
+  EXPECT_FALSE(request->outputs[1].binary);
+}
+
+TEST(OipCodec, ReadsBinaryTensorsInOrder) {
+  const std::string head =
+      R"({"inputs":[{"name":"a","shape":[2],"datatype":"UINT8","parameters":{"binary_data_size":2}},
+          {"name":"j","shape":[1],"datatype":"UINT8","data":[5]},
+          {"name":"b","shape":[1],"datatype":"BYTES","parameters":{"binary_data_size":5}}]})";
+  const auto body = Bytes::adopt(head + std::string("\1\2\1\0\0\0z", 7));
+  const auto request = parseInfer(body, std::to_string(head.size()));
+  ASSERT_TRUE(request) << request.error().describe();
+  EXPECT_EQ(request->inputs[0].data.text(), "\1\2");
+  EXPECT_EQ(request->inputs[0].data.data(), body.data() + head.size()) << "no copy";
+  EXPECT_EQ(request->inputs[1].data.text(), "\5");
+  EXPECT_EQ(request->inputs[2].data.text(), std::string_view("\1\0\0\0z", 5));
+}
+
+TEST(OipCodec, SaysWhatIsWrong) {
+  EXPECT_THAT(messageOf("{"), HasSubstr("no JSON object"));
+  EXPECT_THAT(messageOf("[]"), HasSubstr("no JSON object"));
+  EXPECT_THAT(messageOf("{}"), HasSubstr("no list of inputs"));
+  EXPECT_THAT(messageOf(R"({"inputs":[1]})"), HasSubstr("no object"));
+  EXPECT_THAT(messageOf("{}", "3"), HasSubstr("Inference-Header-Content-Length"));
+  EXPECT_THAT(messageOf("{}", "-1"), HasSubstr("Inference-Header-Content-Length"));
+  EXPECT_FALSE(
+      messageOf(R"({"inputs":[{"name":"a","shape":[3],"datatype":"FP32","data":[1]}]})").empty());
+  const std::string big = R"({"inputs":[{"name":"a","shape":[2],"datatype":"UINT8",)"
+                          R"("parameters":{"binary_data_size":18446744073709551615}}]})";
+  EXPECT_THAT(messageOf(big + "xx", std::to_string(big.size())), HasSubstr("more than"));
+  const std::string shape = R"({"inputs":[{"name":"a","shape":[4],"datatype":"UINT8",)"
+                            R"("parameters":{"binary_data_size":2}}]})";
+  EXPECT_FALSE(messageOf(shape + "xx", std::to_string(shape.size())).empty());
+  EXPECT_FALSE(messageOf(shape + "xxx", std::to_string(shape.size())).empty());
+}
+
+TEST(OipCodec, WritesJsonAndBinaryOutputs) {
+  const std::vector<float> values{1, 2.5};
+  Inference inference;
+  inference.outputs = {
+      Tensor::of<float>("o", DataType::Fp32, {2}, values),
+      Tensor{"t", DataType::Bytes, {1}, Bytes::copyOf(std::string_view("\1\0\0\0z", 5))}};
+  inference.ranOn.label = "wasm";
+  InferRequest request{.id = "7"};
+  auto answer = writeInfer("m", request, inference);
+  ASSERT_TRUE(answer);
+  EXPECT_FALSE(answer->headerLength);
+  const auto parsed = boost::json::parse(answer->body);
+  EXPECT_EQ(parsed.at("id"), "7");
+  EXPECT_EQ(parsed.at("parameters").at("backend"), "wasm");
+  EXPECT_EQ(parsed.at("outputs").at(0).at("data"), (boost::json::array{1, 2.5}));
+  EXPECT_EQ(parsed.at("outputs").at(1).at("data"), (boost::json::array{"z"}));
+
+  request.outputs = {{"t", false}, {"o", true}};
+  answer = writeInfer("m", request, inference);
+  ASSERT_TRUE(answer && answer->headerLength);
+  EXPECT_EQ(answer->body.substr(*answer->headerLength), inference.outputs[0].data.text());
+  EXPECT_THAT(answer->body, HasSubstr("\"binary_data_size\":8"));
+  request.outputs = {{"none"}};
+  EXPECT_EQ(writeInfer("m", request, inference).error().category, ErrorCategory::InvalidInput);
+}
+
+}  // namespace
+}  // namespace webpool::api::oip

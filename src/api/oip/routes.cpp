@@ -1,0 +1,296 @@
+#include "api/oip/routes.h"
+
+#include <fmt/format.h>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <optional>
+#include <utility>
+
+#include "api/oip/codec.h"
+#include "net/body_stream.h"
+#include "tasks/chat.h"
+#include "webpool/version.h"
+
+namespace webpool::api::oip {
+namespace {
+
+namespace json = boost::json;
+using Shared = std::shared_ptr<Exchange>;
+
+std::optional<std::string> decoded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += text[i];
+      continue;
+    }
+    const auto digit = [](char c) {
+      return c >= '0' && c <= '9'   ? c - '0'
+             : c >= 'a' && c <= 'f' ? c - 'a' + 10
+             : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                    : -1;
+    };
+    if (i + 2 >= text.size() || digit(text[i + 1]) < 0 || digit(text[i + 2]) < 0) return {};
+    out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
+    i += 2;
+  }
+  return out;
+}
+
+struct Target {
+  std::string model;
+  std::string action;  ///< "", "ready", "infer", …
+};
+
+/// "{model}[/versions/1][/{action}]"; a model's name may hold slashes.
+std::optional<Target> targetOf(std::string_view path, std::initializer_list<const char*> actions) {
+  Target target;
+  for (const auto* action : actions) {
+    if (path.ends_with(fmt::format("/{}", action))) {
+      target.action = action;
+      path.remove_suffix(target.action.size() + 1);
+      break;
+    }
+  }
+  if (const auto at = path.rfind("/versions/"); at != std::string_view::npos) {
+    if (path.substr(at + 10) != "1") return std::nullopt;
+    path = path.substr(0, at);
+  }
+  auto name = decoded(path);
+  if (!name || name->empty()) return std::nullopt;
+  target.model = std::move(*name);
+  return target;
+}
+
+const Error kNoSuchPath{ErrorCategory::NotFound, "there is nothing at this path",
+                        "the only version of a model is 1"};
+
+RunOptions runOptions(const Exchange& exchange) {
+  RunOptions options;
+  options.stop = exchange.stop();
+  return options;
+}
+
+void answerInfer(const Shared& exchange, const std::string& name, const InferRequest& request,
+                 const Result<Inference>& inference) {
+  if (!inference) return exchange->fail(inference.error());
+  auto answer = writeInfer(name, request, *inference);
+  if (!answer) return exchange->fail(answer.error());
+  auto response = jsonResponse(200, std::move(answer->body));
+  if (answer->headerLength) {
+    response.headers.set("Content-Type", "application/octet-stream");
+    response.headers.set("Inference-Header-Content-Length", std::to_string(*answer->headerLength));
+  }
+  exchange->respond(std::move(response));
+}
+
+void infer(ServedModels& models, const Shared& exchange, const std::string& name) {
+  auto body = Bytes::adopt(std::move(exchange->request().body));
+  auto parsed =
+      parseInfer(body, exchange->request().headers.get("Inference-Header-Content-Length"));
+  if (!parsed) return exchange->fail(parsed.error());
+  auto request = std::make_shared<InferRequest>(std::move(*parsed));
+  models.get(name, [exchange, name, request](const Result<Model>& model) {
+    if (!model) return exchange->fail(model.error());
+    exchange->forModel(name);
+    auto options = runOptions(*exchange);
+    if (request->timeout) {
+      options.timeout = std::chrono::ceil<std::chrono::milliseconds>(*request->timeout);
+    }
+    if (!request->parameters.empty()) options.parameters = json::serialize(request->parameters);
+    model->runAsync(std::exchange(request->inputs, {}), options,
+                    [exchange, name, request](const Result<Inference>& inference) {
+                      answerInfer(exchange, name, *request, inference);
+                    });
+  });
+}
+
+struct GenerateRequest {
+  std::string text;
+  json::object parameters;
+};
+
+Result<GenerateRequest> parseGenerate(std::string_view body) {
+  boost::system::error_code error;
+  const auto parsed = json::parse(body, error);
+  const auto* object = error ? nullptr : parsed.if_object();
+  const auto* text = object == nullptr ? nullptr : object->if_contains("text_input");
+  if (text == nullptr || !text->is_string()) {
+    return fail(ErrorCategory::InvalidInput, "the request is no JSON object with a text_input");
+  }
+  GenerateRequest request{std::string(text->get_string()), {}};
+  if (const auto* given = object->if_contains("parameters"); given && given->is_object()) {
+    request.parameters = given->get_object();
+  }
+  request.parameters.emplace("max_tokens", 512);
+  request.parameters.emplace("temperature", 0);
+  request.parameters.erase("stream");
+  return request;
+}
+
+std::string generateAnswer(const std::string& model, std::string_view text) {
+  return json::serialize(
+      json::object{{"model_name", model}, {"model_version", "1"}, {"text_output", text}});
+}
+
+void runGenerate(const Model& model, const Shared& exchange, const std::string& name,
+                 const GenerateRequest& request, bool stream) {
+  if (model.info().task != "text-generation") {
+    return exchange->fail({ErrorCategory::InvalidArgument,
+                           fmt::format("{} is no model that generates text", name), ""});
+  }
+  auto input = tasks::messagesTensor({{"user", request.text}});
+  if (!input) return exchange->fail(input.error());
+  exchange->forModel(name);
+  auto options = runOptions(*exchange);
+  options.parameters = json::serialize(request.parameters);
+  std::shared_ptr<net::BodyWriter> writer;
+  std::shared_ptr<std::stop_source> stop;
+  if (stream) {
+    writer = std::make_shared<net::BodyWriter>();
+    stop = std::make_shared<std::stop_source>();
+    options.stop = stop->get_token();
+    options.onPartial = [exchange, writer, name](const PartialAnswer& part) {
+      // Failures before the first part have a status of their own.
+      net::Response response;
+      response.headers.set("Content-Type", "text/event-stream");
+      response.body = writer->body();
+      exchange->respond(std::move(response));
+      writer->write("data: " + generateAnswer(name, part.text) + "\n\n");
+    };
+  }
+  // Whichever comes first: the client leaves before the answer or within it, or the front ends.
+  using Callback = std::stop_callback<std::function<void()>>;
+  struct Watches {
+    std::optional<Callback> before, within;
+  };
+  auto watches = std::make_shared<Watches>();
+  if (stream) {
+    const std::function<void()> ask = [stop] { stop->request_stop(); };
+    watches->before.emplace(exchange->stop(), ask);
+    watches->within.emplace(writer->closed(), ask);
+  }
+  model.runAsync(
+      {std::move(*input)}, options,
+      [exchange, writer, name, watches](const Result<Inference>& inference) {
+        if (!inference) {
+          exchange->fail(inference.error());
+          if (writer) {
+            writer->write(
+                "data: " + json::serialize(json::object{{"error", inference.error().describe()}}) +
+                "\n\n");
+            writer->end();
+          }
+          return;
+        }
+        Generation generation;
+        const auto read = tasks::readAnswer(*inference, generation);
+        if (!read) return exchange->fail(read.error());
+        if (!writer) {
+          return exchange->respond(jsonResponse(200, generateAnswer(name, generation.text)));
+        }
+        net::Response empty;  // counts only where no part came
+        empty.headers.set("Content-Type", "text/event-stream");
+        empty.body = writer->body();
+        exchange->respond(std::move(empty));
+        writer->end();
+      });
+}
+
+void generate(ServedModels& models, const Shared& exchange, const std::string& name, bool stream) {
+  auto request = parseGenerate(exchange->request().body);
+  if (!request) return exchange->fail(request.error());
+  models.get(name,
+             [exchange, name, stream, request = std::move(*request)](const Result<Model>& model) {
+               if (!model) return exchange->fail(model.error());
+               runGenerate(*model, exchange, name, request, stream);
+             });
+}
+
+void repository(ServedModels& models, const Shared& exchange) {
+  constexpr std::string_view kModels = "/v2/repository/models/";
+  const auto& path = exchange->request().path;
+  if (path == "/v2/repository/index") {
+    json::array list;
+    for (const auto& served : models.list()) {
+      list.push_back(json::object{{"name", served.name},
+                                  {"version", "1"},
+                                  {"state", stateName(served.state)},
+                                  {"reason", served.reason}});
+    }
+    return exchange->respond(jsonResponse(200, json::serialize(list)));
+  }
+  const auto target = path.starts_with(kModels)
+                          ? targetOf(path.substr(kModels.size()), {"load", "unload"})
+                          : std::nullopt;
+  if (!target || target->action.empty()) return exchange->fail(kNoSuchPath);
+  if (target->action == "unload") {
+    const auto done = models.unload(target->model);
+    if (!done) return exchange->fail(done.error());
+    return exchange->respond(jsonResponse(200, "{}"));
+  }
+  models.load(target->model, [exchange](const Result<Model>& model) {
+    if (!model) return exchange->fail(model.error());
+    exchange->respond(jsonResponse(200, "{}"));
+  });
+}
+
+void ofModel(ServedModels& models, const Shared& exchange) {
+  const auto target = targetOf(exchange->request().path.substr(11), {"ready"});
+  if (!target) return exchange->fail(kNoSuchPath);
+  const auto served = models.find(target->model);
+  if (!served) return exchange->fail(served.error());
+  if (target->action == "ready") {
+    const bool ready = served->model.has_value();
+    return exchange->respond(jsonResponse(ready ? 200 : 503, "{}"));
+  }
+  models.get(target->model, [exchange, name = target->model](const Result<Model>& model) {
+    if (!model) return exchange->fail(model.error());
+    exchange->respond(jsonResponse(200, json::serialize(metadata(name, model->info()))));
+  });
+}
+
+bool anyReady(const ServedModels& models) {
+  bool expected = false;
+  for (const auto& served : models.list()) {
+    if (served.model) return true;
+    expected = expected || served.state != ServedModel::State::Unloaded;
+  }
+  return !expected;
+}
+
+}  // namespace
+
+void addRoutes(Front& front, ServedModels& models) {
+  front.route("GET", "/v2", "oip_server", [](const Shared& exchange) {
+    exchange->respond(jsonResponse(
+        200, json::serialize(json::object{{"name", "webpool"},
+                                          {"version", kVersion},
+                                          {"extensions",
+                                           {"binary_tensor_data", "model_repository",
+                                            "schedule_policy", "generate", "parameters"}}})));
+  });
+  front.route(
+      "GET", "/v2/health/live", "oip_live",
+      [](const Shared& exchange) { exchange->respond(jsonResponse(200, "{}")); }, plainError, true);
+  front.route(
+      "GET", "/v2/health/ready", "oip_ready",
+      [&models](const Shared& exchange) {
+        exchange->respond(jsonResponse(anyReady(models) ? 200 : 503, "{}"));
+      },
+      plainError, true);
+  front.route("GET", "/v2/models/*", "oip_model",
+              [&models](const Shared& exchange) { ofModel(models, exchange); });
+  front.route("POST", "/v2/models/*", "oip_infer", [&models](const Shared& exchange) {
+    const auto target =
+        targetOf(exchange->request().path.substr(11), {"infer", "generate", "generate_stream"});
+    if (!target || target->action.empty()) return exchange->fail(kNoSuchPath);
+    if (target->action == "infer") return infer(models, exchange, target->model);
+    generate(models, exchange, target->model, target->action == "generate_stream");
+  });
+  front.route("POST", "/v2/repository/*", "oip_repository",
+              [&models](const Shared& exchange) { repository(models, exchange); });
+}
+
+}  // namespace webpool::api::oip

@@ -1,0 +1,91 @@
+// The models that the serving front answers with, by name: those loaded at the start, and those
+// that a request asks for and this machine knows. A stranger's request never makes webpool fetch
+// anything that the catalogue or the store does not name.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "webpool/model.h"
+
+namespace webpool::api {
+
+/// Where models come from; each is called on any thread.
+struct ModelSupply {
+  /// All names that may be loaded.
+  std::function<std::vector<std::string>()> names;
+  /// Blocks; stops soon after the token asks for it.
+  std::function<Result<Model>(const std::string& name, std::stop_token stop)> load;
+};
+
+struct ServedModel {
+  enum class State { Unloaded, Loading, Ready, Failed };
+  std::string name;
+  State state = State::Unloaded;
+  std::string reason{};          ///< why it failed
+  std::optional<Model> model{};  ///< while Ready
+};
+
+/// "UNLOADED", "LOADING", "READY", "UNAVAILABLE": the words of the model repository extension.
+std::string_view stateName(ServedModel::State state) noexcept;
+
+/// Thread-safe. Destroying it stops the loads that run, waits for them, and fails who waits.
+class ServedModels {
+ public:
+  using Done = std::function<void(Result<Model>)>;
+
+  /// `onDemand`: a request for a model that is not loaded loads it.
+  ServedModels(ModelSupply supply, bool onDemand);
+  ~ServedModels();
+  ServedModels(const ServedModels&) = delete;
+  ServedModels& operator=(const ServedModels&) = delete;
+
+  /// A model that was loaded elsewhere.
+  void add(const std::string& name, Model model);
+  /// It is being loaded elsewhere, and add() or failed() follows: requests wait for it.
+  void expect(const std::string& name);
+  void failed(const std::string& name, const Error& error);
+
+  /// The model, loaded first where that is allowed. `done` is called once, at once or on another
+  /// thread. NotFound for an unknown name; Busy when too many loads run or wait.
+  void get(const std::string& name, Done done);
+  /// The same, whatever `onDemand` says: the caller asked for it by name.
+  void load(const std::string& name, Done done);
+  /// Forgets it; its memory is free once its last request is answered. NotFound if not loaded.
+  Result<void> unload(const std::string& name);
+
+  /// NotFound for a name that is none; state and model without loading anything.
+  Result<ServedModel> find(const std::string& name) const;
+  std::vector<ServedModel> list() const;
+  /// Successful loads on request since the start.
+  std::uint64_t loads() const;
+
+ private:
+  struct Entry {
+    ServedModel served;
+    std::vector<Done> waiting;
+  };
+  void begin(const std::string& name, Done done, bool allowed);
+  void finish(const std::string& name, Result<Model> result);
+  bool isKnown(const std::string& name) const;
+
+  const ModelSupply supply_;
+  const bool onDemand_;
+  mutable std::mutex mutex_;
+  std::map<std::string, Entry, std::less<>> entries_;
+  std::stop_source stop_;
+  unsigned loading_ = 0;
+  std::uint64_t loads_ = 0;
+  std::map<std::string, std::jthread> threads_;  ///< the latest load of each name
+};
+
+}  // namespace webpool::api
