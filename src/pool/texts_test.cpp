@@ -1,0 +1,23 @@
+#include "pool/texts.h"
+
+#include <gmock/gmock.h>
+
+namespace webpool::pool {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+TEST(TokenCounts, AreThoseOfTheDetails) {
+  EXPECT_THAT(tokenCounts({.details = R"({"tokens": [3, 12]})"}), ElementsAre(3U, 12U));
+}
+
+TEST(TokenCounts, NoneWhereThePageToldNoneOrNonsense) {
+  for (const auto* details : {"", "{}", "[1]", R"({"tokens": 3})", R"({"tokens": [1, -1]})",
+                              R"({"tokens": [1, "2"]})", R"({"tokens": [1.5]})"}) {
+    EXPECT_THAT(tokenCounts({.details = details}), IsEmpty()) << details;
+  }
+}
+
+}  // namespace
+}  // namespace webpool::pool
