@@ -55,9 +55,9 @@ std::vector<std::uint64_t> tokenCounts(const Inference& answer) {
   std::vector<std::uint64_t> counts;
   if (list == nullptr) return counts;
   for (const auto& value : *list) {
-    const auto count = value.try_to_number<std::uint64_t>();
-    if (!count) return {};
-    counts.push_back(*count);
+    const auto count = value.to_number<std::uint64_t>(error);
+    if (error) return {};
+    counts.push_back(count);
   }
   return counts;
 }
