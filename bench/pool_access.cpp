@@ -24,6 +24,13 @@ std::shared_ptr<Model::State> load(OpenPool& pool, const std::string& name,
   return state;
 }
 
+/// Equal calls, of which each is to be a run.
+RunOptions ownRun() {
+  RunOptions options;
+  options.shared = false;
+  return options;
+}
+
 }  // namespace
 
 OpenPool::OpenPool(std::shared_ptr<RunObserver> observer) {
@@ -49,7 +56,7 @@ double OpenModel::loopInPage(const std::vector<Tensor>& inputs, unsigned count) 
   auto parameters = parameters_;
   parameters["repeat"] = count;
   const auto result = valueOf(pool_.engine().runAndWait(state_->serving({})->worker(), inputs,
-                                                        std::move(parameters), RunOptions{}));
+                                                        std::move(parameters), ownRun()));
   return result.timings.runMs / count;
 }
 
@@ -82,7 +89,7 @@ double OpenModel::runTwoInFlight(const std::vector<Tensor>& inputs, unsigned cou
       changed.wait(lock, [&] { return open < kInFlight; });
       ++open;
     }
-    model_.runAsync(inputs, RunOptions{}, [&](const Result<Inference>& result) {
+    model_.runAsync(inputs, ownRun(), [&](const Result<Inference>& result) {
       const std::lock_guard lock(mutex);
       --open;
       if (!result && !failed) failed = result.error();

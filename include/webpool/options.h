@@ -72,6 +72,11 @@ struct PoolOptions {
   std::uint64_t memoryBudget = 0;
   /// The same for each browser.
   std::uint64_t browserMemoryBudget = 0;
+  /// Texts, or rows, that calls of several callers may share in one run (batching); 1: each call is
+  /// a run of its own. Batches form while workers are busy; no call waits for others to come.
+  unsigned maxBatch = 16;
+  /// Calls of one model that may wait; further ones fail with Busy.
+  unsigned queueCapacity = 4096;
   bool headless = true;
   /// Delete the browser's profile, and with it its model cache, when the pool closes.
   bool ephemeral = false;
@@ -147,6 +152,13 @@ struct RunOptions {
   /// must return soon. A run that has given a part is not tried again elsewhere: it fails with
   /// WorkerLost where its browser dies.
   std::function<void(const PartialAnswer&)> onPartial{};
+  /// 1 is the highest. A call that waits long counts as a higher one, so that none starves.
+  unsigned priority = 2;
+  /// Callers of one model get the same share of it, however many calls each makes.
+  std::string caller{};
+  /// It may be run together with other calls, and have the answer of an equal call that is under
+  /// way. False: a run of its own, for measuring.
+  bool shared = true;
 };
 
 }  // namespace webpool

@@ -327,6 +327,16 @@ std::shared_ptr<Loaded> Engine::newWorker(std::shared_ptr<const ResolvedModel> s
   return worker;
 }
 
+void Engine::postAt(base::TimePoint when, std::function<void()> work) {
+  loop_.post([this, when, work = std::move(work)]() mutable {
+    const auto number = nextTimer_++;
+    timers_[number] = loop_.callAt(when, [this, number, work = std::move(work)] {
+      const auto own = timers_.extract(number);  // alive until this call is over
+      work();
+    });
+  });
+}
+
 std::vector<ConnectionStats> Engine::connections() const {
   const std::lock_guard lock(connectionsMutex_);
   std::vector<ConnectionStats> all;

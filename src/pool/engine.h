@@ -5,6 +5,8 @@
 #include <spdlog/logger.h>
 
 #include <atomic>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -134,6 +136,11 @@ class Engine {
   /// waits for it. False, and nothing is run, once the pool is closed. Any thread.
   bool inBackground(std::function<void()> work) { return background_.run(std::move(work)); }
 
+  /// On the loop thread, later. Any thread.
+  void post(std::function<void()> work) { loop_.post(std::move(work)); }
+  /// The same at that time or soon after; not once the pool is gone. Any thread.
+  void postAt(base::TimePoint when, std::function<void()> work);
+
   /// What every call answers once the pool is closed.
   Error closedError() const;
   /// Requested when the pool begins to close: for waits that nothing else would end.
@@ -193,9 +200,11 @@ class Engine {
   std::vector<BrowserRef> browsers_;
   std::vector<ConnectionRef> devices_;
   std::vector<std::weak_ptr<DeviceListener>> listeners_;
-  std::uint64_t nextConnection_ = 1;  ///< loop thread only
-  bool portKept_ = false;             ///< loop thread only
-  Dispatcher dispatcher_;             ///< loop thread only
+  std::uint64_t nextConnection_ = 1;            ///< loop thread only
+  bool portKept_ = false;                       ///< loop thread only
+  Dispatcher dispatcher_;                       ///< loop thread only
+  std::map<std::uint64_t, net::Timer> timers_;  ///< of postAt(); loop thread only
+  std::uint64_t nextTimer_ = 1;                 ///< loop thread only
   std::atomic<std::uint64_t> nextWorker_{1};
   std::atomic<std::uint64_t> nextLoad_{1};
   std::atomic<bool> closed_{false};

@@ -1,46 +1,21 @@
 #include "pool/model_state.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <boost/json.hpp>
 #include <utility>
 
-#include "pool/convert.h"
 #include "pool/observe.h"
-#include "pool/replica_choice.h"
 #include "pool/task.h"
-#include "pool/texts.h"
 
 namespace webpool {
 using pool::millisecondsSince;
 
-/// One call, over all its tries.
-struct Model::State::Job {
-  std::vector<Tensor> inputs;
-  boost::json::object parameters;
-  RunOptions options;
-  base::TimePoint began;
-  std::function<void(Result<Inference>)> done;
-  sched::JobId id = 0;
-  std::vector<std::uint64_t> avoid{};  ///< the pages that were lost under it
-  unsigned tries = 0;
-  bool toldParts = false;                   ///< the caller has part of an answer; loop thread only
-  std::shared_ptr<pool::Replica> sentTo{};  ///< at last
-  double waitMs = 0;                        ///< of the try that was answered: until it was sent
-
-  RunOptions remaining() const {
-    auto left = options;
-    const auto spent =
-        std::chrono::duration_cast<std::chrono::milliseconds>(base::SystemClock().now() - began);
-    left.timeout = std::max(options.timeout - spent, std::chrono::milliseconds(1));
-    return left;
-  }
-};
-
 Model::State::State(std::shared_ptr<pool::Engine> owner,
                     std::shared_ptr<const pool::ResolvedModel> model, ModelOptions chosen)
-    : engine(std::move(owner)), source(std::move(model)), options(std::move(chosen)) {}
+    : engine(std::move(owner)),
+      source(std::move(model)),
+      options(std::move(chosen)),
+      rules_(source->description, pool::taskOf(source->description.task)),
+      queue_({.capacity = engine->options().queueCapacity}) {}
 
 Model::State::~State() {
   if (shared_) engine->unshare(source);
@@ -77,63 +52,189 @@ Result<void> Model::State::open() {
   return {};
 }
 
-std::shared_ptr<pool::Replica> Model::State::serving(const std::vector<std::uint64_t>& avoid,
-                                                     const std::string& conversation) const {
-  const std::lock_guard lock(mutex_);
-  std::vector<std::shared_ptr<pool::Replica>> able;
-  std::vector<pool::Candidate> candidates;
-  const auto before = conversations_.find(conversation);
-  for (const auto& replica : replicas_) {
-    const auto& worker = *replica->worker();
-    if (!replica->isServing() || !worker.connection->accepting() || replica->obstacle()) continue;
-    if (std::ranges::find(avoid, worker.incarnation.load()) != avoid.end()) continue;
-    const auto speed = replica->speed();
-    able.push_back(replica);
-    candidates.push_back({.openRuns = replica->openRuns,
-                          .latency = speed.latency,
-                          .score = speed.score,
-                          .trust = worker.connection->trust(),
-                          .runs = replica->runs(),
-                          .servedBefore = before != 0 && before == worker.incarnation});
-  }
-  const auto chosen = pool::chooseReplica(candidates);
-  return chosen ? able[*chosen] : nullptr;
-}
-
 void Model::State::run(std::vector<Tensor> inputs, boost::json::object parameters,
                        const RunOptions& runOptions, std::function<void(Result<Inference>)> done) {
-  auto job = std::make_shared<Job>();
-  job->inputs = std::move(inputs);
-  job->parameters = std::move(parameters);
-  job->options = runOptions;
-  job->began = base::SystemClock().now();
-  job->done = std::move(done);
-  {
-    const std::lock_guard lock(mutex_);
-    job->id = nextJob_++;
-    retry_.admitted(job->id);
+  auto caller = std::make_shared<pool::Caller>();
+  caller->options = runOptions;
+  caller->began = base::SystemClock().now();
+  caller->done = std::move(done);
+  if (auto admitted = admit(caller, std::move(inputs), std::move(parameters)); !admitted) {
+    std::exchange(caller->done, nullptr)(std::unexpected(admitted.error()));
+    return;
   }
-  attempt(job);
+  watchDeadlines();
+  pump();
 }
 
-void Model::State::reply(const std::shared_ptr<Job>& job, Result<Inference> result) {
+Result<void> Model::State::admit(const CallerRef& caller, std::vector<Tensor> inputs,
+                                 boost::json::object parameters) {
+  const auto& asked = caller->options;
+  const auto share = rules_.shareOf(inputs, parameters, asked);
+  auto key = rules_.answerKey(inputs, parameters, asked);
+  const std::lock_guard lock(mutex_);
+  caller->id = nextCaller_++;
+  WorkRef work;
+  if (const auto equal = answers_.find(key); !key.empty() && equal != answers_.end()) {
+    work = works_.at(equal->second);
+  } else {
+    work = std::make_shared<pool::Work>();
+    work->queued = {.id = nextJob_,
+                    .priority = asked.priority,
+                    .caller = asked.caller,
+                    .kind = joins_ ? share.kind : 0,
+                    .items = share.items,
+                    .length = share.length};
+    const auto queued = queue_.admit(work->queued, caller->began);
+    if (!queued) {
+      refused(inputs, caller->began, queued.error());
+      return queued;
+    }
+    ++nextJob_;
+    work->inputs = std::move(inputs);
+    work->parameters = std::move(parameters);
+    work->conversation = asked.conversation;
+    work->key = std::move(key);
+    retry_.admitted(work->queued.id);
+    works_.emplace(work->queued.id, work);
+    if (!work->key.empty()) answers_.emplace(work->key, work->queued.id);
+  }
+  work->callers.push_back(caller);
+  const auto id = work->queued.id;
+  deadlines_.emplace(caller->deadline(), std::pair(id, caller->id));
+  if (!asked.stop.stop_possible()) return {};
+  // What it does takes no lock: it may run at once.
+  caller->stop.emplace(asked.stop, [weak = weak_from_this(), id, number = caller->id] {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->engine->post([weak, id, number] {
+      if (const auto there = weak.lock()) {
+        there->leave(id, number, {ErrorCategory::Cancelled, "the call was cancelled", ""});
+      }
+    });
+  });
+  return {};
+}
+
+Model::State::CallerRef Model::State::detach(pool::Work& work, std::uint64_t caller) {
+  const auto found = std::ranges::find(work.callers, caller, &pool::Caller::id);
+  if (found == work.callers.end()) return nullptr;
+  auto detached = *found;
+  work.callers.erase(found);
+  const auto [begin, end] = deadlines_.equal_range(detached->deadline());
+  const auto entry = std::find_if(
+      begin, end, [&](const auto& watched) { return watched.second.second == caller; });
+  if (entry != end) deadlines_.erase(entry);
+  return detached;
+}
+
+void Model::State::leave(sched::JobId id, std::uint64_t number, const Error& error) {
+  CallerRef caller;
+  WorkRef work;
+  BatchRef unwanted;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = works_.find(id);
+    if (found == works_.end()) return;
+    work = found->second;
+    // Its reply comes when the browser has told what ending the run has cost.
+    const bool ownRun = work->in && work->in->isOfOneCaller();
+    if (ownRun) {
+      unwanted = work->in;
+    } else {
+      caller = detach(*work, number);
+      if (caller && work->callers.empty()) {
+        if (work->in) {
+          if (!work->in->isWanted()) unwanted = work->in;
+        } else {
+          queue_.withdraw(id);
+          (void)retry_.withdrawn(id);
+          forget(work);
+          if (bringing_ && !homeless()) bringingStop_.request_stop();
+        }
+      }
+    }
+  }
+  if (unwanted) unwanted->stop.request_stop();
+  if (caller) replyTo(caller, *work, std::unexpected(error));
+}
+
+void Model::State::forget(const WorkRef& work) {
+  works_.erase(work->queued.id);
+  const auto shared = answers_.find(work->key);
+  if (shared != answers_.end() && shared->second == work->queued.id) answers_.erase(shared);
+}
+
+void Model::State::watchDeadlines() {
+  base::TimePoint next;
+  {
+    const std::lock_guard lock(mutex_);
+    if (deadlines_.empty()) return;
+    next = deadlines_.begin()->first;
+    if (watchedUntil_ && *watchedUntil_ <= next) return;
+    watchedUntil_ = next;
+  }
+  engine->postAt(next, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->sweepDeadlines();
+  });
+}
+
+/// A run that has one caller keeps that caller's deadline itself (Engine::run()).
+void Model::State::sweepDeadlines() {
+  const auto now = base::SystemClock().now();
+  std::vector<std::pair<sched::JobId, std::uint64_t>> late;
+  {
+    const std::lock_guard lock(mutex_);
+    watchedUntil_.reset();
+    while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+      const auto [id, caller] = deadlines_.begin()->second;
+      deadlines_.erase(deadlines_.begin());
+      const auto work = works_.find(id);
+      const bool ownRun =
+          work != works_.end() && work->second->in && work->second->in->isOfOneCaller();
+      if (!ownRun) late.emplace_back(id, caller);
+    }
+  }
+  for (const auto& [id, caller] : late) {
+    leave(id, caller,
+          {ErrorCategory::Timeout, "the run was not done by its deadline",
+           "allow more time, or give it less work"});
+  }
+  watchDeadlines();
+}
+
+void Model::State::reply(const WorkRef& work, const Result<Inference>& result) {
+  std::vector<CallerRef> callers;
+  {
+    const std::lock_guard lock(mutex_);
+    while (!work->callers.empty()) callers.push_back(detach(*work, work->callers.front()->id));
+    work->in = nullptr;
+    forget(work);
+  }
+  for (const auto& caller : callers) replyTo(caller, *work, result);
+}
+
+void Model::State::replyTo(const CallerRef& caller, const pool::Work& work,
+                           Result<Inference> result) {
+  caller->stop.reset();
+  const auto totalMs = millisecondsSince(caller->began);
+  if (result) result->timings.totalMs = totalMs;
   auto* const observer = engine->observer();
-  if (observer == nullptr) return std::exchange(job->done, nullptr)(std::move(result));
+  if (observer == nullptr) return std::exchange(caller->done, nullptr)(std::move(result));
   RecordedRun row;
+  row.timings.totalMs = totalMs;
   if (result) {
     row.timings = result->timings;
+    row.waitMs = std::max(0.0, totalMs - result->timings.queueMs - result->timings.runMs);
   } else {
-    row.timings.totalMs = millisecondsSince(job->began);
     row.error = result.error();
   }
   // First: the caller does not wait for the rest.
-  std::exchange(job->done, nullptr)(std::move(result));
-  row.startedAt = pool::wallTime(job->began);
+  std::exchange(caller->done, nullptr)(std::move(result));
+  row.startedAt = pool::wallTime(caller->began);
   row.model = pool::recordedModel(source->description);
-  row.items = pool::itemsOf(info.inputs, job->inputs);
-  row.tries = job->tries;
-  row.waitMs = job->waitMs;
-  if (const auto& replica = job->sentTo) {
+  row.items = pool::itemsOf(info.inputs, work.inputs);
+  row.tries = work.tries;
+  if (const auto& replica = work.sentTo) {
     row.load = replica->loadNumber();
     row.ranOn = replica->ranOn();
     row.memory = replica->worker()->connection->memory();
@@ -152,112 +253,6 @@ void Model::State::refused(std::span<const Tensor> inputs, base::TimePoint began
   row.timings.totalMs = millisecondsSince(began);
   row.error = error;
   observer->ran(std::move(row));
-}
-
-void Model::State::attempt(const std::shared_ptr<Job>& job) {
-  if (auto replica = serving(job->avoid, job->options.conversation)) {
-    send(job, replica);
-    return;
-  }
-  const auto giveUp = [this, job](const Error& error) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (!retry_.withdrawn(job->id)) return;
-    }
-    reply(job, std::unexpected(error));
-  };
-  const bool begun = engine->inBackground([self = shared_from_this(), job, giveUp] {
-    const auto replica =
-        self->provide(job->avoid, {}, job->options.stop, job->began + job->options.timeout);
-    if (!replica) {
-      giveUp(replica.error());
-      return;
-    }
-    if (auto right = (*replica)->ensureChecked(job->inputs, job->parameters, job->options.stop);
-        !right) {
-      giveUp(right.error());
-      return;
-    }
-    self->send(job, *replica);
-  });
-  if (!begun) giveUp(engine->closedError());
-}
-
-void Model::State::send(const std::shared_ptr<Job>& job,
-                        const std::shared_ptr<pool::Replica>& replica) {
-  const auto incarnation = replica->worker()->incarnation.load();
-  {
-    const std::lock_guard lock(mutex_);
-    if (!retry_.placed(job->id, incarnation)) return;
-  }
-  ++job->tries;
-  job->sentTo = replica;
-  engine->log().debug("job sent: {} on {} (try {})", source->description.name,
-                      replica->worker()->connection->label(), job->tries);
-  engine->run(
-      replica->worker(), job->inputs, job->parameters, job->remaining(),
-      [self = shared_from_this(), job, replica, incarnation,
-       ticket = replica->runBegan()](pool::RunOutcome outcome) {
-        replica->runEnded(ticket, outcome);
-        self->answered(job, *replica, incarnation, std::move(outcome));
-      },
-      [job](const wire::Partial& partial) {
-        if (!job->done) return;
-        job->toldParts = true;
-        if (job->options.onPartial) job->options.onPartial(pool::toPublic(partial));
-      });
-}
-
-void Model::State::answered(const std::shared_ptr<Job>& job, const pool::Replica& replica,
-                            std::uint64_t incarnation, pool::RunOutcome outcome) {
-  auto& result = outcome.result;
-  if (result) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (!retry_.answered(job->id, incarnation)) return;
-      conversations_.served(job->options.conversation, incarnation);
-    }
-    const auto& timings = result->timings;
-    const auto totalMs = millisecondsSince(job->began);
-    const std::chrono::duration<double, std::milli> took = outcome.took;
-    job->waitMs = std::max(0.0, totalMs - took.count() - timings.queueMs);
-    reply(job, Inference{std::move(result->outputs),
-                         {timings.queueMs, timings.runMs, totalMs},
-                         replica.ranOn(),
-                         result->details.empty() ? "" : boost::json::serialize(result->details)});
-    provideSpares();  // one may have died without a job in it
-    return;
-  }
-  const auto& error = result.error();
-  std::optional<sched::RetryDecision> decision;
-  {
-    const std::lock_guard lock(mutex_);
-    // Lost, but not with the worker under it: it was not there any more, or was handed back.
-    const bool innocent = error.category == ErrorCategory::WorkerLost && !outcome.died;
-    decision = innocent ? retry_.handedBack(job->id, incarnation)
-                        : retry_.failed(job->id, incarnation, error);
-    // Another try would begin the answer anew, and the caller has read part of this one
-    // (docs/decisions/0007-a-begun-answer-is-not-begun-again.md).
-    if (decision && job->toldParts && std::holds_alternative<sched::Retry>(*decision)) {
-      if (!retry_.withdrawn(job->id)) return;
-      decision =
-          sched::GiveUp{{error.category, fmt::format("the answer broke off: {}", error.message),
-                         "ask again: the pool starts the answer anew"}};
-    }
-  }
-  decide(job, std::move(decision));
-}
-
-void Model::State::decide(const std::shared_ptr<Job>& job,
-                          std::optional<sched::RetryDecision> decision) {
-  if (!decision) return;
-  if (auto* giveUp = std::get_if<sched::GiveUp>(&*decision)) {
-    reply(job, std::unexpected(std::move(giveUp->error)));
-    return;
-  }
-  job->avoid = std::move(std::get<sched::Retry>(*decision).excluding);
-  attempt(job);
-  provideSpares();
 }
 
 }  // namespace webpool

@@ -1,8 +1,10 @@
 // What a Model handle shares: the replicas of the model, in browsers and on joined devices, the
-// choice among them, and the second try for a job whose browser died under it.
+// calls that wait for one, which of them go together and where, and the second try for what a
+// browser died under.
 #pragma once
 
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -10,10 +12,14 @@
 #include <string>
 #include <vector>
 
+#include "pool/batch_rules.h"
 #include "pool/conversations.h"
 #include "pool/engine.h"
 #include "pool/replica.h"
+#include "pool/replica_choice.h"
+#include "pool/work.h"
 #include "sched/job_retry.h"
+#include "sched/request_queue.h"
 #include "webpool/model.h"
 
 namespace webpool {
@@ -42,23 +48,56 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   ModelInfo info;  ///< complete after open(); then constant
 
   /// The one that is expected to answer first (replica_choice.h); null where none serves.
-  std::shared_ptr<pool::Replica> serving(const std::vector<std::uint64_t>& avoid,
-                                         const std::string& conversation = {}) const;
+  std::shared_ptr<pool::Replica> serving(const std::vector<std::uint64_t>& avoid) const;
 
   void deviceCame(const pool::ConnectionRef& device) override;
   void deviceLeft(const pool::ConnectionRef& device) override;
 
  private:
-  struct Job;
   using Provided = Result<std::shared_ptr<pool::Replica>>;
+  using WorkRef = std::shared_ptr<pool::Work>;
+  using BatchRef = std::shared_ptr<pool::Batch>;
+  using CallerRef = std::shared_ptr<pool::Caller>;
 
-  void attempt(const std::shared_ptr<Job>& job);
-  /// Gives the job its one reply, and tells the observer.
-  void reply(const std::shared_ptr<Job>& job, Result<Inference> result);
-  void send(const std::shared_ptr<Job>& job, const std::shared_ptr<pool::Replica>& replica);
-  void answered(const std::shared_ptr<Job>& job, const pool::Replica& replica,
-                std::uint64_t incarnation, pool::RunOutcome outcome);
-  void decide(const std::shared_ptr<Job>& job, std::optional<sched::RetryDecision> decision);
+  // Callers (model_state.cpp).
+
+  /// Takes the caller into the queue, or to an equal call that is under way. Busy: it is full.
+  Result<void> admit(const CallerRef& caller, std::vector<Tensor> inputs,
+                     boost::json::object parameters);
+  /// The caller wants no more. Loop thread.
+  void leave(sched::JobId work, std::uint64_t caller, const Error& error);
+  void watchDeadlines();
+  void sweepDeadlines();
+  /// Gives the callers their one reply, and tells the observer.
+  void reply(const WorkRef& work, const Result<Inference>& result);
+  void replyTo(const CallerRef& caller, const pool::Work& work, Result<Inference> result);
+  /// The work has its answer, or nobody wants it: nothing is kept of it. mutex_ is held.
+  void forget(const WorkRef& work);
+  /// Takes the caller's place; none where it has had its reply. mutex_ is held.
+  CallerRef detach(pool::Work& work, std::uint64_t caller);
+
+  // Runs (model_batches.cpp).
+
+  /// Sends what waits to workers that are free, and has the model brought where it is nowhere.
+  void pump();
+  /// mutex_ is held.
+  BatchRef takeBatch();
+  struct Place {
+    std::shared_ptr<pool::Replica> replica;
+    pool::Candidate candidate;
+  };
+  std::vector<Place> places(const std::string& conversation) const;
+  bool mayGoTo(sched::JobId work, const pool::Replica& replica) const;
+  void send(const BatchRef& batch);
+  void answered(const BatchRef& batch, pool::RunOutcome outcome);
+  void succeeded(const BatchRef& batch, wire::RunResult result, base::Duration took);
+  void failed(const BatchRef& batch, const Error& error, bool died);
+  void decide(const WorkRef& work, std::optional<sched::RetryDecision> decision, bool alone);
+  void giveUp(const WorkRef& work, const Error& error);
+  /// The work that no worker may serve now, whose turn it is. mutex_ is held.
+  WorkRef homeless() const;
+  void bringModel(const WorkRef& first);
+  void broughtNot(const WorkRef& first, const std::vector<WorkRef>& others, const Error& error);
 
   /// A replica that is loaded, and checked where that needs no inputs of a call. In a pool that
   /// launches no browser it waits for a device to join. Blocks.
@@ -102,7 +141,19 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   std::uint64_t devicesSeen_ = 0;
   pool::Conversations conversations_;
   sched::JobRetry retry_;
+
+  // What waits and what runs; mutex_ guards it.
+  pool::BatchRules rules_;
+  bool joins_ = true;  ///< false once an answer to several calls could not be told apart
+  sched::RequestQueue queue_;
+  std::map<sched::JobId, WorkRef> works_;
+  std::map<std::string, sched::JobId> answers_;  ///< works that others may share, by their key
+  std::multimap<base::TimePoint, std::pair<sched::JobId, std::uint64_t>> deadlines_;
+  std::optional<base::TimePoint> watchedUntil_;
+  bool bringing_ = false;          ///< the model is being brought for work that has no worker
+  std::stop_source bringingStop_;  ///< nobody wants that any more
   sched::JobId nextJob_ = 1;
+  std::uint64_t nextCaller_ = 1;
 };
 
 }  // namespace webpool

@@ -1,0 +1,118 @@
+#include "pool/batch_rules.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cstring>
+#include <functional>
+#include <string_view>
+
+namespace webpool::pool {
+namespace {
+
+constexpr std::size_t kLongestKey = 64u << 10;
+
+bool isBatchName(std::string_view symbol) {
+  return symbol.contains("batch") || symbol == "N" || symbol == "bs";
+}
+
+/// Its first dimension is free and called `name`, and no other one is.
+bool beginsWith(const TensorSpec& spec, const std::string& name) {
+  if (!spec.rankKnown || spec.shape.empty() || spec.symbols.empty()) return false;
+  return spec.shape.front() < 0 && spec.symbols.front() == name &&
+         std::count(spec.symbols.begin(), spec.symbols.end(), name) == 1;
+}
+
+bool takesRows(const ModelDescription& model) {
+  if (model.inputs.empty() || model.outputs.empty()) return false;
+  const auto& first = model.inputs.front();
+  if (first.symbols.empty() || !isBatchName(first.symbols.front())) return false;
+  const auto begins = [&](const TensorSpec& spec) {
+    return beginsWith(spec, first.symbols.front());
+  };
+  return std::ranges::all_of(model.inputs, begins) && std::ranges::all_of(model.outputs, begins);
+}
+
+std::uint64_t longestText(const Tensor& texts) {
+  std::uint64_t longest = 0;
+  auto rest = texts.data.text();
+  while (rest.size() >= sizeof(std::uint32_t)) {
+    std::uint32_t length = 0;
+    std::memcpy(&length, rest.data(), sizeof(length));
+    longest = std::max<std::uint64_t>(longest, length);
+    rest.remove_prefix(std::min<std::size_t>(sizeof(length) + length, rest.size()));
+  }
+  return longest;
+}
+
+std::vector<const Tensor*> byName(const std::vector<Tensor>& tensors) {
+  std::vector<const Tensor*> sorted;
+  for (const auto& tensor : tensors) sorted.push_back(&tensor);
+  std::ranges::sort(sorted, {}, &Tensor::name);
+  return sorted;
+}
+
+/// Everything of the tensors but their data, from that axis on.
+std::string outline(const std::vector<Tensor>& inputs, std::size_t fromAxis) {
+  std::string text;
+  for (const auto* tensor : byName(inputs)) {
+    text += tensor->name;
+    text += '\0';
+    text += dataTypeName(tensor->type);
+    for (std::size_t i = fromAxis; i < tensor->shape.size(); ++i) {
+      text += ',';
+      text += std::to_string(tensor->shape[i]);
+    }
+    text += ';';
+  }
+  return text;
+}
+
+}  // namespace
+
+BatchRules::BatchRules(const ModelDescription& description, const Task& task)
+    : repeatable_(task.name != "text-generation" && task.name != "automatic-speech-recognition") {
+  const bool texts = task.inputs.size() == 1 && task.inputs.front().name == "text";
+  if (texts) {
+    joining_ = Joining::Texts;
+  } else if (task.isRaw() && task.graphs.empty() && takesRows(description)) {
+    joining_ = Joining::Rows;
+  }
+}
+
+BatchShare BatchRules::shareOf(const std::vector<Tensor>& inputs,
+                               const boost::json::object& parameters,
+                               const RunOptions& options) const {
+  BatchShare share;
+  if (joining_ == Joining::Never || inputs.empty() || inputs.front().shape.empty()) return share;
+  const auto rows = inputs.front().shape.front();
+  if (rows < 1) return share;
+  share.items = static_cast<std::uint64_t>(rows);
+  if (joining_ == Joining::Texts) share.length = longestText(inputs.front());
+  if (!options.shared || options.onPartial || !options.conversation.empty()) return share;
+  // Rows of one call are as many in each of its tensors.
+  for (const auto& input : inputs) {
+    if (input.shape.empty() || input.shape.front() != rows) return share;
+  }
+  const auto text = outline(inputs, 1) + boost::json::serialize(parameters);
+  share.kind = std::hash<std::string>()(text) | 1;  // two of one hash are told apart when joined
+  return share;
+}
+
+std::string BatchRules::answerKey(const std::vector<Tensor>& inputs,
+                                  const boost::json::object& parameters,
+                                  const RunOptions& options) const {
+  if (!repeatable_ || !options.shared || options.onPartial || !options.conversation.empty()) {
+    return {};
+  }
+  std::size_t size = 0;
+  for (const auto& input : inputs) size += input.data.size();
+  if (size > kLongestKey) return {};
+  auto key = outline(inputs, 0) + boost::json::serialize(parameters);
+  for (const auto* tensor : byName(inputs)) {
+    key += '\0';
+    key += tensor->data.text();
+  }
+  return key;
+}
+
+}  // namespace webpool::pool

@@ -1,0 +1,339 @@
+// How the calls that wait for a model become runs: which worker is free, what goes to it together,
+// and what becomes of it when that run ends.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <utility>
+
+#include "pool/batch_tensors.h"
+#include "pool/convert.h"
+#include "pool/model_state.h"
+#include "pool/observe.h"
+#include "sched/blame.h"
+
+namespace webpool {
+namespace {
+
+/// One runs, and the next lies ready in the page.
+constexpr unsigned kInFlight = 2;
+
+/// Bytes of text in one run at most, padding included: some 4,000 tokens.
+constexpr std::uint64_t kLongestBatch = 16u << 10;
+
+bool contains(const std::vector<std::uint64_t>& ids, std::uint64_t id) {
+  return std::ranges::find(ids, id) != ids.end();
+}
+
+}  // namespace
+
+std::vector<Model::State::Place> Model::State::places(const std::string& conversation) const {
+  std::vector<Place> all;
+  const auto before = conversations_.find(conversation);
+  for (const auto& replica : replicas_) {
+    const auto& worker = *replica->worker();
+    if (!replica->isServing() || !worker.connection->accepting() || replica->obstacle()) continue;
+    const auto speed = replica->speed();
+    all.push_back({replica,
+                   {.openRuns = replica->openRuns,
+                    .latency = speed.latency,
+                    .score = speed.score,
+                    .trust = worker.connection->trust(),
+                    .runs = replica->runs(),
+                    .servedBefore = before != 0 && before == worker.incarnation}});
+  }
+  return all;
+}
+
+std::shared_ptr<pool::Replica> Model::State::serving(
+    const std::vector<std::uint64_t>& avoid) const {
+  const std::lock_guard lock(mutex_);
+  auto able = places({});
+  std::erase_if(able, [&](const Place& place) {
+    return contains(avoid, place.replica->worker()->incarnation);
+  });
+  std::vector<pool::Candidate> candidates;
+  for (const auto& place : able) candidates.push_back(place.candidate);
+  const auto chosen = pool::chooseReplica(candidates);
+  return chosen ? able[*chosen].replica : nullptr;
+}
+
+bool Model::State::mayGoTo(sched::JobId work, const pool::Replica& replica) const {
+  return !contains(works_.at(work)->avoid, replica.worker()->incarnation);
+}
+
+void Model::State::pump() {
+  while (true) {
+    BatchRef batch;
+    WorkRef lost;
+    {
+      const std::lock_guard lock(mutex_);
+      batch = takeBatch();
+      if (!batch && !bringing_) lost = homeless();
+      if (lost) {
+        bringing_ = true;
+        bringingStop_ = {};
+      }
+    }
+    if (lost) bringModel(lost);
+    if (!batch) return;
+    send(batch);
+  }
+}
+
+/// What waits goes to the worker that is expected to answer first, counting what is ahead of it
+/// there; where that one is busy it waits, and may go together with what comes until then.
+Model::State::BatchRef Model::State::takeBatch() {
+  if (queue_.empty()) return nullptr;
+  const auto now = base::SystemClock().now();
+  const auto all = places({});
+  const bool anyFree = std::ranges::any_of(
+      all, [](const Place& place) { return place.candidate.openRuns < kInFlight; });
+  if (!anyFree) return nullptr;
+  const auto head = queue_.next(now, [&](sched::JobId id) {
+    return std::ranges::any_of(all,
+                               [&](const Place& place) { return mayGoTo(id, *place.replica); });
+  });
+  if (!head) return nullptr;
+  const auto& first = *works_.at(*head);
+  auto able = first.conversation.empty() ? all : places(first.conversation);
+  std::erase_if(able, [&](const Place& place) { return !mayGoTo(*head, *place.replica); });
+  const unsigned most = std::max(1u, engine->options().maxBatch);
+  // To the busy ones all that waits is a queue, of which this is the end: so a slower worker helps
+  // as soon as it is done before the faster ones have come to it.
+  const auto waiting = static_cast<unsigned>((queue_.items() - 1) / most);
+  std::vector<pool::Candidate> candidates;
+  for (auto& place : able) {
+    if (place.candidate.openRuns >= kInFlight) place.candidate.openRuns += waiting;
+    candidates.push_back(place.candidate);
+  }
+  const auto chosen = pool::chooseReplica(candidates);
+  if (!chosen) return nullptr;
+  const auto& replica = able[*chosen].replica;
+  if (replica->openRuns >= kInFlight) return nullptr;
+  const auto taken =
+      queue_.takeBatch(now, {.items = most, .length = kLongestBatch},
+                       [&](sched::JobId id) { return id == *head || mayGoTo(id, *replica); });
+  auto batch = std::make_shared<pool::Batch>();
+  batch->replica = replica;
+  batch->incarnation = replica->worker()->incarnation;
+  for (const auto id : taken) {
+    auto work = works_.at(id);
+    if (!retry_.placed(id, batch->incarnation)) continue;
+    ++work->tries;
+    work->sentTo = replica;
+    work->in = batch;
+    batch->works.push_back(std::move(work));
+  }
+  batch->ticket = replica->runBegan();
+  return batch;
+}
+
+void Model::State::send(const BatchRef& batch) {
+  const auto& works = batch->works;
+  const auto ended = [self = shared_from_this(), batch](pool::RunOutcome outcome) {
+    batch->replica->runEnded(batch->ticket, outcome);
+    self->answered(batch, std::move(outcome));
+  };
+  if (works.empty()) {
+    ended({.result = fail(ErrorCategory::Cancelled, "the call was cancelled")});
+    return;
+  }
+  Result<std::vector<Tensor>> inputs = works.front()->inputs;
+  if (works.size() > 1) {
+    std::vector<std::vector<Tensor>> calls;
+    for (const auto& work : works) calls.push_back(work->inputs);
+    inputs = pool::joinInputs(calls);
+  }
+  if (!inputs) {
+    ended({.result = std::unexpected(inputs.error())});
+    return;
+  }
+  RunOptions asked;
+  {
+    const std::lock_guard lock(mutex_);
+    base::TimePoint latest{};
+    for (const auto& work : works) latest = std::max(latest, work->deadline());
+    asked.timeout =
+        std::max(std::chrono::ceil<std::chrono::milliseconds>(latest - base::SystemClock().now()),
+                 std::chrono::milliseconds(1));
+  }
+  asked.stop = batch->stop.get_token();
+  engine->log().debug("sent: {} on {} ({} calls)", source->description.name,
+                      batch->replica->worker()->connection->label(), works.size());
+  engine->run(batch->replica->worker(), std::move(*inputs), works.front()->parameters, asked, ended,
+              [self = shared_from_this(), work = works.front()](const wire::Partial& part) {
+                std::function<void(const PartialAnswer&)> tell;
+                {
+                  const std::lock_guard lock(self->mutex_);
+                  if (work->callers.empty()) return;
+                  work->toldParts = true;
+                  tell = work->callers.front()->options.onPartial;
+                }
+                if (tell) tell(pool::toPublic(part));
+              });
+}
+
+void Model::State::answered(const BatchRef& batch, pool::RunOutcome outcome) {
+  if (outcome.result) {
+    succeeded(batch, std::move(*outcome.result), outcome.took);
+  } else {
+    failed(batch, outcome.result.error(), outcome.died);
+  }
+  pump();
+  provideSpares();  // one may have died, with a job in it or without
+}
+
+void Model::State::succeeded(const BatchRef& batch, wire::RunResult result, base::Duration) {
+  const auto items = batch->items();
+  std::vector<std::vector<Tensor>> outputs;
+  std::vector<boost::json::object> details;
+  if (batch->works.size() == 1) {
+    outputs.push_back(std::move(result.outputs));
+    details.push_back(std::move(result.details));
+  } else {
+    auto shares = pool::splitOutputs(result.outputs, items);
+    if (!shares) {
+      {
+        const std::lock_guard lock(mutex_);
+        joins_ = false;
+      }
+      engine->log().warn("{} is not run for several calls at once: {}", source->description.name,
+                         shares.error().message);
+      failed(batch, shares.error(), false);
+      return;
+    }
+    outputs = std::move(*shares);
+    details = pool::splitDetails(result.details, items);
+  }
+  std::uint64_t together = 0;
+  for (const auto count : items) together += count;
+  for (std::size_t i = 0; i < batch->works.size(); ++i) {
+    const auto& work = batch->works[i];
+    {
+      const std::lock_guard lock(mutex_);
+      work->in = nullptr;
+      if (!retry_.answered(work->queued.id, batch->incarnation)) continue;
+      conversations_.served(work->conversation, batch->incarnation);
+    }
+    reply(work, Inference{.outputs = std::move(outputs[i]),
+                          .timings = {result.timings.queueMs, result.timings.runMs, 0},
+                          .ranOn = batch->replica->ranOn(),
+                          .batchItems = together,
+                          .details = details[i].empty() ? "" : boost::json::serialize(details[i])});
+  }
+}
+
+void Model::State::failed(const BatchRef& batch, const Error& error, bool died) {
+  const bool several = batch->works.size() > 1;
+  for (const auto& work : batch->works) {
+    std::optional<sched::RetryDecision> decision;
+    bool unwanted = false;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto id = work->queued.id;
+      unwanted = work->callers.empty();
+      // Ended for one that has left, while others have come to want the same.
+      const bool others =
+          error.category == ErrorCategory::Cancelled && !unwanted && !batch->isOfOneCaller();
+      // Lost, but not with the worker under it: it was not there any more, or was handed back. And
+      // which of several calls is at fault nobody knows before each was tried alone.
+      const bool innocent = (error.category == ErrorCategory::WorkerLost && !died) || others ||
+                            (several && !sched::blamesWorker(error.category) &&
+                             error.category != ErrorCategory::Timeout);
+      work->in = nullptr;
+      if (unwanted) {
+        (void)retry_.withdrawn(id);
+        forget(work);
+      } else {
+        decision = innocent ? retry_.handedBack(id, batch->incarnation)
+                            : retry_.failed(id, batch->incarnation, error);
+        // Another try would begin the answer anew, and the caller has read part of this one
+        // (docs/decisions/0007-a-begun-answer-is-not-begun-again.md).
+        if (decision && work->toldParts && std::holds_alternative<sched::Retry>(*decision)) {
+          (void)retry_.withdrawn(id);
+          decision =
+              sched::GiveUp{{error.category, fmt::format("the answer broke off: {}", error.message),
+                             "ask again: the pool starts the answer anew"}};
+        }
+      }
+    }
+    if (!unwanted) decide(work, std::move(decision), several);
+  }
+}
+
+void Model::State::decide(const WorkRef& work, std::optional<sched::RetryDecision> decision,
+                          bool alone) {
+  if (!decision) return;
+  if (auto* over = std::get_if<sched::GiveUp>(&*decision)) {
+    reply(work, std::unexpected(std::move(over->error)));
+    return;
+  }
+  const std::lock_guard lock(mutex_);
+  work->avoid = std::move(std::get<sched::Retry>(*decision).excluding);
+  if (alone) work->queued.kind = 0;
+  queue_.readmit(work->queued, base::SystemClock().now());
+}
+
+void Model::State::giveUp(const WorkRef& work, const Error& error) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto id = work->queued.id;
+    if (!queue_.withdraw(id) || !retry_.withdrawn(id)) return;
+  }
+  reply(work, std::unexpected(error));
+}
+
+Model::State::WorkRef Model::State::homeless() const {
+  const auto all = places({});
+  const auto found = queue_.next(base::SystemClock().now(), [&](sched::JobId id) {
+    return std::ranges::none_of(all,
+                                [&](const Place& place) { return mayGoTo(id, *place.replica); });
+  });
+  return found ? works_.at(*found) : nullptr;
+}
+
+void Model::State::bringModel(const WorkRef& first) {
+  const bool begun = engine->inBackground([self = shared_from_this(), first] {
+    std::vector<WorkRef> others;
+    std::vector<std::uint64_t> avoid;
+    std::stop_token stop;
+    base::TimePoint deadline;
+    {
+      const std::lock_guard lock(self->mutex_);
+      avoid = first->avoid;
+      stop = self->bringingStop_.get_token();
+      deadline = first->deadline();
+      for (const auto& [id, work] : self->works_) {
+        const bool same = work != first && self->queue_.contains(id) && work->avoid == avoid;
+        if (same) others.push_back(work);
+        if (same) deadline = std::max(deadline, work->deadline());
+      }
+    }
+    const auto replica = self->provide(avoid, {}, stop, deadline);
+    if (!replica) return self->broughtNot(first, others, replica.error());
+    if (auto right = (*replica)->ensureChecked(first->inputs, first->parameters, stop); !right) {
+      return self->broughtNot(first, {}, right.error());
+    }
+    {
+      const std::lock_guard lock(self->mutex_);
+      self->bringing_ = false;
+    }
+    self->pump();
+  });
+  if (!begun) broughtNot(first, {}, engine->closedError());
+}
+
+/// The error is that of all who waited for it; who has come since then tries again.
+void Model::State::broughtNot(const WorkRef& first, const std::vector<WorkRef>& others,
+                              const Error& error) {
+  {
+    const std::lock_guard lock(mutex_);
+    bringing_ = false;
+  }
+  giveUp(first, error);
+  for (const auto& work : others) giveUp(work, error);
+  pump();
+}
+
+}  // namespace webpool

@@ -1,0 +1,76 @@
+// What a model's queue holds: a piece of work with the callers that wait for its answer, and the
+// pieces that one run of a browser does together.
+#pragma once
+
+#include <algorithm>
+#include <boost/json/object.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "pool/replica.h"
+#include "sched/request_queue.h"
+#include "webpool/model.h"
+
+namespace webpool::pool {
+
+/// One call, until it has its reply.
+struct Caller {
+  std::uint64_t id = 0;
+  RunOptions options{};
+  base::TimePoint began{};
+  std::function<void(Result<Inference>)> done{};
+  std::optional<std::stop_callback<std::function<void()>>> stop{};
+
+  base::TimePoint deadline() const { return began + options.timeout; }
+};
+
+struct Batch;
+
+/// One or more equal calls, over all tries.
+struct Work {
+  sched::QueuedJob queued{};
+  std::string key{};  ///< of its answer (BatchRules::answerKey())
+  std::vector<Tensor> inputs{};
+  boost::json::object parameters{};
+  std::string conversation{};
+  std::vector<std::shared_ptr<Caller>> callers{};
+  std::vector<std::uint64_t> avoid{};  ///< the pages that were lost under it
+  unsigned tries = 0;
+  bool toldParts = false;             ///< a caller has part of an answer
+  std::shared_ptr<Batch> in{};        ///< while it is in a browser
+  std::shared_ptr<Replica> sentTo{};  ///< at last
+
+  base::TimePoint deadline() const {
+    base::TimePoint latest{};
+    for (const auto& caller : callers) latest = std::max(latest, caller->deadline());
+    return latest;
+  }
+};
+
+/// One run.
+struct Batch {
+  std::vector<std::shared_ptr<Work>> works;
+  std::shared_ptr<Replica> replica;
+  std::uint64_t incarnation = 0;
+  WorkerHealth::Ticket ticket;
+  std::stop_source stop{};  ///< ends the run in the browser
+
+  /// Its one caller is told by the run itself when it was ended.
+  bool isOfOneCaller() const { return works.size() == 1 && works.front()->callers.size() == 1; }
+  bool isWanted() const {
+    return std::ranges::any_of(works, [](const auto& work) { return !work->callers.empty(); });
+  }
+  std::vector<std::uint64_t> items() const {
+    std::vector<std::uint64_t> all;
+    for (const auto& work : works) all.push_back(work->queued.items);
+    return all;
+  }
+};
+
+}  // namespace webpool::pool
