@@ -90,6 +90,9 @@ struct Embeddings {
   std::vector<std::vector<float>> vectors;
   RunTimings timings;
   RanOn ranOn;
+  /// That the model got of each text, with those that the tokenizer puts around it, without
+  /// padding; empty from a page of an earlier version, which does not tell.
+  std::vector<std::uint64_t> tokens{};
 };
 
 /// Cosine of two vectors of one length; 0 where one is all zeros.

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "cli/record_flags.h"
+#include "cli/settings_flags.h"
 #include "webpool/version.h"
 
 namespace webpool::cli {
@@ -107,6 +108,13 @@ std::unique_ptr<CLI::App> makeApp(Context& context, Action& action) {
   app->set_version_flag("--version", std::string("webpool ") + kVersion);
   app->add_flag("-q,--quiet", context.quiet, "No progress and no notices");
   app->add_flag("-v,--verbose", context.verbose, "Log what happens to stderr");
+  app->add_option("--config", context.configFile,
+                  "Settings (default: ./webpool.toml, else "
+                  "webpool/webpool.toml in $XDG_CONFIG_HOME)")
+      ->type_name("FILE");
+  app->add_option("--data-dir", context.paths.data, "Folder of the models")->type_name("FOLDER");
+  app->add_option("--cache-dir", context.paths.cache, "Folder of the browser profiles")
+      ->type_name("FOLDER");
   app->require_subcommand(1);
   app->fallthrough();
   app->footer(kFooter);
@@ -118,7 +126,9 @@ std::unique_ptr<CLI::App> makeApp(Context& context, Action& action) {
   addStatsCommand(*app, context, action);
   addDemoCommand(*app, context, action);
   addCleanCommand(*app, context, action);
+  takeSettings(*app, context);
   addCompletionCommand(*app, context, action);
+  addConfigCommand(*app, context, action);
   return app;
 }
 

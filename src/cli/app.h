@@ -23,6 +23,8 @@ class SignalWatch;
 /// What a command is given; outlives it.
 struct Context {
   base::Paths paths;
+  std::string
+      configFile;  ///< --config, known before the rest is parsed; empty: where it usually is
   std::stop_token stop;
   bool quiet = false;
   bool verbose = false;
@@ -53,6 +55,7 @@ void addBrowsersCommand(CLI::App& app, Context& context, Action& action);
 void addChatCommand(CLI::App& app, Context& context, Action& action);
 void addCleanCommand(CLI::App& app, Context& context, Action& action);
 void addCompletionCommand(CLI::App& app, Context& context, Action& action);
+void addConfigCommand(CLI::App& app, Context& context, Action& action);
 void addDemoCommand(CLI::App& app, Context& context, Action& action);
 void addModelsCommand(CLI::App& app, Context& context, Action& action);
 void addRunCommand(CLI::App& app, Context& context, Action& action);

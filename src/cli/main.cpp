@@ -5,6 +5,7 @@
 
 #include "cli/app.h"
 #include "cli/exit_code.h"
+#include "cli/settings_flags.h"
 #include "cli/signals.h"
 #include "cli/usage.h"
 #include "net/http_client.h"
@@ -15,6 +16,7 @@ int main(int argc, char** argv) {
   try {
     net::HttpClient http;
     cli::Context context{.paths = base::pathsFromEnvironment(),
+                         .configFile = cli::configFileOf(argc, argv),
                          .stop = signals.token(),
                          .signals = &signals,
                          .http = &http};

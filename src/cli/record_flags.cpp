@@ -10,8 +10,7 @@
 namespace webpool::cli {
 
 CLI::Option* addDbPath(CLI::App& command, std::string& path, const std::string& description) {
-  return command.add_option("--db-path", path, description)
-      ->envname("BENCHMARK_DB_PATH")
+  return command.add_option("--db-path", path, description + " (else $BENCHMARK_DB_PATH)")
       ->type_name("FILE");
 }
 

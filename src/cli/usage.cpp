@@ -33,7 +33,10 @@ std::string commandGiven(const CLI::App& app) {
 std::optional<std::string_view> unknownCommand(const CLI::App& app, int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];
-    if (word.starts_with('-')) continue;
+    if (word.starts_with('-')) {
+      if (word == "--config" || word == "--data-dir" || word == "--cache-dir") ++i;  // its value
+      continue;
+    }
     const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
     const bool known = std::ranges::any_of(
         commands, [word](const CLI::App* command) { return command->get_name() == word; });

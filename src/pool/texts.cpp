@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <cstring>
 
 #include "wire/utf8.h"
@@ -43,6 +44,22 @@ std::vector<std::string> stringsOf(const Tensor& tensor) {
     rest.remove_prefix(std::min<std::size_t>(length, rest.size()));
   }
   return strings;
+}
+
+std::vector<std::uint64_t> tokenCounts(const Inference& answer) {
+  boost::system::error_code error;
+  const auto details = boost::json::parse(answer.details, error);
+  const auto* object = error ? nullptr : details.if_object();
+  const auto* told = object == nullptr ? nullptr : object->if_contains("tokens");
+  const auto* list = told == nullptr ? nullptr : told->if_array();
+  std::vector<std::uint64_t> counts;
+  if (list == nullptr) return counts;
+  for (const auto& value : *list) {
+    const auto count = value.to_number<std::uint64_t>(error);
+    if (error) return {};
+    counts.push_back(count);
+  }
+  return counts;
 }
 
 std::vector<Tensor> sampleTexts() {

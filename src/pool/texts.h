@@ -7,6 +7,7 @@
 
 #include <boost/json/object.hpp>
 
+#include "webpool/result.h"
 #include "webpool/tensor.h"
 
 namespace webpool::pool {
@@ -19,6 +20,9 @@ Tensor textTensor(std::span<const std::string> texts);
 
 /// The elements of a BYTES tensor that was validated.
 std::vector<std::string> stringsOf(const Tensor& tensor);
+
+/// Of each text of a text task, as the page told it in `details`; empty where it did not.
+std::vector<std::uint64_t> tokenCounts(const Inference& answer);
 
 /// What a text model is tried with where no golden answer is known.
 std::vector<Tensor> sampleTexts();

@@ -3,9 +3,10 @@
 
 import { type PreTrainedTokenizer, Tensor as TaskTensor } from '@huggingface/transformers';
 import { type Tensor, decodeStrings, encodeStrings } from '../../protocol/tensor';
+import type { JsonObject } from '../../protocol/frame';
 import type { Placement, TensorSpec } from '../../protocol/values';
 import { PoolError, errorText } from '../error';
-import type { Engine, EngineContext } from './engine';
+import type { Engine, EngineContext, RunControl } from './engine';
 import { runFailure } from './ort-errors';
 import type { Runtime } from './runtime';
 import { findGraph } from './session-factory';
@@ -98,7 +99,7 @@ export class TextHeadEngine implements Engine {
     }
   }
 
-  async run(inputs: Tensor[]): Promise<Tensor[]> {
+  async run(inputs: Tensor[], _: JsonObject, control: RunControl): Promise<Tensor[]> {
     const [text] = inputs;
     if (!text || inputs.length > 1 || text.name !== 'text' || text.datatype !== 'BYTES') {
       throw new PoolError(
@@ -107,15 +108,16 @@ export class TextHeadEngine implements Engine {
         'pass the texts as strings',
       );
     }
-    return this.answer(decodeStrings(text.data));
+    return this.answer(decodeStrings(text.data), control);
   }
 
   async dispose(): Promise<void> {
     await this.model.pipe.dispose();
   }
 
-  private async answer(texts: string[]): Promise<Tensor[]> {
+  private async answer(texts: string[], control?: RunControl): Promise<Tensor[]> {
     const rows = texts.map((text) => this.tokenize(text));
+    control?.details({ tokens: rows.map(({ ids }) => ids.length) });
     const batch = padRows(rows, this.tokenizer.pad_token_id ?? 0);
     if (this.head.kept === 'masks') this.checkMasks(rows);
     const values = await this.compute(batch);

@@ -6,7 +6,7 @@ import { type Tensor, decodeStrings } from '../../protocol/tensor';
 import type { Placement, TensorSpec } from '../../protocol/values';
 import type { JsonObject } from '../../protocol/frame';
 import { PoolError, errorText } from '../error';
-import type { Engine, EngineContext } from './engine';
+import type { Engine, EngineContext, RunControl } from './engine';
 import { runFailure } from './ort-errors';
 import type { Runtime } from './runtime';
 import { scanOnnx } from './onnx-scan';
@@ -56,7 +56,7 @@ export class TransformersEngine implements Engine {
     }
   }
 
-  async run(inputs: Tensor[], parameters: JsonObject): Promise<Tensor[]> {
+  async run(inputs: Tensor[], parameters: JsonObject, control: RunControl): Promise<Tensor[]> {
     const [text] = inputs;
     if (!text || inputs.length > 1 || text.name !== 'text' || text.datatype !== 'BYTES') {
       throw new PoolError(
@@ -65,7 +65,9 @@ export class TransformersEngine implements Engine {
         'pass the sentences as strings',
       );
     }
-    const result = await this.embed(decodeStrings(text.data), parameters);
+    const texts = decodeStrings(text.data);
+    const result = await this.embed(texts, parameters);
+    control.details({ tokens: this.countTokens(texts) });
     const float = result.type === 'float32' ? result : result.to('float32');
     return [
       {
@@ -79,6 +81,13 @@ export class TransformersEngine implements Engine {
 
   async dispose(): Promise<void> {
     await this.pipe.dispose();
+  }
+
+  /** Those that the model got of each text: cut as the pipeline cuts them, without padding. */
+  private countTokens(texts: readonly string[]): number[] {
+    const { tokenizer } = this.pipe;
+    const limit = Number(tokenizer.model_max_length) || Infinity;
+    return texts.map((text) => Math.min(limit, tokenizer._tokenizer.encode(text).ids.length));
   }
 
   private async embed(texts: string[], parameters: JsonObject): Promise<TaskTensor> {

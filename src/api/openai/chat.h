@@ -1,0 +1,40 @@
+// POST /v1/chat/completions between its JSON and the pool's types. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "webpool/generation.h"
+
+namespace webpool::api::openai {
+
+struct ChatRequest {
+  std::string model;
+  std::vector<Message> messages;
+  GenerationOptions generation;
+  bool stream = false;
+  bool includeUsage = false;  ///< stream_options.include_usage
+};
+
+/// InvalidArgument, with the field in the message, for what is no such request; Unsupported for
+/// `n` above 1, content that is no text, and a tool_choice that names a function.
+Result<ChatRequest> parseChat(std::string_view body);
+
+/// What every body of one answer repeats.
+struct ChatAnswer {
+  std::string id;  ///< "chatcmpl-…"
+  std::string model;
+  std::int64_t created = 0;  ///< seconds since 1970
+};
+
+std::string chatBody(const ChatAnswer& answer, const Generation& generation);
+
+/// Server-sent events: the first names the role, one for each new text, then the end with calls of
+/// tools, usage where asked for, and [DONE].
+std::string chatBegin(const ChatAnswer& answer);
+std::string chatText(const ChatAnswer& answer, std::string_view text);
+std::string chatEnd(const ChatAnswer& answer, const Generation& generation, bool includeUsage);
+
+}  // namespace webpool::api::openai

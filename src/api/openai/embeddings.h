@@ -1,0 +1,27 @@
+// POST /v1/embeddings between its JSON and the pool's types. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "webpool/error.h"
+#include "webpool/result.h"
+
+namespace webpool::api::openai {
+
+struct EmbeddingRequest {
+  std::string model;
+  std::vector<std::string> texts;
+  bool base64 = false;
+};
+
+/// InvalidArgument, with the field in the message, for what is no such request; Unsupported for
+/// token ids and for `dimensions`, which no model here is trained for.
+Result<EmbeddingRequest> parseEmbeddings(std::string_view body);
+
+/// The answer. `usage` counts what the page told (Embeddings::tokens).
+std::string embeddingsBody(const EmbeddingRequest& request, const Embeddings& answer);
+
+}  // namespace webpool::api::openai

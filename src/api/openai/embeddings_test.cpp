@@ -1,0 +1,56 @@
+#include "api/openai/embeddings.h"
+
+#include <gmock/gmock.h>
+
+#include <boost/json.hpp>
+
+namespace webpool::api::openai {
+namespace {
+
+using testing::ElementsAre;
+using testing::StartsWith;
+
+TEST(OpenAiEmbeddings, OneTextOrSeveral) {
+  const auto one = parseEmbeddings(R"({"model": "m", "input": "a"})");
+  ASSERT_TRUE(one) << one.error().describe();
+  EXPECT_THAT(one->texts, ElementsAre("a"));
+  EXPECT_FALSE(one->base64);
+  const auto two =
+      parseEmbeddings(R"({"model": "m", "input": ["a", "b"], "encoding_format": "base64"})");
+  ASSERT_TRUE(two) << two.error().describe();
+  EXPECT_THAT(two->texts, ElementsAre("a", "b"));
+  EXPECT_TRUE(two->base64);
+}
+
+TEST(OpenAiEmbeddings, WhatIsWrongIsNamed) {
+  const auto refused = [](std::string_view body) {
+    const auto request = parseEmbeddings(body);
+    return request ? Error{ErrorCategory::Internal, "it was taken", {}} : request.error();
+  };
+  EXPECT_THAT(refused("{").message, StartsWith("the request is no JSON"));
+  EXPECT_THAT(refused(R"({"input": "a"})").message, StartsWith("model:"));
+  EXPECT_THAT(refused(R"({"model": "m"})").message, StartsWith("input:"));
+  EXPECT_THAT(refused(R"({"model": "m", "input": []})").message, StartsWith("input: no"));
+  EXPECT_THAT(refused(R"({"model": "m", "input": [""]})").message, StartsWith("input: an empty"));
+  EXPECT_EQ(refused(R"({"model": "m", "input": [1, 2]})").category, ErrorCategory::Unsupported);
+  EXPECT_EQ(refused(R"({"model": "m", "input": "a", "dimensions": 8})").category,
+            ErrorCategory::Unsupported);
+  EXPECT_THAT(refused(R"({"model": "m", "input": "a", "encoding_format": "hex"})").message,
+              StartsWith("encoding_format:"));
+}
+
+TEST(OpenAiEmbeddings, TheAnswerInBothForms) {
+  Embeddings answer;
+  answer.vectors = {{1.0F, -0.5F}, {0.0F}};
+  answer.tokens = {3, 4};
+  const auto plain = boost::json::parse(embeddingsBody({"m", {"a", "b"}, false}, answer));
+  EXPECT_EQ(plain.at("data").at(0).at("embedding"), (boost::json::array{1.0, -0.5}));
+  EXPECT_EQ(plain.at("data").at(1).at("index").to_number<int>(), 1);
+  EXPECT_EQ(plain.at("usage").at("total_tokens").to_number<int>(), 7);
+  const auto packed = boost::json::parse(embeddingsBody({"m", {"a", "b"}, true}, answer));
+  EXPECT_EQ(packed.at("data").at(0).at("embedding"), "AACAPwAAAL8=");
+  EXPECT_EQ(packed.at("data").at(1).at("embedding"), "AAAAAA==");
+}
+
+}  // namespace
+}  // namespace webpool::api::openai

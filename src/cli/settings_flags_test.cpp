@@ -1,0 +1,82 @@
+#include "cli/settings_flags.h"
+
+#include <gmock/gmock.h>
+#include <CLI/CLI.hpp>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace webpool::cli {
+namespace {
+
+using testing::HasSubstr;
+
+class SettingsFlags : public testing::Test {
+ protected:
+  SettingsFlags() {
+    folder_ = std::filesystem::temp_directory_path() / "webpool-settings-XXXXXX";
+    auto name = folder_.native();
+    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no folder for the test");
+    folder_ = name;
+  }
+  ~SettingsFlags() override {
+    unsetenv("WEBPOOL_MIN_CONNECTIONS");
+    std::filesystem::remove_all(folder_);
+  }
+
+  void write(std::string_view text) {
+    context_.configFile = folder_ / "webpool.toml";
+    std::ofstream(context_.configFile) << text;
+  }
+  /// What `webpool serve` would take for that option.
+  std::string serve(const std::string& option, std::vector<std::string> words = {}) {
+    Action action;
+    auto app = makeApp(context_, action);
+    words.insert(words.begin(), "serve");
+    std::ranges::reverse(words);  // as CLI11 wants them
+    app->parse(words);
+    const auto* found = app->get_subcommand("serve")->get_option(option);
+    return found->count() > 0 ? found->as<std::string>() : found->get_default_str();
+  }
+
+  std::filesystem::path folder_;
+  Context context_;
+};
+
+TEST_F(SettingsFlags, AFlagIsStrongerThanTheEnvironmentAndThatThanTheFile) {
+  write("min_connections = 2\n");
+  EXPECT_EQ(serve("--min-connections"), "2");
+  setenv("WEBPOOL_MIN_CONNECTIONS", "3", 1);
+  EXPECT_EQ(serve("--min-connections"), "3");
+  EXPECT_EQ(serve("--min-connections", {"--min-connections", "4"}), "4");
+}
+
+TEST_F(SettingsFlags, AWrongOneSaysWhereItStands) {
+  write("link_ttl = \"5 fortnights\"\n");
+  try {
+    serve("--link-ttl");
+    FAIL() << "it was taken";
+  } catch (const CLI::ParseError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("webpool.toml:1"));
+  }
+  context_.configFile = folder_ / "none.toml";
+  EXPECT_THROW(serve("--port"), CLI::ParseError);
+}
+
+TEST_F(SettingsFlags, FoldersAreSettingsOfAllCommands) {
+  write("data_dir = \"/some/where\"\nbrowser = [\"firefox\", \"chromium\"]\nephemeral = true\n");
+  EXPECT_THAT(serve("--browser"), HasSubstr("firefox"));
+  EXPECT_EQ(context_.paths.data, "/some/where");
+}
+
+TEST(ConfigFileOf, TheWordBehindIt) {
+  std::vector<std::string> words{"webpool", "serve", "--config=a.toml"};
+  std::vector<char*> argv;
+  for (auto& word : words) argv.push_back(word.data());
+  EXPECT_EQ(configFileOf(3, argv.data()), "a.toml");
+  EXPECT_EQ(configFileOf(2, argv.data()), "");
+}
+
+}  // namespace
+}  // namespace webpool::cli

@@ -1,0 +1,128 @@
+#include "settings/table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace webpool::settings {
+namespace {
+
+constexpr std::string_view kBrowsers = "serve run chat";
+
+constexpr std::array kTable{
+    Setting{"data_dir", Type::Text, "", "Folder of the models", "", 0, 0},
+    Setting{"cache_dir", Type::Text, "", "Folder of the browser profiles", "", 0, 0},
+    Setting{"browser", Type::List, "auto", "Browsers to launch, best first", kBrowsers, 0, 0},
+    Setting{"browser_path", Type::List, "", "Executables: NAME=PATH", kBrowsers, 0, 0},
+    Setting{"visible", Type::Switch, "false", "Show the browser's window", "run chat", 0, 0},
+    Setting{"ephemeral", Type::Switch, "false", "Delete the browser's profile afterwards",
+            kBrowsers, 0, 0},
+    Setting{"threads", Type::Integer, "", "WASM threads per model", "run chat", 0, 64},
+    Setting{"db_path", Type::Text, "", "DuckDB file that keeps a record of every run",
+            "serve run chat demo stats", 0, 0, "BENCHMARK_DB_PATH"},
+    Setting{"backend", Type::Text, "auto", "auto, wasm, webgpu or webnn", "run chat", 0, 0},
+    Setting{"timeout", Type::Number, "600", "Seconds for a load and for each run", "run", 0.001,
+            1e6},
+    Setting{"max_tokens", Type::Integer, "512", "Tokens of an answer at most", "run chat", 1, 1e6},
+    Setting{"max_connections", Type::Integer, "0", "Browser processes at most; 0: one of each",
+            "serve", 0, 1000},
+    Setting{"min_connections", Type::Integer, "1", "Browser processes that are always there",
+            "serve", 0, 1000},
+    Setting{"warm_spares", Type::Integer, "0", "Browsers that each model is loaded in beside one",
+            "serve", 0, 1000},
+    Setting{"memory_budget", Type::Size, "", "Memory that all browsers may take", "serve", 0, 0},
+    Setting{"browser_memory_budget", Type::Size, "", "Memory that each browser may take", "serve",
+            0, 0},
+    Setting{"no_browser", Type::Switch, "false", "Start no browser here", "serve", 0, 0},
+    Setting{"model", Type::List, "", "Models to load", "serve", 0, 0},
+    Setting{"join", Type::Switch, "false", "Let other devices join by a link", "serve", 0, 0},
+    Setting{"host", Type::Text, "", "IP address to listen on", "serve", 0, 0},
+    Setting{"port", Type::Integer, "0", "TCP port; 0: any free one", "serve", 0, 65535},
+    Setting{"name", Type::Text, "", "Name of this machine in the link", "serve", 0, 0},
+    Setting{"tls_cert", Type::Text, "", "Certificate with its chain (PEM)", "serve", 0, 0},
+    Setting{"tls_key", Type::Text, "", "Its key (PEM)", "serve", 0, 0},
+    Setting{"no_tls", Type::Switch, "false", "Plain HTTP for the devices that join", "serve", 0, 0},
+    Setting{"link_ttl", Type::Duration, "24h", "How long the link lets devices in", "serve", 0, 0},
+    Setting{"webdriver", Type::List, "", "WebDrivers that open the link: [NAME=]URL", "serve", 0,
+            0},
+};
+
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0]++;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const auto above = row[j];
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+std::string Setting::flag() const {
+  std::string text = "--" + std::string(name);
+  std::ranges::replace(text, '_', '-');
+  return text;
+}
+
+std::string Setting::variable() const {
+  std::string text = "WEBPOOL_" + std::string(name);
+  for (char& c : text) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+  return text;
+}
+
+bool Setting::isFor(std::string_view command) const {
+  const auto padded = fmt::format(" {} ", commands);
+  return commands.empty() || padded.find(fmt::format(" {} ", command)) != std::string::npos;
+}
+
+std::span<const Setting> table() {
+  return kTable;
+}
+
+const Setting* find(std::string_view name) {
+  const auto found = std::ranges::find(kTable, name, &Setting::name);
+  return found == kTable.end() ? nullptr : &*found;
+}
+
+std::string_view nearest(std::string_view name) {
+  if (name.size() > 64) return {};
+  std::string_view best;
+  std::size_t least = std::max<std::size_t>(2, name.size() / 3) + 1;
+  for (const auto& setting : kTable) {
+    const auto changes = distance(name, setting.name);
+    if (changes >= least) continue;
+    least = changes;
+    best = setting.name;
+  }
+  return best;
+}
+
+std::string expected(const Setting& setting) {
+  switch (setting.type) {
+    case Type::Text:
+      return "a text";
+    case Type::List:
+      return "a list of texts";
+    case Type::Switch:
+      return "true or false";
+    case Type::Integer:
+      return fmt::format("a whole number from {:.0f} to {:.0f}", setting.least, setting.most);
+    case Type::Number:
+      return fmt::format("a number from {} to {:.0f}", setting.least, setting.most);
+    case Type::Size:
+      return "an amount of memory such as \"4GB\"";
+    case Type::Duration:
+      return "a time such as \"90m\" or \"24h\"";
+  }
+  return {};
+}
+
+}  // namespace webpool::settings
