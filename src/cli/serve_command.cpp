@@ -15,6 +15,7 @@
 #include "cli/exit_code.h"
 #include "cli/record_flags.h"
 #include "cli/report.h"
+#include "cli/serve_api.h"
 #include "cli/serve_output.h"
 #include "cli/webdriver_guests.h"
 #include "webpool/pool.h"
@@ -42,6 +43,7 @@ struct ServeFlags {
   bool noTls = false;
   std::uint64_t linkTtl = 24 * 60 * 60;  ///< seconds
   std::vector<std::string> webdrivers;
+  ApiFlags api;
   bool json = false;
 };
 
@@ -79,8 +81,13 @@ JoinOptions joinOptions(const ServeFlags& flags) {
 /// Gets the workers ready: the browsers of this machine, and the models wherever they may run.
 class Workers {
  public:
-  Workers(ResourcePool& pool, const ServeFlags& flags, ServeOutput& output)
-      : pool_(pool), flags_(flags), output_(output), thread_([this](const std::stop_token& stop) {
+  /// `api`: null for none.
+  Workers(ResourcePool& pool, const ServeFlags& flags, ServeOutput& output, ServeApi* api)
+      : pool_(pool),
+        flags_(flags),
+        output_(output),
+        api_(api),
+        thread_([this](const std::stop_token& stop) {
           if (const auto error = prepare(stop); error && !stop.stop_requested()) {
             code_ = reportError(*error);
             // With a link, devices may still come.
@@ -107,8 +114,12 @@ class Workers {
     for (const auto& name : flags_.models) {
       // Where only devices compute, it waits for the first of them.
       auto model = pool_.load(name, {.timeout = std::chrono::hours(24 * 365), .stop = stop});
-      if (!model) return model.error();
+      if (!model) {
+        if (api_ != nullptr) api_->failed(name, model.error());
+        return model.error();
+      }
       output_.model(model->info());
+      if (api_ != nullptr) api_->add(name, *model);
       models_.push_back(std::move(*model));
     }
     return std::nullopt;
@@ -117,6 +128,7 @@ class Workers {
   ResourcePool& pool_;
   const ServeFlags& flags_;
   ServeOutput& output_;
+  ServeApi* api_;
   std::vector<Model> models_;
   std::atomic<int> code_{0};
   std::stop_source failed_;
@@ -239,11 +251,18 @@ int serve(const Context& context, const ServeFlags& flags) {
   const WebDriverGuests guests(
       *context.http, base::systemRandom(), context.paths.data / "join/webdriver",
       guestPlans(std::move(*targets), invitation, flags, context.quiet), guestEventsTo(output));
+  std::unique_ptr<ServeApi> api;
+  if (!flags.api.off) {
+    auto opened = ServeApi::open(flags.api, **pool, flags.models, output);
+    if (!opened) return reportError(opened.error());
+    api = std::move(*opened);
+  }
   int code = 0;
   {
-    Workers workers(**pool, flags, output);
+    Workers workers(**pool, flags, output, api.get());
     waitFor(context.stop, workers.failed());
     code = workers.failureCode();
+    if (api) api->drain();
     (*pool)->close();  // so that what the workers wait for ends
   }
   return context.stop.stop_requested() ? exitCode(ErrorCategory::Cancelled) : code;
@@ -253,8 +272,10 @@ constexpr const char* kDescription =
     "Keep workers ready: this machine's browser and, with --join, other devices";
 
 constexpr const char* kServeFooter = R"(
-This version keeps workers and models ready and lets devices join; endpoints for
-inference are not part of it yet.
+Programs call the pool at the address that is printed: the Open Inference
+Protocol (/v2), OpenAI's embeddings, chat completions and models (/v1), and
+Prometheus' /metrics. A model of the catalogue is loaded when it is first asked
+for. docs/serving.md has the details.
 
 With --join a second server listens on all IPv4 interfaces. That is safe to
 leave open as far as its key is kept: without the link's 128-bit key it gives
@@ -265,6 +286,10 @@ answers right.
 
 Examples:
   webpool serve --browser chromium --browser firefox --memory-budget 4GB
+  webpool serve --model all-minilm-l6-v2
+  curl http://127.0.0.1:8080/v1/embeddings -H 'Content-Type: application/json' \
+    -d '{"model": "all-minilm-l6-v2", "input": "a sentence"}'
+  webpool serve --api-host 0.0.0.0 --api-token-file token.txt
   webpool serve --join --model all-minilm-l6-v2
   webpool serve --join --host 192.168.1.5 --port 8443 --link-ttl 2h
   webpool serve --join --tls-cert chain.pem --tls-key key.pem --name example.org
@@ -306,6 +331,25 @@ void addPoolOptions(CLI::App& command, ServeFlags& flags) {
   takeByteSize(*each);
   auto* none = command.add_flag("--no-browser", flags.noBrowser, "Start no browser here");
   for (auto* option : {browser, most, least, spares, pool, each}) none->excludes(option);
+}
+
+/// Where programs call the pool.
+void addApiOptions(CLI::App& command, ApiFlags& flags) {
+  auto* host =
+      command
+          .add_option("--api-host", flags.host,
+                      "IP address that programs call; beyond this machine it takes a token")
+          ->capture_default_str();
+  auto* port = command
+                   .add_option("--api-port", flags.port,
+                               "Its TCP port (default: 8080, or any free one where that is taken)")
+                   ->check(CLI::Range(1, 65535));
+  auto* token = command.add_option("--api-token-file", flags.tokenFile,
+                                   "File with the token that clients send (Authorization: Bearer)");
+  command.add_flag("--no-api", flags.off, "Let no programs call")
+      ->excludes(host)
+      ->excludes(port)
+      ->excludes(token);
 }
 
 }  // namespace
@@ -358,6 +402,7 @@ void addServeCommand(CLI::App& app, Context& context, Action& action) {
                    "Load this model wherever it may run: name, .onnx file or folder (repeatable)")
       ->allow_extra_args(false);
   addPoolOptions(*command, *flags);
+  addApiOptions(*command, flags->api);
   command
       ->add_option("--browser-path", flags->browser.browserPaths,
                    "Use this executable, e.g. chromium=/opt/chromium/chrome")

@@ -187,22 +187,7 @@ Result<Embeddings> Model::embed(std::span<const std::string> texts,
   auto result =
       runAndWait(*state_, {pool::textTensor(texts)}, pool::embeddingParameters(), options);
   if (!result) return std::unexpected(result.error());
-  const auto& output = result->outputs.empty() ? Tensor{} : result->outputs.front();
-  if (output.type != DataType::Fp32 || output.shape.size() != 2 ||
-      output.shape[0] != static_cast<std::int64_t>(texts.size())) {
-    return fail(ErrorCategory::Protocol, "the page's answer is no matrix with a row a text");
-  }
-  Embeddings embeddings{{}, result->timings, result->ranOn, pool::tokenCounts(*result)};
-  const auto values = output.as<float>();
-  const auto width = static_cast<std::size_t>(output.shape[1]);
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    const auto row = values.subspan(i * width, width);
-    embeddings.vectors.emplace_back(row.begin(), row.end());
-  }
-  if (!embeddings.tokens.empty() && embeddings.tokens.size() != texts.size()) {
-    return fail(ErrorCategory::Protocol, "the page's answer has not a count of tokens a text");
-  }
-  return embeddings;
+  return pool::embeddingsOf(*result, texts.size());
 }
 
 }  // namespace webpool

@@ -62,6 +62,25 @@ std::vector<std::uint64_t> tokenCounts(const Inference& answer) {
   return counts;
 }
 
+Result<Embeddings> embeddingsOf(const Inference& answer, std::size_t texts) {
+  const auto& output = answer.outputs.empty() ? Tensor{} : answer.outputs.front();
+  if (output.type != DataType::Fp32 || output.shape.size() != 2 ||
+      output.shape[0] != static_cast<std::int64_t>(texts)) {
+    return fail(ErrorCategory::Protocol, "the page's answer is no matrix with a row a text");
+  }
+  Embeddings embeddings{{}, answer.timings, answer.ranOn, tokenCounts(answer)};
+  const auto values = output.as<float>();
+  const auto width = static_cast<std::size_t>(output.shape[1]);
+  for (std::size_t i = 0; i < texts; ++i) {
+    const auto row = values.subspan(i * width, width);
+    embeddings.vectors.emplace_back(row.begin(), row.end());
+  }
+  if (!embeddings.tokens.empty() && embeddings.tokens.size() != texts) {
+    return fail(ErrorCategory::Protocol, "the page's answer has not a count of tokens a text");
+  }
+  return embeddings;
+}
+
 std::vector<Tensor> sampleTexts() {
   const std::string sample = "A quick check that this backend computes what it should.";
   return {textTensor(std::span(&sample, 1))};

@@ -1,0 +1,50 @@
+// The server of `webpool serve` that programs call, with the models that it answers for.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/front.h"
+#include "api/served_models.h"
+#include "cli/serve_output.h"
+#include "webpool/pool.h"
+
+namespace webpool::cli {
+
+struct ApiFlags {
+  bool off = false;
+  std::string host = "127.0.0.1";
+  unsigned port = 0;                ///< 0: 8080, or any free one where that is taken
+  std::filesystem::path tokenFile;  ///< whose text clients send as a bearer token
+};
+
+/// Made before the pool's models are loaded, destroyed before the pool. Any thread but the loops'.
+class ServeApi {
+ public:
+  /// Listens. `models`: those that are loaded at the start. InvalidArgument for a host beyond
+  /// loopback without a token.
+  static Result<std::unique_ptr<ServeApi>> open(const ApiFlags& flags, ResourcePool& pool,
+                                                const std::vector<std::string>& models,
+                                                ServeOutput& output);
+  ~ServeApi();
+  ServeApi(const ServeApi&) = delete;
+  ServeApi& operator=(const ServeApi&) = delete;
+
+  std::string origin() const { return front_->origin(); }
+  void add(const std::string& name, const Model& model) { models_->add(name, model); }
+  void failed(const std::string& name, const Error& error) { models_->failed(name, error); }
+
+  /// Takes no further requests and lets those in flight end, for some seconds.
+  void drain();
+
+ private:
+  ServeApi(ResourcePool& pool, std::unique_ptr<api::Front> front);
+
+  ResourcePool& pool_;
+  std::unique_ptr<api::Front> front_;
+  std::unique_ptr<api::ServedModels> models_;  ///< destroyed first: it fails who waits
+};
+
+}  // namespace webpool::cli
