@@ -141,9 +141,10 @@ TEST_F(ServeApi, WrongRequestsAreToldInTheProtocolsOwnForm) {
   const auto broken = post("/v1/embeddings", "{");
   EXPECT_EQ(broken.status, 400);
   EXPECT_THAT(broken.body, HasSubstr("{\"error\":{\"message\":"));
-  const auto oip = post("/v2/models/no-such-model/infer", R"({"inputs": []})");
-  EXPECT_EQ(oip.status, 400);
-  EXPECT_THAT(oip.body, HasSubstr("{\"error\":\""));
+  const auto malformed = post("/v2/models/all-minilm-l6-v2/infer", R"({"inputs": 5})");
+  EXPECT_EQ(malformed.status, 400);
+  EXPECT_THAT(malformed.body, HasSubstr("{\"error\":\""));
+  EXPECT_EQ(post("/v2/models/no-such-model/infer", R"({"inputs": []})").status, 404);
   EXPECT_EQ(get("/v2/models/no-such-model").status, 404);
   EXPECT_EQ(get("/nothing/here").status, 404);
   EXPECT_EQ(get("/v2/health/live").status, 200);
