@@ -41,7 +41,7 @@ boost::json::object toJson(const RanOn& ranOn) {
                              {"connection", ranOn.connection},
                              {"trust", trustName(ranOn.trust)},
                              {"backend", ranOn.label},
-                             {"backend_asked", backendName(ranOn.backend)},
+                             {"backend_chosen", backendName(ranOn.backend)},
                              {"is_real_hardware", ranOn.isRealHardware()},
                              {"precision", ranOn.dtype},
                              {"checked_by", ranOn.checkedBy},

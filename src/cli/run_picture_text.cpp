@@ -82,7 +82,8 @@ class PictureTextTask final : public RunTask {
       }
     }
     if (names_.empty() || texts_.empty()) {
-      std::printf("%zu vectors of %zu values\n", names_.size() + texts_.size(),
+      const auto count = names_.size() + texts_.size();
+      std::printf("%zu vector%s of %zu values\n", count, count == 1 ? "" : "s",
                   pictured ? answer->pictures.front().size() : answer->texts.front().size());
     }
     printRan(model, ranOn, timings);

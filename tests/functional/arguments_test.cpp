@@ -218,6 +218,19 @@ TEST_F(Arguments, AFullStandardOutputIsNoSuccess) {
   EXPECT_THAT(result.err, HasSubstr("standard output"));
 }
 
+TEST_F(Arguments, AFileThatMayNotGrowIsAnErrorAndNotTheEnd) {
+  environment_["WEBPOOL_DATA_DIR"] = folder() / "data";
+  const auto path = write("large.onnx", onnx::testing::matMulModel(DataType::Fp32, 512, 512));
+  const auto limited = " models add " + path.native() + " --name large";
+  Running full({"/bin/sh", "-c", "ulimit -f 200; exec " + std::string(WEBPOOL_CLI) + limited},
+               environment_, {});
+  const auto result = full.wait();
+  EXPECT_EQ(result.code, 7) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("[no_space]"));
+  EXPECT_FALSE(run({"models", "list"}).out.contains("large"));
+  EXPECT_EQ(run({"models", "add", path, "--name", "large"}).code, 0);
+}
+
 TEST_F(Arguments, ExternalDataOfAnyNameIsFoundAndWhatCannotBeUsedIsNotKept) {
   environment_["WEBPOOL_DATA_DIR"] = folder() / "data";
   const auto path = write("id.onnx", onnx::testing::ModelBuilder()

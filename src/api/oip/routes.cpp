@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <optional>
@@ -97,6 +98,9 @@ void infer(ServedModels& models, const Shared& exchange, const std::string& name
     auto options = runOptions(*exchange);
     if (request->timeout) {
       options.timeout = std::chrono::ceil<std::chrono::milliseconds>(*request->timeout);
+    }
+    if (request->priority > 0) {
+      options.priority = static_cast<unsigned>(std::min<std::uint64_t>(request->priority, 1000));
     }
     if (!request->parameters.empty()) options.parameters = json::serialize(request->parameters);
     model->runAsync(std::exchange(request->inputs, {}), options,
