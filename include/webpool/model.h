@@ -1,6 +1,8 @@
 // A model that is loaded in a browser of the pool.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -95,6 +97,16 @@ class Model {
   /// A file of the model's folder that is no graph and no weights: "config.json". Blocks for
   /// reading it. NotFound where there is none.
   Result<Bytes> file(std::string_view path) const;
+
+  /// How it came into the first browser that it was loaded in; zeros for a lazy model that was not
+  /// run yet.
+  LoadTimings loadTimings() const;
+
+  /// Bytes of the files that these graphs of one model need; what several need counts once.
+  static std::uint64_t bytesTogether(std::span<const Model> graphs);
+
+  /// Tells the pool's observer of a call that was answered without a run, as of silence.
+  void answeredWithoutRun(std::uint64_t items, std::chrono::steady_clock::time_point began) const;
 
   /// Another graph of the same model (ModelInfo::components): progressive loading. It is described
   /// at once, and loaded when it is first run. Blocks only for reading files. NotFound for a name

@@ -32,6 +32,9 @@ class PictureTextModel {
   /// can't be followed; NotFound where a component is missing.
   static Result<PictureTextModel> of(const Model& model);
 
+  /// The graphs that it runs.
+  std::vector<Model> graphs() const { return {pictures_, texts_}; }
+
   /// Either may be empty, not both. Blocks. Errors: those of Model::run().
   Result<PictureTextAnswer> compare(std::span<const Picture> pictures,
                                     std::span<const std::string> texts,

@@ -41,7 +41,7 @@ struct RecordedRun {
   std::uint64_t load = 0;   ///< RecordedLoad::number of the worker that answered; 0: none did
   RanOn ranOn{};            ///< of the last try; empty where none was sent to a browser
   std::uint64_t items = 0;  ///< texts, or rows of the first input where its first size is free
-  unsigned tries = 0;       ///< 0: refused before any browser was asked
+  unsigned tries = 0;       ///< 0: no browser was asked: it was refused, or needed none (silence)
   double waitMs = 0;        ///< until the try that was answered was sent
   RunTimings timings{};     ///< of a failed run only totalMs
   RecordedMemory memory{};

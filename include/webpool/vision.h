@@ -76,6 +76,9 @@ class TextReader {
   /// another task; InvalidModel where the alphabet is missing.
   static Result<TextReader> of(const Model& model);
 
+  /// The graphs that it runs.
+  std::vector<Model> graphs() const;
+
   /// Blocks. Errors: those of Model::run().
   Result<PageText> read(const Picture& picture, const TextReaderOptions& reading = {},
                         const RunOptions& options = {}) const;

@@ -28,6 +28,18 @@ std::string typeName(py::handle object) {
   return py::str(py::type::of(object).attr("__name__"));
 }
 
+/// A str can hold half of a surrogate pair, which is no character and has no UTF-8.
+std::string textOf(py::handle text) {
+  Py_ssize_t size = 0;
+  if (const auto* utf8 = PyUnicode_AsUTF8AndSize(text.ptr(), &size)) {
+    return {utf8, static_cast<std::size_t>(size)};
+  }
+  PyErr_Clear();
+  raiseInput(
+      "a text has half of a surrogate pair, which is no character",
+      "decode it with errors=\"replace\", or encode it with \"surrogatepass\" and decode it");
+}
+
 Bytes copyOfBuffer(const py::handle& object) {
   const auto contiguous = py::reinterpret_steal<py::bytes>(PyBytes_FromObject(object.ptr()));
   if (!contiguous) throw py::error_already_set();
@@ -69,9 +81,15 @@ bool isMessage(py::handle given) {
 }
 
 Message messageOf(py::handle given) {
-  if (!isMessage(given)) raiseInput("a message is a dict with role and content", "");
+  constexpr auto kExample = R"({"role": "user", "content": "a text"})";
+  if (!isMessage(given)) raiseInput("a message is a dict with role and content", kExample);
   const auto dict = py::reinterpret_borrow<py::dict>(given);
-  return {py::cast<std::string>(dict["role"]), py::cast<std::string>(dict["content"])};
+  const py::object role = dict["role"];
+  const py::object content = dict["content"];
+  if (!py::isinstance<py::str>(role) || !py::isinstance<py::str>(content)) {
+    raiseInput("a message's role and content are texts", kExample);
+  }
+  return {textOf(role), textOf(content)};
 }
 
 Content listOf(const py::sequence& items) {
@@ -84,7 +102,11 @@ Content listOf(const py::sequence& items) {
     numbers = numbers && (py::isinstance<py::int_>(item) || py::isinstance<py::float_>(item) ||
                           py::isinstance<py::list>(item));
   }
-  if (texts) return py::cast<std::vector<std::string>>(items);
+  if (texts) {
+    std::vector<std::string> all;
+    for (const auto& item : items) all.push_back(textOf(item));
+    return all;
+  }
   if (messages) {
     std::vector<Message> all;
     for (const auto& item : items) all.push_back(messageOf(item));
@@ -113,7 +135,8 @@ std::optional<PicturesAndTexts> picturesAndTextsOf(const py::dict& dict) {
                tensors != nullptr && tensors->size() == 1) {
       both.pictures.emplace_back(std::move(tensors->front()));
     } else {
-      raiseInput("a picture is bytes, a path, an array or a PIL image", "");
+      raiseInput("no picture is a " + typeName(one),
+                 "give bytes of a PNG or JPEG file, a path, an array or a PIL image");
     }
   };
   const py::object images = dict[image];
@@ -124,11 +147,13 @@ std::optional<PicturesAndTexts> picturesAndTextsOf(const py::dict& dict) {
   }
   const py::object texts = dict[text];
   if (py::isinstance<py::str>(texts)) {
-    both.texts.push_back(py::cast<std::string>(texts));
+    both.texts.push_back(textOf(texts));
   } else {
     for (const auto& one : texts) {
-      if (!py::isinstance<py::str>(one)) raiseInput("a text is a str", "");
-      both.texts.push_back(py::cast<std::string>(one));
+      if (!py::isinstance<py::str>(one)) {
+        raiseInput("no text is a " + typeName(one), "give a str, or a list of str");
+      }
+      both.texts.push_back(textOf(one));
     }
   }
   return both;
@@ -140,7 +165,8 @@ Content dictOf(const py::dict& dict) {
   // As datasets of sound come.
   if (dict.contains("array") && dict.contains("sampling_rate")) {
     const auto samples = Samples::ensure(dict["array"]);
-    if (!samples || samples.ndim() != 1) raiseInput("'array' is no row of samples", "");
+    if (!samples || samples.ndim() != 1)
+      raiseInput("'array' is no row of samples", "give one number a sample, as float32");
     return Sound{py::cast<unsigned>(dict["sampling_rate"]),
                  {samples.data(), samples.data() + samples.size()}};
   }
@@ -175,7 +201,7 @@ py::object tensorToPython(const Tensor& tensor) {
 }  // namespace
 
 Content contentOf(py::handle given) {
-  if (py::isinstance<py::str>(given)) return py::cast<std::string>(given);
+  if (py::isinstance<py::str>(given)) return textOf(given);
   if (py::isinstance<py::bytes>(given) || py::isinstance<py::bytearray>(given) ||
       py::isinstance<py::memoryview>(given)) {
     return copyOfBuffer(given);
@@ -198,6 +224,29 @@ Content contentOf(py::handle given) {
   }
   raiseInput("no model takes a " + typeName(given),
              "str, list, dict, bytes, a path, a numpy array or a PIL image");
+}
+
+void Inputs::add(py::handle given) {
+  errors.emplace_back();
+  try {
+    contents.push_back(contentOf(given));
+  } catch (py::error_already_set& raised) {
+    if (!raised.matches(PyExc_Exception)) throw;  // Ctrl-C
+    errors.back() =
+        errorOf(raised, ErrorCategory::InvalidInput, "a " + typeName(given) + " can't be read");
+  }
+}
+
+WebModelResult refused(const EnhancedWebModel* model, const std::string& id, const Error& error) {
+  WebModelResult result;
+  result.modelId = id;
+  if (model != nullptr) {
+    result.modelId = model->modelId();
+    result.modelName = model->modelName();
+    result.modelType = model->modelType();
+  }
+  result.error = error;
+  return result;
 }
 
 py::object contentToPython(const Content& content) {

@@ -14,17 +14,6 @@ Shared share(py::object object) {
           }};
 }
 
-/// The error that a callback raised, which ends here.
-Error errorOf(py::error_already_set& raised, ErrorCategory otherwise, const std::string& who) {
-  const auto error = raised.value();
-  const auto text = [&](const char* name) { return py::cast<std::string>(error.attr(name)); };
-  if (raised.matches(py::module_::import("webpool._errors").attr("Error"))) {
-    return {categoryFromName(text("error_category")), text("message"), text("recovery_suggestion")};
-  }
-  const auto kind = std::string(py::str(py::type::of(error).attr("__name__")));
-  return {otherwise, who + " failed: " + kind + ": " + std::string(py::str(error)), ""};
-}
-
 /// Calls with the GIL and turns what is raised into an error.
 template <class Call>
 auto called(ErrorCategory otherwise, const std::string& who, Call call)
@@ -38,7 +27,7 @@ auto called(ErrorCategory otherwise, const std::string& who, Call call)
       return call();
     }
   } catch (py::error_already_set& raised) {
-    return std::unexpected(errorOf(raised, otherwise, who));
+    return std::unexpected(errorOf(raised, otherwise, who + " failed"));
   } catch (const std::exception& wrong) {
     return fail(otherwise, who + " gave something unexpected: " + wrong.what());
   }

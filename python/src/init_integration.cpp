@@ -104,13 +104,20 @@ void initIntegration(py::module_& module) {
              const std::vector<std::pair<std::variant<std::string, ModelPtr>, py::object>>& given,
              const Stop& stop) {
             std::vector<Bridge::Asked> asked;
-            for (const auto& [model, input] : given) asked.emplace_back(model, contentOf(input));
-            const auto results = waitFor(stop, [&](const std::stop_token& token) {
+            Inputs inputs;
+            for (const auto& [model, input] : given) {
+              inputs.add(input);
+              if (!inputs.errors.back()) asked.emplace_back(model, inputs.contents.back());
+            }
+            const auto ran = waitFor(stop, [&](const std::stop_token& token) {
               return bridge->executeConcurrent(asked, token);
             });
-            py::list all;
-            for (const auto& result : results) all.append(resultToPython(result));
-            return all;
+            return toList(inputs, ran, [&](std::size_t i) {
+              const auto& model = given[i].first;
+              const auto* id = std::get_if<std::string>(&model);
+              return refused(id != nullptr ? nullptr : std::get<ModelPtr>(model).get(),
+                             id != nullptr ? *id : "", *inputs.errors[i]);
+            });
           },
           py::arg("models_and_inputs"), py::arg("stop") = nullptr)
       .def("execution_stats",

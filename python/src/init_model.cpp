@@ -3,16 +3,10 @@
 namespace webpool::python {
 namespace {
 
-std::vector<Content> contentsOf(const py::iterable& given) {
-  std::vector<Content> contents;
-  for (const auto& item : given) contents.push_back(contentOf(item));
-  return contents;
-}
-
-py::list toList(const std::vector<WebModelResult>& results) {
-  py::list all;
-  for (const auto& result : results) all.append(resultToPython(result));
-  return all;
+Inputs inputsOf(const py::iterable& given) {
+  Inputs inputs;
+  for (const auto& item : given) inputs.add(item);
+  return inputs;
 }
 
 }  // namespace
@@ -39,22 +33,33 @@ void initModel(py::module_& module) {
       .def(
           "run_batch",
           [](const ModelPtr& model, const py::iterable& inputs, const Stop& stop) {
-            const auto contents = contentsOf(inputs);
-            return toList(waitFor(stop, [&](const std::stop_token& token) {
-              return model->runBatch(contents, token);
-            }));
+            const auto all = inputsOf(inputs);
+            const auto ran = waitFor(stop, [&](const std::stop_token& token) {
+              return model->runBatch(all.contents, token);
+            });
+            return toList(all, ran,
+                          [&](std::size_t i) { return refused(model.get(), "", *all.errors[i]); });
           },
           py::arg("inputs"), py::arg("stop") = nullptr)
       .def(
           "run_concurrent",
           [](const ModelPtr& model, const py::iterable& inputs,
              const std::vector<std::pair<ModelPtr, py::object>>& others, const Stop& stop) {
-            const auto contents = contentsOf(inputs);
+            auto all = inputsOf(inputs);
+            const auto own = all.errors.size();
+            const auto ownContents = all.contents;
             std::vector<std::pair<ModelPtr, Content>> rest;
-            for (const auto& [other, input] : others) rest.emplace_back(other, contentOf(input));
-            return toList(waitFor(stop, [&](const std::stop_token& token) {
-              return model->runConcurrent(contents, rest, token);
-            }));
+            for (const auto& [other, input] : others) {
+              all.add(input);
+              if (!all.errors.back()) rest.emplace_back(other, all.contents.back());
+            }
+            const auto ran = waitFor(stop, [&](const std::stop_token& token) {
+              return model->runConcurrent(ownContents, rest, token);
+            });
+            return toList(all, ran, [&](std::size_t i) {
+              const auto& asked = i < own ? model : others[i - own].first;
+              return refused(asked.get(), "", *all.errors[i]);
+            });
           },
           py::arg("inputs"), py::arg("others"), py::arg("stop") = nullptr)
       .def("performance_metrics", [](const EnhancedWebModel& model) {

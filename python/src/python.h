@@ -11,6 +11,7 @@
 #include <stop_token>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "webpool/accelerate.h"
 
@@ -21,6 +22,9 @@ namespace py = pybind11;
 /// Sets webpool.Error as Python's exception and throws it.
 [[noreturn]] void raise(const Error& error);
 
+/// What was raised as an error of ours; `what` failed where it is none ("the backend failed").
+Error errorOf(py::error_already_set& raised, ErrorCategory otherwise, const std::string& what);
+
 template <class T>
 T orRaise(Result<T> result) {
   if (!result) raise(result.error());
@@ -30,6 +34,17 @@ T orRaise(Result<T> result) {
 /// str, list, dict, bytes, path, numpy array, PIL image. Raises webpool.Error (invalid_input).
 Content contentOf(py::handle given);
 
+/// Of several inputs, those that are content, and by their places why the others are none.
+struct Inputs {
+  std::vector<Content> contents{};
+  std::vector<std::optional<Error>> errors{};
+
+  void add(py::handle given);
+};
+
+/// The failed result of a call that never came to be, for want of content.
+WebModelResult refused(const EnhancedWebModel* model, const std::string& id, const Error& error);
+
 /// What a callback of Python is given for it.
 py::object contentToPython(const Content& content);
 
@@ -38,6 +53,18 @@ py::object resultToPython(const WebModelResult& result);
 py::object jsonToPython(const std::string& json);
 py::dict tensorsToPython(const std::vector<Tensor>& tensors);
 std::vector<Tensor> tensorsOf(const py::dict& arrays);
+
+/// Results for all inputs in their order: those that ran, and what `refusedAt(i)` gives for the
+/// others.
+template <class RefusedAt>
+py::list toList(const Inputs& inputs, const std::vector<WebModelResult>& ran, RefusedAt refusedAt) {
+  py::list all;
+  auto next = ran.begin();
+  for (std::size_t i = 0; i < inputs.errors.size(); ++i) {
+    all.append(resultToPython(inputs.errors[i] ? refusedAt(i) : *next++));
+  }
+  return all;
+}
 
 HardwarePreferences preferencesOf(py::handle given);
 BridgeOptions bridgeOptionsOf(const py::dict& given);

@@ -208,6 +208,23 @@ class ResourcePoolBridgeIntegration:
 
 
 def _asked(given: Asked) -> list[tuple[Union[str, _webpool.Model], Any]]:
-    return [
-        (model if isinstance(model, str) else model._native, inputs) for model, inputs in given
-    ]
+    asked: list[tuple[Union[str, _webpool.Model], Any]] = []
+    for pair in given:
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise Error(
+                f"{pair!r:.80} is no pair of a model and its inputs",
+                "invalid_argument",
+                "give [(model or its model_id, inputs), ...]",
+            )
+        model, inputs = pair
+        if isinstance(model, EnhancedWebModel):
+            asked.append((model._native, inputs))
+        elif isinstance(model, str):
+            asked.append((model, inputs))
+        else:
+            raise Error(
+                f"{model!r:.80} is no model",
+                "invalid_argument",
+                "give what get_model() returned, or its model_id",
+            )
+    return asked

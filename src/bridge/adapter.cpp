@@ -21,9 +21,30 @@ namespace json = boost::json;
 
 constexpr std::uint64_t kLargestFile = std::uint64_t{4} << 30;
 
-std::unexpected<Error> notTaken(const Model& model, std::string_view takes) {
-  return fail(ErrorCategory::InvalidInput,
-              fmt::format("{} ({}) takes {}", model.info().name, model.info().task, takes));
+std::string_view kindOf(const Content& content) {
+  struct Kind {
+    std::string_view operator()(const std::string&) const { return "a text"; }
+    std::string_view operator()(const std::vector<std::string>& texts) const {
+      return texts.empty() ? "an empty list" : "a list of texts";
+    }
+    std::string_view operator()(const Bytes&) const { return "bytes"; }
+    std::string_view operator()(const std::filesystem::path&) const { return "a path"; }
+    std::string_view operator()(const std::vector<Message>&) const { return "messages"; }
+    std::string_view operator()(const std::vector<Tensor>& tensors) const {
+      return tensors.empty() ? "no tensors" : "tensors";
+    }
+    std::string_view operator()(const Sound&) const { return "sound"; }
+    std::string_view operator()(const PicturesAndTexts&) const { return "pictures with texts"; }
+  };
+  return std::visit(Kind(), content);
+}
+
+std::unexpected<Error> notTaken(const Model& model, const Content& content,
+                                std::string_view takes) {
+  return fail(
+      ErrorCategory::InvalidInput,
+      fmt::format("{} ({}) can't run on {}", model.info().name, model.info().task, kindOf(content)),
+      fmt::format("give it {}", takes));
 }
 
 /// The bytes of a file, or of the file at a path.
@@ -35,7 +56,7 @@ Result<Bytes> bytesOf(const Content& content, const Model& model, std::string_vi
   } else if (const auto* text = std::get_if<std::string>(&content)) {
     path = *text;
   } else {
-    return notTaken(model, takes);
+    return notTaken(model, content, takes);
   }
   auto read = base::readFile(path, kLargestFile);
   if (!read) return std::unexpected(read.error());
@@ -59,12 +80,13 @@ Result<Picture> pictureOf(const Content& content, const Model& model) {
     if (auto valid = tensor->validate(); !valid) return std::unexpected(valid.error());
     if (tensor->type != DataType::Uint8 || (channels != 1 && channels != 3 && channels != 4) ||
         tensor->data.empty()) {
-      return notTaken(model, kTakes);
+      return notTaken(model, content, kTakes);
     }
     Picture picture{std::size_t(shape[0]), std::size_t(shape[1]), {}};
     std::swap(picture.width, picture.height);
     if (picture.width * picture.height > kMostPixels) {
-      return fail(ErrorCategory::InvalidInput, "the picture has more than 100 million pixels");
+      return fail(ErrorCategory::InvalidInput, "the picture has more than 100 million pixels",
+                  "make it smaller");
     }
     const auto bytes = tensor->as<std::uint8_t>();
     picture.rgb.reserve(picture.width * picture.height * 3);
@@ -84,7 +106,8 @@ Result<Sound> soundOf(const Content& content, const Model& model) {
   if (const auto* sound = std::get_if<Sound>(&content)) return *sound;
   if (const auto* tensor = onlyTensor(content)) {
     if (auto valid = tensor->validate(); !valid) return std::unexpected(valid.error());
-    if (tensor->type != DataType::Fp32 || tensor->shape.size() != 1) return notTaken(model, kTakes);
+    if (tensor->type != DataType::Fp32 || tensor->shape.size() != 1)
+      return notTaken(model, content, kTakes);
     const auto samples = tensor->as<float>();
     return Sound{kSpeechRate, {samples.begin(), samples.end()}};
   }
@@ -105,7 +128,7 @@ class EmbeddingAdapter final : public Adapter {
 
   Result<Answer> run(const Content& content, const RunOptions& options) const override {
     const auto texts = textsOf(content);
-    if (texts.empty()) return notTaken(model_, "a text, or a list of texts");
+    if (texts.empty()) return notTaken(model_, content, "a text, or a list of texts");
     auto vectors = model_.embed(texts, options);
     if (!vectors) return std::unexpected(vectors.error());
     json::array rows;
@@ -135,7 +158,7 @@ class GenerationAdapter final : public Adapter {
     } else if (const auto* given = std::get_if<std::vector<Message>>(&content)) {
       messages = *given;
     } else {
-      return notTaken(model_, "a text, or messages");
+      return notTaken(model_, content, "a text, or messages");
     }
     const auto said = generate(model_, messages, {}, options);
     if (!said) return std::unexpected(said.error());
@@ -252,7 +275,7 @@ class TextHeadAdapter final : public Adapter {
 
   Result<Answer> run(const Content& content, const RunOptions& options) const override {
     const auto texts = textsOf(content);
-    if (texts.empty()) return notTaken(model_, "a text, or a list of texts");
+    if (texts.empty()) return notTaken(model_, content, "a text, or a list of texts");
     const bool one = std::holds_alternative<std::string>(content);
     const auto& task = model_.info().task;
     if (filler_) return said(filler_->fill(texts, {}, options), &FilledTexts::texts, one);
@@ -347,7 +370,7 @@ class TensorAdapter final : public Adapter {
 
   Result<Answer> run(const Content& content, const RunOptions& options) const override {
     const auto* tensors = std::get_if<std::vector<Tensor>>(&content);
-    if (tensors == nullptr) return notTaken(model_, "tensors");
+    if (tensors == nullptr) return notTaken(model_, content, "tensors");
     auto inputs = *tensors;
     if (onlyTensor(content) != nullptr && model_.info().inputs.size() == 1) {
       inputs.front().name = model_.info().inputs.front().name;

@@ -11,7 +11,10 @@ namespace webpool::cli {
 
 CLI::Option* addDbPath(CLI::App& command, std::string& path, const std::string& description) {
   return command.add_option("--db-path", path, description + " (else $BENCHMARK_DB_PATH)")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->check([](const std::string& file) {
+        return file.empty() ? std::string("the name of a file is missing") : std::string();
+      });
 }
 
 KeptRecord::KeptRecord(const std::string& path, std::function<void(const std::string&)> notice) {

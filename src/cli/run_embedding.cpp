@@ -54,7 +54,7 @@ class EmbeddingTask final : public RunTask {
       }
     }
     if (flags.json) {
-      auto object = summary(model, result->ranOn, result->timings);
+      auto object = summary({model, result->ranOn, result->timings});
       if (flags.outputs.empty()) {
         json::array rows;
         for (const auto& vector : result->vectors) rows.emplace_back(json::value_from(vector));
@@ -75,7 +75,7 @@ class EmbeddingTask final : public RunTask {
       std::printf("\ncosine similarity\n%s", similarityTable(texts_, result->vectors).c_str());
     }
     if (!flags.outputs.empty()) std::printf("written to %s\n", flags.outputs.c_str());
-    printRan(model, result->ranOn, result->timings);
+    printRan({model, result->ranOn, result->timings});
     return 0;
   }
 

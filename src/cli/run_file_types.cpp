@@ -35,10 +35,11 @@ class FileTypesTask final : public RunTask {
     if (!types) return reportError(types.error());
     // Nothing ran for files of a few bytes.
     const auto ranOn = types->runs > 0 ? types->ranOn : model.info().ranOn;
+    const auto timings = types->runs > 0 ? std::optional(types->timings) : std::nullopt;
     if (flags.json) {
       json::array list;
       for (std::size_t i = 0; i < files_.size(); ++i) list.push_back(fileJson(i, types->files[i]));
-      auto object = summary(model, ranOn, types->timings);
+      auto object = summary({model, ranOn, timings});
       object["files"] = std::move(list);
       std::printf("%s\n", json::serialize(object).c_str());
       return 0;
@@ -48,7 +49,7 @@ class FileTypesTask final : public RunTask {
       std::printf("%s\n  %-12s %5.1f %%  %s, %s\n", files_[i].name.c_str(), type.label.c_str(),
                   100 * type.score, type.mime.c_str(), type.description.c_str());
     }
-    printRan(model, ranOn, types->timings);
+    printRan({model, ranOn, timings});
     return 0;
   }
 

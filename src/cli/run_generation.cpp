@@ -58,12 +58,12 @@ class GenerationTask final : public RunTask {
       }
     }
     if (flags.json) {
-      auto object = summary(model, last->ranOn, last->timings);
+      auto object = summary({model, last->ranOn, last->timings});
       object["answers"] = std::move(answers);
       std::printf("%s\n", json::serialize(object).c_str());
       return 0;
     }
-    printRan(model, last->ranOn, last->timings);
+    printRan({model, last->ranOn, last->timings});
     return 0;
   }
 

@@ -35,7 +35,7 @@ class ImageLabelsTask final : public RunTask {
     }
     if (!answer) return reportError(answer.error());
     if (flags.json) {
-      auto object = summary(model, answer->ranOn, answer->timings);
+      auto object = summary({model, answer->ranOn, answer->timings});
       json::array files;
       for (std::size_t i = 0; i < names_.size(); ++i) {
         files.push_back(
@@ -49,7 +49,7 @@ class ImageLabelsTask final : public RunTask {
       std::printf("%s\n", names_[i].name.c_str());
       printLabels(answer->items[i]);
     }
-    printRan(model, answer->ranOn, answer->timings);
+    printRan({model, answer->ranOn, answer->timings});
     return 0;
   }
 

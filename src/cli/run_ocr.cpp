@@ -56,12 +56,12 @@ class OcrTask final : public RunTask {
       last = std::move(*page);
     }
     if (flags.json) {
-      auto object = summary(model, last->ranOn, last->timings);
+      auto object = summary({model, last->ranOn, last->timings, reader->graphs()});
       object["files"] = std::move(files);
       std::printf("%s\n", json::serialize(object).c_str());
       return 0;
     }
-    printRan(model, last->ranOn, last->timings);
+    printRan({model, last->ranOn, last->timings, reader->graphs()});
     return 0;
   }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cerrno>
 #include <cstdio>
@@ -58,26 +59,56 @@ void printLabels(std::span<const LabelScore> labels) {
   }
 }
 
-void printRan(const Model& model, const RanOn& ranOn, const RunTimings& timings) {
-  const auto& info = model.info();
-  const auto& load = info.timings;
-  std::printf("\nmodel    %s, %s, %s%s\n", info.name.c_str(), info.dtype.c_str(),
-              bytesText(info.bytes).c_str(),
-              info.weights.empty() ? "" : ", weights: random (never trained)");
-  std::printf("cid      %s\n", info.cid.c_str());
-  std::printf("ran on   %s\n", ranOnText(ranOn).c_str());
-  std::printf("checked  %s\n", ranOn.checkedBy.c_str());
-  std::printf("times    launch %s, load %s, run %s\n", millisecondsText(load.launchMs).c_str(),
-              millisecondsText(load.fetchMs + load.compileMs + load.warmupMs).c_str(),
-              millisecondsText(timings.totalMs).c_str());
+namespace {
+
+/// Of all graphs together: each is fetched, compiled and warmed up by itself.
+LoadTimings loadOf(const Ran& ran) {
+  if (ran.graphs.empty()) return ran.model.info().timings;
+  LoadTimings all;
+  for (const auto& graph : ran.graphs) {
+    const auto one = graph.loadTimings();
+    all.launchMs = std::max(all.launchMs, one.launchMs);
+    all.fetchMs += one.fetchMs;
+    all.compileMs += one.compileMs;
+    all.warmupMs += one.warmupMs;
+    all.bytesNetwork += one.bytesNetwork;
+    all.bytesCache += one.bytesCache;
+    // One that is loaded when it is needed tells only its phases.
+    all.totalMs += one.totalMs > 0 ? one.totalMs : one.fetchMs + one.compileMs + one.warmupMs;
+  }
+  return all;
 }
 
-json::object summary(const Model& model, const RanOn& ranOn, const RunTimings& timings) {
-  const auto& info = model.info();
-  json::object object{{"model", info.name},      {"task", info.task},
-                      {"cid", info.cid},         {"bytes", info.bytes},
-                      {"ran_on", toJson(ranOn)}, {"load", toJson(info.timings)},
-                      {"run", toJson(timings)}};
+std::uint64_t bytesOf(const Ran& ran) {
+  return ran.graphs.empty() ? ran.model.info().bytes : Model::bytesTogether(ran.graphs);
+}
+
+}  // namespace
+
+void printRan(const Ran& ran) {
+  const auto& info = ran.model.info();
+  const auto load = loadOf(ran);
+  std::printf("\nmodel    %s, %s, %s%s\n", info.name.c_str(), info.dtype.c_str(),
+              bytesText(bytesOf(ran)).c_str(),
+              info.weights.empty() ? "" : ", weights: random (never trained)");
+  std::printf("cid      %s\n", info.cid.c_str());
+  std::printf("ran on   %s\n", ranOnText(ran.ranOn).c_str());
+  std::printf("checked  %s\n", ran.ranOn.checkedBy.c_str());
+  std::printf("times    launch %s, load %s, %s\n", millisecondsText(load.launchMs).c_str(),
+              millisecondsText(load.fetchMs + load.compileMs + load.warmupMs).c_str(),
+              ran.timings ? ("run " + millisecondsText(ran.timings->totalMs)).c_str()
+                          : "no run was needed");
+}
+
+json::object summary(const Ran& ran) {
+  const auto& info = ran.model.info();
+  json::object object{{"model", info.name},
+                      {"task", info.task},
+                      {"cid", info.cid},
+                      {"bytes", bytesOf(ran)},
+                      {"ran_on", toJson(ran.ranOn)},
+                      {"load", toJson(loadOf(ran))},
+                      {"run", ran.timings ? json::value(toJson(*ran.timings)) : json::value()}};
   if (!info.weights.empty()) object["weights"] = info.weights;
   return object;
 }

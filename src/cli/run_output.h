@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,8 +22,16 @@ Result<void> writeOutputs(const std::string& path, const std::string& model,
 /// A line each: label and score.
 void printLabels(std::span<const LabelScore> labels);
 
+/// What ran, for the person or the program that asked.
+struct Ran {
+  const Model& model;
+  const RanOn& ranOn;
+  std::optional<RunTimings> timings;  ///< none: the answer needed no run
+  std::vector<Model> graphs{};        ///< of a model that runs several, all of them
+};
+
 /// The model, where it ran and how long that took.
-void printRan(const Model& model, const RanOn& ranOn, const RunTimings& timings);
-boost::json::object summary(const Model& model, const RanOn& ranOn, const RunTimings& timings);
+void printRan(const Ran& ran);
+boost::json::object summary(const Ran& ran);
 
 }  // namespace webpool::cli

@@ -66,7 +66,7 @@ class PictureTextTask final : public RunTask {
     const auto& ranOn = pictured ? answer->picturesRanOn : answer->textsRanOn;
     const auto& timings = pictured ? answer->pictureTimings : answer->textTimings;
     if (flags.json) {
-      auto object = summary(model, ranOn, timings);
+      auto object = summary({model, ranOn, timings, both->graphs()});
       json::array files;
       for (const auto& one : names_) files.emplace_back(one.name);
       object["pictures"] = std::move(files);
@@ -86,7 +86,7 @@ class PictureTextTask final : public RunTask {
       std::printf("%zu vector%s of %zu values\n", count, count == 1 ? "" : "s",
                   pictured ? answer->pictures.front().size() : answer->texts.front().size());
     }
-    printRan(model, ranOn, timings);
+    printRan({model, ranOn, timings, both->graphs()});
     return 0;
   }
 

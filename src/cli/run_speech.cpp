@@ -67,14 +67,14 @@ class SpeechTask final : public RunTask {
       }
     }
     if (flags.json) {
-      auto object = summary(model, last->ranOn, last->timings);
+      auto object = summary({model, last->ranOn, last->timings});
       object["files"] = std::move(files);
       if (!flags.outputs.empty()) object["outputs_file"] = flags.outputs;
       std::printf("%s\n", json::serialize(object).c_str());
       return 0;
     }
     if (!flags.outputs.empty()) std::printf("written to %s\n", flags.outputs.c_str());
-    printRan(model, last->ranOn, last->timings);
+    printRan({model, last->ranOn, last->timings});
     return 0;
   }
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
+#include <cmath>
 #include <cstdio>
 #include <iostream>
 #include <iterator>
@@ -37,7 +38,8 @@ std::string tensorLine(const Tensor& tensor) {
     line += " ";
     const auto values = tensor.as<float>();
     for (std::size_t i = 0; i < std::min<std::size_t>(values.size(), 4); ++i) {
-      line += fmt::format(" {:.5g}", values[i]);
+      // A NaN has no sign worth telling.
+      line += std::isnan(values[i]) ? " nan" : fmt::format(" {:.5g}", values[i]);
     }
     if (values.size() > 4) line += " …";
   }
@@ -89,7 +91,7 @@ class TensorsTask final : public RunTask {
       }
     }
     if (flags.json) {
-      auto object = summary(model, result->ranOn, result->timings);
+      auto object = summary({model, result->ranOn, result->timings});
       if (flags.outputs.empty()) {
         const auto text = onnx::writeJsonTensors(model.info().name, result->outputs);
         if (!text) return reportError(text.error());
@@ -102,7 +104,7 @@ class TensorsTask final : public RunTask {
     }
     for (const auto& tensor : result->outputs) std::printf("%s\n", tensorLine(tensor).c_str());
     if (!flags.outputs.empty()) std::printf("written to %s\n", flags.outputs.c_str());
-    printRan(model, result->ranOn, result->timings);
+    printRan({model, result->ranOn, result->timings});
     return 0;
   }
 

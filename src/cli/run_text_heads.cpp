@@ -37,7 +37,7 @@ class TextTask : public RunTask {
     for (unsigned i = 1; answer && i < flags.repeat; ++i) answer = ask(flags, model, options);
     if (!answer) return reportError(answer.error());
     if (flags.json) {
-      auto object = summary(model, answer->ranOn, answer->timings);
+      auto object = summary({model, answer->ranOn, answer->timings});
       json::array list;
       for (std::size_t i = 0; i < texts_.size(); ++i) list.emplace_back(toJson(*answer, i));
       object[key()] = std::move(list);
@@ -48,7 +48,7 @@ class TextTask : public RunTask {
       std::printf("%s\n", fitText(texts_[i], 78).c_str());
       print(*answer, i);
     }
-    printRan(model, answer->ranOn, answer->timings);
+    printRan({model, answer->ranOn, answer->timings});
     return 0;
   }
 

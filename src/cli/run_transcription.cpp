@@ -28,7 +28,7 @@ json::object fileJson(const NamedSound& file, const Transcript& said) {
           {"segments", std::move(segments)},
           {"windows", said.windows},
           {"runs", said.runs},
-          {"run_ms", said.timings.runMs}};
+          {"run_ms", said.runs > 0 ? json::value(said.timings.runMs) : json::value()}};
 }
 
 void printSegment(const TranscriptSegment& segment) {
@@ -72,13 +72,14 @@ class TranscriptionTask final : public RunTask {
     }
     // Nothing ran for silence.
     const auto ranOn = last->runs > 0 ? last->ranOn : model.info().ranOn;
+    const auto timings = last->runs > 0 ? std::optional(last->timings) : std::nullopt;
     if (flags.json) {
-      auto object = summary(model, ranOn, last->timings);
+      auto object = summary({model, ranOn, timings});
       object["files"] = std::move(files);
       std::printf("%s\n", json::serialize(object).c_str());
       return 0;
     }
-    printRan(model, ranOn, last->timings);
+    printRan({model, ranOn, timings});
     return 0;
   }
 

@@ -72,7 +72,8 @@ std::string fittedTable(Rows rows, const std::set<std::size_t>& whole) {
 }
 
 json::value orNull(const std::optional<double>& value) {
-  return value ? json::value(*value) : json::value();
+  // JSON has no infinity.
+  return value && std::isfinite(*value) ? json::value(*value) : json::value();
 }
 
 json::value orNull(const std::string& text) {

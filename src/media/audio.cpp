@@ -59,7 +59,8 @@ Result<Audio> decodeAudio(std::span<const std::byte> file, unsigned rate,
   }
   if (resampler) resampler->finish(audio.samples);
   if (audio.samples.empty()) {
-    return fail(ErrorCategory::InvalidInput, "it is a sound file without a sample", "");
+    return fail(ErrorCategory::InvalidInput, "it is a sound file without a sample",
+                "record it anew, or leave it out");
   }
   return audio;
 }

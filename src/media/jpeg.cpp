@@ -143,7 +143,8 @@ Result<Picture> decodeJpeg(std::span<const std::byte> file) {
     return Reader(file).read();
   } catch (const JpegFailure& failure) {
     return fail(ErrorCategory::InvalidInput,
-                fmt::format("the JPEG picture can't be read: {}", failure.message));
+                fmt::format("the JPEG picture can't be read: {}", failure.message),
+                "copy the file again, or save the picture anew");
   }
 }
 

@@ -94,7 +94,8 @@ Result<Picture> decodePng(std::span<const std::byte> file) {
     return Reader(file).read();
   } catch (const PngFailure& failure) {
     return fail(ErrorCategory::InvalidInput,
-                fmt::format("the PNG picture can't be read: {}", failure.message));
+                fmt::format("the PNG picture can't be read: {}", failure.message),
+                "copy the file again, or save the picture anew");
   }
 }
 

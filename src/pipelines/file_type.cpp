@@ -49,6 +49,7 @@ Result<FileTypes> detectFileTypes(const Model& model,
   const auto rules = tasks::FileTypeRules::read(config->text(), kinds->text());
   if (!rules) return std::unexpected(rules.error());
 
+  const auto began = std::chrono::steady_clock::now();
   FileTypes result;
   result.files.resize(contents.size());
   std::vector<std::int32_t> rows;
@@ -77,6 +78,7 @@ Result<FileTypes> detectFileTypes(const Model& model,
     result.timings.totalMs += answer->timings.totalMs;
     result.ranOn = answer->ranOn;
   }
+  if (result.runs == 0) model.answeredWithoutRun(contents.size(), began);  // all too short
   return result;
 }
 

@@ -225,6 +225,12 @@ Result<TextReader> TextReader::of(const Model& model) {
                     tasks::readAlphabet(keys));
 }
 
+std::vector<Model> TextReader::graphs() const {
+  std::vector<Model> all{detector_, recogniser_};
+  if (classifier_) all.push_back(*classifier_);
+  return all;
+}
+
 Result<PageText> TextReader::read(const Picture& picture, const TextReaderOptions& how,
                                   const RunOptions& options) const {
   if (picture.width == 0 || picture.height == 0 ||

@@ -59,7 +59,8 @@ Result<PictureTextAnswer> PictureTextModel::compare(std::span<const Picture> pic
                                                     std::span<const std::string> texts,
                                                     const RunOptions& options) const {
   if (pictures.empty() && texts.empty()) {
-    return fail(ErrorCategory::InvalidArgument, "neither a picture nor a text");
+    return fail(ErrorCategory::InvalidArgument, "neither a picture nor a text",
+                "give it pictures, texts or both");
   }
   PictureTextAnswer result;
   // The text's graph loads and runs while the picture's does.

@@ -209,9 +209,12 @@ Result<Transcript> transcribe(const Model& model, const Sound& sound, const Tran
                             info.name, kSpeechRate),
                 "decodeSound() resamples");
   }
+  const auto began = std::chrono::steady_clock::now();
   auto transcriber = Transcriber::of(model, how, options);
   if (!transcriber) return std::unexpected(transcriber.error());
-  return transcriber->transcribe(sound, how);
+  auto said = transcriber->transcribe(sound, how);
+  if (said && said->runs == 0) model.answeredWithoutRun(1, began);  // silence
+  return said;
 }
 
 }  // namespace webpool

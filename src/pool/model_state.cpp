@@ -242,17 +242,31 @@ void Model::State::replyTo(const CallerRef& caller, const pool::Work& work,
   observer->ran(std::move(row));
 }
 
+RecordedRun Model::State::unsentRun(std::uint64_t items, base::TimePoint began) const {
+  RecordedRun row;
+  row.startedAt = pool::wallTime(began);
+  row.model = pool::recordedModel(source->description);
+  row.items = items;
+  row.timings.totalMs = millisecondsSince(began);
+  return row;
+}
+
 void Model::State::refused(std::span<const Tensor> inputs, base::TimePoint began,
                            const Error& error) const {
   auto* const observer = engine->observer();
   if (observer == nullptr) return;
-  RecordedRun row;
-  row.startedAt = pool::wallTime(began);
-  row.model = pool::recordedModel(source->description);
-  row.items = pool::itemsOf(info.inputs, inputs);
-  row.timings.totalMs = millisecondsSince(began);
+  auto row = unsentRun(pool::itemsOf(info.inputs, inputs), began);
   row.error = error;
   observer->ran(std::move(row));
+}
+
+void Model::State::neededNoRun(std::uint64_t items, base::TimePoint began) const {
+  if (auto* const observer = engine->observer()) observer->ran(unsentRun(items, began));
+}
+
+LoadTimings Model::State::loadTimings() const {
+  const std::lock_guard lock(mutex_);
+  return replicas_.empty() ? LoadTimings{} : replicas_.front()->timings();
 }
 
 }  // namespace webpool

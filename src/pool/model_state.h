@@ -42,6 +42,12 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   /// Tells the observer of a call that was refused before it became a run.
   void refused(std::span<const Tensor> inputs, base::TimePoint began, const Error& error) const;
 
+  /// Tells it of one that was answered without a run.
+  void neededNoRun(std::uint64_t items, base::TimePoint began) const;
+
+  /// Of the first replica; zeros where there is none yet.
+  LoadTimings loadTimings() const;
+
   std::shared_ptr<pool::Engine> engine;
   std::shared_ptr<const pool::ResolvedModel> source;
   ModelOptions options;
@@ -58,6 +64,9 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   using WorkRef = std::shared_ptr<pool::Work>;
   using BatchRef = std::shared_ptr<pool::Batch>;
   using CallerRef = std::shared_ptr<pool::Caller>;
+
+  /// A row of the record, of a call that no browser was asked for.
+  RecordedRun unsentRun(std::uint64_t items, base::TimePoint began) const;
 
   // Callers (model_state.cpp).
 

@@ -146,6 +146,27 @@ Result<Model> Model::component(std::string_view name, std::string_view task) con
   return pool::loadModel(state_->engine, state_->info.name, options);
 }
 
+LoadTimings Model::loadTimings() const {
+  auto timings = state_->loadTimings();
+  if (!state_->options.lazy) timings.totalMs = state_->info.timings.totalMs;
+  return timings;
+}
+
+std::uint64_t Model::bytesTogether(std::span<const Model> graphs) {
+  std::map<std::string, std::uint64_t> sizes;
+  for (const auto& graph : graphs) {
+    for (const auto& file : graph.state_->source->files) sizes[file.path] = file.size;
+  }
+  std::uint64_t bytes = 0;
+  for (const auto& [path, size] : sizes) bytes += size;
+  return bytes;
+}
+
+void Model::answeredWithoutRun(std::uint64_t items,
+                               std::chrono::steady_clock::time_point began) const {
+  state_->neededNoRun(items, began);
+}
+
 void Model::runAsync(std::vector<Tensor> inputs, const RunOptions& options,
                      std::function<void(Result<Inference>)> done) const {
   onnx::ModelInfo signature;

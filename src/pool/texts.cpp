@@ -11,7 +11,7 @@
 namespace webpool::pool {
 
 Result<void> checkTexts(std::span<const std::string> texts) {
-  if (texts.empty()) return fail(ErrorCategory::InvalidArgument, "no texts");
+  if (texts.empty()) return fail(ErrorCategory::InvalidArgument, "no texts", "give at least one");
   for (std::size_t i = 0; i < texts.size(); ++i) {
     if (wire::isValidUtf8(texts[i])) continue;
     return fail(ErrorCategory::InvalidInput, fmt::format("text {} is not valid UTF-8", i + 1),

@@ -91,6 +91,44 @@ def test_batches_and_several_at_once(pool, embedder):
         embedder.set_max_batch_size(0)
 
 
+def test_one_bad_input_is_only_its_own_failure(pool, embedder):
+    class NoContent:
+        pass
+
+    half = "\ud800"
+    results = pool.execute_concurrent(
+        [(embedder, "a"), (embedder, NoContent()), (embedder.model_id, half), (embedder, "b")]
+    )
+    assert [result["success"] for result in results] == [True, False, False, True]
+    for result in results[1:3]:
+        assert result["error_type"] == "invalid_input"
+        assert result["recovery_suggestion"]
+    assert results[1]["model_id"] == results[2]["model_id"] == embedder.model_id
+    batch = embedder.run_batch(["a", half, "b"])
+    assert [result["success"] for result in batch] == [True, False, True]
+    both = embedder.run_concurrent([half, "a"], [(embedder, NoContent()), (embedder, "b")])
+    assert [result["success"] for result in both] == [False, True, False, True]
+
+
+def test_what_is_no_pair_of_model_and_inputs_is_told(pool, embedder):
+    for given in ([5], [(embedder,)], [(5, "a")]):
+        with pytest.raises(webpool.Error) as raised:
+            pool.execute_concurrent(given)
+        assert raised.value.error_category == "invalid_argument"
+        assert raised.value.recovery_suggestion
+
+
+def test_bad_content_says_what_to_do(embedder):
+    with pytest.raises(webpool.Error) as raised:
+        embedder("\ud800")
+    assert raised.value.error_category == "invalid_input"
+    for content in ([], b"bytes", [1.5, 2.5]):
+        result = embedder(content)
+        assert not result["success"]
+        assert result["error_category"] == "invalid_input"
+        assert result["recovery_suggestion"] == "give it a text, or a list of texts"
+
+
 def test_the_gil_is_released(embedder):
     seen = []
     done = threading.Event()
