@@ -73,10 +73,19 @@ struct PoolOptions {
   /// The same for each browser.
   std::uint64_t browserMemoryBudget = 0;
   /// Texts, or rows, that calls of several callers may share in one run (batching); 1: each call is
-  /// a run of its own. Batches form while workers are busy; no call waits for others to come.
+  /// a run of its own. Batches form while workers are busy.
   unsigned maxBatch = 16;
-  /// Calls of one model that may wait; further ones fail with Busy.
+  /// Tokens in one run at most, padding included; texts are measured by what the model's answers
+  /// tell of their tokens.
+  unsigned maxBatchTokens = 4096;
+  /// So long the first of a batch may wait for others although a worker is free; 0: never.
+  std::chrono::milliseconds maxQueueDelay{0};
+  /// Calls of one model that may wait; further ones fail with Busy, and so do calls whose deadline
+  /// is over before their turn can come.
   unsigned queueCapacity = 4096;
+  /// Bytes of answers that are kept for each model, to be given again for equal inputs and
+  /// parameters (Inference::cached); 0: none.
+  std::uint64_t answerCache = 0;
   bool headless = true;
   /// Delete the browser's profile, and with it its model cache, when the pool closes.
   bool ephemeral = false;
@@ -156,6 +165,9 @@ struct RunOptions {
   unsigned priority = 2;
   /// Callers of one model get the same share of it, however many calls each makes.
   std::string caller{};
+  /// Texts, or rows, in one run with this call at most, where that is less than
+  /// PoolOptions::maxBatch; 0: no less.
+  unsigned maxBatch = 0;
   /// It may be run together with other calls, and have the answer of an equal call that is under
   /// way. False: a run of its own, for measuring.
   bool shared = true;

@@ -109,7 +109,9 @@ class EnhancedWebModel {
       const std::vector<std::pair<std::shared_ptr<EnhancedWebModel>, Content>>& others = {},
       std::stop_token stop = {});
 
-  void setMaxBatchSize(std::size_t size);  ///< 16 at first; 0 counts as 1
+  /// Items that go together in one run of the browser, also with calls of others; 16 at first, 0
+  /// counts as 1.
+  void setMaxBatchSize(std::size_t size);
   std::size_t maxBatchSize() const;
   WebModelStats stats() const;
   /// With the keys of get_performance_metrics(), as a JSON object.

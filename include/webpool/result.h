@@ -81,6 +81,7 @@ struct Inference {
   std::vector<Tensor> outputs;
   RunTimings timings;
   RanOn ranOn;
+  bool cached = false;  ///< an earlier answer (PoolOptions::answerCache): nothing ran for this call
   std::uint64_t batchItems = 1;  ///< texts, or rows, of all calls that shared the run
   std::string details{};  ///< a JSON object: what the task says beside the outputs; empty for most
 };

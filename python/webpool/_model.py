@@ -92,7 +92,7 @@ class EnhancedWebModel:
         return self._native.performance_metrics()
 
     def set_max_batch_size(self, batch_size: int) -> None:
-        """How many texts ``run_batch`` sends together; 16 at first."""
+        """How many texts go together in one run of the browser; 16 at first."""
         if batch_size < 1:
             raise Error(f"a batch of {batch_size} is none", "invalid_argument", "1 or more")
         self._native.max_batch_size = batch_size

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <boost/json.hpp>
 #include <chrono>
+#include <limits>
 #include <utility>
 
 #include "bridge/at_once.h"
@@ -49,7 +51,10 @@ WebModelResult EnhancedWebModel::run(const Content& content, std::size_t items,
   auto& record = state_->pool->record();
   record.began();
   const auto began = Clock::now();
-  auto answer = state_->adapter->run(content, {.stop = std::move(stop)});
+  auto answer =
+      state_->adapter->run(content, {.stop = std::move(stop),
+                                     .maxBatch = static_cast<unsigned>(std::min<std::size_t>(
+                                         maxBatchSize(), std::numeric_limits<unsigned>::max()))});
   result.metrics.latencyMs = since(began);
   if (answer) {
     result.success = true;

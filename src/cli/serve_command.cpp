@@ -33,6 +33,11 @@ struct ServeFlags {
   unsigned warmSpares = 0;
   std::uint64_t memoryBudget = 0;         ///< bytes
   std::uint64_t browserMemoryBudget = 0;  ///< bytes
+  unsigned maxBatch = 16;
+  unsigned maxBatchTokens = 4096;
+  double maxQueueDelay = 0;  ///< milliseconds
+  unsigned queueCapacity = 4096;
+  std::uint64_t answerCache = 0;  ///< bytes
   std::vector<std::string> models;
   bool noBrowser = false;
   bool join = false;
@@ -63,6 +68,12 @@ void setPoolLimits(const ServeFlags& flags, PoolOptions& options) {
   options.warmSpares = flags.warmSpares;
   options.memoryBudget = flags.memoryBudget;
   options.browserMemoryBudget = flags.browserMemoryBudget;
+  options.maxBatch = flags.maxBatch;
+  options.maxBatchTokens = flags.maxBatchTokens;
+  options.maxQueueDelay = std::chrono::ceil<std::chrono::milliseconds>(
+      std::chrono::duration<double, std::milli>(flags.maxQueueDelay));
+  options.queueCapacity = flags.queueCapacity;
+  options.answerCache = flags.answerCache;
 }
 
 JoinOptions joinOptions(const ServeFlags& flags) {
@@ -333,6 +344,34 @@ void addPoolOptions(CLI::App& command, ServeFlags& flags) {
   for (auto* option : {browser, most, least, spares, pool, each}) none->excludes(option);
 }
 
+/// How calls wait, and which of them share a run.
+void addQueueOptions(CLI::App& command, ServeFlags& flags) {
+  command
+      .add_option("--max-batch", flags.maxBatch, "Texts, or rows, in one run of a browser at most")
+      ->check(CLI::Range(1u, 4096u))
+      ->capture_default_str();
+  command
+      .add_option("--max-batch-tokens", flags.maxBatchTokens,
+                  "Tokens in one run at most, padding included")
+      ->check(CLI::Range(1u, 1'000'000u))
+      ->capture_default_str();
+  command
+      .add_option("--max-queue-delay", flags.maxQueueDelay,
+                  "So long a free browser waits for a batch to fill")
+      ->check(CLI::Range(0.0, 10'000.0))
+      ->type_name("MS")
+      ->capture_default_str();
+  command
+      .add_option("--queue-capacity", flags.queueCapacity,
+                  "Calls of a model that may wait; further ones are refused (429)")
+      ->check(CLI::Range(1u, 1'000'000u))
+      ->capture_default_str();
+  auto* cache = command.add_option("--answer-cache", flags.answerCache,
+                                   "Keep answers of each model for equal calls, so much memory, "
+                                   "e.g. 64MB (default: none)");
+  takeByteSize(*cache);
+}
+
 /// Where programs call the pool.
 void addApiOptions(CLI::App& command, ApiFlags& flags) {
   auto* host =
@@ -402,6 +441,7 @@ void addServeCommand(CLI::App& app, Context& context, Action& action) {
                    "Load this model wherever it may run: name, .onnx file or folder (repeatable)")
       ->allow_extra_args(false);
   addPoolOptions(*command, *flags);
+  addQueueOptions(*command, *flags);
   addApiOptions(*command, flags->api);
   command
       ->add_option("--browser-path", flags->browser.browserPaths,

@@ -93,7 +93,8 @@ BatchShare BatchRules::shareOf(const std::vector<Tensor>& inputs,
   for (const auto& input : inputs) {
     if (input.shape.empty() || input.shape.front() != rows) return share;
   }
-  const auto text = outline(inputs, 1) + boost::json::serialize(parameters);
+  const auto text =
+      outline(inputs, 1) + boost::json::serialize(parameters) + std::to_string(options.maxBatch);
   share.kind = std::hash<std::string>()(text) | 1;  // two of one hash are told apart when joined
   return share;
 }

@@ -26,6 +26,8 @@ class BatchRules {
   BatchRules(const ModelDescription& description, const Task& task);
 
   bool joins() const { return joining_ != Joining::Never; }
+  /// Its calls are texts, whose tokens it tells.
+  bool takesTexts() const { return joining_ == Joining::Texts; }
 
   /// Calls of one kind have the same parameters and, of tensors, the same sizes beyond the batch.
   BatchShare shareOf(const std::vector<Tensor>& inputs, const boost::json::object& parameters,

@@ -18,8 +18,9 @@ namespace {
 /// One runs, and the next lies ready in the page.
 constexpr unsigned kInFlight = 2;
 
-/// Bytes of text in one run at most, padding included: some 4,000 tokens.
-constexpr std::uint64_t kLongestBatch = 16u << 10;
+/// Until answers have told: bytes of text that are a token, which is few for most languages.
+constexpr double kBytesPerToken = 4;
+constexpr double kEnoughTokens = 200;
 
 bool contains(const std::vector<std::uint64_t>& ids, std::uint64_t id) {
   return std::ranges::find(ids, id) != ids.end();
@@ -98,7 +99,7 @@ Model::State::BatchRef Model::State::takeBatch() {
   const auto& first = *works_.at(*head);
   auto able = first.conversation.empty() ? all : places(first.conversation);
   std::erase_if(able, [&](const Place& place) { return !mayGoTo(*head, *place.replica); });
-  const unsigned most = std::max(1u, engine->options().maxBatch);
+  const unsigned most = mostItems(first);
   // To the busy ones all that waits is a queue, of which this is the end: so a slower worker helps
   // as soon as it is done before the faster ones have come to it.
   const auto waiting = static_cast<unsigned>((queue_.items() - 1) / most);
@@ -111,10 +112,61 @@ Model::State::BatchRef Model::State::takeBatch() {
   if (!chosen) return nullptr;
   const auto& replica = able[*chosen].replica;
   if (replica->openRuns >= kInFlight) return nullptr;
+  if (const auto until = waitsForOthers(first, now)) {
+    if (!pumpsAt_ || *until < *pumpsAt_) {
+      pumpsAt_ = until;
+      engine->postAt(*until, [weak = weak_from_this()] {
+        if (const auto self = weak.lock()) self->pump();
+      });
+    }
+    return nullptr;
+  }
+  pumpsAt_.reset();
+  const bool told = textTokens_ >= kEnoughTokens;
+  const double bytes =
+      engine->options().maxBatchTokens * (told ? textBytes_ / textTokens_ : kBytesPerToken);
   const auto taken =
-      queue_.takeBatch(now, {.items = most, .length = kLongestBatch},
+      queue_.takeBatch(now, {.items = most, .length = static_cast<std::uint64_t>(bytes)},
                        [&](sched::JobId id) { return id == *head || mayGoTo(id, *replica); });
   return makeBatch(taken, replica);
+}
+
+unsigned Model::State::mostItems(const pool::Work& work) const {
+  const unsigned most = std::max(1u, engine->options().maxBatch);
+  return work.maxBatch > 0 ? std::min(most, work.maxBatch) : most;
+}
+
+std::optional<base::TimePoint> Model::State::waitsForOthers(const pool::Work& head,
+                                                            base::TimePoint now) const {
+  const auto delay = engine->options().maxQueueDelay;
+  const bool alone = head.queued.kind == 0 || head.tries > 0;
+  if (delay.count() <= 0 || alone || queue_.items() >= mostItems(head)) return std::nullopt;
+  const auto until = head.began + delay;
+  return until > now ? std::optional(until) : std::nullopt;
+}
+
+void Model::State::learnTokens(const pool::Batch& batch, const wire::RunResult& result) {
+  if (!rules_.takesTexts()) return;
+  const auto* counts = result.details.if_contains("tokens");
+  if (counts == nullptr || !counts->is_array()) return;
+  double tokens = 0;
+  for (const auto& count : counts->get_array()) {
+    if (count.is_number()) tokens += count.to_number<double>();
+  }
+  double bytes = 0;
+  for (const auto& work : batch.works) {
+    for (const auto& input : work->inputs) {
+      bytes += double(input.data.size()) - 4 * double(work->queued.items);
+    }
+  }
+  if (!(tokens > 0) || !(bytes > 0)) return;
+  const std::lock_guard lock(mutex_);
+  textBytes_ += bytes;
+  textTokens_ += tokens;
+  constexpr double kRemembered = 100'000;  // tokens, so that it follows what texts become
+  if (textTokens_ < kRemembered) return;
+  textBytes_ /= 2;
+  textTokens_ /= 2;
 }
 
 Model::State::BatchRef Model::State::makeBatch(const std::vector<sched::JobId>& taken,
@@ -191,6 +243,7 @@ void Model::State::answered(const BatchRef& batch, pool::RunOutcome outcome) {
 }
 
 void Model::State::succeeded(const BatchRef& batch, wire::RunResult result, base::Duration) {
+  learnTokens(*batch, result);
   const auto items = batch->items();
   std::vector<std::vector<Tensor>> outputs;
   std::vector<boost::json::object> details;

@@ -1,5 +1,8 @@
 #include "pool/model_state.h"
 
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -15,6 +18,7 @@ Model::State::State(std::shared_ptr<pool::Engine> owner,
       source(std::move(model)),
       options(std::move(chosen)),
       rules_(source->description, pool::taskOf(source->description.task)),
+      answers_(engine->options().answerCache),
       queue_({.capacity = engine->options().queueCapacity}) {}
 
 Model::State::~State() {
@@ -58,12 +62,43 @@ void Model::State::run(std::vector<Tensor> inputs, boost::json::object parameter
   caller->options = runOptions;
   caller->began = base::SystemClock().now();
   caller->done = std::move(done);
+  if (answers_.isOn() && answeredBefore(caller, inputs, parameters)) return;
   if (auto admitted = admit(caller, std::move(inputs), std::move(parameters)); !admitted) {
     std::exchange(caller->done, nullptr)(std::unexpected(admitted.error()));
     return;
   }
   watchDeadlines();
   pump();
+}
+
+bool Model::State::answeredBefore(const CallerRef& caller, std::vector<Tensor>& inputs,
+                                  const boost::json::object& parameters) {
+  std::optional<Inference> known;
+  {
+    const auto key = rules_.answerKey(inputs, parameters, caller->options);
+    const std::lock_guard lock(mutex_);
+    known = answers_.find(key);
+  }
+  if (!known) return false;
+  pool::Work none;
+  none.inputs = std::move(inputs);
+  replyTo(caller, none, std::move(*known));
+  return true;
+}
+
+Result<void> Model::State::canBeInTime(const pool::Caller& caller) const {
+  std::vector<pool::Candidate> workers;
+  for (auto& place : places({})) workers.push_back(place.candidate);
+  const unsigned most = rules_.joins() && joins_ ? std::max(1u, engine->options().maxBatch) : 1;
+  const auto ahead = queue_.itemsBefore(caller.options.priority);
+  const auto earliest = pool::earliestAnswer(workers, ahead, most);
+  if (!earliest || *earliest <= caller.options.timeout) return {};
+  return fail(ErrorCategory::Busy,
+              fmt::format("its deadline can't be met: with {} waiting before it an answer takes {} "
+                          "at least, and {} are left",
+                          ahead, std::chrono::ceil<std::chrono::milliseconds>(*earliest),
+                          caller.options.timeout),
+              "allow more time, or try again when less is waiting");
 }
 
 Result<void> Model::State::admit(const CallerRef& caller, std::vector<Tensor> inputs,
@@ -74,7 +109,7 @@ Result<void> Model::State::admit(const CallerRef& caller, std::vector<Tensor> in
   const std::lock_guard lock(mutex_);
   caller->id = nextCaller_++;
   WorkRef work;
-  if (const auto equal = answers_.find(key); !key.empty() && equal != answers_.end()) {
+  if (const auto equal = equals_.find(key); !key.empty() && equal != equals_.end()) {
     work = works_.at(equal->second);
   } else {
     work = std::make_shared<pool::Work>();
@@ -84,7 +119,8 @@ Result<void> Model::State::admit(const CallerRef& caller, std::vector<Tensor> in
                     .kind = joins_ ? share.kind : 0,
                     .items = share.items,
                     .length = share.length};
-    const auto queued = queue_.admit(work->queued, caller->began);
+    auto queued = canBeInTime(*caller);
+    if (queued) queued = queue_.admit(work->queued, caller->began);
     if (!queued) {
       refused(inputs, caller->began, queued.error());
       return queued;
@@ -93,10 +129,12 @@ Result<void> Model::State::admit(const CallerRef& caller, std::vector<Tensor> in
     work->inputs = std::move(inputs);
     work->parameters = std::move(parameters);
     work->conversation = asked.conversation;
+    work->maxBatch = asked.maxBatch;
+    work->began = caller->began;
     work->key = std::move(key);
     retry_.admitted(work->queued.id);
     works_.emplace(work->queued.id, work);
-    if (!work->key.empty()) answers_.emplace(work->key, work->queued.id);
+    if (!work->key.empty()) equals_.emplace(work->key, work->queued.id);
   }
   work->callers.push_back(caller);
   const auto id = work->queued.id;
@@ -160,8 +198,8 @@ void Model::State::leave(sched::JobId id, std::uint64_t number, const Error& err
 
 void Model::State::forget(const WorkRef& work) {
   works_.erase(work->queued.id);
-  const auto shared = answers_.find(work->key);
-  if (shared != answers_.end() && shared->second == work->queued.id) answers_.erase(shared);
+  const auto shared = equals_.find(work->key);
+  if (shared != equals_.end() && shared->second == work->queued.id) equals_.erase(shared);
 }
 
 void Model::State::watchDeadlines() {
@@ -206,6 +244,7 @@ void Model::State::reply(const WorkRef& work, const Result<Inference>& result) {
   std::vector<CallerRef> callers;
   {
     const std::lock_guard lock(mutex_);
+    if (result && answers_.isOn()) answers_.keep(work->key, *result);
     while (!work->callers.empty()) callers.push_back(detach(*work, work->callers.front()->id));
     work->in = nullptr;
     forget(work);

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "pool/answer_cache.h"
 #include "pool/batch_rules.h"
 #include "pool/conversations.h"
 #include "pool/engine.h"
@@ -73,6 +74,11 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   /// Takes the caller into the queue, or to an equal call that is under way. Busy: it is full.
   Result<void> admit(const CallerRef& caller, std::vector<Tensor> inputs,
                      boost::json::object parameters);
+  /// Gives it the answer of an earlier equal call: true where there is one.
+  bool answeredBefore(const CallerRef& caller, std::vector<Tensor>& inputs,
+                      const boost::json::object& parameters);
+  /// Busy where its turn can't come before its deadline. mutex_ is held.
+  Result<void> canBeInTime(const pool::Caller& caller) const;
   /// The caller wants no more. Loop thread.
   void leave(sched::JobId work, std::uint64_t caller, const Error& error);
   void watchDeadlines();
@@ -91,6 +97,12 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   void pump();
   /// mutex_ is held.
   BatchRef takeBatch();
+  /// Texts, or rows, that a run of that call takes at most.
+  unsigned mostItems(const pool::Work& work) const;
+  /// It may wait until then for others to go with; none: it goes now. mutex_ is held.
+  std::optional<base::TimePoint> waitsForOthers(const pool::Work& head, base::TimePoint now) const;
+  /// Of texts that were answered, so that their lengths tell of tokens.
+  void learnTokens(const pool::Batch& batch, const wire::RunResult& result);
   /// Of what was taken from the queue. mutex_ is held.
   BatchRef makeBatch(const std::vector<sched::JobId>& taken,
                      const std::shared_ptr<pool::Replica>& replica);
@@ -156,10 +168,14 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
 
   // What waits and what runs; mutex_ guards it.
   pool::BatchRules rules_;
+  double textBytes_ = 0;  ///< of the texts that textTokens_ counts
+  double textTokens_ = 0;
+  pool::AnswerCache answers_;
+  std::optional<base::TimePoint> pumpsAt_;  ///< a batch waits for others until then
   bool joins_ = true;  ///< false once an answer to several calls could not be told apart
   sched::RequestQueue queue_;
   std::map<sched::JobId, WorkRef> works_;
-  std::map<std::string, sched::JobId> answers_;  ///< works that others may share, by their key
+  std::map<std::string, sched::JobId> equals_;  ///< works that others may share, by their key
   std::multimap<base::TimePoint, std::pair<sched::JobId, std::uint64_t>> deadlines_;
   std::optional<base::TimePoint> watchedUntil_;
   bool bringing_ = false;          ///< the model is being brought for work that has no worker

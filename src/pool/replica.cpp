@@ -65,13 +65,13 @@ Result<bool> Replica::ensureLoaded(const ProgressCallback& progress, const std::
                   .bytesCache = timings.bytesCache};
   load.number = engine_->nextLoad();
   loadNumber_ = load.number;
+  const bool first = !std::exchange(loadedOnce_, true);
   {
     const std::lock_guard inner(latestMutex_);
     latest_ = load;
+    if (first) timings_ = load.timings;
   }
-  if (loadedOnce_) return true;
-  loadedOnce_ = true;
-  timings_ = load.timings;
+  if (!first) return true;
   ranOn_ = ranOnOf(*loaded_, *outcome);
   return true;
 }
@@ -82,9 +82,9 @@ Result<void> Replica::ensureChecked(const std::vector<Tensor>& inputs,
   if (isServing()) return {};
   const std::lock_guard lock(mutex_);
   auto checked = gate_.check(inputs, parameters, stop);
+  const std::lock_guard inner(latestMutex_);
   if (timings_.warmupMs == 0) {
     timings_.warmupMs = gate_.firstRunMs();
-    const std::lock_guard inner(latestMutex_);
     latest_.timings.warmupMs = timings_.warmupMs;
   }
   return checked;

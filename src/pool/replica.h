@@ -47,8 +47,11 @@ class Replica {
   const std::shared_ptr<Loaded>& worker() const { return loaded_; }
   /// Once it was loaded; only `checkedBy` changes later.
   RanOn ranOn() const;
-  /// Of the first load; constant once it was checked.
-  const LoadTimings& timings() const { return timings_; }
+  /// Of the first load.
+  LoadTimings timings() const {
+    const std::lock_guard lock(latestMutex_);
+    return timings_;
+  }
   /// Number and timings of the latest load, without totalMs.
   RecordedLoad latestLoad() const {
     const std::lock_guard lock(latestMutex_);
@@ -78,8 +81,8 @@ class Replica {
   std::mutex mutex_;  ///< one load or check at a time
   bool loadedOnce_ = false;
   RanOn ranOn_;
+  mutable std::mutex latestMutex_;  ///< for the loads' times
   LoadTimings timings_;
-  mutable std::mutex latestMutex_;  ///< for latest_
   RecordedLoad latest_;
   std::atomic<std::uint64_t> loadNumber_{0};
   Gate gate_;

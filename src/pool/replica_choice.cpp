@@ -32,4 +32,17 @@ std::optional<std::size_t> chooseReplica(std::span<const Candidate> candidates) 
   return best;
 }
 
+std::optional<base::Duration> earliestAnswer(std::span<const Candidate> candidates,
+                                             std::uint64_t ahead, unsigned most) {
+  double rate = 0;  // items in a unit of time
+  std::optional<base::Duration> fastest;
+  for (const auto& candidate : candidates) {
+    if (!candidate.latency) return std::nullopt;
+    rate += double(most) / double(std::max<std::int64_t>(1, candidate.latency->count()));
+    fastest = std::min(fastest.value_or(*candidate.latency), *candidate.latency);
+  }
+  if (!fastest) return std::nullopt;
+  return base::Duration(static_cast<std::int64_t>(double(ahead) / rate)) + *fastest / 2;
+}
+
 }  // namespace webpool::pool

@@ -26,4 +26,10 @@ struct Candidate {
 /// more, for which the browser has better code. The index; none for no candidates.
 std::optional<std::size_t> chooseReplica(std::span<const Candidate> candidates);
 
+/// When a call could have its answer at best, `ahead` items waiting before it and `most` in a run:
+/// every worker in full runs, each as long as its median, and the call's own half as long as the
+/// shortest. None where a worker was not measured yet, or there is none.
+std::optional<base::Duration> earliestAnswer(std::span<const Candidate> candidates,
+                                             std::uint64_t ahead, unsigned most);
+
 }  // namespace webpool::pool

@@ -64,5 +64,15 @@ TEST(ReplicaChoice, AConversationStaysWhereItWasServed) {
       << "others wait there";
 }
 
+TEST(EarliestAnswer, IsThatOfAllWorkersInFullRuns) {
+  const std::vector<Candidate> two{{.latency = milliseconds(100)}, {.latency = milliseconds(100)}};
+  EXPECT_EQ(earliestAnswer(two, 0, 10), milliseconds(50)) << "half a run";
+  // 40 items at 20 in 100 ms.
+  EXPECT_EQ(earliestAnswer(two, 40, 10), milliseconds(250));
+  EXPECT_EQ(earliestAnswer({}, 40, 10), std::nullopt) << "nobody knows";
+  const std::vector<Candidate> unknown{{.latency = milliseconds(100)}, {}};
+  EXPECT_EQ(earliestAnswer(unknown, 40, 10), std::nullopt) << "the other may be quick";
+}
+
 }  // namespace
 }  // namespace webpool::pool

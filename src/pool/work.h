@@ -39,6 +39,8 @@ struct Work {
   std::vector<Tensor> inputs{};
   boost::json::object parameters{};
   std::string conversation{};
+  unsigned maxBatch = 0;    ///< of a run with it; 0: the pool's
+  base::TimePoint began{};  ///< its first caller came
   std::vector<std::shared_ptr<Caller>> callers{};
   std::vector<std::uint64_t> avoid{};  ///< the pages that were lost under it
   unsigned tries = 0;

@@ -71,6 +71,7 @@ void RequestQueue::insert(Entry entry) {
   auto& level = levels_[job.priority];
   level.byTurn.emplace(std::pair(entry.start, entry.sequence), job.id);
   level.byAge.emplace(entry.sequence, job.id);
+  level.items += job.items;
   if (job.kind != 0) kinds_[job.kind].emplace(job.length, job.id);
   items_ += job.items;
   const auto id = job.id;
@@ -84,6 +85,7 @@ RequestQueue::Entry RequestQueue::remove(JobId id) {
   const auto level = levels_.find(job.priority);
   level->second.byTurn.erase({entry.start, entry.sequence});
   level->second.byAge.erase(entry.sequence);
+  level->second.items -= job.items;
   if (level->second.byAge.empty()) levels_.erase(level);
   if (job.kind != 0) {
     const auto kind = kinds_.find(job.kind);
@@ -103,6 +105,14 @@ bool RequestQueue::withdraw(JobId job) {
   if (!jobs_.contains(job)) return false;
   remove(job);
   return true;
+}
+
+std::uint64_t RequestQueue::itemsBefore(unsigned priority) const {
+  std::uint64_t items = 0;
+  for (auto level = levels_.begin(); level != levels_.upper_bound(priority); ++level) {
+    items += level->second.items;
+  }
+  return items;
 }
 
 std::optional<TimePoint> RequestQueue::oldest() const {

@@ -68,6 +68,8 @@ class RequestQueue {
   std::size_t size() const noexcept { return jobs_.size(); }
   bool empty() const noexcept { return jobs_.empty(); }
   std::uint64_t items() const noexcept { return items_; }
+  /// Of calls of that priority and higher ones.
+  std::uint64_t itemsBefore(unsigned priority) const;
   bool contains(JobId job) const { return jobs_.contains(job); }
   std::optional<TimePoint> oldest() const;
 
@@ -82,6 +84,7 @@ class RequestQueue {
   struct Level {
     std::map<std::pair<double, Sequence>, JobId> byTurn;
     std::map<Sequence, JobId> byAge;
+    std::uint64_t items = 0;
   };
   struct Caller {
     double finish = 0;

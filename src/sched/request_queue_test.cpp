@@ -51,6 +51,23 @@ TEST(RequestQueueTest, PrefersTheNearestLengths) {
   EXPECT_EQ(queue.takeBatch(kStart, {}, kAny), std::vector<JobId>{2});
 }
 
+TEST(RequestQueueTest, CountsWhatIsOfThatPriorityOrHigher) {
+  RequestQueue queue;
+  auto first = job(1);
+  first.priority = 1;
+  first.items = 3;
+  auto last = job(3);
+  last.priority = 3;
+  ASSERT_TRUE(queue.admit(first, kStart));
+  ASSERT_TRUE(queue.admit(job(2), kStart));
+  ASSERT_TRUE(queue.admit(last, kStart));
+  EXPECT_EQ(queue.itemsBefore(1), 3U);
+  EXPECT_EQ(queue.itemsBefore(2), 4U);
+  EXPECT_EQ(queue.itemsBefore(9), 5U);
+  ASSERT_TRUE(queue.withdraw(2));
+  EXPECT_EQ(queue.itemsBefore(2), 3U);
+}
+
 TEST(RequestQueueTest, LimitsItemsAndLength) {
   RequestQueue queue;
   for (JobId id = 1; id <= 10; ++id) ASSERT_TRUE(queue.admit(job(id), kStart));

@@ -52,6 +52,14 @@ TEST_F(Arguments, WrongUseIsTwo) {
   EXPECT_THAT(noBrowser.err, HasSubstr("mosaic"));
 }
 
+TEST_F(Arguments, ARecordNeedsAName) {
+  for (const auto* command : {"run", "stats"}) {
+    const auto result = run({command, "--db-path", "", "--model", "all-minilm-l6-v2"});
+    EXPECT_EQ(result.code, 2) << result.err;
+    EXPECT_THAT(result.err, HasSubstr("--db-path"));
+  }
+}
+
 TEST_F(Arguments, AnUnknownOptionIsNamedBeforeWhatIsMissing) {
   const auto alone = run({"run", "--nosuch"});
   EXPECT_EQ(alone.code, 2);

@@ -222,6 +222,77 @@ TEST_F(Batching, OneMayBeTheMost) {
   }
 }
 
+TEST_F(Batching, ACallMayWantASmallerRun) {
+  open();
+  const auto all = texts(12);
+  Answers answers(all.size() + 2);
+  occupy(answers, all.size());
+  RunOptions few;
+  few.maxBatch = 3;
+  for (std::size_t i = 0; i < all.size(); ++i) ask(all[i], answers.of(i), few);
+  std::uint64_t largest = 0;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto& answer = *answers.all()[i];
+    ASSERT_TRUE(answer) << answer.error().describe();
+    largest = std::max(largest, answer->batchItems);
+  }
+  EXPECT_EQ(largest, 3u);
+}
+
+TEST_F(Batching, AnIdleWorkerWaitsForOthersWhereThatIsWanted) {
+  open({.maxBatch = 4, .maxQueueDelay = std::chrono::minutes(5)});
+  const auto all = texts(4);
+  Answers answers(all.size());
+  // The fourth completes the batch, long before the delay is over.
+  for (std::size_t i = 0; i < all.size(); ++i) ask(all[i], answers.of(i));
+  for (const auto& answer : answers.all()) {
+    ASSERT_TRUE(*answer) << answer->error().describe();
+    EXPECT_EQ((*answer)->batchItems, 4u);
+  }
+}
+
+TEST_F(Batching, TheDelayEnds) {
+  open({.maxQueueDelay = std::chrono::milliseconds(200)});
+  Answers answers(1);
+  ask("alone", answers.of(0));
+  ASSERT_TRUE(*answers.all()[0]) << answers.all()[0]->error().describe();
+  EXPECT_GE((*answers.all()[0])->timings.totalMs, 200);
+}
+
+TEST_F(Batching, ACallWhoseTurnCannotComeInTimeIsRefusedAtOnce) {
+  open({.maxBatch = 1});
+  const auto all = texts(60);
+  Answers answers(all.size() + 1);
+  for (std::size_t i = 0; i < all.size(); ++i) ask(all[i], answers.of(i));
+  RunOptions soon;
+  soon.timeout = std::chrono::milliseconds(2);
+  ask("never in time", answers.of(all.size()), soon);
+  const auto& late = *answers.all()[all.size()];
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().category, ErrorCategory::Busy) << late.error().describe();
+  EXPECT_THAT(late.error().message, testing::HasSubstr("deadline can't be met"));
+}
+
+TEST_F(Batching, AnswersAreKeptWhereThatIsWanted) {
+  open({.answerCache = 1 << 20});
+  const auto asked = [&](const std::string& text) {
+    Answers answers(1);
+    ask(text, answers.of(0));
+    auto answer = *answers.all()[0];
+    EXPECT_TRUE(answer) << answer.error().describe();
+    return answer.value_or(Inference{});
+  };
+  const auto first = asked("the very same");
+  const auto before = runs();
+  const auto second = asked("the very same");
+  EXPECT_EQ(runs(), before) << "nothing ran";
+  EXPECT_FALSE(first.cached);
+  EXPECT_TRUE(second.cached);
+  EXPECT_EQ(second.timings.runMs, 0);
+  EXPECT_EQ(vectorOf(first), vectorOf(second));
+  EXPECT_FALSE(asked("another").cached);
+}
+
 /// A graph whose first dimension is called a batch: rows of other numbers, and of another width,
 /// that come at once.
 TEST_F(Batching, RowsOfAGraphComeBackUnmixed) {

@@ -89,6 +89,12 @@ TEST_P(Ocr, ReadsASheet) {
   EXPECT_EQ(object.at("ran_on").at("browser"), GetParam());
   EXPECT_EQ(object.at("ran_on").at("checked_by"), "golden answer");
   const auto& page = object.at("files").as_array().at(0);
+  // Of all graphs that ran: each came into the page.
+  const auto& load = object.at("load");
+  EXPECT_GE(load.at("bytes_network").to_number<std::int64_t>() +
+                load.at("bytes_cache").to_number<std::int64_t>(),
+            object.at("bytes").to_number<std::int64_t>() * 9 / 10);
+  EXPECT_GT(object.at("bytes").to_number<std::int64_t>(), 12'000'000);
   const auto errors = errorsOf(page);
   std::printf("%s: %zu of %zu characters wrong\n", GetParam(), errors, characters());
   EXPECT_LE(double(errors), 0.02 * double(characters()));

@@ -186,6 +186,22 @@ TEST_F(TranscriptionInput, SilenceSaysNothing) {
   std::printf("of a hum: '%s'\n", files[1].at("text").as_string().c_str());
 }
 
+TEST_F(TranscriptionInput, SilenceIsOnRecordAndHasNoTimes) {
+  const auto silence = write("silence.wav", wav(std::string(2 * kRate, '\0'), 2 * kRate));
+  const auto record = (folder() / "runs.duckdb").native();
+  const auto result = transcribe({silence.native(), "--db-path", record});
+  ASSERT_EQ(result.code, 0) << result.err;
+  const auto object = result.json();
+  EXPECT_TRUE(object.at("run").is_null());
+  EXPECT_TRUE(object.at("files").as_array().at(0).at("run_ms").is_null());
+  const auto rows = run({"stats", "--db-path", record, "--json", "--sql",
+                         "SELECT model, items, tries, error_category FROM webpool.runs"});
+  ASSERT_EQ(rows.code, 0) << rows.err;
+  EXPECT_EQ(boost::json::parse(rows.out),
+            boost::json::parse(
+                R"([{"model":"whisper-tiny","items":1,"tries":0,"error_category":null}])"));
+}
+
 TEST_F(TranscriptionInput, AFileThatLiesAboutItsLengthGivesWhatIsThere) {
   const auto clip = readReference("whisper.json").at("clips").as_array().at(1).as_object();
   const auto samples = samplesOf(clip);
