@@ -44,9 +44,10 @@ struct Progress {
 };
 using ProgressCallback = std::function<void(const Progress&)>;
 
-struct JoinEvent;    // webpool/pool.h
-class RunObserver;   // webpool/record.h
-struct StateChange;  // webpool/stats.h
+struct JoinEvent;     // webpool/pool.h
+class RunObserver;    // webpool/record.h
+struct StateChange;   // webpool/stats.h
+struct ScalingEvent;  // webpool/stats.h
 
 struct PoolOptions {
   /// Where models are kept; empty: $WEBPOOL_DATA_DIR, else $XDG_DATA_HOME/webpool.
@@ -67,6 +68,20 @@ struct PoolOptions {
   unsigned minConnections = 1;
   /// Browsers that each model is loaded in beside the first, so that a death costs no reload.
   unsigned warmSpares = 0;
+  /// Models get further workers while they are busy and lose them when they are not, between one
+  /// (and the warm spares) and `maxConnections`, where that is set. False: they keep what they
+  /// have.
+  bool adaptiveScaling = true;
+  /// Share of a model's workers' time that is busy: above the one workers are added, below the
+  /// other they are drained.
+  double scaleUpThreshold = 0.7;
+  double scaleDownThreshold = 0.3;
+  /// Between two such changes of a model.
+  std::chrono::milliseconds scalingCooldown{30'000};
+  /// Calls that wait longer are a reason too.
+  std::chrono::milliseconds queueTimeTarget{200};
+  /// Told of each such change and why. On a thread of the pool; must return soon.
+  std::function<void(const ScalingEvent&)> onScaling{};
   /// Bytes that all browsers of the pool, with their models, may take (proportional set size); 0:
   /// no limit. Models are unloaded, the least recently used first, and come back when called.
   std::uint64_t memoryBudget = 0;

@@ -121,6 +121,9 @@ class ResourcePool {
   /// Every browser that the pool launched, or tried to, and every joined device, with its state.
   std::vector<ConnectionStats> connections() const;
 
+  /// How the numbers of workers changed, and why: the latest, oldest first.
+  std::vector<ScalingEvent> scalingEvents() const;
+
   /// Ends everything; later calls fail. Idempotent.
   void close();
 

@@ -169,6 +169,7 @@ struct ExecutionStats {
   double connectionBusyMs = 0;  ///< of those, with work
   std::uint64_t loadedModels = 0;
   std::vector<ConnectionStats> connections;  ///< as ResourcePool::connections()
+  std::vector<ScalingEvent> scaling;         ///< as ResourcePool::scalingEvents()
 
   /// With the keys of get_execution_stats().
   std::string toJson() const;

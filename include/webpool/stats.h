@@ -20,6 +20,16 @@ struct StateChange {
   std::chrono::steady_clock::time_point at{};
 };
 
+/// The number of workers of a model was changed, or would have been.
+struct ScalingEvent {
+  std::string model;
+  std::string action;     ///< "add", "drain"
+  unsigned workers = 0;   ///< that it is to have then
+  bool foreseen = false;  ///< for a load that is not there yet
+  std::string reason;     ///< for a person
+  std::chrono::steady_clock::time_point at{};
+};
+
 /// One connection: a browser process, over all its launches, or a joined device.
 struct ConnectionStats {
   std::string label;    ///< "chromium-0", "joined-3"

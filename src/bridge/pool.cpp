@@ -145,6 +145,7 @@ ExecutionStats Pool::stats() const {
   stats.connectionBusyMs = totals.busyMs;
   const std::lock_guard lock(mutex_);
   stats.loadedModels = models_.size();
+  if (pool_) stats.scaling = pool_->scalingEvents();
   return stats;
 }
 

@@ -116,6 +116,14 @@ std::string ExecutionStats::toJson() const {
     const auto busy = platformBusyMs.find(platform);
     return busy == platformBusyMs.end() ? 0 : ofConnections(busy->second);
   };
+  json::array decisions;
+  for (const auto& event : scaling) {
+    decisions.push_back({{"model", event.model},
+                         {"action", event.action},
+                         {"workers", event.workers},
+                         {"foreseen", event.foreseen},
+                         {"reason", event.reason}});
+  }
   return json::serialize(json::object{{"executed_tasks", executedTasks},
                                       {"total_execution_time", totalExecutionTimeMs / 1000},
                                       {"errors", errors},
@@ -126,6 +134,7 @@ std::string ExecutionStats::toJson() const {
                                       {"avg_execution_times", std::move(averages)},
                                       {"ipfs_acceleration_count", ipfsAccelerationCount},
                                       {"ipfs_cache_hits", ipfsCacheHits},
+                                      {"scaling_decisions", std::move(decisions)},
                                       {"bridge_stats",
                                        {{"created_connections", launched},
                                         {"current_connections", current},

@@ -33,6 +33,10 @@ struct ServeFlags {
   unsigned warmSpares = 0;
   std::uint64_t memoryBudget = 0;         ///< bytes
   std::uint64_t browserMemoryBudget = 0;  ///< bytes
+  bool adaptiveScaling = true;
+  double scaleUp = 0.7;
+  double scaleDown = 0.3;
+  double scalingCooldown = 30;  ///< seconds
   unsigned maxBatch = 16;
   unsigned maxBatchTokens = 4096;
   double maxQueueDelay = 0;  ///< milliseconds
@@ -68,6 +72,11 @@ void setPoolLimits(const ServeFlags& flags, PoolOptions& options) {
   options.warmSpares = flags.warmSpares;
   options.memoryBudget = flags.memoryBudget;
   options.browserMemoryBudget = flags.browserMemoryBudget;
+  options.adaptiveScaling = flags.adaptiveScaling;
+  options.scaleUpThreshold = flags.scaleUp;
+  options.scaleDownThreshold = flags.scaleDown;
+  options.scalingCooldown = std::chrono::ceil<std::chrono::milliseconds>(
+      std::chrono::duration<double>(flags.scalingCooldown));
   options.maxBatch = flags.maxBatch;
   options.maxBatchTokens = flags.maxBatchTokens;
   options.maxQueueDelay = std::chrono::ceil<std::chrono::milliseconds>(
@@ -250,6 +259,7 @@ int serve(const Context& context, const ServeFlags& flags) {
     options->join = joinOptions(flags);
     options->onJoin = [&output](const JoinEvent& event) { output.device(event); };
   }
+  options->onScaling = [&output](const ScalingEvent& event) { output.scaled(event); };
   options->onStateChange = [&output](const std::string& connection, const StateChange& change) {
     output.stateChange(connection, change);
   };
@@ -342,6 +352,31 @@ void addPoolOptions(CLI::App& command, ServeFlags& flags) {
   takeByteSize(*each);
   auto* none = command.add_flag("--no-browser", flags.noBrowser, "Start no browser here");
   for (auto* option : {browser, most, least, spares, pool, each}) none->excludes(option);
+}
+
+/// When models get more workers, up to --max-connections, and when fewer.
+void addScalingOptions(CLI::App& command, ServeFlags& flags) {
+  command
+      .add_option("--adaptive-scaling", flags.adaptiveScaling,
+                  "Give busy models further browsers, up to --max-connections")
+      ->type_name("true|false")
+      ->capture_default_str();
+  const auto share = CLI::Range(0.0, 1.0);
+  command
+      .add_option("--scale-up-threshold", flags.scaleUp,
+                  "Busy share of a model's browsers above which it gets another")
+      ->check(share)
+      ->type_name("SHARE")
+      ->capture_default_str();
+  command
+      .add_option("--scale-down-threshold", flags.scaleDown, "The same below which one is ended")
+      ->check(share)
+      ->type_name("SHARE")
+      ->capture_default_str();
+  command.add_option("--scaling-cooldown", flags.scalingCooldown, "Between two such changes")
+      ->check(CLI::Range(0.0, 86'400.0))
+      ->type_name("SECONDS")
+      ->capture_default_str();
 }
 
 /// How calls wait, and which of them share a run.
@@ -441,6 +476,7 @@ void addServeCommand(CLI::App& app, Context& context, Action& action) {
                    "Load this model wherever it may run: name, .onnx file or folder (repeatable)")
       ->allow_extra_args(false);
   addPoolOptions(*command, *flags);
+  addScalingOptions(*command, *flags);
   addQueueOptions(*command, *flags);
   addApiOptions(*command, flags->api);
   command

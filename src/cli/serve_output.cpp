@@ -137,6 +137,17 @@ void ServeOutput::stateChange(const std::string& connection, const StateChange& 
                           why));
 }
 
+void ServeOutput::scaled(const ScalingEvent& event) {
+  line("scaled",
+       {{"model", event.model},
+        {"action", event.action},
+        {"workers", event.workers},
+        {"foreseen", event.foreseen},
+        {"reason", event.reason}},
+       fmt::format("{} is to have {} worker{}: {}", event.model, event.workers,
+                   event.workers == 1 ? "" : "s", event.reason));
+}
+
 void ServeOutput::model(const ModelInfo& info) {
   line("model",
        {{"model", info.name},

@@ -23,6 +23,8 @@ class ServeOutput {
   void localBrowser(const BrowserCapabilities& found);
   /// As JSON every change; for a person that a browser went, and that it is back.
   void stateChange(const std::string& connection, const StateChange& change);
+  /// A model gets more workers, or fewer.
+  void scaled(const ScalingEvent& event);
   /// A model that is loaded and may be called.
   void model(const ModelInfo& info);
   /// Anything else that happens; `text` is for a person, the rest for a program.

@@ -83,11 +83,13 @@ BatchShare BatchRules::shareOf(const std::vector<Tensor>& inputs,
                                const boost::json::object& parameters,
                                const RunOptions& options) const {
   BatchShare share;
+  for (const auto& input : inputs) share.bytes += input.data.size();
   if (joining_ == Joining::Never || inputs.empty() || inputs.front().shape.empty()) return share;
   const auto rows = inputs.front().shape.front();
   if (rows < 1) return share;
   share.items = static_cast<std::uint64_t>(rows);
-  if (joining_ == Joining::Texts) share.length = longestText(inputs.front());
+  share.bytes /= share.items;
+  if (joining_ == Joining::Texts) share.bytes = share.length = longestText(inputs.front());
   if (!options.shared || options.onPartial || !options.conversation.empty()) return share;
   // Rows of one call are as many in each of its tensors.
   for (const auto& input : inputs) {

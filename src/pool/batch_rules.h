@@ -17,6 +17,7 @@ struct BatchShare {
   std::uint64_t kind = 0;    ///< 0: it goes alone
   std::uint64_t items = 1;   ///< texts, or rows
   std::uint64_t length = 0;  ///< bytes of the longest text; 0 for tensors, which are never padded
+  std::uint64_t bytes = 0;   ///< of the longest text, or of a row of all tensors
 };
 
 /// Not every model takes several calls at once: tasks of texts do, and graphs whose inputs and

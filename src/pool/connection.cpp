@@ -306,6 +306,17 @@ void Connection::gateFailed(const Error& error) {
   tell([&](auto& life, auto now) { life.gateFailed(error, now); });
 }
 
+void Connection::retire() {
+  tell([](auto& life, auto now) { life.endAsked(now); });
+}
+
+bool Connection::holdsOther(const Loaded& model) const {
+  return openLoads_ > 0 || std::ranges::any_of(held_, [&](const auto& held) {
+           const auto other = held.second.lock();
+           return other && other->id != model.id && other->isResident();
+         });
+}
+
 void Connection::recycle(const std::string& why) {
   tell([&](auto& life, auto now) { life.recycleAsked(why, now); });
 }

@@ -87,6 +87,11 @@ class Connection {
   /// Ends the page once what is open is done; a browser is launched anew.
   void recycle(const std::string& why);
 
+  /// Drains and ends it. A browser is launched again when it is asked for.
+  void retire();
+  /// The page holds a model beside that one, or is loading one.
+  bool holdsOther(const Loaded& model) const;
+
   /// Numbers the pages that came, over all connections of this process; 0 while none is there that
   /// may be sent work. Any thread.
   std::uint64_t incarnation() const { return incarnation_; }

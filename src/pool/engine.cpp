@@ -131,6 +131,7 @@ Engine::Engine(PoolOptions options, std::shared_ptr<spdlog::logger> log,
       log_(std::move(log)),
       models_(std::move(models)),
       refusals_(options_.cacheFolder / "refused.json"),
+      runTimes_(options_.cacheFolder / "run-times.json"),
       page_(page_files::files()),
       memory_(options_.memoryBudget, options_.browserMemoryBudget, options_.notice),
       host_(std::move(host)),
@@ -337,6 +338,31 @@ void Engine::postAt(base::TimePoint when, std::function<void()> work) {
   });
 }
 
+void Engine::retire(const ConnectionRef& connection, const std::shared_ptr<Loaded>& leaving) {
+  loop_.post([this, connection, leaving] {
+    if (closed_ || !connection->isUp() || connection->holdsOther(*leaving)) return;
+    const auto up =
+        std::ranges::count_if(browsers_, [](const BrowserRef& browser) { return browser->isUp(); });
+    if (up <= static_cast<std::ptrdiff_t>(std::max(1U, options_.minConnections))) return;
+    connection->retire();
+  });
+}
+
+std::vector<ScalingEvent> Engine::scalingEvents() const {
+  const std::lock_guard lock(scalingMutex_);
+  return {scalingEvents_.begin(), scalingEvents_.end()};
+}
+
+void Engine::scaled(ScalingEvent event) {
+  constexpr std::size_t kMost = 100;
+  log_->info("{}: {} worker{}: {}", event.model, event.workers, event.workers == 1 ? "" : "s",
+             event.reason);
+  if (options_.onScaling) options_.onScaling(event);
+  const std::lock_guard lock(scalingMutex_);
+  scalingEvents_.push_back(std::move(event));
+  if (scalingEvents_.size() > kMost) scalingEvents_.pop_front();
+}
+
 std::vector<ConnectionStats> Engine::connections() const {
   const std::lock_guard lock(connectionsMutex_);
   std::vector<ConnectionStats> all;
@@ -362,6 +388,7 @@ void Engine::close() {
   });
   closeDesk();
   background_.close();
+  if (auto kept = runTimes_.save(); !kept) log_->warn("{}", kept.error().describe());
   // What a worker thread has begun (a launch, say) ends first; then the browsers go.
   onLoop([this] { workers_.reset(); });
   std::vector<HostedBrowser> left;

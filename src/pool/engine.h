@@ -5,6 +5,7 @@
 #include <spdlog/logger.h>
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -30,6 +31,7 @@
 #include "pool/page_hub.h"
 #include "pool/pending.h"
 #include "pool/refusals.h"
+#include "pool/run_times.h"
 #include "webpool/pool.h"
 #include "webpool/record.h"
 
@@ -152,6 +154,14 @@ class Engine {
                                     unsigned threads);
   /// Combinations that were found to answer wrong. Any thread.
   Refusals& refusals() { return refusals_; }
+  /// What runs took, and will take. Any thread.
+  RunTimes& runTimes() { return runTimes_; }
+  /// Ends a browser that holds no model but that one, drained, where more are there than must be;
+  /// it is launched again when it is needed. Any thread; nothing waits for it.
+  void retire(const ConnectionRef& connection, const std::shared_ptr<Loaded>& leaving);
+  /// What was decided of the number of workers, oldest first, the latest at most. Any thread.
+  std::vector<ScalingEvent> scalingEvents() const;
+  void scaled(ScalingEvent event);
   spdlog::logger& log() const { return *log_; }
   const PoolOptions& options() const { return options_; }
   /// Null where nobody wants to know.
@@ -184,6 +194,9 @@ class Engine {
   std::shared_ptr<spdlog::logger> log_;
   std::unique_ptr<ModelSource> models_;
   Refusals refusals_;
+  RunTimes runTimes_;
+  mutable std::mutex scalingMutex_;
+  std::deque<ScalingEvent> scalingEvents_;
   net::EmbeddedFiles page_;
   MemoryKeeper memory_;  ///< loop thread only
   net::EventLoop loop_;

@@ -28,16 +28,35 @@ bool contains(const std::vector<std::uint64_t>& ids, std::uint64_t id) {
 
 }  // namespace
 
-std::vector<Model::State::Place> Model::State::places(const std::string& conversation) const {
+std::optional<base::Duration> Model::State::expected(const pool::Replica& replica,
+                                                     const sched::RunSize& size, bool guess) const {
+  const auto known = engine->runTimes().predict(replica.runKey(), info.task, size);
+  const bool good =
+      known.basis == sched::Basis::OwnRuns || (guess && known.basis == sched::Basis::Neighbour);
+  if (!good) return std::nullopt;
+  return std::chrono::duration_cast<base::Duration>(
+      std::chrono::duration<double, std::milli>(known.ms));
+}
+
+std::vector<Model::State::Place> Model::State::places(const std::string& conversation,
+                                                      const sched::RunSize& size) const {
   std::vector<Place> all;
   const auto before = conversations_.find(conversation);
+  const auto now = base::SystemClock().now();
   for (const auto& replica : replicas_) {
     const auto& worker = *replica->worker();
     if (!replica->isServing() || !worker.connection->accepting() || replica->obstacle()) continue;
     const auto speed = replica->speed();
+    auto latency = expected(*replica, size, !speed.latency);
+    if (!latency) latency = speed.latency;
+    std::optional<base::Duration> ahead;
+    if (latency && replica->backlog.size() == replica->openRuns) {
+      ahead = replica->backlog.remaining(now);
+    }
     all.push_back({replica,
                    {.openRuns = replica->openRuns,
-                    .latency = speed.latency,
+                    .latency = latency,
+                    .ahead = ahead,
                     .score = speed.score,
                     .trust = worker.connection->trust(),
                     .runs = replica->runs(),
@@ -49,7 +68,7 @@ std::vector<Model::State::Place> Model::State::places(const std::string& convers
 std::shared_ptr<pool::Replica> Model::State::serving(
     const std::vector<std::uint64_t>& avoid) const {
   const std::lock_guard lock(mutex_);
-  auto able = places({});
+  auto able = places({}, {});
   std::erase_if(able, [&](const Place& place) {
     return contains(avoid, place.replica->worker()->incarnation);
   });
@@ -87,31 +106,25 @@ void Model::State::pump() {
 Model::State::BatchRef Model::State::takeBatch() {
   if (queue_.empty()) return nullptr;
   const auto now = base::SystemClock().now();
-  const auto all = places({});
   const bool anyFree = std::ranges::any_of(
-      all, [](const Place& place) { return place.candidate.openRuns < kInFlight; });
+      replicas_, [](const auto& replica) { return replica->openRuns < kInFlight; });
   if (!anyFree) return nullptr;
+  const auto any = places({}, {});
   const auto head = queue_.next(now, [&](sched::JobId id) {
-    return std::ranges::any_of(all,
+    return std::ranges::any_of(any,
                                [&](const Place& place) { return mayGoTo(id, *place.replica); });
   });
   if (!head) return nullptr;
   const auto& first = *works_.at(*head);
-  auto able = first.conversation.empty() ? all : places(first.conversation);
-  std::erase_if(able, [&](const Place& place) { return !mayGoTo(*head, *place.replica); });
   const unsigned most = mostItems(first);
-  // To the busy ones all that waits is a queue, of which this is the end: so a slower worker helps
-  // as soon as it is done before the faster ones have come to it.
-  const auto waiting = static_cast<unsigned>((queue_.items() - 1) / most);
-  std::vector<pool::Candidate> candidates;
-  for (auto& place : able) {
-    if (place.candidate.openRuns >= kInFlight) place.candidate.openRuns += waiting;
-    candidates.push_back(place.candidate);
-  }
-  const auto chosen = pool::chooseReplica(candidates);
-  if (!chosen) return nullptr;
-  const auto& replica = able[*chosen].replica;
-  if (replica->openRuns >= kInFlight) return nullptr;
+  auto items = first.queued.items;
+  if (first.queued.kind != 0)
+    items = std::max(items, std::min<std::uint64_t>(most, queue_.items()));
+  const sched::RunSize size{.items = double(items), .length = double(first.length)};
+  auto able = places(first.conversation, size);
+  std::erase_if(able, [&](const Place& place) { return !mayGoTo(*head, *place.replica); });
+  const auto replica = chooseFor(first, able, most, now);
+  if (!replica || replica->openRuns >= kInFlight) return nullptr;
   if (const auto until = waitsForOthers(first, now)) {
     if (!pumpsAt_ || *until < *pumpsAt_) {
       pumpsAt_ = until;
@@ -131,6 +144,45 @@ Model::State::BatchRef Model::State::takeBatch() {
   return makeBatch(taken, replica);
 }
 
+/// To the busy ones all that waits is a queue, of which this is the end: so a slower worker helps
+/// as soon as it is done before the faster ones have come to it.
+std::shared_ptr<pool::Replica> Model::State::chooseFor(const pool::Work& first,
+                                                       const std::vector<Place>& able,
+                                                       unsigned most, base::TimePoint now) {
+  const auto waiting = static_cast<unsigned>((queue_.items() - 1) / most);
+  std::vector<pool::Candidate> candidates;
+  for (const auto& place : able) {
+    auto& candidate = candidates.emplace_back(place.candidate);
+    if (candidate.openRuns < kInFlight) continue;
+    candidate.openRuns += waiting;
+    if (candidate.ahead && candidate.latency) *candidate.ahead += waiting * *candidate.latency;
+  }
+  const auto chosen = pool::chooseReplica(candidates);
+  if (!chosen) return nullptr;
+  // A few calls try a worker of which little is known, where nobody waits for them.
+  std::vector<sched::EngineChance> chances;
+  std::vector<std::size_t> which;
+  for (std::size_t i = 0; i < able.size(); ++i) {
+    const auto& candidate = candidates[i];
+    if (!candidate.latency || (i != *chosen && candidate.openRuns > 0)) continue;
+    const auto& replica = *able[i].replica;
+    const auto known = engine->runTimes().predict(replica.runKey(), info.task, {});
+    chances.push_back(
+        {.expected =
+             candidate.ahead.value_or(candidate.openRuns * *candidate.latency) + *candidate.latency,
+         .sigma = {},
+         .observations = known.observations,
+         .unusedFor = now - std::max(replica.backlog.usedAt(), openedAt_)});
+    which.push_back(i);
+  }
+  const sched::ExplorationCall call{.priority = first.queued.priority,
+                                    .allowed = first.deadline() - now};
+  const auto tried = chances.size() > 1 && first.conversation.empty()
+                         ? exploration_.choose(call, chances)
+                         : std::nullopt;
+  return able[tried ? which[*tried] : *chosen].replica;
+}
+
 unsigned Model::State::mostItems(const pool::Work& work) const {
   const unsigned most = std::max(1u, engine->options().maxBatch);
   return work.maxBatch > 0 ? std::min(most, work.maxBatch) : most;
@@ -143,6 +195,23 @@ std::optional<base::TimePoint> Model::State::waitsForOthers(const pool::Work& he
   if (delay.count() <= 0 || alone || queue_.items() >= mostItems(head)) return std::nullopt;
   const auto until = head.began + delay;
   return until > now ? std::optional(until) : std::nullopt;
+}
+
+void Model::State::learn(const pool::Batch& batch, const pool::RunOutcome& outcome) {
+  const auto& replica = *batch.replica;
+  {
+    const std::lock_guard lock(mutex_);
+    batch.replica->backlog.remove(batch.inBacklog, base::SystemClock().now());
+  }
+  const bool warm = replica.runs() > pool::RunTimes::kWarmUpRuns;
+  if (!outcome.result || !warm || batch.works.empty()) return;
+  const std::chrono::duration<double, std::milli> took(outcome.took);
+  const auto drift =
+      engine->runTimes().observe(replica.runKey(), info.task, batch.size, took.count());
+  if (drift) {
+    engine->log().info("{} on {}: {}", info.name, replica.worker()->connection->label(),
+                       sched::describe(*drift));
+  }
 }
 
 void Model::State::learnTokens(const pool::Batch& batch, const wire::RunResult& result) {
@@ -183,6 +252,11 @@ Model::State::BatchRef Model::State::makeBatch(const std::vector<sched::JobId>& 
     batch->works.push_back(std::move(work));
   }
   batch->ticket = replica->runBegan();
+  batch->size = batch->runSize();
+  const auto latency = expected(*replica, batch->size, true);
+  batch->inBacklog =
+      replica->backlog.add(latency.value_or(replica->speed().latency.value_or(base::Duration{})),
+                           base::SystemClock().now());
   return batch;
 }
 
@@ -190,6 +264,7 @@ void Model::State::send(const BatchRef& batch) {
   const auto& works = batch->works;
   const auto ended = [self = shared_from_this(), batch](pool::RunOutcome outcome) {
     batch->replica->runEnded(batch->ticket, outcome);
+    self->learn(*batch, outcome);
     self->answered(batch, std::move(outcome));
   };
   if (works.empty()) {
@@ -344,7 +419,7 @@ void Model::State::giveUp(const WorkRef& work, const Error& error) {
 }
 
 Model::State::WorkRef Model::State::homeless() const {
-  const auto all = places({});
+  const auto all = places({}, {});
   const auto found = queue_.next(base::SystemClock().now(), [&](sched::JobId id) {
     return std::ranges::none_of(all,
                                 [&](const Place& place) { return mayGoTo(id, *place.replica); });

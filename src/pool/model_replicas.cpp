@@ -65,7 +65,7 @@ Model::State::Provided Model::State::provideOn(const pool::ConnectionRef& connec
     tellFailedLoad(connection->browserName(), base::SystemClock().now(), best.error());
     return std::unexpected(best.error());
   }
-  auto replica = provideOn(connection, *best, progress, stop);
+  auto replica = provideOn(connection, fasterOf(*best, *connection), progress, stop);
   // Auto leaves the choice to the pool: WASM where the GPU can't, answers wrong or goes away.
   const bool another = !replica && options.backend == Backend::Auto && *best != Backend::Wasm &&
                        mayMoveOn(replica.error()) && connection->incarnation() != 0;
@@ -73,6 +73,17 @@ Model::State::Provided Model::State::provideOn(const pool::ConnectionRef& connec
   engine->log().debug("{} on {} of {}: {}; wasm is tried", source->description.name,
                       backendName(*best), connection->label(), replica.error().message);
   return provideOn(connection, Backend::Wasm, progress, stop);
+}
+
+/// Where Auto leaves the choice, WASM for a GPU that was measured to be slower.
+Backend Model::State::fasterOf(Backend best, const pool::Connection& connection) const {
+  constexpr double kClearly = 0.9;
+  if (options.backend != Backend::Auto || best == Backend::Wasm) return best;
+  const auto& times = engine->runTimes();
+  const auto& browser = connection.browserName();
+  const auto there = times.shortest(source->description, browser, best);
+  const auto wasm = times.shortest(source->description, browser, Backend::Wasm);
+  return there && wasm && *wasm < kClearly * *there ? Backend::Wasm : best;
 }
 
 Model::State::Provided Model::State::provideOn(const pool::ConnectionRef& connection,
@@ -160,6 +171,7 @@ Model::State::Provided Model::State::provide(const std::vector<std::uint64_t>& a
     auto known = engine->browserNames();
     if (!known) return std::unexpected(known.error());
     names = std::move(*known);
+    sortBrowsers(names);
   }
   Provided result = fail(ErrorCategory::NotFound, "no browser was tried");
   for (const auto& name : names) {
@@ -208,7 +220,7 @@ Model::State::Provided Model::State::provideOnComingDevice(const std::vector<std
 }
 
 /// In the browser that the model serves in: what is right there is right in its like.
-Model::State::Provided Model::State::provideSpare() {
+Model::State::Provided Model::State::provideSpare(bool others) {
   const std::lock_guard lock(providing_);
   pool::ConnectionWish wish;
   {
@@ -221,7 +233,33 @@ Model::State::Provided Model::State::provideSpare() {
     }
   }
   if (wish.others.empty()) return fail(ErrorCategory::NotFound, "the model serves nowhere");
-  return provideInBrowser(wish.others.front()->browserName(), wish, {}, {});
+  std::vector<std::string> names{wish.others.front()->browserName()};
+  if (others && options.browser.empty()) {
+    auto known = engine->browserNames();
+    if (known) names = std::move(*known);
+    sortBrowsers(names);
+  }
+  Provided result = fail(ErrorCategory::NotFound, "no browser was tried");
+  for (const auto& name : names) {
+    result = provideInBrowser(name, wish, {}, {});
+    if (result || engine->closing().stop_requested()) break;
+  }
+  return result;
+}
+
+/// Those that were measured are put in order among themselves; the others keep their places.
+void Model::State::sortBrowsers(std::vector<std::string>& names) const {
+  std::vector<std::pair<double, std::string>> known;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto shortest =
+        engine->runTimes().shortest(source->description, names[i], options.backend);
+    if (!shortest) continue;
+    known.emplace_back(*shortest, names[i]);
+    places.push_back(i);
+  }
+  std::ranges::sort(known);
+  for (std::size_t i = 0; i < places.size(); ++i) names[places[i]] = known[i].second;
 }
 
 /// Every device that joins gets the model, so that it computes as soon as there is work.

@@ -53,6 +53,7 @@ Result<void> Model::State::open() {
   info.ranOn = (*replica)->ranOn();
   for (const auto& device : engine->devices()) deviceCame(device);
   provideSpares();
+  scaleLater();
   return {};
 }
 
@@ -86,19 +87,29 @@ bool Model::State::answeredBefore(const CallerRef& caller, std::vector<Tensor>& 
   return true;
 }
 
-Result<void> Model::State::canBeInTime(const pool::Caller& caller) const {
-  std::vector<pool::Candidate> workers;
-  for (auto& place : places({})) workers.push_back(place.candidate);
+Result<void> Model::State::canBeInTime(const pool::Caller& caller,
+                                       const pool::BatchShare& share) const {
+  constexpr auto kNeverLate = std::chrono::minutes(10);
+  const auto& asked = caller.options;
+  if (asked.timeout >= kNeverLate) return {};
   const unsigned most = rules_.joins() && joins_ ? std::max(1u, engine->options().maxBatch) : 1;
-  const auto ahead = queue_.itemsBefore(caller.options.priority);
-  const auto earliest = pool::earliestAnswer(workers, ahead, most);
-  if (!earliest || *earliest <= caller.options.timeout) return {};
-  return fail(ErrorCategory::Busy,
-              fmt::format("its deadline can't be met: with {} waiting before it an answer takes {} "
-                          "at least, and {} are left",
-                          ahead, std::chrono::ceil<std::chrono::milliseconds>(*earliest),
-                          caller.options.timeout),
-              "allow more time, or try again when less is waiting");
+  const auto candidates = [&](double items) {
+    std::vector<pool::Candidate> all;
+    for (const auto& place : places({}, {.items = items, .length = double(share.bytes)})) {
+      all.push_back(place.candidate);
+    }
+    return all;
+  };
+  const auto ahead = queue_.itemsBefore(asked.priority);
+  const auto earliest =
+      pool::earliestAnswer(candidates(most), candidates(double(share.items)), ahead, most);
+  if (!earliest || *earliest <= asked.timeout) return {};
+  return fail(
+      ErrorCategory::Busy,
+      fmt::format("its deadline can't be met: with {} waiting before it an answer takes {} "
+                  "at least, and {} are left",
+                  ahead, std::chrono::ceil<std::chrono::milliseconds>(*earliest), asked.timeout),
+      "allow more time, or try again when less is waiting");
 }
 
 Result<void> Model::State::admit(const CallerRef& caller, std::vector<Tensor> inputs,
@@ -119,7 +130,7 @@ Result<void> Model::State::admit(const CallerRef& caller, std::vector<Tensor> in
                     .kind = joins_ ? share.kind : 0,
                     .items = share.items,
                     .length = share.length};
-    auto queued = canBeInTime(*caller);
+    auto queued = canBeInTime(*caller, share);
     if (queued) queued = queue_.admit(work->queued, caller->began);
     if (!queued) {
       refused(inputs, caller->began, queued.error());
@@ -130,6 +141,7 @@ Result<void> Model::State::admit(const CallerRef& caller, std::vector<Tensor> in
     work->parameters = std::move(parameters);
     work->conversation = asked.conversation;
     work->maxBatch = asked.maxBatch;
+    work->length = share.bytes;
     work->began = caller->began;
     work->key = std::move(key);
     retry_.admitted(work->queued.id);

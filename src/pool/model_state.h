@@ -19,8 +19,10 @@
 #include "pool/replica.h"
 #include "pool/replica_choice.h"
 #include "pool/work.h"
+#include "sched/exploration.h"
 #include "sched/job_retry.h"
 #include "sched/request_queue.h"
+#include "sched/scaling.h"
 #include "webpool/model.h"
 
 namespace webpool {
@@ -78,7 +80,7 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   bool answeredBefore(const CallerRef& caller, std::vector<Tensor>& inputs,
                       const boost::json::object& parameters);
   /// Busy where its turn can't come before its deadline. mutex_ is held.
-  Result<void> canBeInTime(const pool::Caller& caller) const;
+  Result<void> canBeInTime(const pool::Caller& caller, const pool::BatchShare& share) const;
   /// The caller wants no more. Loop thread.
   void leave(sched::JobId work, std::uint64_t caller, const Error& error);
   void watchDeadlines();
@@ -110,7 +112,14 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
     std::shared_ptr<pool::Replica> replica;
     pool::Candidate candidate;
   };
-  std::vector<Place> places(const std::string& conversation) const;
+  std::vector<Place> places(const std::string& conversation, const sched::RunSize& size) const;
+  /// As it was learned; `guess`: from its neighbours where it has no runs of its own.
+  std::optional<base::Duration> expected(const pool::Replica& replica, const sched::RunSize& size,
+                                         bool guess) const;
+  std::shared_ptr<pool::Replica> chooseFor(const pool::Work& first, const std::vector<Place>& able,
+                                           unsigned most, base::TimePoint now);
+  /// The run has ended.
+  void learn(const pool::Batch& batch, const pool::RunOutcome& outcome);
   bool mayGoTo(sched::JobId work, const pool::Replica& replica) const;
   void send(const BatchRef& batch);
   void answered(const BatchRef& batch, pool::RunOutcome outcome);
@@ -146,7 +155,20 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   void tellFailedLoad(const std::string& browser, base::TimePoint began, const Error& error) const;
   std::shared_ptr<pool::Replica> replicaOn(const pool::ConnectionRef& connection, Backend backend,
                                            unsigned threads);
-  Provided provideSpare();
+  /// `others`: in any of the pool's browsers, the fastest or least known, and not in its like.
+  Provided provideSpare(bool others = false);
+  Backend fasterOf(Backend best, const pool::Connection& connection) const;
+  /// The fastest first, as far as that is known.
+  void sortBrowsers(std::vector<std::string>& names) const;
+
+  // More workers and fewer (model_scaling.cpp).
+
+  /// Looks in a while, and again and again, whether it needs more or fewer.
+  void scaleLater();
+  void scale();
+  sched::ScalingInputs scalingInputs(base::TimePoint now);
+  void addWorkers(unsigned count);
+  void drainWorker();
   /// Tells the program how it went on a device that came.
   void tellOf(const pool::ConnectionRef& device, const Provided& there) const;
   bool lacksSpare() const;
@@ -164,6 +186,12 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   std::condition_variable_any deviceCame_;
   std::uint64_t devicesSeen_ = 0;
   pool::Conversations conversations_;
+  sched::Exploration exploration_;
+  base::TimePoint openedAt_ = base::SystemClock().now();
+  std::optional<sched::Scaling> scaling_;  ///< none: the number of workers stays
+  unsigned starting_ = 0;                  ///< workers that are being added
+  base::TimePoint scaledAt_{};
+  base::Duration workedBefore_{};
   sched::JobRetry retry_;
 
   // What waits and what runs; mutex_ guards it.

@@ -117,6 +117,10 @@ std::vector<ConnectionStats> ResourcePool::connections() const {
   return engine_->connections();
 }
 
+std::vector<ScalingEvent> ResourcePool::scalingEvents() const {
+  return engine_->scalingEvents();
+}
+
 void ResourcePool::close() {
   engine_->close();
 }

@@ -73,6 +73,7 @@ Result<bool> Replica::ensureLoaded(const ProgressCallback& progress, const std::
   }
   if (!first) return true;
   ranOn_ = ranOnOf(*loaded_, *outcome);
+  runKey_ = pool::runKey(description(), ranOn_);
   return true;
 }
 

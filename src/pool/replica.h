@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 
+#include "pool/backlog.h"
 #include "pool/engine.h"
 #include "pool/gate.h"
 #include "pool/worker_health.h"
@@ -61,6 +62,10 @@ class Replica {
   std::uint64_t loadNumber() const { return loadNumber_; }
 
   std::atomic<unsigned> openRuns{0};  ///< for the choice among replicas
+  Backlog backlog;                    ///< of the model's runs; guarded by the model
+
+  /// What its runs are predicted by; once it serves.
+  const sched::RunKey& runKey() const { return runKey_; }
 
   /// Of the page that it is in: right answers so far.
   std::uint64_t runs() const { return health_.runs(loaded_->incarnation); }
@@ -81,6 +86,7 @@ class Replica {
   std::mutex mutex_;  ///< one load or check at a time
   bool loadedOnce_ = false;
   RanOn ranOn_;
+  sched::RunKey runKey_;
   mutable std::mutex latestMutex_;  ///< for the loads' times
   LoadTimings timings_;
   RecordedLoad latest_;

@@ -19,8 +19,9 @@ std::optional<std::size_t> chooseReplica(std::span<const Candidate> candidates) 
   const auto rank = [&](const Candidate& candidate) {
     // Where nothing is measured at all, only the open runs count.
     const auto latency = candidate.latency.value_or(fastest.value_or(base::Duration(1)));
-    const double expected = double(candidate.openRuns + 1) * double(latency.count()) /
-                            std::max(candidate.score, kLeastScore);
+    const auto ahead = candidate.ahead.value_or(candidate.openRuns * latency);
+    const double expected =
+        double((ahead + latency).count()) / std::max(candidate.score, kLeastScore);
     constexpr unsigned kBusy = 2;  // one runs, and another waits
     const bool stays = candidate.servedBefore && candidate.openRuns < kBusy;
     return std::tuple(!stays, expected, candidate.trust, ~candidate.runs);
@@ -32,16 +33,20 @@ std::optional<std::size_t> chooseReplica(std::span<const Candidate> candidates) 
   return best;
 }
 
-std::optional<base::Duration> earliestAnswer(std::span<const Candidate> candidates,
-                                             std::uint64_t ahead, unsigned most) {
+std::optional<base::Duration> earliestAnswer(std::span<const Candidate> full,
+                                             std::span<const Candidate> own, std::uint64_t ahead,
+                                             unsigned most) {
   double rate = 0;  // items in a unit of time
-  std::optional<base::Duration> fastest;
-  for (const auto& candidate : candidates) {
+  for (const auto& candidate : full) {
     if (!candidate.latency) return std::nullopt;
     rate += double(most) / double(std::max<std::int64_t>(1, candidate.latency->count()));
+  }
+  std::optional<base::Duration> fastest;
+  for (const auto& candidate : own) {
+    if (!candidate.latency) return std::nullopt;
     fastest = std::min(fastest.value_or(*candidate.latency), *candidate.latency);
   }
-  if (!fastest) return std::nullopt;
+  if (!fastest || rate == 0) return std::nullopt;
   return base::Duration(static_cast<std::int64_t>(double(ahead) / rate)) + *fastest / 2;
 }
 

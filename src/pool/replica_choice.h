@@ -13,23 +13,28 @@ namespace webpool::pool {
 
 struct Candidate {
   unsigned openRuns = 0;
-  std::optional<base::Duration> latency{};  ///< median of its runs; none before the first
-  double score = 1;                         ///< of its health, 0..1
+  /// Of the call's run there, as predicted, else the median of its runs; none before the first.
+  std::optional<base::Duration> latency{};
+  /// Until its open runs are done; none: each counts as one latency.
+  std::optional<base::Duration> ahead{};
+  double score = 1;  ///< of its health, 0..1
   Trust trust = Trust::Launched;
   std::uint64_t runs = 0;     ///< right answers so far
   bool servedBefore = false;  ///< the conversation's last run: it has a part of the work done
 };
 
 /// The one that served the conversation before, unless it has runs of others waiting. Else the one
-/// whose answer is expected first: (open runs + 1) · latency / score. A replica that has
+/// whose answer is expected first: (what is ahead + latency) / score. A replica that has
 /// not run yet counts as fast as the fastest. Of equals the more trusted, then the one that has run
 /// more, for which the browser has better code. The index; none for no candidates.
 std::optional<std::size_t> chooseReplica(std::span<const Candidate> candidates);
 
 /// When a call could have its answer at best, `ahead` items waiting before it and `most` in a run:
-/// every worker in full runs, each as long as its median, and the call's own half as long as the
-/// shortest. None where a worker was not measured yet, or there is none.
-std::optional<base::Duration> earliestAnswer(std::span<const Candidate> candidates,
-                                             std::uint64_t ahead, unsigned most);
+/// every worker (`full`: by its latency of such a run) in full runs, and then the call's own in
+/// half the time that is the shortest for it (`own`). None where a worker was not measured yet, or
+/// there is none.
+std::optional<base::Duration> earliestAnswer(std::span<const Candidate> full,
+                                             std::span<const Candidate> own, std::uint64_t ahead,
+                                             unsigned most);
 
 }  // namespace webpool::pool

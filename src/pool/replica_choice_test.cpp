@@ -31,6 +31,12 @@ TEST(ReplicaChoice, ExpectedFirstAnswerWins) {
             1U);
 }
 
+TEST(ReplicaChoice, WhatIsKnownOfItsOpenRunsCountsMoreThanTheirNumber) {
+  EXPECT_EQ(chosen({{.openRuns = 1, .latency = milliseconds(10), .ahead = milliseconds(100)},
+                    {.openRuns = 2, .latency = milliseconds(10), .ahead = milliseconds(5)}}),
+            1U);
+}
+
 TEST(ReplicaChoice, OneThatHasNotRunIsTriedOnlyWhenItsWaitIsShorter) {
   const Candidate known{.openRuns = 0, .latency = milliseconds(10), .runs = 4};
   EXPECT_EQ(chosen({{.openRuns = 0}, known}), 1U) << "it has run more";
@@ -66,12 +72,12 @@ TEST(ReplicaChoice, AConversationStaysWhereItWasServed) {
 
 TEST(EarliestAnswer, IsThatOfAllWorkersInFullRuns) {
   const std::vector<Candidate> two{{.latency = milliseconds(100)}, {.latency = milliseconds(100)}};
-  EXPECT_EQ(earliestAnswer(two, 0, 10), milliseconds(50)) << "half a run";
+  EXPECT_EQ(earliestAnswer(two, two, 0, 10), milliseconds(50)) << "half a run";
   // 40 items at 20 in 100 ms.
-  EXPECT_EQ(earliestAnswer(two, 40, 10), milliseconds(250));
-  EXPECT_EQ(earliestAnswer({}, 40, 10), std::nullopt) << "nobody knows";
+  EXPECT_EQ(earliestAnswer(two, two, 40, 10), milliseconds(250));
+  EXPECT_EQ(earliestAnswer({}, {}, 40, 10), std::nullopt) << "nobody knows";
   const std::vector<Candidate> unknown{{.latency = milliseconds(100)}, {}};
-  EXPECT_EQ(earliestAnswer(unknown, 40, 10), std::nullopt) << "the other may be quick";
+  EXPECT_EQ(earliestAnswer(unknown, unknown, 40, 10), std::nullopt) << "the other may be quick";
 }
 
 }  // namespace

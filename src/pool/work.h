@@ -39,8 +39,9 @@ struct Work {
   std::vector<Tensor> inputs{};
   boost::json::object parameters{};
   std::string conversation{};
-  unsigned maxBatch = 0;    ///< of a run with it; 0: the pool's
-  base::TimePoint began{};  ///< its first caller came
+  std::uint64_t length = 0;  ///< bytes of its longest item, for the prediction
+  unsigned maxBatch = 0;     ///< of a run with it; 0: the pool's
+  base::TimePoint began{};   ///< its first caller came
   std::vector<std::shared_ptr<Caller>> callers{};
   std::vector<std::uint64_t> avoid{};  ///< the pages that were lost under it
   unsigned tries = 0;
@@ -61,12 +62,23 @@ struct Batch {
   std::shared_ptr<Replica> replica;
   std::uint64_t incarnation = 0;
   WorkerHealth::Ticket ticket;
+  sched::RunSize size{};
+  Backlog::Id inBacklog = 0;
   std::stop_source stop{};  ///< ends the run in the browser
 
   /// Its one caller is told by the run itself when it was ended.
   bool isOfOneCaller() const { return works.size() == 1 && works.front()->callers.size() == 1; }
   bool isWanted() const {
     return std::ranges::any_of(works, [](const auto& work) { return !work->callers.empty(); });
+  }
+  /// All items, each as long as the longest.
+  sched::RunSize runSize() const {
+    sched::RunSize all{.items = 0, .length = 0};
+    for (const auto& work : works) {
+      all.items += double(work->queued.items);
+      all.length = std::max(all.length, double(work->length));
+    }
+    return all;
   }
   std::vector<std::uint64_t> items() const {
     std::vector<std::uint64_t> all;
