@@ -44,6 +44,7 @@ SimulatedPool::SimulatedPool(SimulatedPoolOptions options)
 std::uint32_t SimulatedPool::addWorker() {
   const auto index = static_cast<std::uint32_t>(workers_.size());
   auto& worker = workers_.emplace_back();
+  worker.uses.resize(options_.models.size());
   const auto engines = static_cast<std::uint32_t>(options_.engines.size());
   std::uint64_t used = 0;
   for (std::uint32_t i = 0; i < options_.models.size(); ++i) {
@@ -118,7 +119,7 @@ void SimulatedPool::settle(sched::JobId id) {
   const auto& call = calls_[id];
   auto& worker = workers_[found->worker];
   if (found->load > Duration::zero()) {
-    makeRoom(worker, call.model, true);
+    makeRoom(worker, call.model);
     ++result_.loads;
   }
   if (worker.open.size() < kOpen && worker.kept.empty()) {
@@ -126,6 +127,7 @@ void SimulatedPool::settle(sched::JobId id) {
   } else {
     const auto time =
         found->load + predicted(call.model, found->engine, {1, call.length}, call.noise);
+    use(worker, call.model);
     worker.kept.push_back({call.model, found->engine, time, found->load});
     worker.keptTime += time;
   }
@@ -162,19 +164,10 @@ SimulatedPool::Place SimulatedPool::placeLeastLoaded() {
           {}};
 }
 
-bool SimulatedPool::isAllowed(sched::WorkerIndex place, std::uint32_t model) {
-  auto& worker = workers_[workerOf_[place]];
-  return index_.holds(place, model) || makeRoom(worker, model, false);
-}
-
 std::optional<SimulatedPool::Place> SimulatedPool::placeByIndex(sched::JobId id) {
   const auto& call = calls_[id];
   priceEngines(call.model, {1, call.length}, call.noise);
-  const std::function<bool(sched::WorkerIndex)> allowed = [&](sched::WorkerIndex place) {
-    return isAllowed(place, call.model);
-  };
-  sched::PlacementNeed need{call.model, options_.models[call.model].bytes, prices_,
-                            options_.memory > 0 ? &allowed : nullptr};
+  sched::PlacementNeed need{call.model, options_.models[call.model].bytes, prices_};
   auto best = index_.best(need, now_);
   if (options_.policy == Policy::Learned && !options_.trueTimes && best) {
     chances_.clear();
@@ -205,31 +198,46 @@ std::optional<SimulatedPool::Place> SimulatedPool::placeByIndex(sched::JobId id)
                best->resident ? Duration::zero() : options_.models[call.model].load, best->total};
 }
 
-bool SimulatedPool::makeRoom(Worker& worker, std::uint32_t model, bool really) {
+void SimulatedPool::use(Worker& worker, std::uint32_t model) {
+  if (worker.uses[model]++ == 0) tellRoom(worker);
+}
+
+void SimulatedPool::unuse(Worker& worker, std::uint32_t model) {
+  if (--worker.uses[model] == 0) tellRoom(worker);
+}
+
+void SimulatedPool::tellRoom(const Worker& worker) {
+  if (options_.memory == 0 || worker.draining) return;
+  std::uint64_t used = 0;
+  for (const auto model : worker.resident) {
+    if (worker.uses[model] > 0) used += options_.models[model].bytes;
+  }
+  for (const auto place : worker.places) index_.setRoom(place, options_.memory - used);
+}
+
+void SimulatedPool::makeRoom(Worker& worker, std::uint32_t model) {
   sched::MemoryPicture picture;
   picture.connections[1] = {};
   for (const auto resident : worker.resident) {
-    const auto uses = [&](const auto& what) { return what.model == resident; };
-    const bool used =
-        std::ranges::any_of(worker.open, uses) || std::ranges::any_of(worker.kept, uses);
     picture.models[resident + 1] = {.id = resident + 1,
                                     .connection = 1,
                                     .group = options_.models[resident].name,
                                     .estimated = options_.models[resident].bytes,
-                                    .users = used ? 1u : 0u};
+                                    .users = worker.uses[resident]};
   }
-  const auto plan = sched::planMemory(
-      {.pool = options_.memory, .connection = options_.memory}, picture,
-      {.bytes = options_.models[model].bytes, .connection = 1}, unloads_.worth(picture, now_));
-  if (!plan || !really) return plan.has_value();
-  for (const auto id : plan->unload) {
+  // The index has said that there is room.
+  const auto plan =
+      sched::planMemory({.pool = options_.memory, .connection = options_.memory}, picture,
+                        {.bytes = options_.models[model].bytes, .connection = 1},
+                        unloads_.worth(picture, now_))
+          .value();
+  for (const auto id : plan.unload) {
     const auto gone = static_cast<std::uint32_t>(id - 1);
     std::erase(worker.resident, gone);
     for (const auto place : worker.places) index_.removeModel(place, gone);
   }
   worker.resident.push_back(model);
   for (const auto place : worker.places) index_.addModel(place, model);
-  return true;
 }
 
 void SimulatedPool::launch(std::uint32_t index, std::uint32_t model, sched::EngineIndex engine,
@@ -248,6 +256,7 @@ void SimulatedPool::launch(std::uint32_t index, std::uint32_t model, sched::Engi
   run.expected = load + predicted(model, engine, run.size, noise);
   run.actual = load + fromMs(noise * truth(model, engine, run.size));
   auto& worker = workers_[index];
+  use(worker, model);
   worker.open.push_back(std::move(run));
   if (worker.open.size() == 1) begin(index);
 }
@@ -263,6 +272,7 @@ void SimulatedPool::complete(const Event& event) {
   if (!worker.alive || worker.life != event.life) return;
   const auto run = std::move(worker.open.front());
   worker.open.pop_front();
+  unuse(worker, run.model);
   for (const auto id : run.calls) {
     result_.waits.push_back(toMs(worker.begun + run.load - calls_[id].at));
     result_.latencies.push_back(toMs(now_ - calls_[id].at));
@@ -281,11 +291,20 @@ void SimulatedPool::refill(std::uint32_t index) {
     const auto kept = worker.kept.front();
     worker.kept.pop_front();
     worker.keptTime -= kept.time;
-    launch(index, kept.model, kept.engine, kept.load);
+    unuse(worker, kept.model);
+    launch(index, kept.model, bestEngineOf(worker, kept), kept.load);
   }
   if (worker.draining && worker.open.empty()) return leave(index);
   steal(index);
   refresh(index);
+}
+
+sched::EngineIndex SimulatedPool::bestEngineOf(const Worker& worker, const Kept& kept) {
+  // More is known by now than when the time was kept.
+  const auto next = queues_[kept.model]->next(now_, kAnyCall);
+  if (options_.policy != Policy::Learned || worker.places.size() < 2 || !next) return kept.engine;
+  priceEngines(kept.model, {1, calls_[*next].length}, calls_[*next].noise);
+  return std::ranges::min_element(prices_, {}, &sched::EngineCost::run)->engine;
 }
 
 void SimulatedPool::steal(std::uint32_t index) {

@@ -111,7 +111,8 @@ class SimulatedPool {
     bool draining = false;
     std::vector<sched::WorkerIndex> places;  ///< in the index, one an engine that it has
     std::vector<std::uint32_t> resident;
-    std::deque<Run> open;  ///< the first one computes
+    std::vector<std::uint16_t> uses;  ///< by model: runs that are open, and time that is kept
+    std::deque<Run> open;             ///< the first one computes
     std::deque<Kept> kept;
     Duration keptTime{};
     TimePoint begun{};
@@ -141,7 +142,11 @@ class SimulatedPool {
   Place placeInTurn();
   Place placeLeastLoaded();
   bool mayUse(std::uint32_t model, sched::EngineIndex engine) const;
-  bool makeRoom(Worker& worker, std::uint32_t model, bool really);
+  void makeRoom(Worker& worker, std::uint32_t model);
+  void use(Worker& worker, std::uint32_t model);
+  void unuse(Worker& worker, std::uint32_t model);
+  void tellRoom(const Worker& worker);
+  sched::EngineIndex bestEngineOf(const Worker& worker, const Kept& kept);
   void launch(std::uint32_t index, std::uint32_t model, sched::EngineIndex engine, Duration load);
   void begin(std::uint32_t index);
   void complete(const Event& event);
@@ -149,7 +154,6 @@ class SimulatedPool {
   void steal(std::uint32_t index);
   void refresh(std::uint32_t index);
   void leave(std::uint32_t index);
-  bool isAllowed(sched::WorkerIndex place, std::uint32_t model);
 
   SimulatedPoolOptions options_;
   sched::RunPredictor predictor_;

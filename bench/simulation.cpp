@@ -160,7 +160,7 @@ void engines(bool quick) {
   for (const bool differ : {true, false}) {
     const auto models = drawModels({.count = 20, .differ = differ, .seed = 5});
     // More than any policy can do, for the throughput; and what all could do by themselves.
-    const auto flood = callsFor(models, count, kWorkers, 20);
+    const auto flood = callsFor(models, count, kWorkers, 3);
     const auto usual = callsFor(models, count, kWorkers, 0.7);
     SimulatedPoolOptions base{.engines = kEngines, .models = models, .allEngines = true};
     std::vector<std::pair<std::string, SimulatedPoolOptions>> policies{{"learned", base}};
