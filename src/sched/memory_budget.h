@@ -32,8 +32,8 @@ class MemoryBudget {
   void modelReleased(ResidentId id, TimePoint now);
   void modelRemoved(ResidentId id);
 
-  Result<MemoryPlan> plan(const MemoryNeed& need) const {
-    return planMemory(limits_, picture_, need);
+  Result<MemoryPlan> plan(const MemoryNeed& need, const UnloadWorth& worth = {}) const {
+    return planMemory(limits_, picture_, need, worth);
   }
   bool everFits(const MemoryNeed& need) const { return sched::everFits(limits_, picture_, need); }
 

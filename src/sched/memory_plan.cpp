@@ -24,18 +24,21 @@ std::string mib(std::uint64_t bytes) {
 
 class Planner {
  public:
-  Planner(const MemoryLimits& limits, const MemoryPicture& picture, const MemoryNeed& need)
+  Planner(const MemoryLimits& limits, const MemoryPicture& picture, const MemoryNeed& need,
+          const UnloadWorth& worth)
       : limits_(limits), picture_(picture), need_(need) {
     for (const auto& [id, model] : picture_.models) {
       auto& group = groups_[keyOf(model)];
       group.users += model.users;
       group.lastUsed = std::max(group.lastUsed, model.lastUsed);
+      if (worth) group.worth = std::max(group.worth, worth(model));
     }
     for (const auto& [id, model] : picture_.models) {
       if (mayGo(model)) candidates_.push_back(&model);
     }
     std::ranges::sort(candidates_, {}, [this](const ResidentModel* model) {
-      return std::tuple(groups_.at(keyOf(*model)).lastUsed, model->lastUsed, model->id);
+      const auto& group = groups_.at(keyOf(*model));
+      return std::tuple(group.worth, group.lastUsed, model->lastUsed, model->id);
     });
   }
 
@@ -57,6 +60,7 @@ class Planner {
   struct Group {
     unsigned users = 0;
     TimePoint lastUsed{};
+    double worth = 0;
   };
 
   static GroupKey keyOf(const ResidentModel& model) {
@@ -97,7 +101,7 @@ class Planner {
       unload(*model);
     }
     if (!fitsConnection() || !fitsPool()) return false;
-    // What was chosen early may no longer be needed; the latest used stay first.
+    // What was chosen early may no longer be needed; what is worth most stays first.
     for (auto model = candidates_.rbegin(); model != candidates_.rend(); ++model) {
       if (unloaded_.erase((*model)->id) == 0) continue;
       if (!fitsConnection() || !fitsPool()) unloaded_.insert((*model)->id);
@@ -150,7 +154,7 @@ class Planner {
   const MemoryPicture& picture_;
   const MemoryNeed& need_;
   std::map<GroupKey, Group> groups_;
-  std::vector<const ResidentModel*> candidates_;  ///< least recently used first
+  std::vector<const ResidentModel*> candidates_;  ///< in the order in which they go
   std::set<ResidentId> unloaded_;
   std::set<ConnectionId> recycled_;
 };
@@ -208,12 +212,12 @@ std::uint64_t MemoryPicture::unexplained(ConnectionId connection) const {
 }
 
 Result<MemoryPlan> planMemory(const MemoryLimits& limits, const MemoryPicture& picture,
-                              const MemoryNeed& need) {
+                              const MemoryNeed& need, const UnloadWorth& worth) {
   if (need.connection && !picture.connections.contains(*need.connection)) {
     return fail(ErrorCategory::WorkerLost, "the browser that was chosen is no longer there",
                 "the same call can succeed on another browser");
   }
-  if (auto plan = Planner(limits, picture, need).plan()) return std::move(*plan);
+  if (auto plan = Planner(limits, picture, need, worth).plan()) return std::move(*plan);
   return std::unexpected(refusal(limits, picture, need));
 }
 

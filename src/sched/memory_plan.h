@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -62,17 +63,21 @@ struct MemoryNeed {
   std::string what = "the model";  ///< for the error
 };
 
+/// What keeping a model is worth, for each of its bytes; any unit. Replaceable: unload_choice.h has
+/// one.
+using UnloadWorth = std::function<double(const ResidentModel&)>;
+
 struct MemoryPlan {
-  /// Least recently used first; never one in use.
+  /// Worth least first, and of equal ones least recently used; never one in use.
   std::vector<ResidentId> unload;
   /// To be drained and launched anew; their models go with them, and those in use come back.
   std::vector<ConnectionId> recycle;
 };
 
 /// The least that makes room: first by unloading, then by recycling. OutOfMemory, with the budget
-/// and a way out, where no plan can.
+/// and a way out, where no plan can. Without `worth` all are worth the same.
 Result<MemoryPlan> planMemory(const MemoryLimits& limits, const MemoryPicture& picture,
-                              const MemoryNeed& need);
+                              const MemoryNeed& need, const UnloadWorth& worth = {});
 
 /// Whether it would fit if no other model were there: then waiting can help.
 bool everFits(const MemoryLimits& limits, const MemoryPicture& picture, const MemoryNeed& need);

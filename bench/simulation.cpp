@@ -1,0 +1,220 @@
+// webpool_simulation: the scheduler's machines over simulated workers, whose run times are drawn at
+// random. It says how quick and how good the decisions are; it says nothing of browsers. One JSON
+// object a line.
+//
+//   webpool_simulation [--quick] [growth] [known] [engines] [day]      all by default
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "simulated_day.h"
+#include "simulated_load.h"
+
+namespace webpool::bench {
+namespace {
+
+constexpr std::uint64_t kMemory = std::uint64_t{1} << 30;
+const std::vector<std::string> kEngines{"chromium", "firefox", "edge"};
+
+void say(const std::string& line) {
+  std::cout << line << std::endl;
+}
+
+double secondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+SimulationResult simulate(const SimulatedPoolOptions& options, std::size_t workers,
+                          const std::vector<SimulatedCall>& calls) {
+  SimulatedPool pool(options);
+  for (std::size_t i = 0; i < workers; ++i) pool.addWorker();
+  return pool.run(calls);
+}
+
+/// As many calls as keep so many workers busy for that share of their time, in bursts.
+std::vector<SimulatedCall> callsFor(const std::vector<SimulatedModel>& models, std::size_t count,
+                                    std::size_t workers, double share) {
+  const auto rateOne = [](double) { return 1000.0; };
+  const double mean = meanRunMs(models, drawCalls({.count = 20'000}, models.size(), rateOne));
+  const double rate = share * double(workers) * 1000 / mean;
+  return drawCalls({.count = count}, models.size(), [&](double t) { return rate * burst(t); });
+}
+
+/// Placing alone: predict each engine, find the worker, book the run; later it ends and is learned.
+double placementsASecond(const std::vector<SimulatedModel>& models, std::size_t workers,
+                         std::size_t count) {
+  sched::RunPredictor predictor;
+  sched::PlacementIndex index;
+  std::vector<std::vector<sched::RunKeyId>> keys;
+  for (const auto& model : models) {
+    auto& own = keys.emplace_back();
+    for (const auto& engine : kEngines)
+      own.push_back(predictor.idOf({.model = model.name, .browser = engine}, model.type));
+  }
+  for (std::size_t i = 0; i < workers; ++i) {
+    const auto worker = index.addWorker(static_cast<sched::EngineIndex>(i % 3), 0);
+    for (std::size_t k = 0; k < 5; ++k)
+      index.addModel(worker, static_cast<sched::ModelIndex>((i * 7 + k * 11) % models.size()));
+  }
+  const auto calls = callsFor(models, count, workers, 0.9);
+  struct Booked {
+    TimePoint until{};
+    sched::WorkerIndex worker = 0;
+    sched::RunKeyId key = 0;
+    sched::RunSize size{};
+    double ms = 0;
+    bool operator>(const Booked& other) const { return until > other.until; }
+  };
+  std::priority_queue<Booked, std::vector<Booked>, std::greater<>> booked;
+  std::vector<unsigned> open(workers);
+  std::vector<sched::EngineCost> costs(3);
+  const auto start = std::chrono::steady_clock::now();
+  for (const auto& call : calls) {
+    while (!booked.empty() && booked.top().until <= call.at) {
+      const auto& done = booked.top();
+      predictor.observe(done.key, done.size, done.ms);
+      if (--open[done.worker] == 0) index.setIdle(done.worker);
+      booked.pop();
+    }
+    const sched::RunSize size{1, call.length};
+    for (sched::EngineIndex engine = 0; engine < 3; ++engine) {
+      const auto told = predictor.predict(keys[call.model][engine], size);
+      costs[engine] = {engine, Duration(static_cast<std::int64_t>(told.ms * 1e6)), {}, false};
+    }
+    const auto best = index.best({call.model, 0, costs, nullptr}, call.at);
+    if (!best) continue;
+    const double ms = call.noise * models[call.model].engineFactors[best->engine] *
+                      sched::timeOf(models[call.model].truth, size);
+    const auto until = call.at + best->total;
+    index.setBusy(best->worker, until);
+    ++open[best->worker];
+    booked.push({until, best->worker, keys[call.model][best->engine], size, ms});
+  }
+  return double(calls.size()) / secondsSince(start);
+}
+
+void growth(bool quick) {
+  const std::size_t count = quick ? 50'000 : 1'000'000;
+  const auto models = drawModels({.differ = true});
+  for (const std::size_t workers : {std::size_t{100}, std::size_t{1000}, std::size_t{10'000}}) {
+    const double alone = placementsASecond(models, workers, count);
+    const auto calls = callsFor(models, count, workers, 0.9);
+    const auto start = std::chrono::steady_clock::now();
+    const auto result =
+        simulate({.engines = kEngines, .models = models, .memory = kMemory}, workers, calls);
+    const double took = secondsSince(start);
+    say(
+        fmt::format("{{\"figure\":\"growth\",\"simulated_workers\":{},\"calls\":{},\"models\":{},"
+                    "\"placements_per_s\":{:.0f},\"ns_per_placement\":{:.0f},"
+                    "\"whole_simulation_calls_per_s\":{:.0f},\"loads\":{},\"answered\":{},"
+                    "\"p99_wait_ms\":{:.1f},\"p99_latency_ms\":{:.1f}}}",
+                    workers, result.calls, models.size(), alone, 1e9 / alone,
+                    double(result.calls) / took, result.loads, result.latencies.size(),
+                    quantileOf(result.waits, 0.99), quantileOf(result.latencies, 0.99)));
+  }
+}
+
+/// What knowing the run times would bring.
+void known(bool quick) {
+  const std::size_t count = quick ? 50'000 : 1'000'000;
+  for (const bool differ : {true, false}) {
+    const auto models = drawModels({.differ = differ});
+    for (const auto& [workers, share] : {std::pair{std::size_t{10'000}, 0.9},
+                                         {std::size_t{10'000}, 1.1},
+                                         {std::size_t{1000}, 0.9},
+                                         {std::size_t{100}, 0.8}}) {
+      const auto calls = callsFor(models, count, workers, share);
+      SimulatedPoolOptions options{.engines = kEngines, .models = models, .memory = kMemory};
+      const auto learned = simulate(options, workers, calls);
+      options.trueTimes = true;
+      const auto told = simulate(options, workers, calls);
+      const double wait = quantileOf(learned.waits, 0.99);
+      const double toldWait = quantileOf(told.waits, 0.99);
+      const double latency = quantileOf(learned.latencies, 0.99);
+      const double toldLatency = quantileOf(told.latencies, 0.99);
+      say(
+          fmt::format("{{\"figure\":\"known\",\"engines_differ\":{},\"simulated_workers\":{},"
+                      "\"load\":{},\"p99_wait_ms\":{:.2f},\"p99_wait_known_ms\":{:.2f},"
+                      "\"wait_ratio\":{:.3f},\"p99_latency_ms\":{:.1f},"
+                      "\"p99_latency_known_ms\":{:.1f},\"latency_ratio\":{:.3f}}}",
+                      differ, workers, share, wait, toldWait, wait / toldWait, latency, toldLatency,
+                      latency / toldLatency));
+    }
+  }
+}
+
+struct Measured {
+  std::string policy;
+  double throughput = 0;
+  double p99 = 0;
+};
+
+void engines(bool quick) {
+  const std::size_t count = quick ? 20'000 : 200'000;
+  constexpr std::size_t kWorkers = 100;
+  for (const bool differ : {true, false}) {
+    const auto models = drawModels({.count = 20, .differ = differ, .seed = 5});
+    // More than any policy can do, for the throughput; and what all could do by themselves.
+    const auto flood = callsFor(models, count, kWorkers, 3);
+    const auto usual = callsFor(models, count, kWorkers, 0.7);
+    SimulatedPoolOptions base{.engines = kEngines, .models = models, .allEngines = true};
+    std::vector<std::pair<std::string, SimulatedPoolOptions>> policies{{"learned", base}};
+    for (std::uint32_t engine = 0; engine < kEngines.size(); ++engine) {
+      policies.emplace_back("always " + kEngines[engine], base);
+      policies.back().second.policy = Policy::OneEngine;
+      policies.back().second.engine = engine;
+    }
+    for (const auto& [name, policy] : {std::pair{"round robin", Policy::RoundRobin},
+                                       {"least loaded", Policy::LeastLoaded},
+                                       {"seed's table", Policy::Table}}) {
+      policies.emplace_back(name, base);
+      policies.back().second.policy = policy;
+    }
+    std::vector<Measured> all;
+    for (const auto& [name, options] : policies) {
+      const auto full = simulate(options, kWorkers, flood);
+      const auto result = simulate(options, kWorkers, usual);
+      const double took = std::chrono::duration<double>(full.makespan).count();
+      all.push_back({name, double(full.calls) / took, quantileOf(result.latencies, 0.99)});
+      const auto& learned = all.front();
+      say(
+          fmt::format("{{\"figure\":\"engines\",\"engines_differ\":{},\"policy\":\"{}\","
+                      "\"calls_per_s\":{:.1f},\"p99_latency_ms\":{:.1f},\"tries\":{},"
+                      "\"learned_throughput_ratio\":{:.3f},\"learned_p99_ratio\":{:.3f}}}",
+                      differ, name, all.back().throughput, all.back().p99, result.tries,
+                      learned.throughput / all.back().throughput, learned.p99 / all.back().p99));
+    }
+  }
+}
+
+int run(const std::vector<std::string>& arguments) {
+  const std::set<std::string> wanted(arguments.begin(), arguments.end());
+  const bool quick = wanted.contains("--quick");
+  const bool all = wanted.size() == (quick ? 1u : 0u);
+  for (const auto& word : wanted) {
+    if (word != "--quick" && word != "growth" && word != "known" && word != "engines" &&
+        word != "day") {
+      std::cerr << "webpool_simulation [--quick] [growth] [known] [engines] [day]\n";
+      return 2;
+    }
+  }
+  if (all || wanted.contains("growth")) growth(quick);
+  if (all || wanted.contains("known")) known(quick);
+  if (all || wanted.contains("engines")) engines(quick);
+  if (all || wanted.contains("day")) {
+    for (const auto& line : simulateDay(quick)) say(line);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace webpool::bench
+
+int main(int argc, char** argv) {
+  return webpool::bench::run({argv + 1, argv + argc});
+}
