@@ -30,6 +30,13 @@ void measureShortRun(const Settings& settings, Report& report);
 /// Texts a second of many calls that share runs ÷ of calls with a run each.
 void measureBatching(const Settings& settings, Report& report);
 
+/// Many calls at once through two browsers ÷ one page that is asked one after another.
+void measureConcurrent(const Settings& settings, Report& report);
+
+/// Requests a second through the serving front ÷ a bare server, a bare page, and a loop in the
+/// page.
+void measureHttp(const Settings& settings, Report& report);
+
 /// Tokens a second of a language model through the pool ÷ llama.cpp alone in a page, and the first
 /// token ÷ the prompt alone.
 void measureTranscription(const Settings& settings, Report& report);

@@ -20,6 +20,8 @@ std::vector<std::pair<std::string, Measure>> figures() {
   return {{"tax", measurePoolTax},
           {"short", measureShortRun},
           {"batching", measureBatching},
+          {"concurrent", measureConcurrent},
+          {"http", measureHttp},
           {"tensor", measureTensor},
           {"generation", measureGeneration},
           {"transcription", measureTranscription},

@@ -26,9 +26,7 @@ std::shared_ptr<Model::State> load(OpenPool& pool, const std::string& name,
 
 }  // namespace
 
-OpenPool::OpenPool(std::shared_ptr<RunObserver> observer) {
-  PoolOptions options;
-  options.observer = std::move(observer);
+OpenPool::OpenPool(PoolOptions options) {
   options.wasmThreads = 1;
   engine_ = valueOf(pool::Engine::open(std::move(options)));
   connection_ = valueOf(engine_->connect({}, {}));
@@ -100,6 +98,10 @@ double OpenModel::runAll(const std::vector<std::vector<Tensor>>& calls, unsigned
   changed.wait(lock, [&] { return open == 0; });
   if (failed) throw BenchFailure(failed->describe());
   return watch.milliseconds();
+}
+
+std::size_t OpenModel::workers() const {
+  return state_->servingWorkers();
 }
 
 void OpenModel::warmUp(const std::vector<Tensor>& inputs, unsigned count) {

@@ -13,10 +13,11 @@
 
 namespace webpool::bench {
 
-/// A pool with its browser, and one WASM thread a model. Closes the pool.
+/// A pool with its browsers, and one WASM thread a model. Closes the pool.
 class OpenPool {
  public:
-  explicit OpenPool(std::shared_ptr<RunObserver> observer = nullptr);
+  /// `options`: beside one WASM thread.
+  explicit OpenPool(PoolOptions options = {});
   ~OpenPool();
 
   pool::Engine& engine() { return *engine_; }
@@ -54,6 +55,9 @@ class OpenModel {
   /// Each of the calls once, so many in flight; milliseconds of all together. `shared`: they may
   /// share runs (RunOptions::shared).
   double runAll(const std::vector<std::vector<Tensor>>& calls, unsigned inFlight, bool shared);
+
+  /// Browsers in which it may serve.
+  std::size_t workers() const;
 
   /// Until V8 has its best code for the model and for the way to it.
   void warmUp(const std::vector<Tensor>& inputs, unsigned count);

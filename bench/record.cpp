@@ -53,7 +53,7 @@ void measureRecord(const Settings& settings, Report& report) {
   const auto record = openRecord(std::move(options));
   const auto observer = std::make_shared<Switched>(record);
   {
-    OpenPool pool(observer);
+    OpenPool pool({.observer = observer});
     OpenModel silero(pool, "silero-vad-v5", "fp32");
     measure(*observer, silero, "Silero (short runs)", silero.goldenInputs(),
             settings.count(300, 50), settings.count(61, 5), settings, report);

@@ -143,7 +143,7 @@ void Engine::makeRoom(const std::shared_ptr<Loaded>& model, unsigned tries,
   model->connection->whenReady(
       [this, model, tries, then = std::move(then)](const Result<ConnectionFacts>& facts) mutable {
         if (!facts) return then(facts);
-        const auto room = memory_.roomFor(*model, model->connection->id());
+        const auto room = memory_.roomFor(*model, model->connection->id(), loop_.now());
         if (!room) return then(std::unexpected(room.error()));
         if (room->isThere() || tries == kMostTries) return then(facts);
         // One count for this call itself, so that none of the answers is the last too early.

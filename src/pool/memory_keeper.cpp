@@ -20,6 +20,12 @@ std::string groupOf(const Loaded& model) {
   return isComponent(description) ? description.cid : "";
 }
 
+/// As the choice of what to unload names it.
+std::string nameOf(const Loaded& model) {
+  auto group = groupOf(model);
+  return group.empty() ? std::to_string(model.id) : group;
+}
+
 }  // namespace
 
 MemoryKeeper::MemoryKeeper(std::uint64_t pool, std::uint64_t browser, Notice notice)
@@ -58,12 +64,14 @@ void MemoryKeeper::closed(std::uint64_t connection) {
   if (on_) budget_.connectionClosed(connection);
 }
 
-Result<MemoryKeeper::Room> MemoryKeeper::roomFor(const Loaded& model, std::uint64_t connection) {
+Result<MemoryKeeper::Room> MemoryKeeper::roomFor(const Loaded& model, std::uint64_t connection,
+                                                 base::TimePoint now) {
   if (!on_ || !model.onThisMachine) return Room{};
   const auto plan = budget_.plan({.bytes = model.memory.peakBytes,
                                   .connection = connection,
                                   .group = groupOf(model),
-                                  .what = model.source->description.name});
+                                  .what = model.source->description.name},
+                                 choice_.worth(budget_.picture(), now));
   if (!plan) return std::unexpected(plan.error());
   Room room;
   for (const auto id : plan->unload) {
@@ -83,6 +91,8 @@ void MemoryKeeper::loadBegan(const std::shared_ptr<Loaded>& model, std::uint64_t
                              base::TimePoint now) {
   if (!on_ || !model->onThisMachine) return;
   models_[model->id] = model;
+  loading_[model->id] = now;
+  choice_.typed(nameOf(*model), model->source->description.task);
   budget_.modelPlaced({.id = model->id,
                        .connection = connection,
                        .group = groupOf(*model),
@@ -93,13 +103,17 @@ void MemoryKeeper::loadBegan(const std::shared_ptr<Loaded>& model, std::uint64_t
 
 void MemoryKeeper::loadEnded(const Loaded& model, bool there, base::TimePoint now) {
   if (!on_ || !model.onThisMachine) return;
+  const auto began = loading_.extract(model.id);
   if (!there) return gone(model);
+  if (began) choice_.loaded(nameOf(model), now - began.mapped());
   budget_.modelEstimated(model.id, model.memory.residentBytes);
   budget_.modelReleased(model.id, now);
 }
 
 void MemoryKeeper::runBegan(const Loaded& model, base::TimePoint now) {
-  if (on_ && model.onThisMachine) budget_.modelTaken(model.id, now);
+  if (!on_ || !model.onThisMachine) return;
+  choice_.asked(nameOf(model), now);
+  budget_.modelTaken(model.id, now);
 }
 
 void MemoryKeeper::runEnded(const Loaded& model, base::TimePoint now) {
@@ -109,6 +123,7 @@ void MemoryKeeper::runEnded(const Loaded& model, base::TimePoint now) {
 void MemoryKeeper::gone(const Loaded& model) {
   if (!on_ || !model.onThisMachine) return;
   models_.erase(model.id);
+  loading_.erase(model.id);
   budget_.modelRemoved(model.id);
 }
 

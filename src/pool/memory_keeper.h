@@ -11,6 +11,7 @@
 
 #include "pool/loaded.h"
 #include "sched/memory_budget.h"
+#include "sched/unload_choice.h"
 
 namespace webpool::pool {
 
@@ -35,8 +36,9 @@ class MemoryKeeper {
   void sampled(std::uint64_t connection, std::uint64_t bytes);
   void closed(std::uint64_t connection);
 
-  /// What has to go first. OutOfMemory where the model can never fit.
-  Result<Room> roomFor(const Loaded& model, std::uint64_t connection);
+  /// What has to go first: models whose return would cost the least, by how long they take to load
+  /// and how likely they are asked for again. OutOfMemory where the model can never fit.
+  Result<Room> roomFor(const Loaded& model, std::uint64_t connection, base::TimePoint now);
 
   void loadBegan(const std::shared_ptr<Loaded>& model, std::uint64_t connection,
                  base::TimePoint now);
@@ -51,6 +53,8 @@ class MemoryKeeper {
   bool on_;
   Notice notice_;
   sched::MemoryBudget budget_;
+  sched::UnloadChoice choice_;
+  std::map<sched::ResidentId, base::TimePoint> loading_;  ///< since when
   std::map<sched::ResidentId, std::weak_ptr<Loaded>> models_;
 };
 

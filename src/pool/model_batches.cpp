@@ -78,6 +78,11 @@ std::shared_ptr<pool::Replica> Model::State::serving(
   return chosen ? able[*chosen].replica : nullptr;
 }
 
+std::size_t Model::State::servingWorkers() const {
+  const std::lock_guard lock(mutex_);
+  return places({}, {}).size();
+}
+
 bool Model::State::mayGoTo(sched::JobId work, const pool::Replica& replica) const {
   return !contains(works_.at(work)->avoid, replica.worker()->incarnation);
 }

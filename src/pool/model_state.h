@@ -58,6 +58,7 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
 
   /// The one that is expected to answer first (replica_choice.h); null where none serves.
   std::shared_ptr<pool::Replica> serving(const std::vector<std::uint64_t>& avoid) const;
+  std::size_t servingWorkers() const;
 
   void deviceCame(const pool::ConnectionRef& device) override;
   void deviceLeft(const pool::ConnectionRef& device) override;

@@ -24,7 +24,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-class Scaling : public CliTest {
+class AdaptiveScaling : public CliTest {
  protected:
   void open(PoolOptions options) {
     ensureModel("all-minilm-l6-v2", "q4");
@@ -70,11 +70,11 @@ class Scaling : public CliTest {
   std::vector<ScalingEvent> events_;
 };
 
-TEST_F(Scaling, ABusyModelGetsASecondBrowserAndLosesItWhenItIsIdle) {
+TEST_F(AdaptiveScaling, ABusyModelGetsASecondBrowserAndLosesItWhenItIsIdle) {
   open({.browsers = {"chromium"},
         .maxConnections = 2,
-        .maxBatch = 1,
-        .scalingCooldown = std::chrono::seconds(2)});
+        .scalingCooldown = std::chrono::seconds(2),
+        .maxBatch = 1});
   std::atomic<bool> enough = false;
   std::mutex mutex;
   std::set<std::string> places;
@@ -106,8 +106,8 @@ TEST_F(Scaling, ABusyModelGetsASecondBrowserAndLosesItWhenItIsIdle) {
   EXPECT_EQ(told.front().action, "add");
 }
 
-TEST_F(Scaling, NothingScalesWhereItIsNotWanted) {
-  open({.browsers = {"chromium"}, .maxConnections = 2, .maxBatch = 1, .adaptiveScaling = false});
+TEST_F(AdaptiveScaling, NothingScalesWhereItIsNotWanted) {
+  open({.browsers = {"chromium"}, .maxConnections = 2, .adaptiveScaling = false, .maxBatch = 1});
   for (int i = 0; i < 60; ++i) {
     const std::string text = "text " + std::to_string(i);
     ASSERT_TRUE(model_->embed(std::span(&text, 1)));
@@ -116,7 +116,7 @@ TEST_F(Scaling, NothingScalesWhereItIsNotWanted) {
   EXPECT_EQ(browsersUp(), 1U);
 }
 
-TEST_F(Scaling, WhatRunsTookIsKnownTheNextTime) {
+TEST_F(AdaptiveScaling, WhatRunsTookIsKnownTheNextTime) {
   open({.browsers = {"chromium"}});
   for (int i = 0; i < 20; ++i) {
     const std::string text = "text " + std::to_string(i);

@@ -1,0 +1,153 @@
+// Many calls at once through the pool, beside a page by itself that is asked one after another:
+// what somebody has who puts a model into a web page.
+#include <array>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "failure.h"
+#include "figures.h"
+#include "pool_access.h"
+#include "stopwatch.h"
+
+namespace webpool::bench {
+namespace {
+
+constexpr unsigned kInFlight = 32;
+constexpr unsigned kBrowsers = 2;
+constexpr const char* kEmbedder = "all-minilm-l6-v2";
+
+PoolOptions twoBrowsers() {
+  return {.maxConnections = kBrowsers, .warmSpares = kBrowsers - 1};
+}
+
+std::string wordsOf(std::mt19937& random, std::size_t count) {
+  static constexpr std::array<const char*, 8> kWords{"river",  "quietly", "machine", "the",
+                                                     "orange", "under",   "because", "window"};
+  std::string text;
+  for (std::size_t i = 0; i < count; ++i) {
+    text += kWords[random() % kWords.size()];
+    text += ' ';
+  }
+  return text;
+}
+
+/// No two are equal, which would be one run.
+std::vector<std::vector<Tensor>> textCalls(unsigned count, bool mixed) {
+  std::mt19937 random(11);
+  std::vector<std::vector<Tensor>> all;
+  for (unsigned i = 0; i < count; ++i) {
+    const std::size_t words = mixed ? 4 + random() % 100 : 16;
+    all.push_back({textTensor(std::to_string(i) + ' ' + wordsOf(random, words))});
+  }
+  return all;
+}
+
+/// Every browser has the model, and its best code for it.
+void waitForBoth(OpenModel& model, const std::vector<Tensor>& inputs) {
+  const Stopwatch watch;
+  while (model.workers() < kBrowsers) {
+    if (watch.milliseconds() > 120'000) throw BenchFailure("the second browser has no model");
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  model.warmUp(inputs, 30);
+}
+
+double pageRate(OpenModel& model, const std::vector<std::vector<Tensor>>& calls) {
+  double ms = 0;
+  for (const auto& inputs : calls) ms += model.loopInPage(inputs, 1);
+  return 1000 * double(calls.size()) / ms;
+}
+
+void measureTexts(OpenModel& q4, OpenModel& fp32, bool mixed, const Settings& settings,
+                  Report& report) {
+  const auto calls = textCalls(settings.count(96, 24), mixed);
+  const auto pooled = [&](bool shared) {
+    return 1000 * double(calls.size()) / q4.runAll(calls, kInFlight, shared);
+  };
+  const std::array<Slice, 4> slices{[&] { return pooled(true); }, [&] { return pooled(false); },
+                                    [&] { return pageRate(q4, calls); },
+                                    [&] { return pageRate(fp32, calls); }};
+  const auto values = alternate(slices, settings.count(9, 2));
+  const std::string figure = mixed ? "Concurrent MiniLM, mixed lengths" : "Concurrent MiniLM";
+  const Side pool{"the pool: q4, two browsers, 32 calls in flight", values[0], "texts/s"};
+  const Side tuned{"one page, q4, one after another", values[2], "texts/s"};
+  const Side plain{"one page, fp32 as published, one after another", values[3], "texts/s"};
+  const auto add = [&](const Side& numerator, const Side& denominator, std::optional<Aim> aim) {
+    report.add({.figure = figure,
+                .numerator = numerator,
+                .denominator = denominator,
+                .ratio = ratioOf(numerator.values, denominator.values),
+                .aim = aim},
+               *settings.progress);
+  };
+  add(pool, plain, Aim{Aim::Kind::AtLeast, 3.5});
+  add(pool, tuned, Aim{Aim::Kind::AtLeast, mixed ? 1.8 : 1.6});
+  add({"of it, the pool with a run for each call", values[1], "texts/s"}, tuned, {});
+  add(tuned, plain, {});
+}
+
+/// Three kinds of model asked at once, and one after another.
+void measureMix(OpenPool& pool, OpenModel& q4, OpenModel& fp32, const Settings& settings,
+                Report& report) {
+  OpenModel silero(pool, "silero-vad-v5", "fp32");
+  OpenModel magika(pool, "magika", "fp32");
+  struct Kind {
+    OpenModel& pooled;
+    OpenModel& paged;
+    std::vector<std::vector<Tensor>> calls;
+  };
+  const unsigned count = settings.count(48, 12);
+  std::vector<Kind> kinds{
+      {q4, fp32, textCalls(count, true)},
+      {silero, silero, std::vector(4 * std::size_t{count}, silero.goldenInputs())},
+      {magika, magika, std::vector(std::size_t{count}, magika.goldenInputs())}};
+  double calls = 0;
+  for (auto& kind : kinds) {
+    waitForBoth(kind.pooled, kind.calls.front());
+    calls += double(kind.calls.size());
+  }
+  const std::array<Slice, 2> slices{
+      [&] {
+        const Stopwatch watch;
+        std::vector<std::jthread> callers;
+        for (auto& kind : kinds) {
+          callers.emplace_back([&kind] { kind.pooled.runAll(kind.calls, 16, false); });
+        }
+        callers.clear();
+        return 1000 * calls / watch.milliseconds();
+      },
+      [&] {
+        double seconds = 0;
+        for (auto& kind : kinds) {
+          seconds += double(kind.calls.size()) / pageRate(kind.paged, kind.calls);
+        }
+        return calls / seconds;
+      }};
+  const auto values = alternate(slices, settings.count(9, 2));
+  report.add({.figure = "Three models at once: MiniLM, Silero, magika",
+              .numerator = {"the pool, two browsers, a run for each call", values[0], "calls/s"},
+              .denominator = {"one page, as published, one after another", values[1], "calls/s"},
+              .ratio = ratioOf(values[0], values[1]),
+              .aim = Aim{Aim::Kind::AtLeast, 3.5}},
+             *settings.progress);
+}
+
+}  // namespace
+
+void measureConcurrent(const Settings& settings, Report& report) {
+  OpenPool pool(twoBrowsers());
+  const boost::json::object pooling{{"pooling", "mean"}, {"normalize", true}};
+  OpenModel q4(pool, kEmbedder, "q4", pooling);
+  OpenModel fp32(pool, kEmbedder, "fp32", pooling);
+  std::mt19937 random(1);
+  const std::vector<Tensor> sample{textTensor(wordsOf(random, 16))};
+  waitForBoth(q4, sample);
+  waitForBoth(fp32, sample);
+  measureTexts(q4, fp32, false, settings, report);
+  measureTexts(q4, fp32, true, settings, report);
+  measureMix(pool, q4, fp32, settings, report);
+}
+
+}  // namespace webpool::bench
