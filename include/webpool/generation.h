@@ -55,6 +55,9 @@ struct GenerationOptions {
   /// which computes only what is new in it. Without a name nothing is taken over from an earlier
   /// call.
   std::string conversation{};
+  /// The one message, of role "user", is the prompt as it stands: the model goes on with it, and
+  /// its chat template is not used. No tools then.
+  bool raw = false;
   bool tokenIds = false;  ///< also give the tokens as numbers, which costs some time a token
 };
 

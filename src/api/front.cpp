@@ -14,12 +14,17 @@
 #include <thread>
 #include <utility>
 
+#include "api/workers.h"
 #include "net/respond_later.h"
 
 namespace webpool::api {
 namespace {
 
 constexpr std::size_t kLongestId = 128;
+/// To read a body of more than that takes too long for the loop.
+constexpr std::size_t kLargeBody = 64u << 10;
+constexpr unsigned kReaders = 2;
+constexpr std::size_t kUnread = 64;
 
 bool mayBeId(std::string_view id) {
   return !id.empty() && id.size() <= kLongestId &&
@@ -102,6 +107,7 @@ struct Front::State {
   Metrics metrics;
   net::EventLoop loop;
   std::unique_ptr<net::Server> server;
+  std::vector<Route> routes;
   std::string origin;
   std::uint32_t start = 0;
   std::atomic<std::uint64_t> requests = 0;
@@ -110,6 +116,7 @@ struct Front::State {
   std::mutex mutex;
   std::condition_variable changed;
   std::size_t inFlight = 0;
+  Workers readers{kReaders, kUnread};
   std::thread thread;
 };
 
@@ -190,8 +197,8 @@ void Exchange::respond(net::Response response) {
 }
 
 void Exchange::fail(const Error& error) {
-  const int status = statusOf(error);
-  auto response = state_->errors(error, status);
+  auto response = state_->errors(error, statusOf(error));
+  const int status = response.status;
   if (status == 429 || status == 503) response.headers.set("Retry-After", "1");
   if (status == 401) response.headers.set("WWW-Authenticate", "Bearer");
   respond(std::move(response));
@@ -253,8 +260,11 @@ void Front::route(std::string method, std::string path, std::string name, Exchan
     if (state->draining) {
       return exchange->fail({ErrorCategory::BrowserFailed, "webpool is ending", ""});
     }
-    handler(std::move(exchange));
+    if (exchange->request().body.size() <= kLargeBody) return handler(std::move(exchange));
+    const bool taken = state->readers.run([handler, exchange] { handler(exchange); });
+    if (!taken) exchange->fail({ErrorCategory::Busy, "too many large requests wait", ""});
   };
+  state->routes.push_back({method, path});
   state->onLoop([&] {
     if (path.ends_with('*')) {
       state->server->routePrefix(method, path.substr(0, path.size() - 1), std::move(serve));
@@ -262,6 +272,10 @@ void Front::route(std::string method, std::string path, std::string name, Exchan
       state->server->route(method, path, std::move(serve));
     }
   });
+}
+
+std::vector<Front::Route> Front::routes() const {
+  return state_->routes;
 }
 
 std::string Front::origin() const {

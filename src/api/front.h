@@ -9,6 +9,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "api/metrics.h"
 #include "api/served_models.h"
@@ -36,7 +37,7 @@ struct FrontOptions {
   std::function<void(const AccessLine&)> log = {};  ///< any thread; must return soon
 };
 
-/// What an error looks like to a client of one protocol.
+/// What an error looks like to a client of one protocol; `status` is what it has in most.
 using ErrorForm = std::function<net::Response(const Error& error, int status)>;
 
 /// 400 bad input, 404 unknown, 429 busy, 499 cancelled, 501 unsupported, 503 no worker, 504 late.
@@ -83,9 +84,16 @@ class Front {
   Front& operator=(const Front&) = delete;
 
   /// `name` stands for the route in metrics; `path` ends in '*' for a prefix. `open`: no token
-  /// needed (health). Handlers run on the loop thread and must not block.
+  /// needed (health). Handlers run on the loop thread, or on another where the body is large, and
+  /// must not block.
   void route(std::string method, std::string path, std::string name, ExchangeHandler handler,
              ErrorForm errors = plainError, bool open = false);
+
+  struct Route {
+    std::string method;
+    std::string path;  ///< as given to route()
+  };
+  std::vector<Route> routes() const;
 
   std::string origin() const;
   Metrics& metrics();

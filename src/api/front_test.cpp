@@ -116,6 +116,26 @@ TEST_F(FrontTest, AClientThatLeavesAndTheEndBothAskToStop) {
   EXPECT_EQ(client.get("/health", host()).status, 503);
 }
 
+TEST_F(FrontTest, ALargeBodyIsReadElsewhereThanOnTheLoop) {
+  open();
+  std::binary_semaphore reading{0};
+  std::binary_semaphore go{0};
+  front_->route("POST", "/large", "large", [&](const std::shared_ptr<Exchange>& exchange) {
+    reading.release();
+    go.acquire();  // as long as a reader takes
+    exchange->respond(jsonResponse(200, std::to_string(exchange->request().body.size())));
+  });
+  RawClient large(port());
+  const std::string body(100'000, 'x');
+  large.send("POST /large HTTP/1.1\r\nHost: " + host() +
+             "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+  reading.acquire();
+  RawClient other(port());
+  EXPECT_EQ(other.get("/health", host()).status, 200) << "the loop serves others meanwhile";
+  go.release();
+  EXPECT_EQ(large.receive().body, "100000");
+}
+
 TEST_F(FrontTest, AnExchangeThatIsLetGoOfIsAnswered) {
   open();
   RawClient client(port());

@@ -170,6 +170,31 @@ std::vector<ServedModel> ServedModels::list() const {
   return models;
 }
 
+std::optional<std::string> ServedModels::forTask(std::string_view task) const {
+  const auto names = supply_.names();
+  for (const auto state : {ServedModel::State::Ready, ServedModel::State::Loading,
+                           ServedModel::State::Unloaded, ServedModel::State::Failed}) {
+    for (const auto& name : names) {
+      const auto served = find(name);
+      if (!served || served->state != state) continue;
+      const auto own = served->model  ? served->model->info().task
+                       : supply_.task ? supply_.task(name)
+                                      : std::string();
+      if (own == task) return name;
+    }
+  }
+  return std::nullopt;
+}
+
+bool ServedModels::ready() const {
+  bool expected = false;
+  for (const auto& served : list()) {
+    if (served.model) return true;
+    expected = expected || served.state != ServedModel::State::Unloaded;
+  }
+  return !expected;
+}
+
 std::uint64_t ServedModels::loads() const {
   const std::lock_guard lock(mutex_);
   return loads_;

@@ -12,6 +12,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -21,10 +22,12 @@ namespace webpool::api {
 
 /// Where models come from; each is called on any thread.
 struct ModelSupply {
-  /// All names that may be loaded.
+  /// All names that may be loaded; those that were asked for at the start first.
   std::function<std::vector<std::string>()> names;
   /// Blocks; stops soon after the token asks for it.
   std::function<Result<Model>(const std::string& name, std::stop_token stop)> load;
+  /// The task of a model that is not loaded, as in docs/protocol.md; empty: not known.
+  std::function<std::string(const std::string& name)> task = {};
 };
 
 struct ServedModel {
@@ -66,6 +69,11 @@ class ServedModels {
   /// NotFound for a name that is none; state and model without loading anything.
   Result<ServedModel> find(const std::string& name) const;
   std::vector<ServedModel> list() const;
+  /// The name of a model for that task: one that is loaded, else one that is being loaded, else one
+  /// that may be. nullopt for none.
+  std::optional<std::string> forTask(std::string_view task) const;
+  /// One is loaded, or none was to be.
+  bool ready() const;
   /// Successful loads on request since the start.
   std::uint64_t loads() const;
 

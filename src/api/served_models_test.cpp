@@ -103,5 +103,25 @@ TEST(ServedModels, TheEndStopsLoadsAndAnswersWhoWaits) {
   EXPECT_TRUE(cancelled);
 }
 
+TEST(ServedModels, AModelForATaskIsFoundWithoutLoadingOne) {
+  ServedModels models({.names = [] { return std::vector<std::string>{"a", "b", "c"}; },
+                       .load = [](const std::string&, const std::stop_token&) -> Result<Model> {
+                         ADD_FAILURE() << "nobody asked for it";
+                         return handle();
+                       },
+                       .task =
+                           [](const std::string& name) {
+                             return std::string(name == "a" ? "speech" : "embedding");
+                           }},
+                      true);
+  EXPECT_EQ(models.forTask("embedding"), "b");
+  EXPECT_EQ(models.forTask("speech"), "a");
+  EXPECT_EQ(models.forTask("ocr"), std::nullopt);
+  EXPECT_TRUE(models.ready()) << "none was to be loaded";
+  models.expect("c");
+  EXPECT_EQ(models.forTask("embedding"), "c") << "one that is being loaded is better";
+  EXPECT_FALSE(models.ready());
+}
+
 }  // namespace
 }  // namespace webpool::api

@@ -46,10 +46,12 @@ int showSettings(const Context& context, const ConfigFlags& flags) {
   json::object object;
   for (const auto& [name, value] : values) {
     json::value shown;
-    if (settings::find(name)->type == settings::Type::List) {
-      shown = json::value_from(value.texts);
-    } else if (!value.texts.empty()) {
-      shown = json::value_from(value.texts.front());
+    const auto& setting = *settings::find(name);
+    const auto texts = settings::shownTexts(setting, value);
+    if (setting.type == settings::Type::List) {
+      shown = json::value_from(texts);
+    } else if (!texts.empty()) {
+      shown = json::value_from(texts.front());
     }
     object[name] = {{"value", std::move(shown)}, {"from", value.origin}};
   }
@@ -65,6 +67,7 @@ void addConfigCommand(CLI::App& app, Context& context, Action& action) {
   command->add_flag("--example", flags->example, "Print a webpool.toml with every setting");
   command->add_flag("--json", flags->json, "Print one JSON object");
   for (const auto& setting : settings::table()) {
+    if (setting.secret) continue;
     auto& texts = flags->given[std::string(setting.name)];
     const std::string doc(setting.doc);
     auto* option =

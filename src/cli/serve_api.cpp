@@ -5,10 +5,10 @@
 #include <map>
 #include <utility>
 
-#include "api/oip/routes.h"
-#include "api/openai/routes.h"
+#include "api/protocols.h"
 #include "base/file.h"
-#include "store/catalogue.h"
+#include "cli/open_files.h"
+#include "cli/serve_greeting.h"
 
 namespace webpool::cli {
 namespace {
@@ -16,8 +16,14 @@ namespace {
 constexpr std::uint16_t kUsualPort = 8080;
 constexpr std::chrono::seconds kDrain{10};
 
-Result<std::string> readToken(const std::filesystem::path& file) {
-  if (file.empty()) return std::string();
+Result<std::string> readToken(const ApiFlags& flags) {
+  const auto& file = flags.tokenFile;
+  if (file.empty()) return flags.token;
+  if (!flags.token.empty()) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("a token is given, and {} holds one too", file.native()),
+                "leave out WEBPOOL_API_TOKEN (api_token) or --api-token-file");
+  }
   auto text = base::readFile(file);
   if (!text) return std::unexpected(text.error());
   auto token = std::move(*text);
@@ -31,10 +37,14 @@ Result<std::string> readToken(const std::filesystem::path& file) {
 
 Result<std::unique_ptr<api::Front>> listen(const ApiFlags& flags, std::string token,
                                            ServeOutput& output) {
+  const auto openFiles = raiseOpenFiles();
   const auto open = [&](std::uint16_t port) {
     api::FrontOptions options;
     options.server.address = flags.host;
     options.server.port = port;
+    options.server.refusal = api::refusal;
+    options.server.maxConnections =
+        flags.maxConnections > 0 ? flags.maxConnections : connectionsUnder(openFiles);
     options.token = token;
     options.log = [&output](const api::AccessLine& line) {
       output.line("request",
@@ -93,42 +103,45 @@ std::vector<api::Gauge> gauges(const ResourcePool& pool, const api::ServedModels
 
 }  // namespace
 
-ServeApi::ServeApi(ResourcePool& pool, std::unique_ptr<api::Front> front)
-    : pool_(pool), front_(std::move(front)) {}
+ServeApi::ServeApi(const ApiFlags& flags, ResourcePool& pool, std::unique_ptr<ServeModels> known,
+                   std::unique_ptr<api::Front> front)
+    : flags_(flags), pool_(pool), known_(std::move(known)), front_(std::move(front)) {}
 
 Result<std::unique_ptr<ServeApi>> ServeApi::open(const ApiFlags& flags, ResourcePool& pool,
+                                                 const std::filesystem::path& dataFolder,
                                                  const std::vector<std::string>& models,
                                                  ServeOutput& output) {
-  auto token = readToken(flags.tokenFile);
+  auto token = readToken(flags);
   if (!token) return std::unexpected(token.error());
+  auto known = ServeModels::open(dataFolder, models);
+  if (!known) return std::unexpected(known.error());
   auto front = listen(flags, std::move(*token), output);
   if (!front) return std::unexpected(front.error());
-  std::unique_ptr<ServeApi> server(new ServeApi(pool, std::move(*front)));
-  const auto names = [models] {
-    auto all = models;
-    for (const auto& entry : store::Catalogue::builtIn().entries()) all.push_back(entry.name);
-    return all;
-  };
+  std::unique_ptr<ServeApi> server(new ServeApi(flags, pool, std::move(*known), std::move(*front)));
+  auto& names = *server->known_;
   const auto load = [&pool](const std::string& name, std::stop_token stop) {
     return pool.load(name, {.stop = std::move(stop)});
   };
-  server->models_ = std::make_unique<api::ServedModels>(api::ModelSupply{names, load}, true);
+  server->models_ = std::make_unique<api::ServedModels>(
+      api::ModelSupply{.names = [&names] { return names.names(); },
+                       .load = load,
+                       .task = [&names](const std::string& name) { return names.task(name); }},
+      true);
   for (const auto& name : models) server->models_->expect(name);
   auto& served = *server->models_;
-  api::oip::addRoutes(*server->front_, served);
-  api::openai::addRoutes(*server->front_, served);
+  api::addProtocols(*server->front_, served);
   server->front_->metrics().read([&pool, &served] { return gauges(pool, served); });
-  server->front_->route("GET", "/metrics", "metrics",
-                        [front = server->front_.get()](const auto& exchange) {
-                          net::Response response;
-                          response.headers.set("Content-Type", "text/plain; version=0.0.4");
-                          response.body = front->metrics().text();
-                          exchange->respond(std::move(response));
-                        });
-  const auto origin = server->origin();
-  output.line("api", {{"url", origin}},
-              fmt::format("programs may call {} (Open Inference Protocol, OpenAI)", origin));
+  server->greet(output);
   return server;
+}
+
+void ServeApi::greet(ServeOutput& output) const {
+  std::vector<NamedTask> models;
+  for (const auto& name : known_->names()) models.push_back({name, known_->task(name)});
+  const auto token = !flags_.tokenFile.empty() ? fmt::format("$(cat {})", flags_.tokenFile.native())
+                     : !flags_.token.empty()   ? std::string("$WEBPOOL_API_TOKEN")
+                                               : std::string();
+  output.api(origin(), models, token);
 }
 
 void ServeApi::drain() {

@@ -8,6 +8,7 @@
 
 #include "api/front.h"
 #include "api/served_models.h"
+#include "cli/serve_models.h"
 #include "cli/serve_output.h"
 #include "webpool/pool.h"
 
@@ -18,14 +19,17 @@ struct ApiFlags {
   std::string host = "127.0.0.1";
   unsigned port = 0;                ///< 0: 8080, or any free one where that is taken
   std::filesystem::path tokenFile;  ///< whose text clients send as a bearer token
+  std::string token;                ///< or that itself; never both
+  std::size_t maxConnections = 0;   ///< 0: as many as files may be open
 };
 
 /// Made before the pool's models are loaded, destroyed before the pool. Any thread but the loops'.
 class ServeApi {
  public:
-  /// Listens. `models`: those that are loaded at the start. InvalidArgument for a host beyond
-  /// loopback without a token.
+  /// Listens. `models`: those that are loaded at the start; others are those of `dataFolder` and of
+  /// the catalogue. InvalidArgument for a host beyond loopback without a token.
   static Result<std::unique_ptr<ServeApi>> open(const ApiFlags& flags, ResourcePool& pool,
+                                                const std::filesystem::path& dataFolder,
                                                 const std::vector<std::string>& models,
                                                 ServeOutput& output);
   ~ServeApi();
@@ -33,6 +37,8 @@ class ServeApi {
   ServeApi& operator=(const ServeApi&) = delete;
 
   std::string origin() const { return front_->origin(); }
+  /// Tells where programs call, and what.
+  void greet(ServeOutput& output) const;
   void add(const std::string& name, const Model& model) { models_->add(name, model); }
   void failed(const std::string& name, const Error& error) { models_->failed(name, error); }
 
@@ -40,9 +46,12 @@ class ServeApi {
   void drain();
 
  private:
-  ServeApi(ResourcePool& pool, std::unique_ptr<api::Front> front);
+  ServeApi(const ApiFlags& flags, ResourcePool& pool, std::unique_ptr<ServeModels> known,
+           std::unique_ptr<api::Front> front);
 
+  const ApiFlags flags_;
   ResourcePool& pool_;
+  const std::unique_ptr<ServeModels> known_;
   std::unique_ptr<api::Front> front_;
   std::unique_ptr<api::ServedModels> models_;  ///< destroyed first: it fails who waits
 };

@@ -17,6 +17,7 @@
 #include "cli/report.h"
 #include "cli/serve_api.h"
 #include "cli/serve_output.h"
+#include "cli/settings_flags.h"
 #include "cli/webdriver_guests.h"
 #include "webpool/pool.h"
 
@@ -230,6 +231,17 @@ void waitFor(const std::stop_token& stop, const std::stop_token& failed) {
   woken.wait(lock, stop, [&] { return failed.stop_requested(); });
 }
 
+/// What no flag gives.
+Result<void> readSecrets(const Context& context, ApiFlags& api) {
+  const auto given = givenSettings(context);
+  if (!given) return std::unexpected(given.error());
+  const auto token = given->find("api_token");
+  if (token != given->end() && !token->second.texts.empty()) {
+    api.token = token->second.texts.front();
+  }
+  return {};
+}
+
 int serve(const Context& context, const ServeFlags& flags) {
   if (auto known = base::checkFolders(context.paths); !known) return reportError(known.error());
   if (!flags.join && flags.noBrowser) {
@@ -244,6 +256,8 @@ int serve(const Context& context, const ServeFlags& flags) {
   }
   auto targets = targetsOf(flags);
   if (!targets) return reportError(targets.error());
+  auto api = flags.api;
+  if (auto read = readSecrets(context, api); !read) return reportError(read.error());
   ServeOutput output(flags.json);
   auto browser = flags.browser;
   browser.port = 0;  // the option is the join server's
@@ -272,18 +286,18 @@ int serve(const Context& context, const ServeFlags& flags) {
   const WebDriverGuests guests(
       *context.http, base::systemRandom(), context.paths.data / "join/webdriver",
       guestPlans(std::move(*targets), invitation, flags, context.quiet), guestEventsTo(output));
-  std::unique_ptr<ServeApi> api;
-  if (!flags.api.off) {
-    auto opened = ServeApi::open(flags.api, **pool, flags.models, output);
+  std::unique_ptr<ServeApi> server;
+  if (!api.off) {
+    auto opened = ServeApi::open(api, **pool, context.paths.data, flags.models, output);
     if (!opened) return reportError(opened.error());
-    api = std::move(*opened);
+    server = std::move(*opened);
   }
   int code = 0;
   {
-    Workers workers(**pool, flags, output, api.get());
+    Workers workers(**pool, flags, output, server.get());
     waitFor(context.stop, workers.failed());
     code = workers.failureCode();
-    if (api) api->drain();
+    if (server) server->drain();
     (*pool)->close();  // so that what the workers wait for ends
   }
   return context.stop.stop_requested() ? exitCode(ErrorCategory::Cancelled) : code;
@@ -419,7 +433,12 @@ void addApiOptions(CLI::App& command, ApiFlags& flags) {
                                "Its TCP port (default: 8080, or any free one where that is taken)")
                    ->check(CLI::Range(1, 65535));
   auto* token = command.add_option("--api-token-file", flags.tokenFile,
-                                   "File with the token that clients send (Authorization: Bearer)");
+                                   "File with the token that clients send (Authorization: Bearer); "
+                                   "or set WEBPOOL_API_TOKEN");
+  command
+      .add_option("--api-max-connections", flags.maxConnections,
+                  "Connections at most (default: as many as files may be open)")
+      ->check(CLI::Range(1, 1'000'000));
   command.add_flag("--no-api", flags.off, "Let no programs call")
       ->excludes(host)
       ->excludes(port)

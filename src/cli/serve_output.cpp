@@ -98,6 +98,20 @@ void ServeOutput::line(std::string_view event, json::object fields, const std::s
   std::fflush(stdout);
 }
 
+void ServeOutput::api(const std::string& origin, const std::vector<NamedTask>& models,
+                      std::string_view token) {
+  if (json_) {
+    json::array list;
+    for (const auto& [model, task] : models) {
+      list.push_back(json::object{{"model", model}, {"task", task}});
+    }
+    return line("api", {{"url", origin}, {"models", std::move(list)}}, "");
+  }
+  const std::lock_guard lock(mutex_);
+  std::fputs(greeting(origin, models, token).c_str(), stdout);
+  std::fflush(stdout);
+}
+
 void ServeOutput::device(const JoinEvent& event) {
   const auto words = wordsOf(event);
   if (event.kind == JoinEvent::Kind::LinkExpired) return line(words.event, {}, words.text);

@@ -7,7 +7,9 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "cli/serve_greeting.h"
 #include "webpool/pool.h"
 
 namespace webpool::cli {
@@ -19,6 +21,8 @@ class ServeOutput {
 
   /// `ttl`: how long the link lets devices in.
   void invitation(const Invitation& invitation, const JoinOptions& options);
+  /// Programs may call; as in greeting().
+  void api(const std::string& origin, const std::vector<NamedTask>& models, std::string_view token);
   void device(const JoinEvent& event);
   void localBrowser(const BrowserCapabilities& found);
   /// As JSON every change; for a person that a browser went, and that it is back.

@@ -67,6 +67,8 @@ constexpr std::string_view kWantsTls =
     "Content-Length: 61\r\nConnection: close\r\n\r\n"
     "this port speaks HTTPS: begin the address with https:// here\n";
 
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
 /// `Stream`: PlainStream or TlsStream.
 template <class Stream>
 class HttpConnection final : public Connection,
@@ -86,6 +88,7 @@ class HttpConnection final : public Connection,
   }
 
   void drop() noexcept override {
+    waits(false);
     error_code ignored;
     socket().close(ignored);
     if (answer_ && answer_->wake) answer_->wake();
@@ -101,8 +104,10 @@ class HttpConnection final : public Connection,
   asio::awaitable<void> run(std::shared_ptr<HttpConnection> self) {
     bool more = true;
     bool first = true;
+    waits(true);
     if constexpr (kIsTls<Stream>) more = co_await shakeHands();
     while (more && self->socket().is_open()) {
+      waits(true);
       if (buffer_.size() == 0 && !first) {
         deadline_->set(server_->options.idleTimeout);
         watch();
@@ -125,9 +130,31 @@ class HttpConnection final : public Connection,
                               self->buffer_.commit(count);
                               self->watching_ = false;
                               self->watchError_ = error;
-                              if (error) self->closed_.request_stop();
+                              if (error) self->peerEnded(error);
                               if (self->watchEnded_) self->watchEnded_->cancel();
                             });
+  }
+
+  /// The peer sends no more: it has left, or has closed its sending half only. Those who have left
+  /// answer a byte with a reset, so a request that is being answered gets one: "100 Continue",
+  /// which means nothing. What is streamed is such bytes itself.
+  void peerEnded(error_code error) {
+    bool mayListen = false;
+    if constexpr (!kIsTls<Stream>) {
+      mayListen = error == asio::error::eof && (streaming_ != nullptr || (answer_ && !http10_));
+    }
+    if (!mayListen) {
+      closed_.request_stop();
+      return;
+    }
+    if (streaming_ == nullptr) {
+      const int fd = socket().native_handle();
+      (void)!::send(fd, kContinue.data(), kContinue.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    socket().async_wait(tcp::socket::wait_error,
+                        [weak = this->weak_from_this()](error_code /*error*/) {
+                          if (const auto self = weak.lock()) self->closed_.request_stop();
+                        });
   }
 
   asio::awaitable<void> watchEnds() {
@@ -181,22 +208,25 @@ class HttpConnection final : public Connection,
     if (const auto [error, count] =
             co_await http::async_read_header(stream_, buffer_, parser, kAwait);
         error) {
-      co_return co_await refuseBroken(error);
+      co_return co_await refuseBroken(error, pathOf(parser.get().target()));
     }
+    waits(false);
 
     auto headers = headersOf(parser.get());
     const bool upgrade = beast::websocket::is_upgrade(parser.get());
     if (const auto refusal = server_->policy.check(headers, upgrade)) {
-      co_return co_await refuse(refusal->status, refusal->reason);
+      co_return co_await refuse(refusal->status, {}, refusal->reason);
     }
     ownHost_ = headers.get("Host");
     const auto target = std::string(parser.get().target());
     if (!target.starts_with('/')) {
-      co_return co_await refuse(400, "the request target must begin with '/'");
+      co_return co_await refuse(400, {}, "the request target must begin with '/'");
     }
     if (upgrade) co_return co_await upgradeTo(parser, target, std::move(headers));
 
-    if (const auto error = co_await readBody(parser)) co_return co_await refuseBroken(error);
+    if (const auto error = co_await readBody(parser)) {
+      co_return co_await refuseBroken(error, pathOf(target));
+    }
     deadline_->clear();
 
     const bool keepAlive = parser.get().keep_alive();
@@ -210,7 +240,7 @@ class HttpConnection final : public Connection,
     request.peer = peerText(socket());
     closed_ = std::stop_source();
     request.closed = closed_.get_token();
-    const bool http10 = parser.get().version() < 11;
+    const bool http10 = http10_ = parser.get().version() < 11;
     const bool isHead = request.method == "HEAD";
     auto response = co_await answer(std::move(request));
     if (!socket().is_open()) co_return false;
@@ -226,7 +256,6 @@ class HttpConnection final : public Connection,
     const auto expected = parser.content_length().value_or(options.maxBodyBytes);
     deadline_->set(options.bodyTimeout + std::chrono::seconds(expected >> 16));
     if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
-      static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
       const auto [error, count] =
           co_await asio::async_write(stream_, asio::buffer(kContinue), kAwait);
       if (error) co_return error;
@@ -239,14 +268,14 @@ class HttpConnection final : public Connection,
     const auto match = server_->router.find(request.method, request.path);
     if (std::holds_alternative<Router::NoSuchPath>(match)) {
       if (server_->sockets.contains(request.path)) {
-        auto response = textResponse(426, "this path speaks WebSocket only");
+        auto response = refusal(426, request.path, "this path speaks WebSocket only");
         response.headers.set("Upgrade", "websocket");
         co_return response;
       }
-      co_return textResponse(404, "there is nothing at " + request.path);
+      co_return refusal(404, request.path, "there is nothing at " + request.path);
     }
     if (const auto* wrong = std::get_if<Router::WrongMethod>(&match)) {
-      auto response = textResponse(405, request.path + " takes " + wrong->allowed);
+      auto response = refusal(405, request.path, request.path + " takes " + wrong->allowed);
       response.headers.set("Allow", wrong->allowed);
       co_return response;
     }
@@ -292,37 +321,48 @@ class HttpConnection final : public Connection,
                      .peer = peerText(socket())};
     const auto found = server_->sockets.find(info.path);
     if (found == server_->sockets.end()) {
-      co_return co_await refuse(404, "there is no WebSocket at " + info.path);
+      co_return co_await refuse(404, info.path, "there is no WebSocket at " + info.path);
     }
     if (buffer_.size() > 0 || !parser.is_done()) {
-      co_return co_await refuse(400, "data before the WebSocket was accepted");
+      co_return co_await refuse(400, info.path, "data before the WebSocket was accepted");
     }
     deadline_->end();
     serveWebSocket(server_, std::move(stream_), parser.release(), found->second, std::move(info));
     co_return false;
   }
 
-  asio::awaitable<bool> refuseBroken(error_code error) {
+  static std::string pathOf(std::string_view target) {
+    return std::string(target.substr(0, target.find('?')));
+  }
+
+  Response refusal(int status, std::string_view path, std::string_view reason) const {
+    const auto& form = server_->options.refusal;
+    return form ? form(status, path, reason) : textResponse(status, reason);
+  }
+
+  asio::awaitable<bool> refuseBroken(error_code error, std::string path) {
     if (error == http::error::header_limit || error == http::error::buffer_overflow) {
-      co_return co_await refuse(431, "the request's header is larger than " +
-                                         std::to_string(server_->options.maxHeaderBytes) +
-                                         " bytes");
+      co_return co_await refuse(431, std::move(path),
+                                "the request's header is larger than " +
+                                    std::to_string(server_->options.maxHeaderBytes) + " bytes");
     }
     if (error == http::error::body_limit) {
-      co_return co_await refuse(413, "the request's body is larger than " +
-                                         std::to_string(server_->options.maxBodyBytes) + " bytes");
+      co_return co_await refuse(413, std::move(path),
+                                "the request's body is larger than " +
+                                    std::to_string(server_->options.maxBodyBytes) + " bytes");
     }
     if (error == http::error::end_of_stream || error == http::error::partial_message ||
         error.category() != make_error_code(http::error::bad_method).category()) {
       drop();
       co_return false;
     }
-    co_return co_await refuse(400, "not an HTTP request: " + error.message());
+    co_return co_await refuse(400, std::move(path), "not an HTTP request: " + error.message());
   }
 
   /// Answers and ends the connection, whatever of the request has not been read.
-  asio::awaitable<bool> refuse(int status, std::string reason) {
-    auto response = textResponse(status, reason);
+  asio::awaitable<bool> refuse(int status, std::string path, std::string reason) {
+    waits(false);
+    auto response = refusal(status, path, reason);
     co_await write(response, false, false);
     co_return false;
   }
@@ -415,6 +455,7 @@ class HttpConnection final : public Connection,
   std::shared_ptr<Answer> answer_;
   std::string ownHost_;
   std::stop_source closed_;  ///< of the request being answered
+  bool http10_ = false;      ///< that request
   bool watching_ = false;
   error_code watchError_;
   std::optional<asio::steady_timer> watchEnded_;

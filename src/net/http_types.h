@@ -46,9 +46,10 @@ struct Request {
   Headers headers;
   std::string body;
   std::string peer;  ///< "address:port" of the other end
-  /// Requested (on the loop thread) when the client closes its connection, or its sending half,
-  /// before the answer: nobody waits for it any more. Not noticed once the client has sent a
-  /// further request behind this one.
+  /// Requested (on the loop thread) when the client closes its connection before the answer: nobody
+  /// waits for it any more. One that closes its sending half only still does (over TLS, and with
+  /// HTTP/1.0, it counts as gone). Not noticed once the client has sent a further request behind
+  /// this one.
   std::stop_token closed{};
 };
 

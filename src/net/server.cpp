@@ -85,8 +85,13 @@ asio::awaitable<void> acceptAll(std::shared_ptr<Server::State> state) {
       continue;
     }
     if (state->connections.size() >= state->options.maxConnections) {
-      refuseWhenFull(fd);
-      continue;
+      if (state->waiting.empty()) {
+        refuseWhenFull(fd);
+        continue;
+      }
+      auto* const longest = state->waiting.front();
+      longest->waits(false);
+      longest->drop();
     }
     boost::system::error_code failed;
     tcp::socket socket(co_await asio::this_coro::executor);
@@ -111,7 +116,18 @@ Connection::~Connection() {
 }
 
 void Connection::leave() noexcept {
+  waits(false);
   server_->connections.erase(this);
+}
+
+void Connection::waits(bool without) {
+  auto& all = server_->waiting;
+  if (without && !place_) {
+    place_ = all.insert(all.end(), this);
+  } else if (!without && place_) {
+    all.erase(*place_);
+    place_.reset();
+  }
 }
 
 Deadline::Deadline(const asio::any_io_executor& executor, std::function<void()> expired)

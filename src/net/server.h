@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -32,13 +33,19 @@ struct ServerOptions {
   std::uint64_t maxQueuedBytes = 2ull << 30;  ///< waiting in one channel's send queue; above: 4413
   std::uint64_t maxBodyBytes = 64ull << 20;   ///< of a request; above: 413
   std::uint32_t maxHeaderBytes = 16u << 10;   ///< of a request; above: 431
-  std::size_t maxConnections = 1024;          ///< above: 503
+  /// Above, a new one takes the place of the one that has waited longest without a whole request;
+  /// 503 where there is none.
+  std::size_t maxConnections = 1024;
 
   base::Duration handshakeTimeout = std::chrono::seconds(10);  ///< of TLS, from its first byte on
   base::Duration headerTimeout = std::chrono::seconds(10);     ///< first byte to end of the header
   base::Duration idleTimeout = std::chrono::seconds(60);  ///< between requests; reader that stalls
   base::Duration bodyTimeout = std::chrono::seconds(30);  ///< plus 1 s for each 64 KiB of body
   base::Duration closeTimeout = std::chrono::seconds(5);  ///< for a peer to take part in closing
+
+  /// What the server itself answers where no handler does (400, 404, 405, 413, 431, …). `path` is
+  /// empty where the request could not be read so far. Null: a line of text.
+  std::function<Response(int status, std::string_view path, std::string_view reason)> refusal = {};
 };
 
 /// What a page asked when it opened a WebSocket.

@@ -220,18 +220,67 @@ TEST_F(HttpFaultTest, HandlerDefectsAre500) {
 
 TEST_F(HttpFaultTest, TooManyConnectionsGet503) {
   serve({.maxConnections = 2});
+  std::vector<std::function<void(Response)>> kept;
+  std::counting_semaphore<> came{0};
+  onLoop([&] {
+    server_->route("GET", "/wait", [&](const Request&, auto respond) {
+      kept.push_back(std::move(respond));
+      came.release();
+    });
+  });
   RawClient first(server_->port());
   RawClient second(server_->port());
-  EXPECT_EQ(first.get("/", host()).status, 200);
-  EXPECT_EQ(second.get("/", host()).status, 200);
+  for (auto* client : {&first, &second}) {
+    client->send("GET /wait HTTP/1.1\r\nHost: " + host() + "\r\n\r\n");
+    came.acquire();
+  }
   {
     RawClient third(server_->port());
-    EXPECT_EQ(third.receive().status, 503);
+    EXPECT_EQ(third.receive().status, 503) << "both others are being answered";
     EXPECT_TRUE(third.readToEnd());
   }
   first.abort();
   while (onLoop([&] { return server_->connections(); }) > 1) std::this_thread::yield();
   expectStillServes();
+  onLoop([&] { kept.clear(); });
+}
+
+TEST_F(HttpFaultTest, ANewConnectionTakesThePlaceOfTheOneThatWaitsLongest) {
+  serve({.maxConnections = 2});
+  RawClient silent(server_->port());
+  while (onLoop([&] { return server_->connections(); }) < 1) std::this_thread::yield();
+  RawClient idle(server_->port());
+  EXPECT_EQ(idle.get("/", host()).status, 200);
+  RawClient third(server_->port());
+  EXPECT_EQ(third.get("/", host()).status, 200);
+  EXPECT_TRUE(silent.readToEnd()) << "it came first and asked nothing";
+  RawClient fourth(server_->port());
+  EXPECT_EQ(fourth.get("/", host()).status, 200);
+  EXPECT_TRUE(idle.readToEnd());
+  EXPECT_EQ(third.get("/", host()).status, 200);
+}
+
+TEST_F(HttpFaultTest, TheServersOwnAnswersHaveTheFormThatIsAskedFor) {
+  ServerOptions options{.maxBodyBytes = 10, .maxHeaderBytes = 400};
+  options.refusal = [](int status, std::string_view path, std::string_view reason) {
+    Response response = textResponse(status, std::string(path) + "|" + std::string(reason));
+    response.headers.set("X-Form", "own");
+    return response;
+  };
+  serve(std::move(options));
+  const auto ask = [this](const std::string& request) {
+    RawClient client(server_->port());
+    client.send(request);
+    auto answer = client.receive();
+    EXPECT_EQ(answer.field("X-Form"), "own") << request;
+    return std::to_string(answer.status) + answer.body.substr(0, answer.body.find('|'));
+  };
+  const auto hostField = " HTTP/1.1\r\nHost: " + host() + "\r\n";
+  EXPECT_EQ(ask("GET /none?x" + hostField + "\r\n"), "404/none");
+  EXPECT_EQ(ask("DELETE /" + hostField + "\r\n"), "405/");
+  EXPECT_EQ(ask("POST /" + hostField + "Content-Length: 11\r\n\r\n"), "413/");
+  EXPECT_EQ(ask("GET /x" + hostField + "A: " + std::string(500, 'a')), "431/x");
+  EXPECT_EQ(ask("nonsense\r\n\r\n"), "400");
 }
 
 }  // namespace

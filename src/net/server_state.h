@@ -8,8 +8,10 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <exception>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_set>
 
@@ -41,11 +43,17 @@ class Connection {
   /// Closes the socket at once; calls nobody.
   virtual void drop() noexcept = 0;
 
+  /// Whether it has no whole request: then another may take its place.
+  void waits(bool without);
+
  protected:
   /// The socket is closed: this is no open connection any more, though it may still be referred to.
   void leave() noexcept;
 
   const std::shared_ptr<Server::State> server_;
+
+ private:
+  std::optional<std::list<Connection*>::iterator> place_;  ///< in Server::State::waiting
 };
 
 struct Server::State {
@@ -61,6 +69,7 @@ struct Server::State {
   Router router;
   std::map<std::string, ChannelFactory, std::less<>> sockets;
   std::unordered_set<Connection*> connections;
+  std::list<Connection*> waiting;  ///< without a whole request, the longest first
   bool stopped = false;
 };
 

@@ -111,13 +111,37 @@ TEST_F(ServerStream, AHandlerLearnsThatItsClientLeft) {
     came_.acquire();
   }
   leftCount_.acquire();
+}
+
+/// Nobody can tell the two apart by what they send: the one who left answers with a reset.
+TEST_F(ServerStream, AClientThatClosedItsSendingHalfStillWaits) {
   RawClient halfClosed(server_->port());
   halfClosed.send("GET /wait HTTP/1.1\r\nHost: " + host() + "\r\n\r\n");
   came_.acquire();
   halfClosed.socket().shutdown(tcp::socket::shutdown_send);
-  leftCount_.acquire();
+  EXPECT_EQ(halfClosed.receive().status, 100) << "asked whether it is still there";
   onLoop([this] { respond_(textResponse(200, "still read")); });
   EXPECT_EQ(halfClosed.receive().body, "still read\n");
+  EXPECT_FALSE(leftCount_.try_acquire());
+  // Then it goes for good.
+  RawClient gone(server_->port());
+  gone.send("GET /wait HTTP/1.1\r\nHost: " + host() + "\r\n\r\n");
+  came_.acquire();
+  gone.socket().shutdown(tcp::socket::shutdown_send);
+  EXPECT_EQ(gone.receive().status, 100);
+  gone.abort();
+  leftCount_.acquire();
+}
+
+TEST_F(ServerStream, AStreamGoesOnToAClientThatClosedItsSendingHalf) {
+  RawClient client(server_->port());
+  client.get("/stream", host());
+  client.socket().shutdown(tcp::socket::shutdown_send);
+  for (const auto* text : {"one", "two", "three"}) writer_->write(text);
+  writer_->end();
+  EXPECT_TRUE(client.readToEnd());
+  EXPECT_TRUE(client.pending().ends_with("0\r\n\r\n")) << client.pending();
+  EXPECT_FALSE(writer_->closed().stop_requested());
 }
 
 TEST_F(ServerStream, AnAnswerFromAnotherThreadAndTheNextRequest) {

@@ -62,6 +62,18 @@ std::vector<std::uint64_t> tokenCounts(const Inference& answer) {
   return counts;
 }
 
+std::vector<bool> cutTexts(const Inference& answer) {
+  boost::system::error_code error;
+  const auto details = boost::json::parse(answer.details, error);
+  const auto* object = error ? nullptr : details.if_object();
+  const auto* told = object == nullptr ? nullptr : object->if_contains("cut");
+  const auto* list = told == nullptr ? nullptr : told->if_array();
+  std::vector<bool> cut;
+  if (list == nullptr) return cut;
+  for (const auto& value : *list) cut.push_back(value == true);
+  return cut;
+}
+
 Result<Embeddings> embeddingsOf(const Inference& answer, std::size_t texts) {
   const auto& output = answer.outputs.empty() ? Tensor{} : answer.outputs.front();
   if (output.type != DataType::Fp32 || output.shape.size() != 2 ||

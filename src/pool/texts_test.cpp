@@ -25,5 +25,13 @@ TEST(TokenCounts, NoneWhereThePageToldNoneOrNonsense) {
   }
 }
 
+TEST(CutTexts, AreThoseOfTheDetailsAndNoneWithoutAWord) {
+  EXPECT_THAT(cutTexts(saying(R"({"tokens": [3, 512], "cut": [false, true]})")),
+              ElementsAre(false, true));
+  for (const auto* details : {"", "[1]", R"({"tokens": [3]})", R"({"cut": true})"}) {
+    EXPECT_THAT(cutTexts(saying(details)), IsEmpty()) << details;
+  }
+}
+
 }  // namespace
 }  // namespace webpool::pool

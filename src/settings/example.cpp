@@ -34,8 +34,9 @@ std::string exampleFile() {
       "# before a setting to give it.\n";
   for (const auto& setting : table()) {
     const auto who = setting.commands.empty() ? "all commands" : std::string(setting.commands);
-    text += fmt::format("\n# {} ({}; {}, {})\n#{} = {}\n", setting.doc, who, setting.flag(),
-                        setting.variable(), setting.name, sample(setting));
+    const auto flag = setting.secret ? std::string() : setting.flag() + ", ";
+    text += fmt::format("\n# {} ({}; {}{})\n#{} = {}\n", setting.doc, who, flag, setting.variable(),
+                        setting.name, sample(setting));
   }
   return text;
 }

@@ -62,13 +62,18 @@ Values merge(const std::vector<Values>& weakestFirst) {
   return merged;
 }
 
+std::vector<std::string> shownTexts(const Setting& setting, const Value& value) {
+  if (!setting.secret || value.texts.empty()) return value.texts;
+  return {"(secret)"};
+}
+
 std::string describe(const Values& values) {
   constexpr std::size_t kValueWidth = 26;
   std::string text;
   for (const auto& setting : table()) {
     const auto found = values.find(setting.name);
     if (found == values.end()) continue;
-    auto shown = fmt::format("{}", fmt::join(found->second.texts, ", "));
+    auto shown = fmt::format("{}", fmt::join(shownTexts(setting, found->second), ", "));
     if (shown.empty()) shown = "-";
     // What is too long has a line of its own behind the name.
     const bool fits = shown.size() <= kValueWidth && found->second.origin.size() <= 28;

@@ -113,6 +113,18 @@ TEST(SettingsTable, FitsEightyColumns) {
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80U) << line;
 }
 
+TEST(SettingsTable, ASecretIsNeverShown) {
+  const auto values = environment({{"WEBPOOL_API_TOKEN", "abc123"}});
+  ASSERT_TRUE(values);
+  EXPECT_EQ(values->at("api_token"), (Value{{"abc123"}, "WEBPOOL_API_TOKEN"}));
+  const auto shown = describe(merge({*values}));
+  EXPECT_THAT(shown, testing::Not(HasSubstr("abc123")));
+  EXPECT_THAT(shown, HasSubstr("(secret)"));
+  EXPECT_THAT(shown, HasSubstr("WEBPOOL_API_TOKEN"));
+  EXPECT_THAT(shownTexts(*find("api_token"), {}), testing::IsEmpty());
+  EXPECT_THAT(exampleFile(), testing::Not(HasSubstr("--api-token,")));
+}
+
 /// With every '#' before a setting taken away the example is a file that is read.
 TEST(SettingsExample, IsAFileOfEverySetting) {
   EXPECT_TRUE(parsed(exampleFile()).empty());

@@ -29,6 +29,7 @@ struct Setting {
   double least = 0;
   double most = 0;
   std::string_view alias{};  ///< another variable of the environment, asked after its own
+  bool secret = false;       ///< never printed, and no flag: every user sees the flags of a process
 
   std::string flag() const;      ///< "--memory-budget"
   std::string variable() const;  ///< "WEBPOOL_MEMORY_BUDGET"

@@ -42,6 +42,9 @@ Values merge(const std::vector<Values>& weakestFirst);
 /// A webpool.toml with every setting, as a comment each.
 std::string exampleFile();
 
+/// What may be printed of it: "(secret)" for one that is given.
+std::vector<std::string> shownTexts(const Setting& setting, const Value& value);
+
 /// A line a setting: name, value, origin, in 80 columns.
 std::string describe(const Values& values);
 

@@ -129,6 +129,10 @@ Result<json::object> chatParameters(const GenerationOptions& options) {
   if (options.topK) parameters["top_k"] = *options.topK;
   if (options.seed) parameters["seed"] = *options.seed;
   if (options.tokenIds) parameters["return_tokens"] = true;
+  if (options.raw) parameters["raw"] = true;
+  if (options.raw && !options.tools.empty()) {
+    return wrong("a raw prompt offers no tools", "leave them out");
+  }
   json::array stop;
   for (const auto& text : options.stop) {
     if (text.empty() || !wire::isValidUtf8(text)) {

@@ -78,6 +78,8 @@ TEST(Chat, OptionsBecomeParameters) {
   EXPECT_EQ(parameters->at("tool_choice"), "required");
   EXPECT_EQ(parameters->at("tools").at(0).at("function").at("parameters").at("type"), "object");
   EXPECT_FALSE(chatParameters({})->contains("seed"));
+  EXPECT_FALSE(chatParameters({})->contains("raw"));
+  EXPECT_EQ(chatParameters({.raw = true})->at("raw"), true);
 }
 
 TEST(Chat, OptionsThatMakeNoSenseAreRefused) {
@@ -90,6 +92,7 @@ TEST(Chat, OptionsThatMakeNoSenseAreRefused) {
   EXPECT_FALSE(chatParameters({.seed = std::numeric_limits<std::uint32_t>::max()}));
   EXPECT_FALSE(chatParameters({.stop = {""}}));
   EXPECT_FALSE(chatParameters({.tools = {{"f", "", "no JSON"}}}));
+  EXPECT_FALSE(chatParameters({.tools = {{"f", "", ""}}, .raw = true}));
 }
 
 TEST(Chat, AnAnswerIsTextAndDetails) {

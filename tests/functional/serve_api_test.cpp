@@ -6,7 +6,9 @@
 #include <cstring>
 #include <fstream>
 
+#include "base/file.h"
 #include "net/test_server.h"
+#include "onnx/testing/model_builder.h"
 #include "reference.h"
 #include "serve_harness.h"
 #include "webpool/result.h"
@@ -25,9 +27,8 @@ class ServeApi : public ServeTest {
     std::vector<std::string> command{"serve", "--browser", "chromium", "--ephemeral", "--json"};
     command.insert(command.end(), more.begin(), more.end());
     auto running = start(std::move(command));
-    EXPECT_TRUE(waitForEvent(*running, "api")) << running->soFar().err;
-    const std::string url(event(*running, "api").at("url").as_string());
-    port_ = static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)));
+    port_ = waitForApi(*running);
+    EXPECT_NE(port_, 0) << running->soFar().err;
     return running;
   }
 
@@ -60,6 +61,30 @@ class ServeApi : public ServeTest {
     std::vector<float> values;
     for (const auto& value : list.as_array()) values.push_back(value.to_number<float>());
     return values;
+  }
+
+  /// The JSON of each event; the lines between are the sizes of HTTP's chunks.
+  static std::vector<json::value> eventsOf(const std::string& body) {
+    std::vector<json::value> events;
+    std::istringstream lines(body);
+    for (std::string line; std::getline(lines, line);) {
+      constexpr std::string_view kData = "data: ";
+      if (!line.starts_with(kData) || line.starts_with("data: [DONE]")) continue;
+      events.push_back(json::parse(line.substr(kData.size())));
+    }
+    return events;
+  }
+
+  net::ClientResponse transcribe(const std::string& file, const std::string& format) const {
+    std::string body;
+    const std::vector<std::pair<std::string, std::string>> fields{
+        {"model", "whisper-tiny"}, {"response_format", format}, {"file", file}};
+    for (const auto& [name, value] : fields) {
+      body +=
+          "--xyz\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + value + "\r\n";
+    }
+    return post("/v1/audio/transcriptions", body + "--xyz--\r\n",
+                "Content-Type: multipart/form-data; boundary=xyz\r\n");
   }
 
   std::uint16_t port_ = 0;
@@ -182,6 +207,174 @@ TEST_F(ServeApi, AStreamedChat) {
   ASSERT_EQ(events.status, 200);
   EXPECT_THAT(events.body, HasSubstr("chat.completion.chunk"));
   EXPECT_THAT(events.body, HasSubstr("data: [DONE]"));
+  end(*running);
+}
+
+/// Asked before the model is there, so that it waits, by a client that sends no more.
+TEST_F(ServeApi, AHalfClosedConnectionGetsItsAnswer) {
+  ensureModel("all-minilm-l6-v2", "q4");
+  auto running = serve({"--model", "all-minilm-l6-v2"});
+  const std::string body = R"({"model": "all-minilm-l6-v2", "input": "a sentence"})";
+  net::RawClient client(port_);
+  client.send("POST /v1/embeddings HTTP/1.1\r\nHost: " + host() +
+              "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+  client.socket().shutdown(net::tcp::socket::shutdown_send);
+  auto answer = client.receive();
+  if (answer.status == 100) answer = client.receive();
+  EXPECT_EQ(answer.status, 200) << answer.body;
+  EXPECT_THAT(answer.body, HasSubstr("\"usage\""));
+  EXPECT_TRUE(client.readToEnd());
+  end(*running);
+}
+
+TEST_F(ServeApi, AStreamWhoseReaderStopsDisturbsNobody) {
+  ensureModel("smollm2-135m", "q4_1");
+  auto running = serve({"--model", "smollm2-135m"});
+  json::object asked{{"model", "smollm2-135m"},
+                     {"messages", {{{"role", "user"}, {"content", "Tell me a long story."}}}},
+                     {"temperature", 0},
+                     {"max_tokens", 400},
+                     {"stream", true}};
+  const auto body = json::serialize(asked);
+  {
+    net::RawClient stalled(port_);
+    stalled.send("POST /v1/chat/completions HTTP/1.1\r\nHost: " + host() +
+                 "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+    EXPECT_EQ(stalled.receive(false).status, 200);
+    EXPECT_EQ(get("/v1/models").status, 200);
+  }
+  // It left within its answer: the model is free for the next one.
+  asked["max_tokens"] = 4;
+  asked.erase("stream");
+  const auto next = post("/v1/chat/completions", json::serialize(asked));
+  EXPECT_EQ(next.status, 200) << next.body;
+  EXPECT_THAT(get("/metrics").body, HasSubstr("route=\"openai_chat\",status=\"200\""));
+  end(*running);
+}
+
+TEST_F(ServeApi, TextEmbeddingsInference) {
+  ensureModel("all-minilm-l6-v2", "q4");
+  const auto reference = readMiniLmReference("q4");
+  auto running = serve({});
+  EXPECT_EQ(get("/health").status, 200);
+  const json::object asked{{"inputs", {reference.sentences[0], reference.sentences[1]}}};
+  const auto answer = post("/embed", json::serialize(asked));
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  const auto vectors = json::parse(answer.body);
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_GE(cosineSimilarity(floats(vectors.at(i)), reference.vectors[i]), 0.999);
+  }
+  const auto plain = json::parse(post("/embed", R"({"inputs": "a", "normalize": false})").body);
+  double squares = 0;
+  for (const auto value : floats(plain.at(0))) squares += double(value) * value;
+  EXPECT_GT(std::abs(squares - 1), 0.01) << "no vector of length 1";
+  std::string text;
+  for (int i = 0; i < 600; ++i) text += "word ";
+  const auto refused = post("/embed", json::serialize(json::object{{"inputs", {"a", text}}}));
+  EXPECT_EQ(refused.status, 422) << refused.body;
+  EXPECT_THAT(refused.body, HasSubstr("text 2 is longer than the model reads"));
+  EXPECT_THAT(refused.body, HasSubstr("\"error_type\":\"Validation\""));
+  const json::object cut{{"inputs", text}, {"truncate", true}};
+  EXPECT_EQ(post("/embed", json::serialize(cut)).status, 200);
+  EXPECT_THAT(get("/info").body, HasSubstr("\"model_id\":\"all-minilm-l6-v2\""));
+  end(*running);
+}
+
+/// A model of the store that no catalogue knows.
+TEST_F(ServeApi, AModelOfTheStoreIsServedOnDemand) {
+  environment_["WEBPOOL_DATA_DIR"] = folder() / "data";
+  const auto path = write("add.onnx", onnx::testing::addModel(DataType::Fp32, {"n", 2}));
+  ASSERT_EQ(run({"models", "add", path, "--name", "adds"}).code, 0);
+  auto running = serve({});
+  EXPECT_THAT(get("/v1/models").body, HasSubstr("\"id\":\"adds\""));
+  const auto described = get("/v2/models/adds");
+  ASSERT_EQ(described.status, 200) << described.body;
+  json::array inputs;
+  for (const auto& input : json::parse(described.body).at("inputs").as_array()) {
+    inputs.push_back({{"name", input.at("name")},
+                      {"datatype", "FP32"},
+                      {"shape", {1, 2}},
+                      {"data", {1.5, 2.5}}});
+  }
+  const auto answer =
+      post("/v2/models/adds/infer", json::serialize(json::object{{"inputs", inputs}}));
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(floats(json::parse(answer.body).at("outputs").at(0).at("data")),
+            (std::vector<float>{3, 5}));
+  end(*running);
+}
+
+TEST_F(ServeApi, ACompletionGoesOnWithTheTextAsItStands) {
+  ensureModel("smollm2-135m", "q4_1");
+  auto running = serve({"--model", "smollm2-135m"});
+  json::object asked{{"model", "smollm2-135m"},
+                     {"prompt", "The capital of France is"},
+                     {"temperature", 0},
+                     {"max_tokens", 6}};
+  const auto whole = post("/v1/completions", json::serialize(asked));
+  ASSERT_EQ(whole.status, 200) << whole.body;
+  const auto answer = json::parse(whole.body);
+  const std::string text(answer.at("choices").at(0).at("text").as_string());
+  EXPECT_THAT(text, HasSubstr(" Paris"));
+  EXPECT_EQ(answer.at("choices").at(0).at("finish_reason"), "length");
+  const auto& usage = answer.at("usage");
+  EXPECT_EQ(usage.at("prompt_tokens").to_number<int>(), 5) << "five words, and no chat template";
+  EXPECT_EQ(usage.at("completion_tokens").to_number<int>(), 6);
+
+  asked["stream"] = true;
+  asked["stream_options"] = {{"include_usage", true}};
+  const auto streamed = post("/v1/completions", json::serialize(asked));
+  ASSERT_EQ(streamed.status, 200);
+  EXPECT_THAT(streamed.body, HasSubstr("data: [DONE]"));
+  const auto events = eventsOf(streamed.body);
+  std::string together;
+  for (const auto& event : events) {
+    for (const auto& choice : event.at("choices").as_array()) {
+      together += std::string_view(choice.at("text").as_string());
+    }
+  }
+  EXPECT_EQ(together, text);
+  EXPECT_EQ(events.back().at("usage"), usage);
+
+  asked.erase("stream");
+  asked.erase("stream_options");
+  asked["stop"] = text.substr(1, 5);
+  const auto stopped = json::parse(post("/v1/completions", json::serialize(asked)).body);
+  EXPECT_EQ(stopped.at("choices").at(0).at("text").as_string(), text.substr(0, 1));
+  EXPECT_EQ(stopped.at("choices").at(0).at("finish_reason"), "stop");
+  asked["suffix"] = "x";
+  EXPECT_EQ(post("/v1/completions", json::serialize(asked)).status, 400);
+  end(*running);
+}
+
+TEST_F(ServeApi, ATranscriptInEachForm) {
+  ensureModel("whisper-tiny", "q8");
+  const auto clip = readReference("whisper.json").at("clips").as_array().at(1).as_object();
+  const auto file = base::readFile("/usr/share/pocketsphinx/test/data/librivox/" +
+                                       std::string(clip.at("file").as_string()),
+                                   1 << 24)
+                        .value();
+  auto running = serve({"--model", "whisper-tiny"});
+  const auto plain = transcribe(file, "json");
+  ASSERT_EQ(plain.status, 200) << plain.body;
+  const std::string text(json::parse(plain.body).at("text").as_string());
+  EXPECT_THAT(text, HasSubstr("young man"));
+  EXPECT_EQ(transcribe(file, "text").body, text + "\n");
+  const auto verbose = json::parse(transcribe(file, "verbose_json").body);
+  EXPECT_EQ(verbose.at("text").as_string(), text);
+  EXPECT_EQ(verbose.at("language"), "en");
+  const auto seconds = (double(file.size()) - 44) / 2 / 16'000;
+  EXPECT_NEAR(verbose.at("duration").to_number<double>(), seconds, 0.01);
+  const auto& segments = verbose.at("segments").as_array();
+  ASSERT_FALSE(segments.empty());
+  EXPECT_GT(segments.back().at("end").to_number<double>(), seconds / 2);
+  EXPECT_THAT(transcribe(file, "srt").body, testing::StartsWith("1\n00:00:0"));
+  const auto subtitles = transcribe(file, "vtt");
+  EXPECT_THAT(subtitles.body, testing::StartsWith("WEBVTT\n\n00:00:0"));
+  EXPECT_EQ(subtitles.field("Content-Type"), "text/vtt; charset=utf-8");
+  const auto noSound = transcribe("this is no sound", "json");
+  EXPECT_EQ(noSound.status, 400);
+  EXPECT_THAT(noSound.body, HasSubstr("{\"error\":{\"message\":"));
   end(*running);
 }
 

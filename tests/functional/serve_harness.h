@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/json.hpp>
+#include <cstdint>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -35,6 +36,12 @@ class ServeTest : public CliTest {
   }
   static bool waitForEvent(Running& running, const std::string& name) {
     return running.waitForOutput("{\"event\":\"" + name + "\"");
+  }
+  /// Where programs call; 0 where it did not come so far.
+  static std::uint16_t waitForApi(Running& running) {
+    if (!waitForEvent(running, "api")) return 0;
+    const std::string url(event(running, "api").at("url").as_string());
+    return static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)));
   }
 };
 

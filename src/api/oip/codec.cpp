@@ -138,6 +138,17 @@ json::array specs(const std::vector<TensorSpec>& specs) {
   return list;
 }
 
+json::array configSpecs(const std::vector<TensorSpec>& specs) {
+  json::array list;
+  for (const auto& spec : specs) {
+    const auto type = spec.type == DataType::Bytes ? "STRING" : dataTypeName(spec.type);
+    list.push_back(json::object{{"name", spec.name},
+                                {"data_type", fmt::format("TYPE_{}", type)},
+                                {"dims", json::array(spec.shape.begin(), spec.shape.end())}});
+  }
+  return list;
+}
+
 }  // namespace
 
 Result<InferRequest> parseInfer(const Bytes& body, std::string_view headerLength) {
@@ -239,6 +250,16 @@ json::object metadata(std::string_view name, const ModelInfo& info) {
           {"inputs", specs(info.inputs)},
           {"outputs", specs(info.outputs)},
           {"parameters", {{"task", info.task}, {"dtype", info.dtype}, {"cid", info.cid}}}};
+}
+
+json::object config(std::string_view name, const ModelInfo& info) {
+  // 0: what the first dimension of a shape means is the model's own matter.
+  return {{"name", name},
+          {"platform", info.language ? "llama.cpp_gguf" : "onnxruntime_onnx"},
+          {"backend", info.language ? "llama.cpp" : "onnxruntime"},
+          {"max_batch_size", 0},
+          {"input", configSpecs(info.inputs)},
+          {"output", configSpecs(info.outputs)}};
 }
 
 json::object ranParameters(const RanOn& ranOn, const RunTimings& timings) {

@@ -93,5 +93,17 @@ TEST(OipCodec, WritesJsonAndBinaryOutputs) {
   EXPECT_EQ(writeInfer("m", request, inference).error().category, ErrorCategory::InvalidInput);
 }
 
+TEST(OipCodec, TheConfigurationHasTritonsWords) {
+  ModelInfo info;
+  info.inputs = {{"text", DataType::Bytes, {-1}, {"n"}, true}};
+  info.outputs = {{"embedding", DataType::Fp32, {-1, 384}, {"n", ""}, true}};
+  const auto told = config("m", info);
+  EXPECT_EQ(told.at("name"), "m");
+  EXPECT_EQ(told.at("max_batch_size").to_number<int>(), 0);
+  EXPECT_EQ(told.at("input"),
+            boost::json::parse(R"([{"name": "text", "data_type": "TYPE_STRING", "dims": [-1]}])"));
+  EXPECT_EQ(told.at("output").at(0).at("data_type"), "TYPE_FP32");
+}
+
 }  // namespace
 }  // namespace webpool::api::oip

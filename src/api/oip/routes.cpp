@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "api/oip/codec.h"
+#include "api/percent.h"
 #include "net/body_stream.h"
 #include "tasks/chat.h"
 #include "webpool/version.h"
@@ -18,26 +19,6 @@ namespace {
 
 namespace json = boost::json;
 using Shared = std::shared_ptr<Exchange>;
-
-std::optional<std::string> decoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    const auto digit = [](char c) {
-      return c >= '0' && c <= '9'   ? c - '0'
-             : c >= 'a' && c <= 'f' ? c - 'a' + 10
-             : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                    : -1;
-    };
-    if (i + 2 >= text.size() || digit(text[i + 1]) < 0 || digit(text[i + 2]) < 0) return {};
-    out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
-    i += 2;
-  }
-  return out;
-}
 
 struct Target {
   std::string model;
@@ -58,7 +39,7 @@ std::optional<Target> targetOf(std::string_view path, std::initializer_list<cons
     if (path.substr(at + 10) != "1") return std::nullopt;
     path = path.substr(0, at);
   }
-  auto name = decoded(path);
+  auto name = percentDecoded(path);
   if (!name || name->empty()) return std::nullopt;
   target.model = std::move(*name);
   return target;
@@ -241,7 +222,7 @@ void repository(ServedModels& models, const Shared& exchange) {
 }
 
 void ofModel(ServedModels& models, const Shared& exchange) {
-  const auto target = targetOf(exchange->request().path.substr(11), {"ready"});
+  const auto target = targetOf(exchange->request().path.substr(11), {"ready", "config"});
   if (!target) return exchange->fail(kNoSuchPath);
   const auto served = models.find(target->model);
   if (!served) return exchange->fail(served.error());
@@ -249,19 +230,12 @@ void ofModel(ServedModels& models, const Shared& exchange) {
     const bool ready = served->model.has_value();
     return exchange->respond(jsonResponse(ready ? 200 : 503, "{}"));
   }
-  models.get(target->model, [exchange, name = target->model](const Result<Model>& model) {
+  models.get(target->model, [exchange, target = *target](const Result<Model>& model) {
     if (!model) return exchange->fail(model.error());
-    exchange->respond(jsonResponse(200, json::serialize(metadata(name, model->info()))));
+    const auto told = target.action == "config" ? config(target.model, model->info())
+                                                : metadata(target.model, model->info());
+    exchange->respond(jsonResponse(200, json::serialize(told)));
   });
-}
-
-bool anyReady(const ServedModels& models) {
-  bool expected = false;
-  for (const auto& served : models.list()) {
-    if (served.model) return true;
-    expected = expected || served.state != ServedModel::State::Unloaded;
-  }
-  return !expected;
 }
 
 }  // namespace
@@ -281,7 +255,7 @@ void addRoutes(Front& front, ServedModels& models) {
   front.route(
       "GET", "/v2/health/ready", "oip_ready",
       [&models](const Shared& exchange) {
-        exchange->respond(jsonResponse(anyReady(models) ? 200 : 503, "{}"));
+        exchange->respond(jsonResponse(models.ready() ? 200 : 503, "{}"));
       },
       plainError, true);
   front.route("GET", "/v2/models/*", "oip_model",

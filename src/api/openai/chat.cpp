@@ -1,37 +1,13 @@
 #include "api/openai/chat.h"
 
-#include <fmt/format.h>
-
 #include <boost/json.hpp>
-#include <limits>
-#include <optional>
+
+#include "api/openai/fields.h"
 
 namespace webpool::api::openai {
 namespace {
 
 namespace json = boost::json;
-
-std::unexpected<Error> wrong(std::string message) {
-  return fail(ErrorCategory::InvalidArgument, std::move(message));
-}
-
-/// Null where it is missing or null.
-const json::value* given(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value == nullptr || value->is_null() ? nullptr : value;
-}
-
-Result<std::optional<double>> number(const json::object& object, std::string_view name,
-                                     double least, double most) {
-  const auto* value = given(object, name);
-  if (value == nullptr) return std::nullopt;
-  boost::system::error_code error;
-  const auto read = value->to_number<double>(error);
-  if (error || !(read >= least && read <= most)) {
-    return wrong(fmt::format("{}: no number from {} to {}", name, least, most));
-  }
-  return read;
-}
 
 Result<std::string> contentOf(const json::object& message) {
   const auto* content = given(message, "content");
@@ -49,13 +25,6 @@ Result<std::string> contentOf(const json::object& message) {
     all += std::string_view(text->get_string());
   }
   return all;
-}
-
-/// Empty where it is none.
-std::string textOf(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  const auto* text = value == nullptr ? nullptr : value->if_string();
-  return text == nullptr ? std::string{} : std::string(*text);
 }
 
 Result<Message> messageOf(const json::value& value) {
@@ -113,47 +82,6 @@ Result<void> readTools(const json::object& object, GenerationOptions& options) {
   return {};
 }
 
-Result<void> readStop(const json::object& object, GenerationOptions& options) {
-  const auto* stop = given(object, "stop");
-  if (stop == nullptr) return {};
-  if (const auto* one = stop->if_string()) {
-    options.stop.emplace_back(*one);
-    return {};
-  }
-  if (!stop->is_array()) return wrong("stop: not a text or a list of texts");
-  for (const auto& text : stop->get_array()) {
-    if (!text.is_string()) return wrong("stop: not a text or a list of texts");
-    options.stop.emplace_back(text.get_string());
-  }
-  return {};
-}
-
-Result<void> readNumbers(const json::object& object, GenerationOptions& options) {
-  const auto temperature = number(object, "temperature", 0, 2);
-  if (!temperature) return std::unexpected(temperature.error());
-  options.temperature = temperature->value_or(1);  // OpenAI's default
-  const auto topP = number(object, "top_p", 0, 1);
-  if (!topP) return std::unexpected(topP.error());
-  options.topP = *topP;
-  const auto seed = number(object, "seed", 0, std::numeric_limits<std::uint32_t>::max() - 1);
-  if (!seed) return std::unexpected(seed.error());
-  if (*seed) options.seed = static_cast<std::uint32_t>(**seed);
-  for (const auto* name : {"max_tokens", "max_completion_tokens"}) {
-    const auto most = number(object, name, 1, 1e6);
-    if (!most) return std::unexpected(most.error());
-    if (*most) options.maxTokens = static_cast<unsigned>(**most);
-  }
-  const auto several = number(object, "n", 1, 128);
-  if (!several) return std::unexpected(several.error());
-  if (several->value_or(1) > 1) return fail(ErrorCategory::Unsupported, "n: one answer a request");
-  return {};
-}
-
-bool isTrue(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && *value == true;
-}
-
 json::array callsOf(const Generation& generation, bool indexed) {
   json::array calls;
   for (const auto& call : generation.toolCalls) {
@@ -166,50 +94,18 @@ json::array callsOf(const Generation& generation, bool indexed) {
   return calls;
 }
 
-json::object usageOf(const Generation& generation) {
-  return {{"prompt_tokens", generation.promptTokens},
-          {"completion_tokens", generation.generatedTokens},
-          {"total_tokens", generation.promptTokens + generation.generatedTokens},
-          {"prompt_tokens_details", {{"cached_tokens", generation.cachedTokens}}}};
-}
-
-/// "cancelled" is no reason of OpenAI's, and nobody is left to read it.
-std::string_view finishOf(const Generation& generation) {
-  switch (generation.finish) {
-    case FinishReason::Length:
-      return "length";
-    case FinishReason::ToolCalls:
-      return "tool_calls";
-    case FinishReason::Stop:
-    case FinishReason::Cancelled:
-      break;
-  }
-  return "stop";
-}
-
-json::object head(const ChatAnswer& answer, std::string_view object, json::array choices) {
-  return {{"id", answer.id},
-          {"object", object},
-          {"created", answer.created},
-          {"model", answer.model},
-          {"choices", std::move(choices)}};
-}
-
-std::string event(const ChatAnswer& answer, json::object delta, json::value finish = nullptr) {
+std::string event(const AnswerHead& answer, json::object delta, json::value finish = nullptr) {
   json::array choices;
   choices.push_back(json::object{
       {"index", 0}, {"delta", std::move(delta)}, {"finish_reason", std::move(finish)}});
-  const auto body = head(answer, "chat.completion.chunk", std::move(choices));
-  return "data: " + json::serialize(body) + "\n\n";
+  return eventOf(bodyOf(answer, "chat.completion.chunk", std::move(choices)));
 }
 
 }  // namespace
 
 Result<ChatRequest> parseChat(std::string_view body) {
-  boost::system::error_code error;
-  const auto parsed = json::parse(body, error);
-  const auto* object = error ? nullptr : parsed.if_object();
-  if (object == nullptr) return wrong("the request is no JSON object");
+  const auto object = objectOf(body);
+  if (!object) return std::unexpected(object.error());
   ChatRequest request;
   request.model = textOf(*object, "model");
   if (request.model.empty()) return wrong("model: missing, or not a text");
@@ -227,14 +123,14 @@ Result<ChatRequest> parseChat(std::string_view body) {
       return std::unexpected(fits.error());
     }
   }
-  request.stream = isTrue(*object, "stream");
-  if (const auto* options = given(*object, "stream_options"); options && options->is_object()) {
-    request.includeUsage = isTrue(options->get_object(), "include_usage");
-  }
+  const auto streaming = readStreaming(*object);
+  if (!streaming) return std::unexpected(streaming.error());
+  request.stream = streaming->stream;
+  request.includeUsage = streaming->includeUsage;
   return request;
 }
 
-std::string chatBody(const ChatAnswer& answer, const Generation& generation) {
+std::string chatBody(const AnswerHead& answer, const Generation& generation) {
   json::object message{{"role", "assistant"}, {"content", generation.text}};
   if (!generation.toolCalls.empty()) {
     message["tool_calls"] = callsOf(generation, false);
@@ -245,29 +141,29 @@ std::string chatBody(const ChatAnswer& answer, const Generation& generation) {
                                  {"message", std::move(message)},
                                  {"logprobs", nullptr},
                                  {"finish_reason", finishOf(generation)}});
-  auto body = head(answer, "chat.completion", std::move(choices));
+  auto body = bodyOf(answer, "chat.completion", std::move(choices));
   body["usage"] = usageOf(generation);
   return json::serialize(body);
 }
 
-std::string chatBegin(const ChatAnswer& answer) {
+std::string chatBegin(const AnswerHead& answer) {
   return event(answer, {{"role", "assistant"}, {"content", ""}});
 }
 
-std::string chatText(const ChatAnswer& answer, std::string_view text) {
+std::string chatText(const AnswerHead& answer, std::string_view text) {
   return event(answer, {{"content", text}});
 }
 
-std::string chatEnd(const ChatAnswer& answer, const Generation& generation, bool includeUsage) {
+std::string chatEnd(const AnswerHead& answer, const Generation& generation, bool includeUsage) {
   std::string events;
   if (!generation.toolCalls.empty()) {
     events += event(answer, {{"tool_calls", callsOf(generation, true)}});
   }
   events += event(answer, {}, json::value(finishOf(generation)));
   if (includeUsage) {
-    auto body = head(answer, "chat.completion.chunk", {});
+    auto body = bodyOf(answer, "chat.completion.chunk", {});
     body["usage"] = usageOf(generation);
-    events += "data: " + json::serialize(body) + "\n\n";
+    events += eventOf(body);
   }
   return events + "data: [DONE]\n\n";
 }

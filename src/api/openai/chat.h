@@ -1,11 +1,11 @@
 // POST /v1/chat/completions between its JSON and the pool's types. Pure.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "api/openai/fields.h"
 #include "webpool/generation.h"
 
 namespace webpool::api::openai {
@@ -22,19 +22,12 @@ struct ChatRequest {
 /// `n` above 1, content that is no text, and a tool_choice that names a function.
 Result<ChatRequest> parseChat(std::string_view body);
 
-/// What every body of one answer repeats.
-struct ChatAnswer {
-  std::string id;  ///< "chatcmpl-…"
-  std::string model;
-  std::int64_t created = 0;  ///< seconds since 1970
-};
-
-std::string chatBody(const ChatAnswer& answer, const Generation& generation);
+std::string chatBody(const AnswerHead& answer, const Generation& generation);
 
 /// Server-sent events: the first names the role, one for each new text, then the end with calls of
 /// tools, usage where asked for, and [DONE].
-std::string chatBegin(const ChatAnswer& answer);
-std::string chatText(const ChatAnswer& answer, std::string_view text);
-std::string chatEnd(const ChatAnswer& answer, const Generation& generation, bool includeUsage);
+std::string chatBegin(const AnswerHead& answer);
+std::string chatText(const AnswerHead& answer, std::string_view text);
+std::string chatEnd(const AnswerHead& answer, const Generation& generation, bool includeUsage);
 
 }  // namespace webpool::api::openai

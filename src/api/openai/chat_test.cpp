@@ -79,7 +79,7 @@ TEST(OpenAiChat, TheAnswerAtOnce) {
 }
 
 TEST(OpenAiChat, TheAnswerAsEvents) {
-  const ChatAnswer answer{"chatcmpl-1", "m", 12};
+  const AnswerHead answer{"chatcmpl-1", "m", 12};
   EXPECT_THAT(chatBegin(answer), HasSubstr(R"("role":"assistant")"));
   EXPECT_THAT(chatText(answer, "a\nb"), HasSubstr(R"("delta":{"content":"a\nb"})"));
   EXPECT_THAT(chatText(answer, "a\nb"), EndsWith("}\n\n"));

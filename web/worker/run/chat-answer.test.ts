@@ -30,6 +30,14 @@ describe('ChatAnswer', () => {
     });
   });
 
+  it('is put together of the text of a raw prompt too', () => {
+    const answer = new ChatAnswer();
+    expect(answer.add({ choices: [{ text: ' Paris' }] })).toEqual({ text: ' Paris' });
+    answer.add({ choices: [{ text: '', finish_reason: 'length' }], timings: kTimings });
+    expect(said(answer)).toBe(' Paris');
+    expect(answer.details).toMatchObject({ finish_reason: 'length', prompt_tokens: 37 });
+  });
+
   it('joins the pieces of calls', () => {
     const answer = new ChatAnswer();
     const piece = (index: number, more: object): object => ({

@@ -7,6 +7,7 @@ import { type ToolCall, readToolAnswer } from './tool-calls';
 /** As much of a chunk as is read. */
 export interface ChatChunk {
   choices?: {
+    text?: string; // of a raw prompt
     delta?: {
       content?: string | null;
       tool_calls?: {
@@ -39,8 +40,8 @@ export class ChatAnswer {
     this.timings = chunk.timings ?? this.timings;
     let text = '';
     const tokens: number[] = [];
-    for (const { delta, finish_reason: finish, logprobs } of chunk.choices ?? []) {
-      text += delta?.content ?? '';
+    for (const { text: raw, delta, finish_reason: finish, logprobs } of chunk.choices ?? []) {
+      text += raw ?? delta?.content ?? '';
       for (const { id } of logprobs?.content ?? []) if (id !== undefined) tokens.push(id);
       for (const part of delta?.tool_calls ?? []) this.addCall(part);
       if (finish) this.finish = finish;

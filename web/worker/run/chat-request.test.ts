@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Tensor, encodeStrings } from '../../protocol/tensor';
-import { chatRequest } from './chat-request';
+import { chatRequest, rawRequest } from './chat-request';
 
 const messages = (...texts: string[]): Tensor => ({
   name: 'messages',
@@ -73,6 +73,43 @@ describe('chatRequest', () => {
   ])('refuses %s', (_, inputs) => {
     expect(() => chatRequest(inputs, {})).toThrow(
       expect.objectContaining({ category: 'invalid_input' }) as Error,
+    );
+  });
+});
+
+describe('rawRequest', () => {
+  it('is none unless asked for', () => {
+    expect(rawRequest([kHello], {})).toBeNull();
+    expect(rawRequest([kHello], { raw: false })).toBeNull();
+  });
+
+  it('is the text of the one message, with the same parameters', () => {
+    const parameters = { raw: true, max_tokens: 7, seed: 42, stop: ['.'], return_tokens: true };
+    expect(rawRequest([kHello], parameters)).toEqual({
+      prompt: 'grüße 🌍',
+      max_tokens: 7,
+      temperature: 0,
+      seed: 42,
+      stop: ['.'],
+      cache_prompt: false,
+      n_probs: 1,
+    });
+  });
+
+  it.each([
+    ['two messages', messages('{"role":"user","content":"a"}', '{"role":"user","content":"b"}')],
+    ['another role', messages('{"role":"system","content":"a"}')],
+    ['no text', messages('{"role":"user","content":[]}')],
+    ['an empty text', messages('{"role":"user","content":""}')],
+  ])('refuses %s', (_, input) => {
+    expect(() => rawRequest([input], { raw: true })).toThrow(
+      expect.objectContaining({ category: 'invalid_input' }) as Error,
+    );
+  });
+
+  it.each([{ raw: 1 }, { raw: true, tools: [{}] }])('refuses %j', (parameters) => {
+    expect(() => rawRequest([kHello], parameters)).toThrow(
+      expect.objectContaining({ category: 'invalid_argument' }) as Error,
     );
   });
 });

@@ -8,6 +8,11 @@ export interface ChatRequest extends Record<string, unknown> {
   messages: JsonObject[];
 }
 
+/** A prompt as it stands, without the model's chat template. */
+export interface RawRequest extends Record<string, unknown> {
+  prompt: string;
+}
+
 const kRoles = ['system', 'user', 'assistant', 'tool'];
 
 /** What may be in `parameters`, and what llama.cpp calls it. */
@@ -65,10 +70,9 @@ function stops(value: JsonValue): string[] {
   return texts;
 }
 
-/** Throws PoolError `invalid_input` or `invalid_argument`. */
-export function chatRequest(inputs: Tensor[], parameters: JsonObject): ChatRequest {
-  const request: ChatRequest = {
-    messages: readMessages(inputs),
+/** What both kinds of request share. */
+function sampling(parameters: JsonObject): Record<string, unknown> {
+  const request: Record<string, unknown> = {
     max_tokens: kUsualTokens,
     temperature: 0,
     // A prompt is computed anew unless it goes on with a conversation: the same call then gives
@@ -84,13 +88,42 @@ export function chatRequest(inputs: Tensor[], parameters: JsonObject): ChatReque
     }
     request[key] = value;
   }
-  const { stop, tools, tool_choice: choice } = parameters;
+  const { stop } = parameters;
   if (stop !== undefined && stop !== null) request['stop'] = stops(stop);
+  return request;
+}
+
+/** Throws PoolError `invalid_input` or `invalid_argument`. */
+export function chatRequest(inputs: Tensor[], parameters: JsonObject): ChatRequest {
+  const request: ChatRequest = { messages: readMessages(inputs), ...sampling(parameters) };
+  const { tools, tool_choice: choice } = parameters;
   if (tools !== undefined && tools !== null) {
     if (!Array.isArray(tools)) wrong('"tools" is no list');
     request['tools'] = tools;
   }
   if (choice !== undefined && choice !== null) request['tool_choice'] = choice;
   if (parameters['return_tokens'] === true) Object.assign(request, { logprobs: true, top_logprobs: 1 });
+  return request;
+}
+
+/** Null where the parameters do not ask for it. Throws as chatRequest(). */
+export function rawRequest(inputs: Tensor[], parameters: JsonObject): RawRequest | null {
+  const { raw, tools } = parameters;
+  if (raw === undefined || raw === null || raw === false) return null;
+  if (raw !== true) wrong('"raw" must be true or false');
+  if (Array.isArray(tools) && tools.length > 0) wrong('a raw prompt offers no tools');
+  const messages = readMessages(inputs);
+  const [only] = messages;
+  const prompt = only?.['content'];
+  if (messages.length !== 1 || only?.['role'] !== 'user' || typeof prompt !== 'string') {
+    throw new PoolError(
+      'invalid_input',
+      'a raw prompt is one message of role user',
+      'leave "raw" out for a conversation',
+    );
+  }
+  if (prompt === '') throw new PoolError('invalid_input', 'the prompt is empty');
+  const request: RawRequest = { prompt, ...sampling(parameters) };
+  if (parameters['return_tokens'] === true) request['n_probs'] = 1;
   return request;
 }

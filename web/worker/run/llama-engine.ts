@@ -8,7 +8,7 @@ import type { Tensor } from '../../protocol/tensor';
 import type { Placement, TensorSpec } from '../../protocol/values';
 import { PoolError, errorText } from '../error';
 import { ChatAnswer, type ChatChunk } from './chat-answer';
-import { chatRequest } from './chat-request';
+import { type ChatRequest, type RawRequest, chatRequest, rawRequest } from './chat-request';
 import type { Engine, EngineContext, ModelFiles, RunControl } from './engine';
 import { llamaFailure, loadFailureOf } from './llama-errors';
 import { inWords, knowsTools, mayCall } from './tool-calls';
@@ -95,6 +95,8 @@ class LlamaEngine implements Engine {
   }
 
   async run(inputs: Tensor[], parameters: JsonObject, control: RunControl): Promise<Tensor[]> {
+    const raw = rawRequest(inputs, parameters);
+    if (raw) return this.runRaw(raw, control);
     const request = chatRequest(inputs, parameters);
     const template = this.llama.getChatTemplate() ?? '';
     const asked = knowsTools(template) ? request : inWords(request);
@@ -113,6 +115,16 @@ class LlamaEngine implements Engine {
     return answer.outputs;
   }
 
+  private async runRaw(request: RawRequest, control: RunControl): Promise<Tensor[]> {
+    const answer = new ChatAnswer();
+    await this.complete({ ...request, abortSignal: control.signal }, (chunk) => {
+      const news = answer.add(chunk);
+      if (news) control.partial(news);
+    });
+    control.details(answer.details);
+    return answer.outputs;
+  }
+
   async dispose(): Promise<void> {
     await this.llama.exit();
   }
@@ -123,14 +135,17 @@ class LlamaEngine implements Engine {
   }
 
   private async complete(
-    request: Record<string, unknown>,
+    request: ChatRequest | RawRequest,
     onData: (chunk: ChatChunk) => void,
   ): Promise<void> {
-    const options = { ...request, stream: true, onData } as unknown as Parameters<
-      Wllama['createChatCompletion']
-    >[0];
+    const options = { ...request, stream: true, onData } as unknown;
+    const { llama } = this;
+    const call =
+      'prompt' in request
+        ? llama.createCompletion(options as Parameters<Wllama['createCompletion']>[0])
+        : llama.createChatCompletion(options as Parameters<Wllama['createChatCompletion']>[0]);
     try {
-      await Promise.race([this.llama.createChatCompletion(options), this.started.failed]);
+      await Promise.race([call, this.started.failed]);
     } catch (thrown) {
       throw llamaFailure(thrown);
     }

@@ -67,7 +67,7 @@ export class TransformersEngine implements Engine {
     }
     const texts = decodeStrings(text.data);
     const result = await this.embed(texts, parameters);
-    control.details({ tokens: this.countTokens(texts) });
+    control.details(this.tell(texts));
     const float = result.type === 'float32' ? result : result.to('float32');
     return [
       {
@@ -83,11 +83,14 @@ export class TransformersEngine implements Engine {
     await this.pipe.dispose();
   }
 
-  /** Those that the model got of each text: cut as the pipeline cuts them, without padding. */
-  private countTokens(texts: readonly string[]): number[] {
+  /** How many tokens the model got of each text, without padding, and whether that was all. */
+  private tell(texts: readonly string[]): JsonObject {
     const { tokenizer } = this.pipe;
     const limit = Number(tokenizer.model_max_length) || Infinity;
-    return texts.map((text) => Math.min(limit, tokenizer._tokenizer.encode(text).ids.length));
+    const counts = texts.map((text) => tokenizer._tokenizer.encode(text).ids.length);
+    const tokens = counts.map((count) => Math.min(limit, count));
+    const cut = counts.map((count) => count > limit);
+    return cut.includes(true) ? { tokens, cut } : { tokens };
   }
 
   private async embed(texts: string[], parameters: JsonObject): Promise<TaskTensor> {

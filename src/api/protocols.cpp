@@ -1,0 +1,51 @@
+#include "api/protocols.h"
+
+#include <string>
+#include <utility>
+
+#include "api/oip/routes.h"
+#include "api/openai/errors.h"
+#include "api/openai/routes.h"
+#include "api/tei/routes.h"
+#include "embedded/openapi.h"
+
+namespace webpool::api {
+namespace {
+
+ErrorCategory categoryOf(int status) {
+  return status == 404   ? ErrorCategory::NotFound
+         : status == 413 ? ErrorCategory::InvalidInput
+         : status < 500  ? ErrorCategory::InvalidArgument
+                         : ErrorCategory::Internal;
+}
+
+}  // namespace
+
+net::Response refusal(int status, std::string_view path, std::string_view reason) {
+  const Error error{categoryOf(status), std::string(reason), ""};
+  if (path.starts_with("/v1/")) return jsonResponse(status, openai::errorBody(error));
+  return plainError(error, status);
+}
+
+void addProtocols(Front& front, ServedModels& models) {
+  oip::addRoutes(front, models);
+  openai::addRoutes(front, models);
+  tei::addRoutes(front, models);
+  front.route("GET", "/metrics", "metrics", [&front](const auto& exchange) {
+    net::Response response;
+    response.headers.set("Content-Type", "text/plain; version=0.0.4");
+    response.body = front.metrics().text();
+    exchange->respond(std::move(response));
+  });
+  front.route(
+      "GET", "/openapi.json", "openapi",
+      [](const auto& exchange) {
+        net::Response response;
+        response.headers.set("Content-Type", "application/json");
+        response.body = openapi::files().front().bytes;
+        exchange->respond(std::move(response));
+      },
+      plainError, true);
+}
+
+}  // namespace webpool::api

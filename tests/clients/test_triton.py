@@ -1,0 +1,90 @@
+"""tritonclient[http], unmodified."""
+
+import conftest
+import numpy as np
+import pytest
+import tritonclient.http as triton
+from tritonclient.utils import InferenceServerException
+
+HEADERS = {"Authorization": f"Bearer {conftest.TOKEN}"}
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    made = triton.InferenceServerClient(server.removeprefix("http://"), concurrency=8)
+    made.load_model(conftest.EMBEDDER, headers=HEADERS)
+    yield made
+    made.close()
+
+
+def texts(sentences, binary):
+    tensor = triton.InferInput("text", [len(sentences)], "BYTES")
+    data = np.array([sentence.encode() for sentence in sentences], dtype=np.object_)
+    tensor.set_data_from_numpy(data, binary_data=binary)
+    return [tensor]
+
+
+def test_health_and_metadata(client):
+    assert client.is_server_live()
+    assert client.is_server_ready()
+    assert client.is_model_ready(conftest.EMBEDDER, headers=HEADERS)
+    assert client.get_server_metadata(headers=HEADERS)["name"] == "webpool"
+    told = client.get_model_metadata(conftest.EMBEDDER, headers=HEADERS)
+    assert told["inputs"] == [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
+    assert client.get_model_metadata(conftest.EMBEDDER, "1", headers=HEADERS) == told
+    config = client.get_model_config(conftest.EMBEDDER, headers=HEADERS)
+    assert config["input"][0]["data_type"] == "TYPE_STRING"
+    index = client.get_model_repository_index(headers=HEADERS)
+    assert {"name": conftest.EMBEDDER, "version": "1", "state": "READY", "reason": ""} in index
+
+
+@pytest.mark.parametrize("binary_in", [True, False])
+@pytest.mark.parametrize("binary_out", [True, False, None])
+def test_infer(client, reference, binary_in, binary_out):
+    sentences = reference.sentences[:3]
+    outputs = None  # then the client asks for binary ones
+    if binary_out is not None:
+        outputs = [triton.InferRequestedOutput("embedding", binary_data=binary_out)]
+    answer = client.infer(
+        conftest.EMBEDDER,
+        texts(sentences, binary_in),
+        outputs=outputs,
+        request_id="mine",
+        headers=HEADERS,
+    )
+    assert answer.get_response()["id"] == "mine"
+    assert answer.get_response()["parameters"]["browser"] == "chromium"
+    vectors = answer.as_numpy("embedding")
+    assert vectors.shape == (3, 384) and vectors.dtype == np.float32
+    reference.expect(vectors)
+
+
+def test_many_at_once(client, reference):
+    sentences = reference.sentences
+    asked = [
+        client.async_infer(conftest.EMBEDDER, texts([sentence], True), headers=HEADERS)
+        for sentence in sentences * 8
+    ]
+    for i, one in enumerate(asked):
+        reference.expect(one.get_result().as_numpy("embedding"), first=i % len(sentences))
+
+
+def test_errors_are_the_clients_own(client):
+    with pytest.raises(InferenceServerException, match="unknown model"):
+        client.infer("no-such-model", texts(["x"], True), headers=HEADERS)
+    wrong = triton.InferInput("text", [1], "FP32")
+    wrong.set_data_from_numpy(np.zeros(1, dtype=np.float32))
+    with pytest.raises(InferenceServerException, match="400|text"):
+        client.infer(conftest.EMBEDDER, [wrong], headers=HEADERS)
+    with pytest.raises(InferenceServerException, match="no output"):
+        outputs = [triton.InferRequestedOutput("nothing")]
+        client.infer(conftest.EMBEDDER, texts(["x"], True), outputs=outputs, headers=HEADERS)
+    with pytest.raises(InferenceServerException, match="token"):
+        client.infer(conftest.EMBEDDER, texts(["x"], True))
+
+
+def test_unload(client):
+    client.unload_model(conftest.EMBEDDER, headers=HEADERS)
+    assert not client.is_model_ready(conftest.EMBEDDER, headers=HEADERS)
+    client.load_model(conftest.EMBEDDER, headers=HEADERS)
+    assert client.is_model_ready(conftest.EMBEDDER, headers=HEADERS)
