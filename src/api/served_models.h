@@ -25,6 +25,8 @@ struct ModelSupply {
   std::function<std::vector<std::string>()> names;
   /// Blocks; stops soon after the token asks for it.
   std::function<Result<Model>(const std::string& name, std::stop_token stop)> load;
+  /// Whether a name may be loaded that names() does not list; null: none but those.
+  std::function<bool(const std::string& name)> knows{};
 };
 
 struct ServedModel {

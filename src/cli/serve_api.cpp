@@ -2,32 +2,20 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
 #include "api/oip/routes.h"
 #include "api/openai/routes.h"
-#include "base/file.h"
-#include "store/catalogue.h"
+#include "cli/server_flags.h"
+#include "pool/model_source.h"
 
 namespace webpool::cli {
 namespace {
 
 constexpr std::uint16_t kUsualPort = 8080;
 constexpr std::chrono::seconds kDrain{10};
-
-Result<std::string> readToken(const std::filesystem::path& file) {
-  if (file.empty()) return std::string();
-  auto text = base::readFile(file);
-  if (!text) return std::unexpected(text.error());
-  auto token = std::move(*text);
-  while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
-  if (token.empty()) {
-    return fail(ErrorCategory::InvalidArgument, fmt::format("{} holds no token", file.native()),
-                "write a secret into it, for example with: openssl rand -hex 16");
-  }
-  return token;
-}
 
 Result<std::unique_ptr<api::Front>> listen(const ApiFlags& flags, std::string token,
                                            ServeOutput& output) {
@@ -96,7 +84,24 @@ std::vector<api::Gauge> gauges(const ResourcePool& pool, const api::ServedModels
 ServeApi::ServeApi(ResourcePool& pool, std::unique_ptr<api::Front> front)
     : pool_(pool), front_(std::move(front)) {}
 
+bool ServeApi::knows(const std::string& name) const {
+  if (std::ranges::find(atStart_, name) != atStart_.end()) return true;
+  if (source_->catalogue().find(name) != nullptr) return true;
+  const auto pins = source_->content().pins("model");
+  return pins && std::ranges::find(*pins, name, &store::Pin::name) != pins->end();
+}
+
+std::vector<std::string> ServeApi::names() const {
+  auto all = atStart_;
+  for (const auto& entry : source_->catalogue().entries()) all.push_back(entry.name);
+  if (const auto pins = source_->content().pins("model")) {
+    for (const auto& pin : *pins) all.push_back(pin.name);
+  }
+  return all;
+}
+
 Result<std::unique_ptr<ServeApi>> ServeApi::open(const ApiFlags& flags, ResourcePool& pool,
+                                                 const std::filesystem::path& dataFolder,
                                                  const std::vector<std::string>& models,
                                                  ServeOutput& output) {
   auto token = readToken(flags.tokenFile);
@@ -104,19 +109,24 @@ Result<std::unique_ptr<ServeApi>> ServeApi::open(const ApiFlags& flags, Resource
   auto front = listen(flags, std::move(*token), output);
   if (!front) return std::unexpected(front.error());
   std::unique_ptr<ServeApi> server(new ServeApi(pool, std::move(*front)));
-  const auto names = [models] {
-    auto all = models;
-    for (const auto& entry : store::Catalogue::builtIn().entries()) all.push_back(entry.name);
-    return all;
+  server->atStart_ = models;
+  auto source = pool::ModelSource::open(dataFolder);
+  if (!source) return std::unexpected(source.error());
+  server->source_ = std::move(*source);
+  const auto names = [server = server.get()] { return server->names(); };
+  const auto knows = [server = server.get()](const std::string& name) {
+    return server->knows(name);
   };
   const auto load = [&pool](const std::string& name, std::stop_token stop) {
     return pool.load(name, {.stop = std::move(stop)});
   };
-  server->models_ = std::make_unique<api::ServedModels>(api::ModelSupply{names, load}, true);
+  server->models_ = std::make_unique<api::ServedModels>(api::ModelSupply{names, load, knows}, true);
   for (const auto& name : models) server->models_->expect(name);
   auto& served = *server->models_;
   api::oip::addRoutes(*server->front_, served);
   api::openai::addRoutes(*server->front_, served);
+  server->native_ = std::make_unique<api::native::NativeApi>(pool, served, knows);
+  server->native_->addRoutes(*server->front_);
   server->front_->metrics().read([&pool, &served] { return gauges(pool, served); });
   server->front_->route("GET", "/metrics", "metrics",
                         [front = server->front_.get()](const auto& exchange) {
@@ -138,6 +148,7 @@ void ServeApi::drain() {
 ServeApi::~ServeApi() {
   front_->drain(std::chrono::milliseconds(0));
   pool_.close();  // what runs ends before those that wait for it go
+  native_.reset();
   models_.reset();
 }
 

@@ -7,9 +7,14 @@
 #include <vector>
 
 #include "api/front.h"
+#include "api/native/routes.h"
 #include "api/served_models.h"
 #include "cli/serve_output.h"
 #include "webpool/pool.h"
+
+namespace webpool::pool {
+class ModelSource;
+}
 
 namespace webpool::cli {
 
@@ -23,9 +28,10 @@ struct ApiFlags {
 /// Made before the pool's models are loaded, destroyed before the pool. Any thread but the loops'.
 class ServeApi {
  public:
-  /// Listens. `models`: those that are loaded at the start. InvalidArgument for a host beyond
-  /// loopback without a token.
+  /// Listens. `dataFolder`: the pool's; `models`: those that are loaded at the start.
+  /// InvalidArgument for a host beyond loopback without a token.
   static Result<std::unique_ptr<ServeApi>> open(const ApiFlags& flags, ResourcePool& pool,
+                                                const std::filesystem::path& dataFolder,
                                                 const std::vector<std::string>& models,
                                                 ServeOutput& output);
   ~ServeApi();
@@ -42,8 +48,15 @@ class ServeApi {
  private:
   ServeApi(ResourcePool& pool, std::unique_ptr<api::Front> front);
 
+  /// Those of the start, of the catalogue and of the store.
+  std::vector<std::string> names() const;
+  bool knows(const std::string& name) const;
+
   ResourcePool& pool_;
+  std::vector<std::string> atStart_;
+  std::unique_ptr<pool::ModelSource> source_;
   std::unique_ptr<api::Front> front_;
+  std::unique_ptr<api::native::NativeApi> native_;
   std::unique_ptr<api::ServedModels> models_;  ///< destroyed first: it fails who waits
 };
 

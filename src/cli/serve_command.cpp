@@ -253,7 +253,7 @@ int serve(const Context& context, const ServeFlags& flags) {
       guestPlans(std::move(*targets), invitation, flags, context.quiet), guestEventsTo(output));
   std::unique_ptr<ServeApi> api;
   if (!flags.api.off) {
-    auto opened = ServeApi::open(flags.api, **pool, flags.models, output);
+    auto opened = ServeApi::open(flags.api, **pool, context.paths.data, flags.models, output);
     if (!opened) return reportError(opened.error());
     api = std::move(*opened);
   }
