@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "failure.h"
+#include "pool/local_pool.h"
 #include "stopwatch.h"
 
 namespace webpool::bench {
@@ -41,7 +42,7 @@ OpenModel::OpenModel(OpenPool& pool, const std::string& name, const std::string&
     : pool_(pool),
       parameters_(std::move(parameters)),
       state_(load(pool, name, dtype)),
-      model_(state_) {}
+      model_(pool::handleOf(state_)) {}
 
 double OpenModel::loopInPage(const std::vector<Tensor>& inputs, unsigned count) {
   auto parameters = parameters_;

@@ -17,10 +17,6 @@
 
 namespace webpool {
 
-namespace pool {
-class Engine;
-}
-
 /// One input or output of a model.
 struct TensorSpec {
   std::string name;
@@ -113,11 +109,12 @@ class Model {
   /// that is none.
   Result<Model> component(std::string_view name, std::string_view task = "tensors") const;
 
-  struct State;
-  explicit Model(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  struct State;  // of a model in browsers of this process
+  class Runner;  // what is behind a handle
+  explicit Model(std::shared_ptr<Runner> runner) : runner_(std::move(runner)) {}
 
  private:
-  std::shared_ptr<State> state_;
+  std::shared_ptr<Runner> runner_;
 };
 
 }  // namespace webpool

@@ -127,6 +127,12 @@ struct PoolOptions {
   std::shared_ptr<RunObserver> observer{};
   /// A log of what the pool does, for debugging: "trace", "debug", "info", "warn", "error", "off".
   std::string logLevel = "off";
+  /// A `webpool serve` that does the work instead of browsers of this process:
+  /// "http://127.0.0.1:8080". Unset: $WEBPOOL_URL; empty: none, whatever the environment says. With
+  /// it only `token` and `notice` count here; the rest was chosen where it was started.
+  std::optional<std::string> url{};
+  /// What that server is sent as a bearer token; empty: $WEBPOOL_API_TOKEN.
+  std::string token{};
 };
 
 struct ModelOptions {

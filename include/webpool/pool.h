@@ -84,7 +84,10 @@ struct JoinEvent {
 class ResourcePool {
  public:
   /// Opens the store, takes a profile slot and listens on loopback. A browser starts with the first
-  /// load() or capabilities(), or at once through start().
+  /// load() or capabilities(), or at once through start(). With PoolOptions::url it asks that
+  /// server who it is instead, and the same calls are answered there: Fetch where nobody listens,
+  /// Unauthorized for a wrong token, InvalidArgument for what is no `webpool serve`, Unsupported
+  /// for one of another version.
   static Result<std::unique_ptr<ResourcePool>> open(PoolOptions options);
 
   ~ResourcePool();
@@ -112,7 +115,7 @@ class ResourcePool {
   Result<std::map<std::string, Bytes>> files(std::string_view model,
                                              const ModelOptions& options = {});
 
-  /// The page's address, without the token: "http://127.0.0.1:8123".
+  /// The page's address, without the token: "http://127.0.0.1:8123"; of a server its own.
   std::string origin() const;
 
   /// What to hand to those whose devices are to join; nullopt without PoolOptions::join.
@@ -127,9 +130,11 @@ class ResourcePool {
   /// Ends everything; later calls fail. Idempotent.
   void close();
 
+  class Provider;  // what is behind it
+
  private:
-  explicit ResourcePool(std::shared_ptr<pool::Engine> engine);
-  std::shared_ptr<pool::Engine> engine_;
+  explicit ResourcePool(std::shared_ptr<Provider> provider);
+  std::shared_ptr<Provider> provider_;
 };
 
 }  // namespace webpool

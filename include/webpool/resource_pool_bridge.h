@@ -143,6 +143,10 @@ struct BridgeOptions {
   /// A DuckDB file that keeps a record of every run (webpool/record.h); empty: $BENCHMARK_DB_PATH,
   /// else none.
   std::filesystem::path dbPath{};
+  /// A running `webpool serve` that does the work, as PoolOptions::url and ::token; empty: what
+  /// `pool` says. Connections, headless, memory and the record are then the server's own affair.
+  std::string url{};
+  std::string token{};
   /// Everything else: folders, paths of browsers, notices.
   PoolOptions pool{};
 };

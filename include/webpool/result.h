@@ -56,6 +56,8 @@ struct RanOn {
   /// "golden answer" of the catalogue, "golden file" beside the model, "wasm of firefox 153.7.0",
   /// "wasm in the same browser", or "nothing: " and why. May change with the first calls.
   std::string checkedBy{};
+  /// The `webpool serve` whose browser it was: "http://127.0.0.1:8080"; empty: this process's own.
+  std::string server{};
 
   /// True on a hardware accelerator; false for wasm and for a software adapter.
   bool isRealHardware() const;

@@ -58,6 +58,8 @@ BridgeOptions bridgeOptionsOf(const py::dict& given) {
   take(given, "headless", options.headless);
   take(given, "ephemeral", options.ephemeral);
   take(given, "max_memory_mb", options.maxMemoryMb);
+  take(given, "url", options.pool.url);
+  take(given, "token", options.pool.token);
   take(given, "enable_gpu", options.enableGpu);
   take(given, "enable_cpu", options.enableCpu);
   take(given, "browsers", options.pool.browsers);

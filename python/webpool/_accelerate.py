@@ -13,7 +13,7 @@ from ._twins import twin
 _KNOWN = (
     "platform hardware browser precision mixed_precision model_type store_results "
     "p2p_optimization use_resource_pool max_connections headless adaptive_scaling pool "
-    "resource_pool"
+    "resource_pool url token"
 ).split()
 
 _lock = threading.Lock()
@@ -24,7 +24,7 @@ def accelerate(
     model_name: str, content: Any, config: Optional[Mapping[str, Any]] = None
 ) -> Result:
     """Runs a model once, by its name. Without ``config["pool"]`` it runs in one pool that all such
-    calls share: the first opens it (with its ``max_connections`` and ``headless``), and it is closed
+    calls share: the first opens it (with its ``max_connections``, ``headless`` and ``url``), and it is closed
     when Python ends, or by ``close_default_pool()``. A failure is a result whose ``status`` is
     "error". docs/python.md has the configuration, docs/bridge.md the keys of the result."""
     return _accelerate(model_name, content, config, None)
@@ -71,7 +71,7 @@ def _default_pool(config: Mapping[str, Any]) -> ResourcePoolBridgeIntegration:
         if _default is None:
             wanted = {
                 name: config[name]
-                for name in ("max_connections", "headless", "adaptive_scaling")
+                for name in ("max_connections", "headless", "adaptive_scaling", "url", "token")
                 if config.get(name) is not None
             }
             pool = ResourcePoolBridgeIntegration(**wanted)

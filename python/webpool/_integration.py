@@ -51,6 +51,8 @@ class ResourcePoolBridgeIntegration:
         data_folder: Optional[Union[str, "os.PathLike[str]"]] = None,
         cache_folder: Optional[Union[str, "os.PathLike[str]"]] = None,
         log_level: str = "off",
+        url: Optional[str] = None,
+        token: Optional[str] = None,
     ) -> None:
         """docs/python.md says what each means. ``adaptive_scaling=False`` launches
         ``max_connections`` browsers at once and keeps them, instead of one when it is needed."""
@@ -81,6 +83,8 @@ class ResourcePoolBridgeIntegration:
                 "cache_folder": cache_folder,
                 "db_path": db_path,
                 "log_level": log_level,
+                "url": url,
+                "token": token,
             }
         )
 

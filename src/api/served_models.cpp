@@ -201,6 +201,7 @@ std::uint64_t ServedModels::loads() const {
 }
 
 bool ServedModels::isKnown(const std::string& name) const {
+  if (supply_.knows && supply_.knows(name)) return true;
   const auto names = supply_.names();
   return std::ranges::find(names, name) != names.end();
 }

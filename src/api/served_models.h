@@ -28,6 +28,8 @@ struct ModelSupply {
   std::function<Result<Model>(const std::string& name, std::stop_token stop)> load;
   /// The task of a model that is not loaded, as in docs/protocol.md; empty: not known.
   std::function<std::string(const std::string& name)> task = {};
+  /// Whether a name may be loaded that names() does not list; null: none but those.
+  std::function<bool(const std::string& name)> knows{};
 };
 
 struct ServedModel {

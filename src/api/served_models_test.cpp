@@ -12,7 +12,7 @@ using State = ServedModel::State;
 
 // No pool behind them: handles that are only passed on.
 Model handle() {
-  return Model(std::shared_ptr<Model::State>());
+  return Model(std::shared_ptr<Model::Runner>());
 }
 
 TEST(ServedModels, OneLoadForAllWhoAsk) {

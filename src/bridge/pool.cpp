@@ -10,6 +10,7 @@
 #include "bridge/enhanced_web_model_state.h"
 #include "bridge/preferences.h"
 #include "browsers/browser.h"
+#include "remote/remote_pool.h"
 
 namespace webpool::bridge {
 namespace {
@@ -20,6 +21,17 @@ std::vector<std::string> installedBrowsers(const PoolOptions& options) {
   std::vector<std::string> found;
   for (const auto& name : browsers::BrowserFinder::knownNames()) {
     if (finder.guess(name)) found.push_back(name);
+  }
+  return found;
+}
+
+/// Of a server: those that it has launched, or tried to.
+std::vector<std::string> launchedBrowsers(const ResourcePool& pool) {
+  std::vector<std::string> found;
+  for (const auto& connection : pool.connections()) {
+    if (std::ranges::find(found, connection.browser) == found.end()) {
+      found.push_back(connection.browser);
+    }
   }
   return found;
 }
@@ -68,14 +80,17 @@ Result<void> Pool::initialize() {
     }
   }
   auto options = options_.pool;
-  if (options.browsers.empty()) options.browsers = installedBrowsers(options);
+  if (!options_.url.empty()) options.url = options_.url;
+  if (!options_.token.empty()) options.token = options_.token;
+  const bool remote = !remote::serverOf(options).empty();
+  if (options.browsers.empty() && !remote) options.browsers = installedBrowsers(options);
   installed_ = options.browsers;
   options.maxConnections = options_.maxConnections;
   options.minConnections = std::min(options_.minConnections, options_.maxConnections);
   options.headless = options_.headless;
   options.ephemeral = options_.ephemeral;
   if (options_.maxMemoryMb > 0) options.memoryBudget = options_.maxMemoryMb * 1'000'000;
-  auto file = options.observer ? nullptr : openRecordOf(options_);
+  auto file = options.observer || remote ? nullptr : openRecordOf(options_);
   if (file) options.observer = file;
   options.onStateChange = [this, told = std::move(options.onStateChange)](
                               const std::string& connection, const StateChange& change) {
@@ -86,6 +101,7 @@ Result<void> Pool::initialize() {
   if (!opened) return std::unexpected(opened.error());
   file_ = std::move(file);
   pool_ = std::move(*opened);
+  if (remote && installed_.empty()) installed_ = launchedBrowsers(*pool_);
   pool_->start();
   return {};
 }

@@ -55,6 +55,7 @@ void addRan(json::object& object, const WebModelResult& result) {
   object["dtype"] = ran.dtype;
   object["mixed_precision"] = ran.dtype == "q4f16";
   object["checked_by"] = ran.checkedBy;
+  object["server"] = ran.server.empty() ? json::value() : json::value(ran.server);
   object["cid"] = result.cid;
   object["weights"] = result.weights.empty() ? json::value() : json::value(result.weights);
   object["ipfs_accelerated"] = result.ipfsAccelerated;

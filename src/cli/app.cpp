@@ -18,6 +18,7 @@ Examples:
   webpool run --model ./silero_vad.onnx --inputs in.npz --outputs out.npz
   webpool models add ./my-model.onnx --name my-model
   webpool chat
+  webpool run --url http://127.0.0.1:8080 --model all-minilm-l6-v2 "a sentence"
   webpool browsers
   webpool stats --db-path runs.duckdb
 
@@ -82,6 +83,7 @@ void BrowserFlags::addTo(CLI::App& command) {
 Result<PoolOptions> BrowserFlags::poolOptions(
     const Context& context, std::function<void(const std::string&)> notice) const {
   PoolOptions options;
+  options.url = "";  // only where a command has --url
   options.dataFolder = context.paths.data;
   options.cacheFolder = context.paths.cache;
   if (browser != "auto") options.browsers = {browser};

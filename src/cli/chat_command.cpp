@@ -15,6 +15,7 @@
 #include "cli/generation_output.h"
 #include "cli/record_flags.h"
 #include "cli/report.h"
+#include "cli/server_flags.h"
 #include "cli/terminal.h"
 #include "webpool/pool.h"
 
@@ -31,6 +32,7 @@ Ctrl-C ends an answer; Ctrl-C at the prompt, or Ctrl-D, ends the program.
 
 struct ChatFlags {
   BrowserFlags browser;
+  ServerFlags server;
   GenerationFlags generation;
   std::string model = "smollm2-135m";
   std::string backend = "auto";
@@ -138,12 +140,14 @@ int chat(const ChatFlags& flags, const Context& context) {
   const auto note = [&progress](const std::string& text) { progress.note("note: " + text); };
   auto poolOptions = flags.browser.poolOptions(context, note);
   if (!poolOptions) return reportError(poolOptions.error());
-  const KeptRecord record(flags.browser.dbPath, note);
+  if (auto set = flags.server.setIn(*poolOptions); !set) return reportError(set.error());
+  const KeptRecord record(flags.server.url.empty() ? flags.browser.dbPath : "", note);
   record.watch(*poolOptions);
   auto pool = ResourcePool::open(std::move(*poolOptions));
   if (!pool) return reportError(pool.error());
   auto model = (*pool)->load(flags.model, {.task = "text-generation",
                                            .backend = *backend,
+                                           .browser = flags.server.browserOf(flags.browser),
                                            .dtype = flags.dtype,
                                            .context = flags.context,
                                            .progress = progress.callback(),
@@ -167,12 +171,14 @@ void addChatCommand(CLI::App& app, Context& context, Action& action) {
   flags->generation.addTo(*command);
   command->add_flag("--json", flags->json, "Print one JSON object an answer, a line each");
   flags->browser.addTo(*command);
+  flags->server.addTo(*command);
   command->footer(R"(
 In a terminal, Ctrl-C ends the answer; Ctrl-C at the prompt or Ctrl-D ends the program. Else each
 line of standard input is answered, and the conversation goes on from line to line.
 
 Examples:
   webpool chat
+  webpool chat --url http://127.0.0.1:8080
   webpool chat --system "Answer in one sentence." --temperature 0.7
   printf 'What is the capital of France?\nAnd of Spain?\n' | webpool chat --json)");
   command->callback(

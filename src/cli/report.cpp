@@ -21,6 +21,7 @@ std::string ranOnText(const RanOn& ranOn) {
   if (ranOn.backend == Backend::Wasm) {
     text += fmt::format(", {} thread{}", ranOn.wasmThreads, ranOn.wasmThreads == 1 ? "" : "s");
   }
+  if (!ranOn.server.empty()) text += ", through " + ranOn.server;
   return text;
 }
 
@@ -53,6 +54,7 @@ boost::json::object toJson(const RanOn& ranOn) {
                                               {"on_backend", ranOn.placement->onBackend}};
   }
   if (ranOn.adapter) object["adapter"] = toJson(*ranOn.adapter);
+  if (!ranOn.server.empty()) object["server"] = ranOn.server;
   return object;
 }
 

@@ -38,7 +38,8 @@ int run(const RunFlags& flags, const Context& context) {
   const auto note = [&progress](const std::string& text) { progress.note("note: " + text); };
   auto poolOptions = flags.browser.poolOptions(context, note);
   if (!poolOptions) return reportError(poolOptions.error());
-  const KeptRecord record(flags.browser.dbPath, note);
+  if (auto set = flags.server.setIn(*poolOptions); !set) return reportError(set.error());
+  const KeptRecord record(flags.server.url.empty() ? flags.browser.dbPath : "", note);
   record.watch(*poolOptions);
   auto pool = ResourcePool::open(std::move(*poolOptions));
   if (!pool) return reportError(pool.error());
@@ -46,6 +47,7 @@ int run(const RunFlags& flags, const Context& context) {
   ModelOptions options{
       .task = flags.task,
       .backend = *backend,
+      .browser = flags.server.browserOf(flags.browser),
       .dtype = flags.dtype,
       .precision = flags.precision,
       .mixedPrecision = flags.mixedPrecision,
@@ -116,6 +118,7 @@ void addRunCommand(CLI::App& app, Context& context, Action& action) {
   command->add_flag("--json", flags->json, "Print one JSON object");
   flags->generation.addTo(*command);
   flags->browser.addTo(*command);
+  flags->server.addTo(*command);
   command->footer(R"(
 Examples:
   webpool run --model all-minilm-l6-v2 "a sentence" "another"
@@ -126,7 +129,8 @@ Examples:
   webpool run --model ./vit --top-k 3 cat.jpg
   webpool run --model ./clip cat.jpg "a cat" "a dog"
   webpool run --model silero-vad --task voice-activity-detection talk.mp3
-  webpool run --model ./silero_vad.onnx --inputs in.npz --outputs out.npz)");
+  webpool run --model ./silero_vad.onnx --inputs in.npz --outputs out.npz
+  webpool run --url http://127.0.0.1:8080 --model all-minilm-l6-v2 "a sentence")");
   command->callback(
       [flags, &context, &action] { action = [flags, &context] { return run(*flags, context); }; });
 }

@@ -6,11 +6,13 @@
 
 #include "cli/app.h"
 #include "cli/generation_flags.h"
+#include "cli/server_flags.h"
 
 namespace webpool::cli {
 
 struct RunFlags {
   BrowserFlags browser;
+  ServerFlags server;
   std::string model;
   std::string task;
   std::string backend = "auto";

@@ -2,13 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
 #include "api/protocols.h"
-#include "base/file.h"
 #include "cli/open_files.h"
 #include "cli/serve_greeting.h"
+#include "cli/server_flags.h"
 
 namespace webpool::cli {
 namespace {
@@ -16,23 +17,12 @@ namespace {
 constexpr std::uint16_t kUsualPort = 8080;
 constexpr std::chrono::seconds kDrain{10};
 
-Result<std::string> readToken(const ApiFlags& flags) {
-  const auto& file = flags.tokenFile;
-  if (file.empty()) return flags.token;
-  if (!flags.token.empty()) {
-    return fail(ErrorCategory::InvalidArgument,
-                fmt::format("a token is given, and {} holds one too", file.native()),
-                "leave out WEBPOOL_API_TOKEN (api_token) or --api-token-file");
-  }
-  auto text = base::readFile(file);
-  if (!text) return std::unexpected(text.error());
-  auto token = std::move(*text);
-  while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
-  if (token.empty()) {
-    return fail(ErrorCategory::InvalidArgument, fmt::format("{} holds no token", file.native()),
-                "write a secret into it, for example with: openssl rand -hex 16");
-  }
-  return token;
+Result<std::string> tokenOf(const ApiFlags& flags) {
+  if (flags.tokenFile.empty()) return flags.token;
+  if (flags.token.empty()) return readToken(flags.tokenFile);
+  return fail(ErrorCategory::InvalidArgument,
+              fmt::format("a token is given, and {} holds one too", flags.tokenFile.native()),
+              "leave out WEBPOOL_API_TOKEN (api_token) or --api-token-file");
 }
 
 Result<std::unique_ptr<api::Front>> listen(const ApiFlags& flags, std::string token,
@@ -111,7 +101,7 @@ Result<std::unique_ptr<ServeApi>> ServeApi::open(const ApiFlags& flags, Resource
                                                  const std::filesystem::path& dataFolder,
                                                  const std::vector<std::string>& models,
                                                  ServeOutput& output) {
-  auto token = readToken(flags);
+  auto token = tokenOf(flags);
   if (!token) return std::unexpected(token.error());
   auto known = ServeModels::open(dataFolder, models);
   if (!known) return std::unexpected(known.error());
@@ -119,17 +109,24 @@ Result<std::unique_ptr<ServeApi>> ServeApi::open(const ApiFlags& flags, Resource
   if (!front) return std::unexpected(front.error());
   std::unique_ptr<ServeApi> server(new ServeApi(flags, pool, std::move(*known), std::move(*front)));
   auto& names = *server->known_;
+  const auto knows = [&names](const std::string& name) {
+    const auto all = names.names();
+    return std::ranges::find(all, name) != all.end();
+  };
   const auto load = [&pool](const std::string& name, std::stop_token stop) {
     return pool.load(name, {.stop = std::move(stop)});
   };
   server->models_ = std::make_unique<api::ServedModels>(
       api::ModelSupply{.names = [&names] { return names.names(); },
                        .load = load,
-                       .task = [&names](const std::string& name) { return names.task(name); }},
+                       .task = [&names](const std::string& name) { return names.task(name); },
+                       .knows = knows},
       true);
   for (const auto& name : models) server->models_->expect(name);
   auto& served = *server->models_;
   api::addProtocols(*server->front_, served);
+  server->native_ = std::make_unique<api::native::NativeApi>(pool, served, knows);
+  server->native_->addRoutes(*server->front_);
   server->front_->metrics().read([&pool, &served] { return gauges(pool, served); });
   server->greet(output);
   return server;
@@ -151,6 +148,7 @@ void ServeApi::drain() {
 ServeApi::~ServeApi() {
   front_->drain(std::chrono::milliseconds(0));
   pool_.close();  // what runs ends before those that wait for it go
+  native_.reset();
   models_.reset();
 }
 

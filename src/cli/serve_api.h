@@ -7,10 +7,15 @@
 #include <vector>
 
 #include "api/front.h"
+#include "api/native/routes.h"
 #include "api/served_models.h"
 #include "cli/serve_models.h"
 #include "cli/serve_output.h"
 #include "webpool/pool.h"
+
+namespace webpool::pool {
+class ModelSource;
+}
 
 namespace webpool::cli {
 
@@ -53,6 +58,7 @@ class ServeApi {
   ResourcePool& pool_;
   const std::unique_ptr<ServeModels> known_;
   std::unique_ptr<api::Front> front_;
+  std::unique_ptr<api::native::NativeApi> native_;
   std::unique_ptr<api::ServedModels> models_;  ///< destroyed first: it fails who waits
 };
 

@@ -1,0 +1,173 @@
+#include "pool/local_pool.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <chrono>
+#include <utility>
+
+#include "onnx/check_inputs.h"
+#include "pool/engine.h"
+#include "pool/model_state.h"
+#include "pool/observe.h"
+#include "pool/signature.h"
+#include "pool/task.h"
+
+namespace webpool::pool {
+namespace {
+
+Result<Model> loadModel(const std::shared_ptr<Engine>& engine, std::string_view name,
+                        const ModelOptions& options);
+
+class LocalModel final : public Model::Runner {
+ public:
+  explicit LocalModel(std::shared_ptr<Model::State> state) : state_(std::move(state)) {}
+
+  const ModelInfo& info() const override { return state_->info; }
+
+  void runAsync(std::vector<Tensor> inputs, const RunOptions& options,
+                std::function<void(Result<Inference>)> done) override {
+    onnx::ModelInfo signature;
+    for (const auto& spec : state_->info.inputs) signature.inputs.push_back(toPort(spec));
+    const auto began = base::SystemClock().now();
+    if (auto checked = onnx::checkInputs(signature, inputs); !checked) {
+      state_->refused(inputs, began, checked.error());
+      return done(std::unexpected(checked.error()));
+    }
+    auto parameters = runParameters(options, state_->source->parameters);
+    if (!parameters) {
+      state_->refused(inputs, began, parameters.error());
+      return done(std::unexpected(parameters.error()));
+    }
+    state_->run(std::move(inputs), std::move(*parameters), options, std::move(done));
+  }
+
+  void refused(const Error& error) override {
+    state_->refused({}, base::SystemClock().now(), error);
+  }
+
+  void answeredWithoutRun(std::uint64_t items,
+                          std::chrono::steady_clock::time_point began) override {
+    state_->neededNoRun(items, began);
+  }
+
+  LoadTimings loadTimings() const override {
+    auto timings = state_->loadTimings();
+    if (!state_->options.lazy) timings.totalMs = state_->info.timings.totalMs;
+    return timings;
+  }
+
+  std::map<std::string, std::uint64_t> fileSizes() const override {
+    std::map<std::string, std::uint64_t> sizes;
+    for (const auto& file : state_->source->files) sizes[file.path] = file.size;
+    return sizes;
+  }
+
+  Result<Bytes> file(std::string_view path) override {
+    const auto& files = state_->source->files;
+    const auto found = std::ranges::find(files, path, &store::ModelFile::path);
+    if (found == files.end() || found->isWeights()) {
+      return fail(ErrorCategory::NotFound,
+                  fmt::format("the model '{}' has no file {}", state_->info.name, path));
+    }
+    return state_->engine->readFile(*found);
+  }
+
+  Result<Model> component(std::string_view name, std::string_view task) override {
+    auto options = state_->options;
+    options.component = name;
+    options.dtype = state_->info.dtype;
+    options.precision = 0;
+    options.task = task;
+    options.lazy = true;
+    options.progress = nullptr;
+    return loadModel(state_->engine, state_->info.name, options);
+  }
+
+ private:
+  std::shared_ptr<Model::State> state_;
+};
+
+Result<Model> loadModel(const std::shared_ptr<Engine>& engine, std::string_view name,
+                        const ModelOptions& options) {
+  const auto began = base::SystemClock().now();
+  auto resolved = engine->resolve(name, options);
+  if (!resolved) {
+    if (auto* const observer = engine->observer()) {
+      observer->loaded(failedLoad(engine->nextLoad(),
+                                  {.name = std::string(name),
+                                   .component = options.component,
+                                   .task = options.task,
+                                   .dtype = options.dtype},
+                                  began, resolved.error()));
+    }
+    return std::unexpected(resolved.error());
+  }
+  if (options.progress && !options.lazy) options.progress({"launch", "the browser", 0, 0});
+  auto state = std::make_shared<Model::State>(
+      engine, std::make_shared<const ResolvedModel>(std::move(*resolved)), options);
+  if (auto opened = state->open(); !opened) return std::unexpected(opened.error());
+  state->info.timings.totalMs =
+      std::chrono::duration<double, std::milli>(base::SystemClock().now() - began).count();
+  return Model(std::make_shared<LocalModel>(std::move(state)));
+}
+
+class LocalPool final : public ResourcePool::Provider {
+ public:
+  explicit LocalPool(std::shared_ptr<Engine> engine) : engine_(std::move(engine)) {}
+
+  void start() override { engine_->start(); }
+
+  Result<BrowserCapabilities> capabilities(std::string_view browser) override {
+    const auto connection = engine_->connect({.browser = std::string(browser)}, {});
+    if (!connection) return std::unexpected(connection.error());
+    return (*connection)->facts().capabilities;
+  }
+
+  Result<Model> load(std::string_view model, const ModelOptions& options) override {
+    return loadModel(engine_, model, options);
+  }
+
+  Result<ModelDescription> describe(std::string_view model, const ModelOptions& options) override {
+    auto resolved = engine_->resolve(model, options);
+    if (!resolved) return std::unexpected(resolved.error());
+    return std::move(resolved->description);
+  }
+
+  Result<std::map<std::string, Bytes>> files(std::string_view model,
+                                             const ModelOptions& options) override {
+    const auto resolved = engine_->resolve(model, options);
+    if (!resolved) return std::unexpected(resolved.error());
+    std::map<std::string, Bytes> files;
+    for (const auto& file : resolved->files) {
+      auto bytes = engine_->readFile(file);
+      if (!bytes) return std::unexpected(bytes.error());
+      files.emplace(file.path, std::move(*bytes));
+    }
+    return files;
+  }
+
+  std::string origin() const override { return engine_->origin(); }
+  std::optional<Invitation> invitation() const override { return engine_->invitation(); }
+  std::vector<ConnectionStats> connections() const override { return engine_->connections(); }
+  std::vector<ScalingEvent> scalingEvents() const override { return engine_->scalingEvents(); }
+  void close() override { engine_->close(); }
+
+ private:
+  std::shared_ptr<Engine> engine_;
+};
+
+}  // namespace
+
+Model handleOf(std::shared_ptr<Model::State> state) {
+  return Model(std::make_shared<LocalModel>(std::move(state)));
+}
+
+Result<std::shared_ptr<ResourcePool::Provider>> openLocalPool(PoolOptions options) {
+  auto engine = Engine::open(std::move(options));
+  if (!engine) return std::unexpected(engine.error());
+  return std::make_shared<LocalPool>(std::move(*engine));
+}
+
+}  // namespace webpool::pool

@@ -1,0 +1,269 @@
+// A program whose pool is a running `webpool serve`: the command line and the C++ API.
+#include <gmock/gmock.h>
+
+#include <boost/json.hpp>
+#include <csignal>
+#include <fstream>
+
+#include "reference.h"
+#include "serve_harness.h"
+#include "webpool/pool.h"
+#include "webpool/resource_pool_bridge.h"
+
+namespace webpool::functional {
+namespace {
+
+namespace json = boost::json;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr auto kEmbedder = "all-minilm-l6-v2";
+constexpr auto kWriter = "smollm2-135m";
+
+/// Of Debian's pocketsphinx-testdata.
+std::string clipPath(const json::object& clip) {
+  return "/usr/share/pocketsphinx/test/data/librivox/" + std::string(clip.at("file").as_string());
+}
+
+class Remote : public ServeTest {
+ protected:
+  std::unique_ptr<Running> serve(std::vector<std::string> more) {
+    std::vector<std::string> command{"serve", "--browser", "chromium", "--ephemeral", "--json"};
+    command.insert(command.end(), more.begin(), more.end());
+    auto running = start(std::move(command));
+    EXPECT_TRUE(waitForEvent(*running, "api")) << running->soFar().err;
+    url_ = std::string(event(*running, "api").at("url").as_string());
+    return running;
+  }
+
+  void end(Running& running) {
+    running.signal(SIGTERM);
+    EXPECT_EQ(running.wait().code, 143);
+    expectNothingLeft();
+  }
+
+  Finished runThere(std::vector<std::string> arguments, std::string input = {}) {
+    arguments.insert(arguments.begin() + 1, {"--url", url_});
+    return run(std::move(arguments), std::move(input));
+  }
+
+  /// It would write for minutes, and has begun.
+  std::unique_ptr<Running> startLongAnswer() {
+    auto running = start({"-q", "run", "--url", url_, "-m", kWriter, "--max-tokens", "4000",
+                          "Write all numbers from one to a thousand as words."});
+    EXPECT_TRUE(running->waitForOutput("12345")) << running->soFar().err;
+    return running;
+  }
+
+  std::string url_;
+};
+
+TEST_F(Remote, AnEmbeddingComesFromTheServersBrowser) {
+  ensureModel(kEmbedder, "q4");
+  const auto reference = readMiniLmReference("q4");
+  auto server = serve({"--model", kEmbedder});
+  const auto result = runThere({"run", "-m", kEmbedder, "--json", "--outputs",
+                                (folder() / "out.json").native(), reference.sentences[0]});
+  ASSERT_EQ(result.code, 0) << result.err;
+  const auto object = result.json();
+  EXPECT_EQ(object.at("ran_on").at("server"), json::value(url_));
+  EXPECT_EQ(object.at("ran_on").at("browser"), "chromium");
+  EXPECT_EQ(object.at("ran_on").at("checked_by"), "golden answer");
+  EXPECT_GT(object.at("run").at("run_ms").to_number<double>(), 0);
+  std::ifstream file(folder() / "out.json");
+  const auto outputs = json::parse(std::string(std::istreambuf_iterator<char>(file), {}));
+  const auto vector = json::value_to<std::vector<float>>(outputs.at("outputs").at(0).at("data"));
+  EXPECT_GE(cosineSimilarity(vector, reference.vectors[0]), 0.999);
+
+  environment_["WEBPOOL_URL"] = url_;
+  const auto told = run({"run", "-m", kEmbedder, "a sentence"});
+  ASSERT_EQ(told.code, 0) << told.err;
+  EXPECT_THAT(told.out, HasSubstr("through " + url_));
+  EXPECT_THAT(run({"config"}).out, HasSubstr("WEBPOOL_URL"));
+  EXPECT_EQ(event(*server, "launched").size(), 0u);
+  end(*server);
+}
+
+TEST_F(Remote, TheSameProgramInCppUsesAServer) {
+  ensureModel(kEmbedder, "q4");
+  const auto reference = readMiniLmReference("q4");
+  auto server = serve({"--model", kEmbedder});
+  PoolOptions options;
+  options.url = url_;
+  auto pool = ResourcePool::open(options);
+  ASSERT_TRUE(pool) << pool.error().describe();
+  EXPECT_EQ((*pool)->origin(), url_);
+  const auto described = (*pool)->describe(kEmbedder);
+  ASSERT_TRUE(described) << described.error().describe();
+  EXPECT_EQ(described->task, "text-embedding");
+  const auto model = (*pool)->load(kEmbedder, {.dtype = "q4"});
+  ASSERT_TRUE(model) << model.error().describe();
+  EXPECT_EQ(model->info().ranOn.server, url_);
+  EXPECT_EQ(model->info().cid, described->cid);
+  const auto vectors = model->embed(reference.sentences);
+  ASSERT_TRUE(vectors) << vectors.error().describe();
+  for (std::size_t i = 0; i < reference.vectors.size(); ++i) {
+    EXPECT_GE(cosineSimilarity(vectors->vectors[i], reference.vectors[i]), 0.999);
+  }
+  EXPECT_EQ(vectors->ranOn.server, url_);
+  EXPECT_EQ(vectors->tokens.size(), reference.sentences.size());
+  EXPECT_TRUE(model->file("config.json"));
+  EXPECT_EQ(model->file("nothing.json").error().category, ErrorCategory::NotFound);
+
+  // As the server's own program has it: category and hint.
+  const auto wrong = model->run({Tensor::of<float>("x", DataType::Fp32, {1}, std::vector{1.F})});
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().category, ErrorCategory::InvalidInput);
+  EXPECT_EQ((*pool)->load("no-such-model").error().category, ErrorCategory::NotFound);
+  EXPECT_EQ((*pool)->files(kEmbedder).error().category, ErrorCategory::Unsupported);
+
+  const auto connections = (*pool)->connections();
+  ASSERT_EQ(connections.size(), 1u);
+  EXPECT_EQ(connections[0].models.size(), 1u) << "asked for by its dtype it is the same model";
+  const auto browser = (*pool)->capabilities();
+  ASSERT_TRUE(browser) << browser.error().describe();
+  EXPECT_EQ(browser->browser, "chromium");
+
+  // A model that is loaded in another way than the usual is one of its own.
+  const auto raw = (*pool)->load(kEmbedder, {.task = "tensors", .backend = Backend::Wasm});
+  ASSERT_TRUE(raw) << raw.error().describe();
+  EXPECT_EQ(raw->info().task, "tensors");
+  EXPECT_EQ(raw->info().inputs.size(), 3u);
+
+  (*pool)->close();
+  EXPECT_EQ(model->embed(reference.sentences).error().category, ErrorCategory::Cancelled);
+  end(*server);
+}
+
+TEST_F(Remote, ModelsByTypeUseAServerToo) {
+  ensureModel(kEmbedder, "q4");
+  const auto reference = readMiniLmReference("q4");
+  auto server = serve({"--model", kEmbedder});
+  ResourcePoolBridgeIntegration integration({.url = url_});
+  const auto ready = integration.initialize();
+  ASSERT_TRUE(ready) << ready.error().describe();
+  const auto model = integration.getModel("text_embedding", kEmbedder,
+                                          {.priorityList = {"cpu"}, .browser = "chrome"});
+  ASSERT_TRUE(model) << model.error().describe();
+  const auto result = (**model)(reference.sentences[0]);
+  ASSERT_TRUE(result.success) << (result.error ? result.error->describe() : "");
+  const auto vector = json::value_to<std::vector<float>>(json::parse(result.output));
+  EXPECT_GE(cosineSimilarity(vector, reference.vectors[0]), 0.999);
+  const auto object = json::parse(result.toJson());
+  EXPECT_EQ(object.at("server"), json::value(url_));
+  EXPECT_EQ(object.at("browser"), "chromium");
+  EXPECT_EQ(object.at("platform"), "cpu");
+  const auto none = integration.getModel("text_embedding", kEmbedder, {.browser = "firefox"});
+  EXPECT_FALSE(none) << "the server has none";
+  integration.close();
+  EXPECT_FALSE((**model)(reference.sentences[0]).success);
+  EXPECT_EQ(
+      ResourcePoolBridgeIntegration({.url = "http://127.0.0.1:1"}).initialize().error().category,
+      ErrorCategory::Fetch);
+  end(*server);
+}
+
+TEST_F(Remote, AnAnswerIsWrittenAsItComesAndChatGoesOn) {
+  ensureModel(kWriter, "q4_1");
+  auto server = serve({"--model", kWriter});
+  const auto result = runThere({"run", "-m", kWriter, "--temperature", "0", "--max-tokens", "16",
+                                "What is the capital of France?"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("Paris"));
+  const auto chat = runThere({"chat", "--json", "--max-tokens", "12"},
+                             "What is the capital of France?\nAnd of Spain?\n");
+  ASSERT_EQ(chat.code, 0) << chat.err;
+  EXPECT_THAT(chat.out, HasSubstr("Paris"));
+  const auto second = json::parse(chat.out.substr(chat.out.find('\n') + 1));
+  EXPECT_GT(second.at("cached_tokens").to_number<int>(), 0) << "the conversation kept its worker";
+  EXPECT_EQ(second.at("ran_on").at("server"), json::value(url_));
+  end(*server);
+}
+
+TEST_F(Remote, CtrlCEndsTheRunInTheServer) {
+  ensureModel(kWriter, "q4_1");
+  const auto record = (folder() / "runs.duckdb").native();
+  auto server = serve({"--model", kWriter, "--db-path", record});
+  auto client = startLongAnswer();
+  client->signal(SIGINT);
+  EXPECT_EQ(client->wait().code, 130);
+  // It is free for the next one, which waits for what runs.
+  const auto next = runThere({"run", "-m", kWriter, "--max-tokens", "4", "Say yes."});
+  EXPECT_EQ(next.code, 0) << next.err;
+  end(*server);
+  const auto rows = run({"stats", "--db-path", record, "--json", "--sql",
+                         "SELECT count(*) AS n FROM webpool.runs WHERE error = 'cancelled'"});
+  ASSERT_EQ(rows.code, 0) << rows.err;
+  EXPECT_THAT(rows.out, HasSubstr("\"n\":1"));
+}
+
+TEST_F(Remote, AServerThatDiesUnderARunIsALostWorker) {
+  ensureModel(kWriter, "q4_1");
+  auto server = serve({"--model", kWriter});
+  auto client = startLongAnswer();
+  server->signal(SIGKILL);
+  EXPECT_EQ(server->wait().code, 128 + SIGKILL);
+  const auto ended = client->wait();
+  EXPECT_EQ(ended.code, 5);
+  EXPECT_THAT(ended.err, HasSubstr("[worker_lost]"));
+  EXPECT_THAT(ended.err, HasSubstr(url_));
+}
+
+TEST_F(Remote, SpeechIsFoundAndWrittenDown) {
+  ensureModel("silero-vad-v5", "fp32");
+  const auto reference = readReference("silero.json");
+  const auto clip = clipPath(reference.at("clips").as_array()[0].as_object());
+  auto server = serve({"--model", "silero-vad-v5"});
+  const std::vector<std::string> asked{
+      "run", "-m", "silero-vad-v5", "-t", "voice-activity-detection", "--json", clip};
+  const auto there = runThere(asked);
+  ASSERT_EQ(there.code, 0) << there.err;
+  auto here = asked;
+  here.insert(here.end(), {"--browser", "chromium", "--backend", "wasm", "--ephemeral"});
+  const auto own = run(here);
+  ASSERT_EQ(own.code, 0) << own.err;
+  const auto speech = [](const Finished& finished) {
+    return finished.json().at("files").at(0).at("speech");
+  };
+  EXPECT_FALSE(speech(there).as_array().empty());
+  EXPECT_EQ(speech(there), speech(own));
+  EXPECT_EQ(own.json().at("ran_on").as_object().if_contains("server"), nullptr);
+  end(*server);
+}
+
+TEST_F(Remote, WhatIsWrongWithTheServerIsSaid) {
+  const auto file = folder() / "token";
+  std::ofstream(file) << "a-secret\n";
+  auto server = serve({"--api-token-file", file.native()});
+  const std::vector<std::string> asked{"run", "-m", "no-such-model", "a sentence"};
+  const auto none = runThere(asked);
+  EXPECT_EQ(none.code, 1) << none.err;
+  EXPECT_THAT(none.err, HasSubstr("[unauthorized]"));
+  EXPECT_THAT(none.err, HasSubstr("WEBPOOL_API_TOKEN"));
+  environment_["WEBPOOL_API_TOKEN"] = "another";
+  EXPECT_THAT(runThere(asked).err, HasSubstr("[unauthorized]"));
+  environment_["WEBPOOL_API_TOKEN"] = "a-secret";
+  const auto right = runThere(asked);
+  EXPECT_EQ(right.code, 4) << "the token was taken, and there is no such model: " << right.err;
+  environment_.erase("WEBPOOL_API_TOKEN");
+  auto withFile = asked;
+  withFile.insert(withFile.end(), {"--api-token-file", file.native()});
+  EXPECT_EQ(runThere(withFile).code, 4);
+
+  const auto mine = write("mine.onnx", "not looked at");
+  withFile[2] = mine.native();
+  const auto local = runThere(withFile);
+  EXPECT_EQ(local.code, 4);
+  EXPECT_THAT(local.err, HasSubstr("webpool models add"));
+  EXPECT_EQ(runThere({"run", "-m", "x", "--visible", "a"}).code, 2) << "the server's own affair";
+  end(*server);
+
+  const auto gone = runThere(asked);
+  EXPECT_EQ(gone.code, 8) << gone.err;
+  EXPECT_THAT(gone.err, HasSubstr("webpool serve"));
+  url_ = "127.0.0.1:8080";
+  EXPECT_EQ(runThere(asked).code, 2) << "no URL";
+}
+
+}  // namespace
+}  // namespace webpool::functional

@@ -1,0 +1,89 @@
+"""A pool whose browsers are those of a running `webpool serve`."""
+
+import asyncio
+import json
+import subprocess
+
+import pytest
+
+import ipfs_accelerate_py
+import webpool
+from conftest import CLI, EMBEDDER, add_model
+
+
+@pytest.fixture(scope="module")
+def server(cache, tmp_path_factory):
+    """Its address; it wants a token."""
+    add_model(EMBEDDER, "--dtype", "q4")
+    token = tmp_path_factory.mktemp("token") / "token"
+    token.write_text("a-secret\n")
+    command = [CLI, "serve", "--browser", "chromium", "--ephemeral", "--json", "--model", EMBEDDER]
+    process = subprocess.Popen(
+        [*command, "--api-token-file", token], stdout=subprocess.PIPE, text=True
+    )
+    url = None
+    for line in process.stdout:
+        event = json.loads(line)
+        if event["event"] == "api":
+            url = event["url"]
+            break
+    assert url
+    yield url
+    process.terminate()
+    process.stdout.read()
+    assert process.wait() == 143
+
+
+def test_a_pool_is_a_servers(server):
+    with webpool.ResourcePoolBridgeIntegration(url=server, token="a-secret") as pool:
+        model = pool.get_model("text_embedding", EMBEDDER, {"priority_list": ["webgpu", "cpu"]})
+        result = model("a sentence")
+        assert result["success"], result
+        assert result["server"] == server
+        assert result["browser"] == "chromium"
+        assert len(result["output"]) == 384
+        assert len(model.run_batch(["one", "two", "three"])) == 3
+        assert asyncio.run(model.call_async("a sentence"))["output"] == pytest.approx(
+            result["output"], abs=1e-4
+        )
+        assert pool.get_execution_stats()["executed_tasks"] >= 4
+    assert model("a sentence")["success"] is False
+
+
+def test_the_environment_says_it_too(server, monkeypatch):
+    monkeypatch.setenv("WEBPOOL_URL", server)
+    with pytest.raises(webpool.Error) as raised:
+        webpool.ResourcePoolBridgeIntegration().initialize()
+    assert raised.value.error_type == "unauthorized"
+    monkeypatch.setenv("WEBPOOL_API_TOKEN", "a-secret")
+    with webpool.ResourcePoolBridgeIntegration() as pool:
+        assert pool.get_model("text_embedding", EMBEDDER)("x")["server"] == server
+    result = ipfs_accelerate_py.accelerate(EMBEDDER, "x", {"use_resource_pool": False})
+    assert result["status"] == "success", result
+    assert result["server"] == server
+
+
+def test_accelerate_takes_a_url(server):
+    config = {"url": server, "token": "a-secret"}
+    try:
+        result = ipfs_accelerate_py.accelerate(EMBEDDER, "a sentence", config)
+    finally:
+        webpool.close_default_pool()
+    assert result["status"] == "success", result
+    assert result["server"] == server
+    gone = ipfs_accelerate_py.accelerate(
+        EMBEDDER, "x", {"url": "http://127.0.0.1:1", "use_resource_pool": False}
+    )
+    assert gone["status"] == "error"
+    assert gone["error_type"] == "fetch"
+    assert "webpool serve" in gone["recovery_suggestion"]
+
+
+def test_an_empty_url_is_a_pool_of_ones_own(server, monkeypatch):
+    monkeypatch.setenv("WEBPOOL_URL", server)
+    with webpool.ResourcePoolBridgeIntegration(
+        url="", ephemeral=True, browsers=["chromium"]
+    ) as pool:
+        result = pool.get_model("text_embedding", EMBEDDER, {"priority_list": ["cpu"]})("x")
+        assert result["success"], result
+        assert result["server"] is None
