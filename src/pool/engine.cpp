@@ -328,6 +328,11 @@ std::shared_ptr<Loaded> Engine::newWorker(std::shared_ptr<const ResolvedModel> s
   return worker;
 }
 
+unsigned Engine::idleCores() const {
+  const auto used = dispatcher_.threads().threadsInUse();
+  return used >= cores() ? 0 : cores() - static_cast<unsigned>(used);
+}
+
 void Engine::postAt(base::TimePoint when, std::function<void()> work) {
   loop_.post([this, when, work = std::move(work)]() mutable {
     const auto number = nextTimer_++;

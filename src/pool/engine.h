@@ -142,6 +142,8 @@ class Engine {
   void post(std::function<void()> work) { loop_.post(std::move(work)); }
   /// The same at that time or soon after; not once the pool is gone. Any thread.
   void postAt(base::TimePoint when, std::function<void()> work);
+  /// That no run computes on. Loop thread.
+  unsigned idleCores() const;
 
   /// What every call answers once the pool is closed.
   Error closedError() const;

@@ -202,11 +202,13 @@ std::optional<base::TimePoint> Model::State::waitsForOthers(const pool::Work& he
   return until > now ? std::optional(until) : std::nullopt;
 }
 
-void Model::State::learn(const pool::Batch& batch, const pool::RunOutcome& outcome) {
-  const auto& replica = *batch.replica;
+void Model::State::learn(const pool::Batch& batch, pool::Replica& replica,
+                         pool::Backlog::Id inBacklog, const pool::RunOutcome& outcome) {
+  const auto now = base::SystemClock().now();
   {
     const std::lock_guard lock(mutex_);
-    batch.replica->backlog.remove(batch.inBacklog, base::SystemClock().now());
+    replica.backlog.remove(inBacklog, now);
+    if (outcome.result) hedging_.ended(replica.worker()->id, batch.expected, now - batch.sentAt);
   }
   const bool warm = replica.runs() > pool::RunTimes::kWarmUpRuns;
   if (!outcome.result || !warm || batch.works.empty()) return;
@@ -265,41 +267,46 @@ Model::State::BatchRef Model::State::makeBatch(const std::vector<sched::JobId>& 
   return batch;
 }
 
+RunOptions Model::State::askedOf(const BatchRef& batch) const {
+  RunOptions asked;
+  asked.stop = batch->stop.get_token();
+  const std::lock_guard lock(mutex_);
+  base::TimePoint latest{};
+  for (const auto& work : batch->works) latest = std::max(latest, work->deadline());
+  asked.timeout =
+      std::max(std::chrono::ceil<std::chrono::milliseconds>(latest - base::SystemClock().now()),
+               std::chrono::milliseconds(1));
+  return asked;
+}
+
+Result<std::vector<Tensor>> Model::State::inputsOf(const pool::Batch& batch) const {
+  if (batch.works.size() == 1) return batch.works.front()->inputs;
+  std::vector<std::vector<Tensor>> calls;
+  for (const auto& work : batch.works) calls.push_back(work->inputs);
+  return pool::joinInputs(calls);
+}
+
 void Model::State::send(const BatchRef& batch) {
   const auto& works = batch->works;
   const auto ended = [self = shared_from_this(), batch](pool::RunOutcome outcome) {
     batch->replica->runEnded(batch->ticket, outcome);
-    self->learn(*batch, outcome);
-    self->answered(batch, std::move(outcome));
+    self->learn(*batch, *batch->replica, batch->inBacklog, outcome);
+    self->answered(batch, batch->replica, std::move(outcome));
   };
   if (works.empty()) {
     ended({.result = fail(ErrorCategory::Cancelled, "the call was cancelled")});
     return;
   }
-  Result<std::vector<Tensor>> inputs = works.front()->inputs;
-  if (works.size() > 1) {
-    std::vector<std::vector<Tensor>> calls;
-    for (const auto& work : works) calls.push_back(work->inputs);
-    inputs = pool::joinInputs(calls);
-  }
+  auto inputs = inputsOf(*batch);
   if (!inputs) {
     ended({.result = std::unexpected(inputs.error())});
     return;
   }
-  RunOptions asked;
-  {
-    const std::lock_guard lock(mutex_);
-    base::TimePoint latest{};
-    for (const auto& work : works) latest = std::max(latest, work->deadline());
-    asked.timeout =
-        std::max(std::chrono::ceil<std::chrono::milliseconds>(latest - base::SystemClock().now()),
-                 std::chrono::milliseconds(1));
-  }
-  asked.stop = batch->stop.get_token();
   engine->log().debug("job sent: {} on {} (try {}), {} at once", source->description.name,
                       batch->replica->worker()->connection->label(), works.front()->tries,
                       works.size());
-  engine->run(batch->replica->worker(), std::move(*inputs), works.front()->parameters, asked, ended,
+  engine->run(batch->replica->worker(), std::move(*inputs), works.front()->parameters,
+              askedOf(batch), ended,
               [self = shared_from_this(), work = works.front()](const wire::Partial& part) {
                 std::function<void(const PartialAnswer&)> tell;
                 {
@@ -310,19 +317,24 @@ void Model::State::send(const BatchRef& batch) {
                 }
                 if (tell) tell(pool::toPublic(part));
               });
+  watch(batch);
 }
 
-void Model::State::answered(const BatchRef& batch, pool::RunOutcome outcome) {
-  if (outcome.result) {
-    succeeded(batch, std::move(*outcome.result), outcome.took);
-  } else {
-    failed(batch, outcome.result.error(), outcome.died);
+void Model::State::answered(const BatchRef& batch, const std::shared_ptr<pool::Replica>& replica,
+                            pool::RunOutcome outcome) {
+  if (decides(batch, replica, outcome)) {
+    if (outcome.result) {
+      succeeded(batch, replica, std::move(*outcome.result));
+    } else {
+      failed(batch, outcome.result.error(), outcome.died);
+    }
   }
   pump();
   provideSpares();  // one may have died, with a job in it or without
 }
 
-void Model::State::succeeded(const BatchRef& batch, wire::RunResult result, base::Duration) {
+void Model::State::succeeded(const BatchRef& batch, const std::shared_ptr<pool::Replica>& replica,
+                             wire::RunResult result) {
   learnTokens(*batch, result);
   const auto items = batch->items();
   std::vector<std::vector<Tensor>> outputs;
@@ -353,11 +365,12 @@ void Model::State::succeeded(const BatchRef& batch, wire::RunResult result, base
       const std::lock_guard lock(mutex_);
       work->in = nullptr;
       if (!retry_.answered(work->queued.id, batch->incarnation)) continue;
-      conversations_.served(work->conversation, batch->incarnation);
+      conversations_.served(work->conversation, replica->worker()->incarnation);
+      work->sentTo = replica;
     }
     reply(work, Inference{.outputs = std::move(outputs[i]),
                           .timings = {result.timings.queueMs, result.timings.runMs, 0},
-                          .ranOn = batch->replica->ranOn(),
+                          .ranOn = replica->ranOn(),
                           .batchItems = together,
                           .details = details[i].empty() ? "" : boost::json::serialize(details[i])});
   }

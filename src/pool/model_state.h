@@ -20,6 +20,7 @@
 #include "pool/replica_choice.h"
 #include "pool/work.h"
 #include "sched/exploration.h"
+#include "sched/hedging.h"
 #include "sched/job_retry.h"
 #include "sched/request_queue.h"
 #include "sched/scaling.h"
@@ -119,12 +120,30 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
                                          bool guess) const;
   std::shared_ptr<pool::Replica> chooseFor(const pool::Work& first, const std::vector<Place>& able,
                                            unsigned most, base::TimePoint now);
-  /// The run has ended.
-  void learn(const pool::Batch& batch, const pool::RunOutcome& outcome);
+  /// The run has ended there.
+  void learn(const pool::Batch& batch, pool::Replica& replica, pool::Backlog::Id inBacklog,
+             const pool::RunOutcome& outcome);
+
+  // Runs that are late (model_hedging.cpp).
+
+  /// It was sent: looks again when it is late.
+  void watch(const BatchRef& batch);
+  void runTwice(const BatchRef& batch);
+  /// None, or why it is not run a second time. mutex_ is held.
+  std::shared_ptr<pool::Replica> secondFor(const pool::Batch& batch, base::TimePoint now) const;
+  sched::RunUnderWay underWay(const pool::Batch& batch) const;
+  /// What becomes of the batch now that one of its runs has ended; false: nothing yet, or any more.
+  bool decides(const BatchRef& batch, const std::shared_ptr<pool::Replica>& replica,
+               pool::RunOutcome& outcome);
   bool mayGoTo(sched::JobId work, const pool::Replica& replica) const;
   void send(const BatchRef& batch);
-  void answered(const BatchRef& batch, pool::RunOutcome outcome);
-  void succeeded(const BatchRef& batch, wire::RunResult result, base::Duration took);
+  RunOptions askedOf(const BatchRef& batch) const;
+  Result<std::vector<Tensor>> inputsOf(const pool::Batch& batch) const;
+  /// `replica`: where that run was.
+  void answered(const BatchRef& batch, const std::shared_ptr<pool::Replica>& replica,
+                pool::RunOutcome outcome);
+  void succeeded(const BatchRef& batch, const std::shared_ptr<pool::Replica>& replica,
+                 wire::RunResult result);
   void failed(const BatchRef& batch, const Error& error, bool died);
   void decide(const WorkRef& work, std::optional<sched::RetryDecision> decision, bool alone);
   void giveUp(const WorkRef& work, const Error& error);
@@ -189,6 +208,7 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   pool::Conversations conversations_;
   sched::Exploration exploration_;
   base::TimePoint openedAt_ = base::SystemClock().now();
+  sched::Hedging hedging_;
   std::optional<sched::Scaling> scaling_;  ///< none: the number of workers stays
   unsigned starting_ = 0;                  ///< workers that are being added
   base::TimePoint scaledAt_{};

@@ -56,6 +56,14 @@ struct Work {
   }
 };
 
+/// The second run of a batch whose first one is late: the first answer counts.
+struct SecondRun {
+  std::shared_ptr<Replica> replica;
+  WorkerHealth::Ticket ticket;
+  Backlog::Id inBacklog = 0;
+  bool ended = false;
+};
+
 /// One run.
 struct Batch {
   std::vector<std::shared_ptr<Work>> works;
@@ -64,7 +72,13 @@ struct Batch {
   WorkerHealth::Ticket ticket;
   sched::RunSize size{};
   Backlog::Id inBacklog = 0;
-  std::stop_source stop{};  ///< ends the run in the browser
+  std::stop_source stop{};  ///< ends the run in the browser, and the second one
+  base::TimePoint sentAt{};
+  base::Duration expected{};            ///< from its being sent
+  std::shared_ptr<SecondRun> second{};  ///< none: not late, or not to be run twice
+  std::optional<Error> firstError{};    ///< of the first run, while the second one may still answer
+  bool firstDied = false;
+  bool over = false;  ///< it has its answer: what comes now is dropped
 
   /// Its one caller is told by the run itself when it was ended.
   bool isOfOneCaller() const { return works.size() == 1 && works.front()->callers.size() == 1; }

@@ -1,0 +1,111 @@
+// A run that is late is tried a second time, on a worker and a core that are idle; the first answer
+// counts. The other run is not ended: in most backends that would cost its worker the model.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "pool/model_state.h"
+
+namespace webpool {
+
+sched::RunUnderWay Model::State::underWay(const pool::Batch& batch) const {
+  const auto streams = [](const auto& work) {
+    return !work->conversation.empty() || work->toldParts ||
+           std::ranges::any_of(work->callers, [](const auto& caller) {
+             return caller->options.onPartial || !caller->options.shared;
+           });
+  };
+  return {.key = batch.replica->worker()->id,
+          .started = batch.sentAt,
+          .expected = batch.expected,
+          .streams = std::ranges::any_of(batch.works, streams),
+          .hedged = batch.second != nullptr};
+}
+
+void Model::State::watch(const BatchRef& batch) {
+  std::optional<base::TimePoint> late;
+  {
+    const std::lock_guard lock(mutex_);
+    if (batch->over) return;
+    hedging_.began();
+    if (replicas_.size() > 1) late = hedging_.lateAt(underWay(*batch));
+  }
+  if (!late) return;
+  engine->postAt(*late, [weak = weak_from_this(), batch] {
+    if (const auto self = weak.lock()) self->runTwice(batch);
+  });
+}
+
+std::shared_ptr<pool::Replica> Model::State::secondFor(const pool::Batch& batch,
+                                                       base::TimePoint now) const {
+  std::shared_ptr<pool::Replica> idle;
+  for (const auto& place : places({}, batch.size)) {
+    const auto& replica = place.replica;
+    const bool may =
+        replica != batch.replica && replica->openRuns == 0 &&
+        std::ranges::all_of(batch.works, [&](const auto& work) {
+          return std::ranges::find(work->avoid, replica->worker()->incarnation.load()) ==
+                 work->avoid.end();
+        });
+    if (may && !idle) idle = replica;
+  }
+  const auto verdict = hedging_.judge(
+      underWay(batch), {.idleWorker = idle != nullptr, .idleCores = engine->idleCores()}, now);
+  return verdict == sched::HedgeVerdict::Hedge ? idle : nullptr;
+}
+
+/// Loop thread.
+void Model::State::runTwice(const BatchRef& batch) {
+  const auto now = base::SystemClock().now();
+  {
+    const std::lock_guard lock(mutex_);
+    if (batch->over || batch->second || !batch->isWanted()) return;
+    const auto replica = secondFor(*batch, now);
+    if (!replica) return;
+    hedging_.hedged();
+    auto second = std::make_shared<pool::SecondRun>();
+    second->replica = replica;
+    second->ticket = replica->runBegan();
+    second->inBacklog =
+        replica->backlog.add(expected(*replica, batch->size, true).value_or(base::Duration{}), now);
+    batch->second = std::move(second);
+  }
+  const auto ended = [self = shared_from_this(), batch](pool::RunOutcome outcome) {
+    const auto& second = *batch->second;
+    second.replica->runEnded(second.ticket, outcome);
+    self->learn(*batch, *second.replica, second.inBacklog, outcome);
+    self->answered(batch, second.replica, std::move(outcome));
+  };
+  auto inputs = inputsOf(*batch);
+  if (!inputs) return ended({.result = std::unexpected(inputs.error())});
+  const auto& replica = batch->second->replica;
+  engine->log().debug("late, tried a second time: {} on {} beside {}", info.name,
+                      replica->worker()->connection->label(),
+                      batch->replica->worker()->connection->label());
+  engine->run(replica->worker(), std::move(*inputs), batch->works.front()->parameters,
+              askedOf(batch), ended);
+}
+
+bool Model::State::decides(const BatchRef& batch, const std::shared_ptr<pool::Replica>& replica,
+                           pool::RunOutcome& outcome) {
+  const std::lock_guard lock(mutex_);
+  if (batch->over) return false;
+  const auto& second = batch->second;
+  if (!second) return batch->over = true;
+  const bool isSecond = replica == second->replica;
+  if (isSecond) second->ended = true;
+  if (outcome.result || !batch->isWanted()) return batch->over = true;
+  if (!isSecond && !second->ended) {  // the other may still answer
+    batch->firstError = outcome.result.error();
+    batch->firstDied = outcome.died;
+    return false;
+  }
+  if (!isSecond) return batch->over = true;
+  if (!batch->firstError) return false;
+  // Both failed: what the first said counts, it was the one that was meant.
+  outcome = {.result = std::unexpected(*batch->firstError), .died = batch->firstDied};
+  return batch->over = true;
+}
+
+}  // namespace webpool
