@@ -67,6 +67,8 @@ struct ModelInfo {
   std::map<std::string, std::string> metadata;  ///< what the graph's maker put in, by key
   std::string weights;                          ///< as ModelDescription::weights
   std::optional<LanguageInfo> language{};
+  /// The dtype that did not fit into the memory budget, where this lower one runs in its place.
+  std::string loweredFrom{};
   LoadTimings timings;  ///< zeros for a lazy model
   RanOn ranOn;          ///< where runs will happen; empty for a lazy model, whose answers tell
 };

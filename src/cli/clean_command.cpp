@@ -30,6 +30,9 @@ int clean(const Context& context) {
   if (std::filesystem::remove(context.paths.cache / "refused.json", none)) {
     std::printf("forgot which models answer wrong in which browsers\n");
   }
+  if (std::filesystem::remove(context.paths.cache / "run-times.json", none)) {
+    std::printf("forgot how long runs take\n");
+  }
   if (std::filesystem::remove(context.paths.cache / "agreed.json", none)) {
     std::printf("forgot on which models browsers agree\n");
   }

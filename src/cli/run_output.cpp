@@ -110,6 +110,7 @@ json::object summary(const Ran& ran) {
                       {"load", toJson(loadOf(ran))},
                       {"run", ran.timings ? json::value(toJson(*ran.timings)) : json::value()}};
   if (!info.weights.empty()) object["weights"] = info.weights;
+  if (!info.loweredFrom.empty()) object["lowered_from"] = info.loweredFrom;
   return object;
 }
 

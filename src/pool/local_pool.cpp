@@ -11,6 +11,7 @@
 #include "pool/engine.h"
 #include "pool/model_state.h"
 #include "pool/observe.h"
+#include "pool/precision.h"
 #include "pool/signature.h"
 #include "pool/task.h"
 
@@ -89,6 +90,39 @@ class LocalModel final : public Model::Runner {
   std::shared_ptr<Model::State> state_;
 };
 
+Result<Model> open(const std::shared_ptr<Engine>& engine, ResolvedModel resolved,
+                   const ModelOptions& options, const std::string& loweredFrom) {
+  const auto began = base::SystemClock().now();
+  auto state = std::make_shared<Model::State>(
+      engine, std::make_shared<const ResolvedModel>(std::move(resolved)), options);
+  if (auto opened = state->open(); !opened) return std::unexpected(opened.error());
+  state->info.loweredFrom = loweredFrom;
+  state->info.timings.totalMs =
+      std::chrono::duration<double, std::milli>(base::SystemClock().now() - began).count();
+  return Model(std::make_shared<LocalModel>(std::move(state)));
+}
+
+/// The same model in the next lower precision that it has and that fits, where the caller left
+/// that open; `full` is why the best one is not there.
+Result<Model> openLower(const std::shared_ptr<Engine>& engine, std::string_view name,
+                        const ModelOptions& options, const std::string& dtype, const Error& full) {
+  for (const unsigned bits : lowerPrecisions(dtype)) {
+    auto lower = options;
+    lower.precision = bits;
+    auto resolved = engine->resolve(name, lower);
+    if (!resolved) continue;  // it has none of so many bits
+    const auto chosen = resolved->description.dtype;
+    auto model = open(engine, std::move(*resolved), lower, dtype);
+    if (!model && model.error().category == ErrorCategory::OutOfMemory) continue;
+    if (model && engine->options().notice) {
+      engine->options().notice(fmt::format("{} runs in {}, because {} does not fit: {}", name,
+                                           chosen, dtype, full.message));
+    }
+    return model;
+  }
+  return std::unexpected(full);
+}
+
 Result<Model> loadModel(const std::shared_ptr<Engine>& engine, std::string_view name,
                         const ModelOptions& options) {
   const auto began = base::SystemClock().now();
@@ -105,12 +139,11 @@ Result<Model> loadModel(const std::shared_ptr<Engine>& engine, std::string_view 
     return std::unexpected(resolved.error());
   }
   if (options.progress && !options.lazy) options.progress({"launch", "the browser", 0, 0});
-  auto state = std::make_shared<Model::State>(
-      engine, std::make_shared<const ResolvedModel>(std::move(*resolved)), options);
-  if (auto opened = state->open(); !opened) return std::unexpected(opened.error());
-  state->info.timings.totalMs =
-      std::chrono::duration<double, std::milli>(base::SystemClock().now() - began).count();
-  return Model(std::make_shared<LocalModel>(std::move(state)));
+  const auto dtype = resolved->description.dtype;
+  auto model = open(engine, std::move(*resolved), options, "");
+  const bool leftOpen = options.dtype.empty() && options.precision == 0;
+  if (model || !leftOpen || model.error().category != ErrorCategory::OutOfMemory) return model;
+  return openLower(engine, name, options, dtype, model.error());
 }
 
 class LocalPool final : public ResourcePool::Provider {

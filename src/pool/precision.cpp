@@ -1,5 +1,11 @@
 #include "pool/precision.h"
 
+#include <iterator>
+
+#include <array>
+
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace webpool::pool {
@@ -23,6 +29,19 @@ Result<std::vector<std::string>> dtypesFor(unsigned bits, bool mixed) {
                   fmt::format("there are no weights of {} bits", bits),
                   "32, 16, 8 or 4; 0 is the model's default");
   }
+}
+
+std::vector<unsigned> lowerPrecisions(const std::string& dtype) {
+  constexpr std::array kBits{32U, 16U, 8U, 4U};
+  const auto at = std::ranges::find_if(kBits, [&](unsigned bits) {
+    for (const bool mixed : {false, true}) {
+      const auto dtypes = dtypesFor(bits, mixed);
+      if (dtypes && std::ranges::find(*dtypes, dtype) != dtypes->end()) return true;
+    }
+    return false;
+  });
+  return at == kBits.end() ? std::vector<unsigned>{}
+                           : std::vector<unsigned>(std::next(at), kBits.end());
 }
 
 }  // namespace webpool::pool

@@ -13,4 +13,8 @@ namespace webpool::pool {
 /// 8, 4.
 Result<std::vector<std::string>> dtypesFor(unsigned bits, bool mixed);
 
+/// Bits below those of that dtype, the next lower first: of "fp32" 16, 8 and 4. None for a dtype
+/// that has no name of ours.
+std::vector<unsigned> lowerPrecisions(const std::string& dtype);
+
 }  // namespace webpool::pool

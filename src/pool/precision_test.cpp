@@ -16,5 +16,13 @@ TEST(Precision, BitsHaveTheirDtypes) {
   EXPECT_EQ(dtypesFor(3, false).error().category, ErrorCategory::InvalidArgument);
 }
 
+TEST(LowerPrecisions, AreTheNextLowerFirst) {
+  EXPECT_EQ(lowerPrecisions("fp32"), (std::vector<unsigned>{16, 8, 4}));
+  EXPECT_EQ(lowerPrecisions("q8"), std::vector<unsigned>{4});
+  EXPECT_TRUE(lowerPrecisions("q4").empty());
+  EXPECT_TRUE(lowerPrecisions("q4f16").empty());
+  EXPECT_TRUE(lowerPrecisions("q4_1").empty());
+}
+
 }  // namespace
 }  // namespace webpool::pool

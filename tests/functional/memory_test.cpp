@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <functional>
 #include <thread>
 
 #include "cli_harness.h"
@@ -25,12 +28,13 @@ class Memory : public CliTest {
     expectNothingLeft();
   }
 
-  void open(std::uint64_t budget) {
+  void open(std::uint64_t budget, std::function<void(const std::string&)> notice = {}) {
     auto pool = ResourcePool::open({.dataFolder = sharedData(),
                                     .cacheFolder = folder() / "cache",
                                     .browsers = {"chromium"},
                                     .memoryBudget = budget,
-                                    .ephemeral = true});
+                                    .ephemeral = true,
+                                    .notice = std::move(notice)});
     ASSERT_TRUE(pool) << pool.error().describe();
     pool_ = std::move(*pool);
   }
@@ -46,6 +50,42 @@ TEST_F(Memory, ABudgetUnderOneModelsNeedIsAnErrorWithTheCure) {
   EXPECT_EQ(model.error().category, ErrorCategory::OutOfMemory) << model.error().describe();
   EXPECT_THAT(model.error().message, HasSubstr(kModel));
   EXPECT_FALSE(model.error().hint.empty());
+}
+
+/// A folder whose first precision does not fit, and whose second one does.
+TEST_F(Memory, ALowerPrecisionIsTakenWhereTheCallerLeftThatOpen) {
+  ensureModel(kModel, "fp32");
+  ensureModel(kModel, "q4");
+  const auto model = folder() / "minilm";
+  std::vector<std::string> notices;
+  {
+    open(0);
+    for (const auto* dtype : {"fp32", "q4"}) {
+      const auto files = pool_->files(kModel, {.dtype = dtype});
+      ASSERT_TRUE(files) << files.error().describe();
+      for (const auto& [path, bytes] : *files) {
+        std::filesystem::create_directories((model / path).parent_path());
+        std::ofstream(model / path, std::ios::binary) << bytes.text();
+      }
+    }
+    pool_.reset();
+  }
+  open(700 * kMiB, [&](const std::string& notice) { notices.push_back(notice); });
+  const auto bound = pool_->load(
+      model.native(), {.task = "text-embedding", .backend = Backend::Wasm, .dtype = "fp32"});
+  ASSERT_FALSE(bound) << "the test needs a budget that fp32 does not fit in";
+  ASSERT_EQ(bound.error().category, ErrorCategory::OutOfMemory) << bound.error().describe();
+  const auto lowered =
+      pool_->load(model.native(), {.task = "text-embedding", .backend = Backend::Wasm});
+  ASSERT_TRUE(lowered) << lowered.error().describe();
+  EXPECT_EQ(lowered->info().dtype, "q4");
+  EXPECT_EQ(lowered->info().loweredFrom, "fp32");
+  ASSERT_FALSE(notices.empty());
+  EXPECT_THAT(notices.back(), HasSubstr("does not fit"));
+  const std::vector<std::string> texts{"A man is playing a guitar."};
+  const auto answer = lowered->embed(texts);
+  ASSERT_TRUE(answer) << answer.error().describe();
+  EXPECT_EQ(answer->ranOn.dtype, "q4");
 }
 
 /// Three models for which there is not room at once: each call is answered right, the least
