@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/clock.h"
@@ -34,16 +35,17 @@ class LoadForecast {
   /// The load at that moment; a bucket's is the mean of what was told in it.
   void add(double load, TimePoint now);
 
-  /// The most between now and `ahead`. Without a period, or where the period has not foretold the
-  /// last cycle better than "as now", the latest load.
+  /// The most that the cycles before say of the time between now and `ahead`. Without a period, or
+  /// where it would not have foretold the last cycle better than "as now", the latest load.
   Forecast most(Duration ahead) const;
   std::optional<Duration> period() const;
 
  private:
   void close();
   void findPeriod();
-  double correlation(std::size_t lag) const;
-  bool foretells(std::size_t lag) const;
+  double correlation(std::size_t lag, std::span<const double> sums) const;
+  /// How far "as so many buckets before" would have been off, over the last cycle.
+  double errorOf(std::size_t back, std::size_t cycle) const;
   /// What the cycles before say of that many buckets from now, as a share of what they said of now.
   double seasonal(std::size_t bucketsAhead) const;
 

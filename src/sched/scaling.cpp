@@ -184,11 +184,13 @@ std::optional<ScalingDecision> Scaling::grow(const ScalingInputs& inputs, unsign
 std::optional<ScalingDecision> Scaling::shrink(const ScalingInputs& inputs, unsigned have,
                                                TimePoint now) {
   if (!lowSince_ || inputs.starting > 0 || now - *lowSince_ < patience()) return std::nullopt;
-  const auto left = wantedFor(load_);
+  auto left = wantedFor(load_);
   if (left >= have) return std::nullopt;
   if (options_.predictive) {
-    const auto coming = forecast_.most(inputs.startTime + 4 * options_.cooldown);
-    if (coming.period && wantedFor(coming.load) >= have) {
+    // Who would be needed again before it pays stays.
+    const auto coming = forecast_.most(inputs.startTime + 6 * options_.cooldown);
+    if (coming.period) left = std::max(left, wantedFor(coming.load));
+    if (left >= have) {
       return ScalingDecision{
           .target = have,
           .foreseen = true,
