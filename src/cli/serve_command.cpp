@@ -307,10 +307,12 @@ constexpr const char* kDescription =
     "Keep workers ready: this machine's browser and, with --join, other devices";
 
 constexpr const char* kServeFooter = R"(
-Programs call the pool at the address that is printed: the Open Inference
-Protocol (/v2), OpenAI's embeddings, chat completions and models (/v1), and
-Prometheus' /metrics. A model of the catalogue is loaded when it is first asked
-for. docs/serving.md has the details.
+Programs call the pool at the address that is printed: OpenAI's embeddings,
+chat completions, completions, transcriptions and models (/v1), the Open
+Inference Protocol (/v2), Text Embeddings Inference (/embed) and Prometheus'
+/metrics; /openapi.json describes them. A model of the catalogue or of this
+machine's store is loaded when it is first asked for. docs/serving.md has the
+details.
 
 With --join a second server listens on all IPv4 interfaces. That is safe to
 leave open as far as its key is kept: without the link's 128-bit key it gives

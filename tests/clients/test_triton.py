@@ -6,13 +6,16 @@ import pytest
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
-HEADERS = {"Authorization": f"Bearer {conftest.TOKEN}"}
+
+def bearer():
+    """New for each call: the client adds to what it is given."""
+    return {"Authorization": f"Bearer {conftest.TOKEN}"}
 
 
 @pytest.fixture(scope="module")
 def client(server):
     made = triton.InferenceServerClient(server.removeprefix("http://"), concurrency=8)
-    made.load_model(conftest.EMBEDDER, headers=HEADERS)
+    made.load_model(conftest.EMBEDDER, headers=bearer())
     yield made
     made.close()
 
@@ -27,14 +30,14 @@ def texts(sentences, binary):
 def test_health_and_metadata(client):
     assert client.is_server_live()
     assert client.is_server_ready()
-    assert client.is_model_ready(conftest.EMBEDDER, headers=HEADERS)
-    assert client.get_server_metadata(headers=HEADERS)["name"] == "webpool"
-    told = client.get_model_metadata(conftest.EMBEDDER, headers=HEADERS)
+    assert client.is_model_ready(conftest.EMBEDDER, headers=bearer())
+    assert client.get_server_metadata(headers=bearer())["name"] == "webpool"
+    told = client.get_model_metadata(conftest.EMBEDDER, headers=bearer())
     assert told["inputs"] == [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
-    assert client.get_model_metadata(conftest.EMBEDDER, "1", headers=HEADERS) == told
-    config = client.get_model_config(conftest.EMBEDDER, headers=HEADERS)
+    assert client.get_model_metadata(conftest.EMBEDDER, "1", headers=bearer()) == told
+    config = client.get_model_config(conftest.EMBEDDER, headers=bearer())
     assert config["input"][0]["data_type"] == "TYPE_STRING"
-    index = client.get_model_repository_index(headers=HEADERS)
+    index = client.get_model_repository_index(headers=bearer())
     assert {"name": conftest.EMBEDDER, "version": "1", "state": "READY", "reason": ""} in index
 
 
@@ -50,7 +53,7 @@ def test_infer(client, reference, binary_in, binary_out):
         texts(sentences, binary_in),
         outputs=outputs,
         request_id="mine",
-        headers=HEADERS,
+        headers=bearer(),
     )
     assert answer.get_response()["id"] == "mine"
     assert answer.get_response()["parameters"]["browser"] == "chromium"
@@ -62,7 +65,7 @@ def test_infer(client, reference, binary_in, binary_out):
 def test_many_at_once(client, reference):
     sentences = reference.sentences
     asked = [
-        client.async_infer(conftest.EMBEDDER, texts([sentence], True), headers=HEADERS)
+        client.async_infer(conftest.EMBEDDER, texts([sentence], True), headers=bearer())
         for sentence in sentences * 8
     ]
     for i, one in enumerate(asked):
@@ -71,20 +74,20 @@ def test_many_at_once(client, reference):
 
 def test_errors_are_the_clients_own(client):
     with pytest.raises(InferenceServerException, match="unknown model"):
-        client.infer("no-such-model", texts(["x"], True), headers=HEADERS)
+        client.infer("no-such-model", texts(["x"], True), headers=bearer())
     wrong = triton.InferInput("text", [1], "FP32")
     wrong.set_data_from_numpy(np.zeros(1, dtype=np.float32))
     with pytest.raises(InferenceServerException, match="400|text"):
-        client.infer(conftest.EMBEDDER, [wrong], headers=HEADERS)
+        client.infer(conftest.EMBEDDER, [wrong], headers=bearer())
     with pytest.raises(InferenceServerException, match="no output"):
         outputs = [triton.InferRequestedOutput("nothing")]
-        client.infer(conftest.EMBEDDER, texts(["x"], True), outputs=outputs, headers=HEADERS)
+        client.infer(conftest.EMBEDDER, texts(["x"], True), outputs=outputs, headers=bearer())
     with pytest.raises(InferenceServerException, match="token"):
         client.infer(conftest.EMBEDDER, texts(["x"], True))
 
 
 def test_unload(client):
-    client.unload_model(conftest.EMBEDDER, headers=HEADERS)
-    assert not client.is_model_ready(conftest.EMBEDDER, headers=HEADERS)
-    client.load_model(conftest.EMBEDDER, headers=HEADERS)
-    assert client.is_model_ready(conftest.EMBEDDER, headers=HEADERS)
+    client.unload_model(conftest.EMBEDDER, headers=bearer())
+    assert not client.is_model_ready(conftest.EMBEDDER, headers=bearer())
+    client.load_model(conftest.EMBEDDER, headers=bearer())
+    assert client.is_model_ready(conftest.EMBEDDER, headers=bearer())

@@ -10,7 +10,10 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <chrono>
 #include <csignal>
+#include <cstring>
+#include <filesystem>
 
 #include "net/test_server.h"
 #include "serve_harness.h"
@@ -216,12 +219,19 @@ TEST_F(ServeHardening, TenThousandIdleConnections) {
     std::printf("%zu connections instead of %zu: `ulimit -Hn` is %zu\n", most, kWanted,
                 std::size_t(limit.rlim_max));
   }
+  const auto began = std::chrono::steady_clock::now();
   Sockets sockets;
   while (sockets.size() < most) {
     ASSERT_TRUE(sockets.open(port_)) << sockets.size() << ": " << std::strerror(errno);
     if (sockets.size() % 1000 == 0) expectStillServes();
   }
   expectStillServes();
+  const auto files = "/proc/" + std::to_string(running_->pid()) + "/fd";
+  const auto held = static_cast<std::size_t>(std::distance(
+      std::filesystem::directory_iterator(files), std::filesystem::directory_iterator()));
+  std::printf("%zu idle connections; the server has %zu files open\n", sockets.size(), held);
+  // The first of them are ended after 10 s without a request.
+  if (std::chrono::steady_clock::now() - began < std::chrono::seconds(8)) EXPECT_GE(held, most);
 }
 
 }  // namespace
