@@ -107,7 +107,7 @@ class Batching : public CliTest {
 
 TEST_F(Batching, EachCallerGetsItsOwnAnswer) {
   open();
-  const auto all = texts(60);
+  const auto all = texts(30);
   std::vector<std::vector<float>> alone;
   for (const auto& text : all) {
     const auto result = model_->embed(std::span(&text, 1));
