@@ -195,11 +195,11 @@ TEST_F(TranscriptionInput, SilenceIsOnRecordAndHasNoTimes) {
   EXPECT_TRUE(object.at("run").is_null());
   EXPECT_TRUE(object.at("files").as_array().at(0).at("run_ms").is_null());
   const auto rows = run({"stats", "--db-path", record, "--json", "--sql",
-                         "SELECT model, items, tries, error_category FROM webpool.runs"});
+                         "SELECT model, items, tries, error FROM webpool.runs"});
   ASSERT_EQ(rows.code, 0) << rows.err;
   EXPECT_EQ(boost::json::parse(rows.out),
             boost::json::parse(
-                R"([{"model":"whisper-tiny","items":1,"tries":0,"error_category":null}])"));
+                R"([{"model":"whisper-tiny","items":1,"tries":0,"error":null}])"));
 }
 
 TEST_F(TranscriptionInput, AFileThatLiesAboutItsLengthGivesWhatIsThere) {
