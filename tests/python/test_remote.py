@@ -36,7 +36,7 @@ def server(cache, tmp_path_factory):
 
 def test_a_pool_is_a_servers(server):
     with webpool.ResourcePoolBridgeIntegration(url=server, token="a-secret") as pool:
-        model = pool.get_model("text_embedding", EMBEDDER, {"priority_list": ["webgpu", "cpu"]})
+        model = pool.get_model("text_embedding", EMBEDDER, {"priority_list": ["cpu"]})
         result = model("a sentence")
         assert result["success"], result
         assert result["server"] == server
@@ -46,7 +46,7 @@ def test_a_pool_is_a_servers(server):
         assert asyncio.run(model.call_async("a sentence"))["output"] == pytest.approx(
             result["output"], abs=1e-4
         )
-        assert pool.get_execution_stats()["executed_tasks"] >= 4
+        assert pool.get_execution_stats()["executed_tasks"] == 3, "texts of a batch go together"
     assert model("a sentence")["success"] is False
 
 
