@@ -8,6 +8,7 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 #include <condition_variable>
+#include <exception>
 #include <future>
 #include <mutex>
 #include <optional>
@@ -204,6 +205,14 @@ void Exchange::fail(const Error& error) {
   respond(std::move(response));
 }
 
+void guarded(const std::shared_ptr<Exchange>& exchange, const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const std::exception& defect) {
+    exchange->fail({ErrorCategory::Internal, std::string("defect: ") + defect.what(), ""});
+  }
+}
+
 Result<std::unique_ptr<Front>> Front::open(FrontOptions options) {
   if (options.token.empty() && !isLoopback(options.server.address)) {
     return webpool::fail(ErrorCategory::InvalidArgument,
@@ -261,7 +270,8 @@ void Front::route(std::string method, std::string path, std::string name, Exchan
       return exchange->fail({ErrorCategory::BrowserFailed, "webpool is ending", ""});
     }
     if (exchange->request().body.size() <= kLargeBody) return handler(std::move(exchange));
-    const bool taken = state->readers.run([handler, exchange] { handler(exchange); });
+    const bool taken =
+        state->readers.run([handler, exchange] { guarded(exchange, [&] { handler(exchange); }); });
     if (!taken) exchange->fail({ErrorCategory::Busy, "too many large requests wait", ""});
   };
   state->routes.push_back({method, path});

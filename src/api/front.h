@@ -71,6 +71,9 @@ class Exchange {
   std::unique_ptr<State> state_;
 };
 
+/// Calls it; what it throws is a defect, and the answer says so.
+void guarded(const std::shared_ptr<Exchange>& exchange, const std::function<void()>& work);
+
 using ExchangeHandler = std::function<void(std::shared_ptr<Exchange>)>;
 
 /// Made and destroyed on one thread, not the loop's; the rest from any thread.

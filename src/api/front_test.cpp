@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <semaphore>
+#include <stdexcept>
 
 #include "net/test_server.h"
 
@@ -134,6 +135,20 @@ TEST_F(FrontTest, ALargeBodyIsReadElsewhereThanOnTheLoop) {
   EXPECT_EQ(other.get("/health", host()).status, 200) << "the loop serves others meanwhile";
   go.release();
   EXPECT_EQ(large.receive().body, "100000");
+}
+
+TEST_F(FrontTest, ADefectOfAReaderIsAnAnswer) {
+  open();
+  front_->route("POST", "/defect", "defect", [](const std::shared_ptr<Exchange>&) {
+    throw std::runtime_error("broken invariant");
+  });
+  RawClient client(port());
+  const std::string body(100'000, 'x');
+  client.send("POST /defect HTTP/1.1\r\nHost: " + host() +
+              "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+  const auto answer = client.receive();
+  EXPECT_EQ(answer.status, 500);
+  EXPECT_THAT(answer.body, HasSubstr("broken invariant"));
 }
 
 TEST_F(FrontTest, AnExchangeThatIsLetGoOfIsAnswered) {

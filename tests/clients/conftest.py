@@ -7,6 +7,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -77,7 +78,10 @@ def server(tmp_path_factory):
         if event["event"] == "local":
             break
     assert url, "it ended without saying where it listens"
+    # A line a request: the pipe must not fill.
+    reader = threading.Thread(target=process.stdout.read)
+    reader.start()
     yield url
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
-    assert process.returncode == 143
+    assert process.wait(timeout=60) == 143
+    reader.join()

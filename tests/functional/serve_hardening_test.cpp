@@ -96,6 +96,29 @@ TEST_F(ServeHardening, MalformedJson) {
   expectOpenAi(ask("POST", "/v1/embeddings", std::string(1 << 20, '{')), 400);
 }
 
+/// Given by the environment or the file alone, and shown by nobody.
+TEST_F(ServeHardening, TheTokenIsASettingAndASecret) {
+  environment_["WEBPOOL_API_TOKEN"] = "a-secret-of-the-test";
+  const auto shown = run({"config"});
+  EXPECT_THAT(shown.out, HasSubstr("WEBPOOL_API_TOKEN"));
+  EXPECT_THAT(shown.out + run({"config", "--json"}).out,
+              testing::Not(HasSubstr("a-secret-of-the-test")));
+  const auto guarded = startServe({"--api-max-connections", "10"});
+  const auto port = waitForApi(*guarded);
+  ASSERT_NE(port, 0) << guarded->soFar().err;
+  EXPECT_THAT(guarded->soFar().out, testing::Not(HasSubstr("a-secret-of-the-test")));
+  net::RawClient client(port);
+  const auto name = "127.0.0.1:" + std::to_string(port);
+  expectOpenAi(client.get("/v1/models", name), 401);
+  EXPECT_EQ(client.get("/v1/models", name, "Authorization: Bearer a-secret-of-the-test\r\n").status,
+            200);
+  guarded->signal(SIGTERM);
+  EXPECT_EQ(guarded->wait().code, 143);
+  const auto twice = run({"serve", "--api-token-file", write("token", "x")});
+  EXPECT_EQ(twice.code, 2) << twice.err;
+  EXPECT_THAT(twice.err, HasSubstr("a token is given"));
+}
+
 TEST_F(ServeHardening, WrongTensorSizes) {
   const auto infer = [this](const std::string& input, const std::string& binary = {},
                             const std::string& length = {}) {

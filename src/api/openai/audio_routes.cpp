@@ -44,7 +44,7 @@ void transcription(ServedModels& models, const std::shared_ptr<Workers>& workers
       if (exchange->stop().stop_requested()) {
         return exchange->fail({ErrorCategory::Cancelled, "nobody waits for the transcript", ""});
       }
-      transcribeNow(model, exchange, request);
+      guarded(exchange, [&] { transcribeNow(model, exchange, request); });
     });
     if (!taken) exchange->fail({ErrorCategory::Busy, "too many transcriptions wait", ""});
   });
