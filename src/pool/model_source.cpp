@@ -264,6 +264,13 @@ Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection, std
   const auto* known = wholeTask(task, component, entry, resolved.files);
   auto chosen = known != nullptr ? chooseWhole(description, *known, component)
                                  : chooseComponent(description.components, main, selection.name);
+  if (!chosen && !task.empty() && component.empty() &&
+      chosen.error().category == ErrorCategory::NotFound) {
+    return fail(
+        ErrorCategory::InvalidArgument,
+        fmt::format("the model '{}' has no graph {}, which {} needs", selection.name, main, task),
+        chosen.error().hint);
+  }
   if (!chosen) return std::unexpected(chosen.error());
   if (known != nullptr) {
     keepComponents(resolved.files, known->graphs);

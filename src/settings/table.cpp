@@ -69,7 +69,6 @@ constexpr std::array kTable{
     Setting{"api_port", Type::Integer, "", "Its TCP port; without: 8080, or any free one", "serve",
             1, 65535},
     Setting{"api_token", Type::Text, "", "Token that programs send", "serve", 0, 0, "", true},
-    Setting{"api_token_file", Type::Text, "", "File with that token", "serve", 0, 0},
     Setting{"api_max_connections", Type::Integer, "", "Connections of programs at most", "serve", 1,
             1e6},
     Setting{"webdriver", Type::List, "", "WebDrivers that open the link: [NAME=]URL", "serve", 0,

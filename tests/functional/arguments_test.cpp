@@ -52,6 +52,13 @@ TEST_F(Arguments, WrongUseIsTwo) {
   EXPECT_THAT(noBrowser.err, HasSubstr("mosaic"));
 }
 
+TEST_F(Arguments, AModelWithoutWhatTheTaskNeedsIsWrongUse) {
+  ensureModel("whisper-tiny", "q8");
+  const auto result = run({"run", "-m", "whisper-tiny", "-t", "multimodal-embedding", "a text"});
+  EXPECT_EQ(result.code, 2) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("which multimodal-embedding needs"));
+}
+
 TEST_F(Arguments, ARecordNeedsAName) {
   for (const auto* command : {"run", "stats"}) {
     const auto result = run({command, "--db-path", "", "--model", "all-minilm-l6-v2"});
