@@ -30,6 +30,7 @@ double quantileOf(std::vector<float> values, double share) {
 
 SimulatedPool::SimulatedPool(SimulatedPoolOptions options)
     : options_(std::move(options)), explorations_(options_.models.size()) {
+  for (const auto& saved : options_.learned) (void)predictor_.restore(saved);
   for (const auto& model : options_.models) {
     auto& keys = keys_.emplace_back();
     for (const auto& engine : options_.engines)

@@ -51,6 +51,7 @@ struct SimulatedPoolOptions {
   bool trueTimes = false;    ///< what a run will take is known, noise and all
   std::uint64_t memory = 0;  ///< bytes a worker; 0: all models are resident everywhere
   std::uint64_t maxBatch = 16;
+  std::vector<sched::SavedRuns> learned{};  ///< in an earlier simulation
 };
 
 struct SimulationResult {
@@ -81,6 +82,8 @@ class SimulatedPool {
   void crash(std::uint32_t worker);
 
   SimulationResult run(std::span<const SimulatedCall> calls, const Tick& tick = {});
+
+  std::vector<sched::SavedRuns> learned() const { return predictor_.save(); }
 
   /// Workers that take work, by number.
   std::vector<std::uint32_t> serving() const;

@@ -121,31 +121,40 @@ void growth(bool quick) {
   }
 }
 
-/// What knowing the run times would bring.
+void tellKnown(bool differ, bool before, std::size_t workers, double share,
+               const SimulationResult& learned, const SimulationResult& told) {
+  const auto p99 = [](const std::vector<float>& values) { return quantileOf(values, 0.99); };
+  say(fmt::format(
+      "{{\"figure\":\"known\",\"engines_differ\":{},\"learned_before\":{},"
+      "\"simulated_workers\":{},\"calls\":{},\"load\":{},\"p99_wait_ms\":{:.2f},"
+      "\"p99_wait_known_ms\":{:.2f},\"wait_ratio\":{:.3f},\"p99_latency_ms\":{:.1f},"
+      "\"p99_latency_known_ms\":{:.1f},\"latency_ratio\":{:.3f},\"loads\":{},"
+      "\"loads_known\":{}}}",
+      differ, before, workers, learned.calls, share, p99(learned.waits), p99(told.waits),
+      p99(learned.waits) / p99(told.waits), p99(learned.latencies), p99(told.latencies),
+      p99(learned.latencies) / p99(told.latencies), learned.loads, told.loads));
+}
+
+/// What knowing the run times would bring: to a pool that knows nothing yet, and to one that has
+/// learned from other calls of the same models.
 void known(bool quick) {
-  const std::size_t count = quick ? 50'000 : 1'000'000;
   for (const bool differ : {true, false}) {
     const auto models = drawModels({.differ = differ});
-    for (const auto& [workers, share] : {std::pair{std::size_t{10'000}, 0.9},
-                                         {std::size_t{10'000}, 1.1},
-                                         {std::size_t{1000}, 0.9},
-                                         {std::size_t{100}, 0.8}}) {
+    SimulatedPoolOptions options{.engines = kEngines, .models = models, .memory = kMemory};
+    SimulatedPool school(options);
+    for (int i = 0; i < 100; ++i) school.addWorker();
+    (void)school.run(callsFor(models, 100'000, 100, 0.6));
+    for (const auto& [workers, share] :
+         {std::pair{std::size_t{10'000}, 0.9}, {std::size_t{1000}, 0.9}, {std::size_t{100}, 0.8}}) {
+      const std::size_t count = quick ? 50'000 : workers == 10'000 ? 1'000'000 : 200'000;
       const auto calls = callsFor(models, count, workers, share);
-      SimulatedPoolOptions options{.engines = kEngines, .models = models, .memory = kMemory};
-      const auto learned = simulate(options, workers, calls);
+      options.learned.clear();
       options.trueTimes = true;
       const auto told = simulate(options, workers, calls);
-      const double wait = quantileOf(learned.waits, 0.99);
-      const double toldWait = quantileOf(told.waits, 0.99);
-      const double latency = quantileOf(learned.latencies, 0.99);
-      const double toldLatency = quantileOf(told.latencies, 0.99);
-      say(
-          fmt::format("{{\"figure\":\"known\",\"engines_differ\":{},\"simulated_workers\":{},"
-                      "\"load\":{},\"p99_wait_ms\":{:.2f},\"p99_wait_known_ms\":{:.2f},"
-                      "\"wait_ratio\":{:.3f},\"p99_latency_ms\":{:.1f},"
-                      "\"p99_latency_known_ms\":{:.1f},\"latency_ratio\":{:.3f}}}",
-                      differ, workers, share, wait, toldWait, wait / toldWait, latency, toldLatency,
-                      latency / toldLatency));
+      options.trueTimes = false;
+      tellKnown(differ, false, workers, share, simulate(options, workers, calls), told);
+      options.learned = school.learned();
+      tellKnown(differ, true, workers, share, simulate(options, workers, calls), told);
     }
   }
 }
