@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstring>
 #include <fstream>
+#include <sstream>
 
 #include "base/file.h"
 #include "net/test_server.h"
@@ -127,6 +128,25 @@ TEST_F(ServeApi, EmbeddingsAsOpenAiAndAsOpenInferenceProtocol) {
   const auto described = get("/v2/models/all-minilm-l6-v2");
   EXPECT_THAT(described.body, HasSubstr("\"BYTES\""));
   EXPECT_THAT(get("/metrics").body, HasSubstr("webpool_workers{state="));
+  end(*running);
+}
+
+/// Without arguments, by a person who does what it says.
+TEST_F(ServeApi, TheFirstStartSaysWhatToTryAndItWorks) {
+  ensureModel("all-minilm-l6-v2", "q4");
+  auto running = start({"serve", "--ephemeral"});
+  ASSERT_TRUE(running->waitForOutput("Ctrl-C ends it.")) << running->soFar().err;
+  const auto said = running->soFar().out;
+  std::istringstream lines(said);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80u) << line;
+  EXPECT_THAT(said, HasSubstr("smollm2-135m      text-generation\n"));
+  const auto begin = said.find("  curl ");
+  ASSERT_NE(begin, std::string::npos) << said;
+  const auto command = said.substr(begin, said.find("\n\n", begin) - begin);
+  auto curl = Running({"/bin/sh", "-c", command}, environment_, "");
+  const auto answer = curl.wait();
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  EXPECT_THAT(answer.out, HasSubstr("\"embedding\":[")) << command;
   end(*running);
 }
 
