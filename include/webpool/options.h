@@ -83,8 +83,8 @@ struct PoolOptions {
   /// Told of each such change and why. On a thread of the pool; must return soon.
   std::function<void(const ScalingEvent&)> onScaling{};
   /// Bytes that all browsers of the pool, with their models, may take (proportional set size); 0:
-  /// no limit. Models are unloaded, first those that would cost the least to have back, and come back when
-  /// called.
+  /// what other pools leave. Models are unloaded, first those that would cost the least to have back,
+  /// and come back when called.
   std::uint64_t memoryBudget = 0;
   /// The same for each browser.
   std::uint64_t browserMemoryBudget = 0;
@@ -108,7 +108,7 @@ struct PoolOptions {
   /// The TCP port on 127.0.0.1; 0: the one remembered for the profile, else a free one. The page's
   /// origin includes the port, and a browser keeps cached models by origin.
   std::uint16_t port = 0;
-  /// WASM threads per model; 0: as many as leave the machine's cores not oversubscribed (1 on two).
+  /// WASM threads per model; 0: few enough for all models and pools of this machine (1 on 2 cores).
   unsigned wasmThreads = 0;
   /// Pages measure what WebNN contexts really compute on, which takes about a second of CPU time.
   bool measureWebNn = false;

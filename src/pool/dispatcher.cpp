@@ -48,6 +48,17 @@ void Dispatcher::release(WorkerId id, Worker& worker) {
   }
   const bool asksAgain = wants && !worker.asked;
   if (!wants) workers_.erase(id);
+  pumpStarted();
+  if (asksAgain) pump(id);
+}
+
+void Dispatcher::setCores(unsigned cores) {
+  bound_.setBound(cores);
+  pumpStarted();
+}
+
+/// The workers whose turn for threads it is.
+void Dispatcher::pumpStarted() {
   for (const auto started : bound_.takeStarted()) {
     const auto found = workers_.find(started);
     if (found == workers_.end()) {
@@ -58,7 +69,6 @@ void Dispatcher::release(WorkerId id, Worker& worker) {
     found->second.running = true;
     pump(started);
   }
-  if (asksAgain) pump(id);
 }
 
 void Dispatcher::finished(WorkerId id) {

@@ -30,6 +30,11 @@ class Dispatcher {
   /// True: the run was still waiting, and is forgotten.
   bool withdraw(WorkerId worker, RunId run);
 
+  /// How many cores the runs may take from now on.
+  void setCores(unsigned cores);
+  /// As ThreadBound's.
+  std::uint64_t takePeak() noexcept { return bound_.takePeak(); }
+
   std::size_t waiting() const;
   const sched::ThreadBound& threads() const { return bound_; }
 
@@ -51,6 +56,7 @@ class Dispatcher {
 
   void pump(WorkerId id);
   void release(WorkerId id, Worker& worker);
+  void pumpStarted();
 
   sched::ThreadBound bound_;
   std::map<WorkerId, Worker> workers_;  ///< those that have something to do

@@ -18,7 +18,8 @@
 namespace webpool::pool {
 namespace {
 
-constexpr unsigned kWorkerThreads = 6;  // launching and ending browsers: they mostly wait
+constexpr std::chrono::seconds kShareEvery{1};  // between looks at the other pools of the machine
+constexpr unsigned kWorkerThreads = 6;          // launching and ending browsers: they mostly wait
 
 std::shared_ptr<spdlog::logger> makeLog(const std::string& level) {
   // Not registered anywhere: a pool owns its log.
@@ -153,11 +154,40 @@ Engine::Engine(PoolOptions options, std::shared_ptr<spdlog::logger> log,
           .pageUrl =
               [this](const std::string& token) { return pageUrl(*server_, token, options_); },
           .pageCame = [this] { onPageCame(); }})),
-      dispatcher_(cores()) {}
+      dispatcher_(cores()),
+      coresForModel_(cores()) {
+  auto shares = MachineShares::join(MachineShares::folderFor(options_.cacheFolder));
+  if (shares) {
+    machine_.emplace(std::move(*shares), cores(), machineMemory());
+    shareMachine();
+  } else {
+    log_->warn("other pools of this machine are not taken into account: {}",
+               shares.error().describe());
+  }
+}
 
 Engine::~Engine() {
   close();
   loop_.stop();
+}
+
+void Engine::shareMachine() {
+  const auto before =
+      std::exchange(part_, machine_->update(dispatcher_.takePeak(), memory_.taken()));
+  dispatcher_.setCores(part_.cores);
+  memory_.shareMachine(part_.memory);
+  coresForModel_ = part_.coresOfEach;
+  if (before.others != part_.others || before.cores != part_.cores) {
+    log_->info("{} other pools: {} of {} cores for this one, {} bytes of memory",
+               part_.others.size(), part_.cores, cores(), part_.memory);
+  }
+  if (before.others.empty() && !part_.others.empty() && options_.notice) {
+    options_.notice(
+        fmt::format("another webpool (process {}) runs on this machine: they share its "
+                    "cores and its memory",
+                    part_.others.front()));
+  }
+  shareTimer_ = loop_.callAfter(kShareEvery, [this] { shareMachine(); });
 }
 
 Result<void> Engine::listen() {
@@ -408,7 +438,11 @@ void Engine::close() {
       log_->error("{}", stopped.error().describe());
     }
   }
-  onLoop([this] { server_->stop(); });
+  onLoop([this] {
+    server_->stop();
+    shareTimer_ = {};
+    machine_.reset();
+  });
   log_->debug("closed");
 }
 

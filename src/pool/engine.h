@@ -26,6 +26,7 @@
 #include "pool/dispatcher.h"
 #include "pool/joined_devices.h"
 #include "pool/loaded.h"
+#include "pool/machine_part.h"
 #include "pool/memory_keeper.h"
 #include "pool/model_source.h"
 #include "pool/page_hub.h"
@@ -154,6 +155,9 @@ class Engine {
   std::shared_ptr<Loaded> newWorker(std::shared_ptr<const ResolvedModel> source,
                                     const ConnectionRef& connection, Backend backend,
                                     unsigned threads);
+  /// Cores of this machine that one model's threads may be spread over, beside other pools. Any
+  /// thread.
+  unsigned coresForModel() const { return coresForModel_; }
   /// Combinations that were found to answer wrong. Any thread.
   Refusals& refusals() { return refusals_; }
   /// What runs took, and will take. Any thread.
@@ -191,6 +195,8 @@ class Engine {
   void makeRoom(const std::shared_ptr<Loaded>& model, unsigned tries,
                 std::function<void(Result<ConnectionFacts>)> then);
   void onPageCame();
+  /// Once now, and then again and again: what other pools of this machine leave to this one.
+  void shareMachine();
 
   PoolOptions options_;
   std::shared_ptr<spdlog::logger> log_;
@@ -220,6 +226,10 @@ class Engine {
   Dispatcher dispatcher_;                       ///< loop thread only
   std::map<std::uint64_t, net::Timer> timers_;  ///< of postAt(); loop thread only
   std::uint64_t nextTimer_ = 1;                 ///< loop thread only
+  std::optional<MachinePart> machine_;          ///< none where it can't be told; loop thread only
+  MachinePart::Part part_{};                    ///< loop thread only
+  net::Timer shareTimer_{};                     ///< loop thread only
+  std::atomic<unsigned> coresForModel_;
   std::atomic<std::uint64_t> nextWorker_{1};
   std::atomic<std::uint64_t> nextLoad_{1};
   std::atomic<bool> closed_{false};

@@ -29,13 +29,18 @@ std::string nameOf(const Loaded& model) {
 }  // namespace
 
 MemoryKeeper::MemoryKeeper(std::uint64_t pool, std::uint64_t browser, Notice notice)
-    : on_(pool > 0 || browser > 0),
-      notice_(std::move(notice)),
-      budget_(
-          {.pool = orBoundless(pool), .connection = orBoundless(browser > 0 ? browser : pool)}) {}
+    : chosen_{pool, browser}, notice_(std::move(notice)), budget_(limitsOf(chosen_)) {}
+
+sched::MemoryLimits MemoryKeeper::limitsOf(const Chosen& chosen) {
+  return {.pool = orBoundless(chosen.pool),
+          .connection = orBoundless(chosen.browser > 0 ? chosen.browser : chosen.pool)};
+}
+
+void MemoryKeeper::shareMachine(std::uint64_t bytes) {
+  if (chosen_.pool == 0) budget_.setLimits(limitsOf({bytes, chosen_.browser}));
+}
 
 void MemoryKeeper::sampled(std::uint64_t connection, std::uint64_t bytes) {
-  if (!on_) return;
   if (!budget_.picture().connections.contains(connection)) {
     budget_.connectionOpened(connection, bytes);
   }
@@ -61,12 +66,14 @@ void MemoryKeeper::noticeNoRoom(std::uint64_t connection) {
 }
 
 void MemoryKeeper::closed(std::uint64_t connection) {
-  if (on_) budget_.connectionClosed(connection);
+  budget_.connectionClosed(connection);
 }
 
 Result<MemoryKeeper::Room> MemoryKeeper::roomFor(const Loaded& model, std::uint64_t connection,
                                                  base::TimePoint now) {
-  if (!on_ || !model.onThisMachine) return Room{};
+  if (!model.onThisMachine) return Room{};
+  // Where no limit was chosen no load waits for the browser's first sample.
+  if (!isOn() && !budget_.picture().connections.contains(connection)) return Room{};
   const auto plan = budget_.plan({.bytes = model.memory.peakBytes,
                                   .connection = connection,
                                   .group = groupOf(model),
@@ -89,7 +96,7 @@ Result<MemoryKeeper::Room> MemoryKeeper::roomFor(const Loaded& model, std::uint6
 
 void MemoryKeeper::loadBegan(const std::shared_ptr<Loaded>& model, std::uint64_t connection,
                              base::TimePoint now) {
-  if (!on_ || !model->onThisMachine) return;
+  if (!model->onThisMachine) return;
   models_[model->id] = model;
   loading_[model->id] = now;
   choice_.typed(nameOf(*model), model->source->description.task);
@@ -102,7 +109,7 @@ void MemoryKeeper::loadBegan(const std::shared_ptr<Loaded>& model, std::uint64_t
 }
 
 void MemoryKeeper::loadEnded(const Loaded& model, bool there, base::TimePoint now) {
-  if (!on_ || !model.onThisMachine) return;
+  if (!model.onThisMachine) return;
   const auto began = loading_.extract(model.id);
   if (!there) return gone(model);
   if (began) choice_.loaded(nameOf(model), now - began.mapped());
@@ -111,17 +118,17 @@ void MemoryKeeper::loadEnded(const Loaded& model, bool there, base::TimePoint no
 }
 
 void MemoryKeeper::runBegan(const Loaded& model, base::TimePoint now) {
-  if (!on_ || !model.onThisMachine) return;
+  if (!model.onThisMachine) return;
   choice_.asked(nameOf(model), now);
   budget_.modelTaken(model.id, now);
 }
 
 void MemoryKeeper::runEnded(const Loaded& model, base::TimePoint now) {
-  if (on_ && model.onThisMachine) budget_.modelReleased(model.id, now);
+  if (model.onThisMachine) budget_.modelReleased(model.id, now);
 }
 
 void MemoryKeeper::gone(const Loaded& model) {
-  if (!on_ || !model.onThisMachine) return;
+  if (!model.onThisMachine) return;
   models_.erase(model.id);
   loading_.erase(model.id);
   budget_.modelRemoved(model.id);

@@ -15,7 +15,7 @@
 
 namespace webpool::pool {
 
-/// Does nothing where neither limit is set (0), and for models on other machines.
+/// Nothing has to go where no limit is set (0). It does nothing for models on other machines.
 class MemoryKeeper {
  public:
   struct Room {
@@ -30,7 +30,14 @@ class MemoryKeeper {
   /// model; may be empty.
   MemoryKeeper(std::uint64_t pool, std::uint64_t browser, Notice notice);
 
-  bool isOn() const { return on_; }
+  /// A limit was chosen.
+  bool isOn() const { return chosen_.pool > 0 || chosen_.browser > 0; }
+
+  /// Where no limit for all browsers was chosen: what other pools leave of the machine's memory; 0:
+  /// no limit.
+  void shareMachine(std::uint64_t bytes);
+  /// Bytes of all browsers, with what is about to be loaded.
+  std::uint64_t taken() const { return budget_.charged(); }
 
   /// The process tree's PSS. The first sample of an opened connection is that of an empty browser.
   void sampled(std::uint64_t connection, std::uint64_t bytes);
@@ -50,7 +57,13 @@ class MemoryKeeper {
  private:
   void noticeNoRoom(std::uint64_t connection);
 
-  bool on_;
+  struct Chosen {
+    std::uint64_t pool = 0;
+    std::uint64_t browser = 0;
+  };
+  static sched::MemoryLimits limitsOf(const Chosen& chosen);
+
+  Chosen chosen_;
   Notice notice_;
   sched::MemoryBudget budget_;
   sched::UnloadChoice choice_;

@@ -1,6 +1,5 @@
 // How a model gets its replicas: in browsers, in warm spares and on joined devices.
 #include <algorithm>
-#include <thread>
 #include <utility>
 
 #include "pool/backend_choice.h"
@@ -91,7 +90,7 @@ Model::State::Provided Model::State::provideOn(const pool::ConnectionRef& connec
                                                const std::stop_token& stop) {
   const auto capabilities = connection->facts().capabilities;
   const auto cores = connection->trust() == Trust::Joined ? capabilities.cores
-                                                          : std::thread::hardware_concurrency();
+                                                          : engine->coresForModel();
   const auto threads = pool::chooseThreads(engine->options().wasmThreads, capabilities, cores);
   return load(connection, replicaOn(connection, backend, threads), progress, stop);
 }

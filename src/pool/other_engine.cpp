@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <thread>
 #include <utility>
 
 #include "browsers/browser_kind.h"
@@ -41,7 +40,7 @@ Result<std::vector<Tensor>> OtherEngine::run(const std::vector<Tensor>& inputs,
     if (!connection) return std::unexpected(connection.error());
     const auto threads =
         chooseThreads(engine_->options().wasmThreads, (*connection)->facts().capabilities,
-                      std::thread::hardware_concurrency());
+                      engine_->coresForModel());
     loaded_ = engine_->newWorker(source_, *connection, Backend::Wasm, threads);
   }
   if (!loaded_->isResident()) {

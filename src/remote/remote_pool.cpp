@@ -19,6 +19,7 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr std::chrono::seconds kGlance{2};    // for what is there already
 constexpr std::chrono::minutes kQuestion{5};  // for what needs no browser, and may need a download
 
 std::unexpected<Error> unreadable(const Client& client) {
@@ -241,7 +242,7 @@ class RemotePool final : public ResourcePool::Provider {
 
   std::vector<ConnectionStats> ask() const {
     std::vector<ConnectionStats> all;
-    const auto answer = shared_->call({.action = "connections", .timeout = kQuestion});
+    const auto answer = shared_->call({.action = "connections", .timeout = kGlance});
     const auto* const list = answer ? answer->header.if_contains("connections") : nullptr;
     if (list == nullptr || !list->is_array()) return all;
     for (const auto& each : list->get_array()) {

@@ -14,6 +14,9 @@ class MemoryBudget {
  public:
   explicit MemoryBudget(MemoryLimits limits) : limits_(limits) {}
 
+  /// What is over them by now is unloaded when something is to be loaded.
+  void setLimits(MemoryLimits limits) { limits_ = limits; }
+
   /// `empty`: bytes of such a browser without a model, as measured earlier or planned.
   void connectionOpened(ConnectionId connection, std::uint64_t empty);
   /// Its process ended, with its models. Where it is launched anew it opens again.

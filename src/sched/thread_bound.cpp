@@ -12,6 +12,15 @@ unsigned threadsOf(const RunPlace& place) noexcept {
 
 ThreadBound::ThreadBound(unsigned cores) : bound_(std::max(cores, 1u)) {}
 
+void ThreadBound::setBound(unsigned cores) {
+  bound_ = std::max(cores, 1u);
+  startWaiting();
+}
+
+std::uint64_t ThreadBound::takePeak() noexcept {
+  return std::exchange(peak_, inUse_);
+}
+
 bool ThreadBound::fits(unsigned threads) const noexcept {
   return threads == 0 || inUse_ == 0 || inUse_ + threads <= bound_;
 }
@@ -19,6 +28,7 @@ bool ThreadBound::fits(unsigned threads) const noexcept {
 void ThreadBound::begin(JobId job, unsigned threads) {
   running_.emplace(job, threads);
   inUse_ += threads;
+  peak_ = std::max(peak_, inUse_);
 }
 
 bool ThreadBound::tryBegin(JobId job, unsigned threads) {

@@ -42,7 +42,13 @@ class ThreadBound {
   /// Waiting jobs that run from now on, in their order. Take them after each end() and leave().
   std::vector<JobId> takeStarted();
 
+  /// Other programs of the machine want cores too, or no longer do. What runs goes on; take what
+  /// may start now.
+  void setBound(unsigned cores);
+
   unsigned bound() const noexcept { return bound_; }
+  /// The most threads in use at once since it was asked last.
+  std::uint64_t takePeak() noexcept;
   std::uint64_t threadsInUse() const noexcept { return inUse_; }
   std::size_t waiting() const noexcept { return waiting_.size(); }
 
@@ -58,6 +64,7 @@ class ThreadBound {
 
   unsigned bound_;
   std::uint64_t inUse_ = 0;
+  std::uint64_t peak_ = 0;
   std::map<JobId, unsigned> running_;
   std::deque<Waiter> waiting_;
   std::vector<JobId> started_;

@@ -149,5 +149,31 @@ TEST(ThreadBound, RandomRunsKeepTheBoundTheOrderAndAllGetTheirTurn) {
   }
 }
 
+TEST(ThreadBound, AnotherBoundLetsWaitersStartAndEndsNothing) {
+  ThreadBound bound(4);
+  EXPECT_TRUE(bound.tryBegin(1, 2));
+  EXPECT_TRUE(bound.tryBegin(2, 2));
+  bound.setBound(2);
+  EXPECT_EQ(bound.threadsInUse(), 4U);
+  EXPECT_FALSE(bound.tryBegin(3, 1));
+  bound.end(1);
+  EXPECT_TRUE(bound.takeStarted().empty()) << "two threads are in use still";
+  bound.setBound(3);
+  EXPECT_EQ(bound.takeStarted(), std::vector<JobId>{3});
+  bound.setBound(0);
+  EXPECT_EQ(bound.bound(), 1U);
+}
+
+TEST(ThreadBound, ThePeakIsThatSinceItWasAskedLast) {
+  ThreadBound bound(4);
+  EXPECT_TRUE(bound.tryBegin(1, 3));
+  bound.end(1);
+  EXPECT_EQ(bound.takePeak(), 3U);
+  EXPECT_EQ(bound.takePeak(), 0U);
+  EXPECT_TRUE(bound.tryBegin(2, 1));
+  EXPECT_EQ(bound.takePeak(), 1U);
+  EXPECT_EQ(bound.takePeak(), 1U) << "it runs still";
+}
+
 }  // namespace
 }  // namespace webpool::sched

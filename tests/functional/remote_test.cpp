@@ -1,11 +1,17 @@
 // A program whose pool is a running `webpool serve`: the command line and the C++ API.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
+#include <thread>
 
+#include "net/test_server.h"
 #include "reference.h"
+#include "remote/message.h"
 #include "serve_harness.h"
 #include "webpool/pool.h"
 #include "webpool/resource_pool_bridge.h"
@@ -263,6 +269,68 @@ TEST_F(Remote, WhatIsWrongWithTheServerIsSaid) {
   EXPECT_THAT(gone.err, HasSubstr("webpool serve"));
   url_ = "127.0.0.1:8080";
   EXPECT_EQ(runThere(asked).code, 2) << "no URL";
+}
+
+/// Each tells the other what it takes, and takes no more than the other leaves.
+TEST_F(Remote, TwoPoolsOnOneMachineShareItsCores) {
+  ensureModel(kWriter, "q4_1");
+  environment_["WEBPOOL_RUNTIME_DIR"] = (folder() / "run").native();
+  auto first = start({"-v", "serve", "--browser", "chromium", "--ephemeral", "--json"});
+  ASSERT_TRUE(waitForEvent(*first, "api")) << first->soFar().err;
+  auto second = serve({"--model", kWriter});
+  EXPECT_TRUE(first->waitForOutput("another webpool (process " + std::to_string(second->pid())));
+  EXPECT_TRUE(second->waitForOutput("another webpool (process " + std::to_string(first->pid())));
+
+  const auto cores = std::max(1U, std::thread::hardware_concurrency());
+  const auto whole = fmt::format("other pools: {0} of {0} cores", cores);
+  auto client = startLongAnswer();
+  const auto ofEach = std::max(1U, cores / 2);
+  const auto threads = ofEach <= 2 ? 1 : std::min(4U, ofEach / 2);
+  const auto left = std::max({cores - std::min(cores, threads), cores / 2, 1U});
+  EXPECT_TRUE(first->waitForOutput(fmt::format("1 other pools: {} of {} cores", left, cores)))
+      << first->soFar().err;
+  client->signal(SIGINT);
+  EXPECT_EQ(client->wait().code, 130);
+  second->signal(SIGTERM);
+  EXPECT_EQ(second->wait().code, 143);
+  EXPECT_TRUE(first->waitForOutput("0 " + whole)) << first->soFar().err;
+  end(*first);
+  EXPECT_TRUE(std::filesystem::is_empty(folder() / "run"));
+}
+
+TEST_F(Remote, WhatIsNoRequestIsRefusedInItsForm) {
+  auto server = serve({});
+  const auto port = static_cast<std::uint16_t>(std::stoi(url_.substr(url_.rfind(':') + 1)));
+  const auto post = [&](const std::string& action, const std::string& body) {
+    net::RawClient client(port);
+    client.send("POST /webpool/v1/" + action + " HTTP/1.1\r\nHost: " + url_.substr(7) +
+                "\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) +
+                "\r\n\r\n" + body);
+    return client.receive();
+  };
+  const auto named = *remote::pack({{"model", "no-such-model"}, {"options", json::object()}});
+  const auto wrongType =
+      *remote::pack({{"model", kEmbedder}, {"options", {{"backend", "abacus"}}}});
+  const std::vector<std::pair<std::string, std::string>> wrong{
+      {"run", ""},
+      {"run", "no frame"},
+      {"load", std::string(16, '\xff')},
+      {"run", named.substr(0, named.size() - 2)},
+      {"run", *remote::pack({{"model", 5}, {"options", json::object()}})},
+      {"describe", *remote::pack({})}};
+  for (const auto& [action, body] : wrong) {
+    const auto answer = post(action, body);
+    EXPECT_EQ(answer.status, 400) << action << " " << answer.body;
+    EXPECT_EQ(json::parse(answer.body).at("error").at("category"), "invalid_input");
+  }
+  EXPECT_EQ(post("load", wrongType).status, 400);
+  const auto unknown = post("load", named);
+  EXPECT_EQ(unknown.status, 404);
+  EXPECT_EQ(json::parse(unknown.body).at("error").at("category"), "not_found");
+  EXPECT_EQ(post("nothing", named).status, 404);
+  EXPECT_THAT(runThere({"run", "-m", "no-such-model", "x"}).err, HasSubstr("[not_found]"))
+      << "it serves others as before";
+  end(*server);
 }
 
 }  // namespace

@@ -101,7 +101,7 @@ struct Wanted {
                            "the request names no model, or no options");
     }
     auto read = fromJson<ModelOptions>(*options);
-    if (!read) return std::unexpected(read.error());
+    if (!read) return webpool::fail(ErrorCategory::InvalidInput, read.error().message);
     return Wanted{std::string(model->get_string()), std::move(*read)};
   }
   static Result<Wanted> ofKey(const std::string& key) {
@@ -243,7 +243,7 @@ void NativeApi::State::loaded(const Shared& exchange, const Wanted& wanted) {
 void NativeApi::State::run(const Shared& exchange, const Wanted& wanted, wire::Frame frame) {
   const auto* const how = frame.header.if_contains("run");
   auto read = fromJson<RunOptions>(how == nullptr ? json::value(nullptr) : *how);
-  if (!read) return exchange->fail(read.error());
+  if (!read) return exchange->fail({ErrorCategory::InvalidInput, read.error().message, ""});
   auto options = std::move(*read);
   options.priority = std::clamp(options.priority, 1u, 1000u);
   options.timeout = std::clamp<std::chrono::milliseconds>(
