@@ -360,7 +360,8 @@ std::shared_ptr<Loaded> Engine::newWorker(std::shared_ptr<const ResolvedModel> s
 
 unsigned Engine::idleCores() const {
   const auto used = dispatcher_.threads().threadsInUse();
-  return used >= cores() ? 0 : cores() - static_cast<unsigned>(used);
+  const auto bound = dispatcher_.threads().bound();
+  return used >= bound ? 0 : bound - static_cast<unsigned>(used);
 }
 
 void Engine::postAt(base::TimePoint when, std::function<void()> work) {

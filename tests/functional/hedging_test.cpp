@@ -11,6 +11,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -22,22 +23,31 @@
 namespace webpool::functional {
 namespace {
 
+struct ProcessStat {
+  char state = 0;
+  pid_t parent = 0;
+};
+
+/// Nothing of one that has ended.
+ProcessStat statOf(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string text;
+  std::getline(file, text);
+  ProcessStat stat;
+  const auto end = text.rfind(')');
+  if (end != std::string::npos) {
+    std::sscanf(text.c_str() + end + 1, " %c %d", &stat.state, &stat.parent);
+  }
+  return stat;
+}
+
 /// The process and all that came of it.
 std::vector<pid_t> treeOf(pid_t root) {
   std::multimap<pid_t, pid_t> children;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const auto name = entry.path().filename().native();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    std::ifstream file(entry.path() / "stat");
-    std::string stat;
-    std::getline(file, stat);
-    const auto end = stat.rfind(')');
-    if (end == std::string::npos) continue;
-    char state = 0;
-    pid_t parent = 0;
-    if (std::sscanf(stat.c_str() + end + 1, " %c %d", &state, &parent) == 2) {
-      children.emplace(parent, std::stoi(name));
-    }
+    children.emplace(statOf(std::stoi(name)).parent, std::stoi(name));
   }
   std::vector<pid_t> tree{root};
   for (std::size_t i = 0; i < tree.size(); ++i) {
@@ -51,6 +61,12 @@ class StandingStill {
  public:
   explicit StandingStill(pid_t root) : pids_(treeOf(root)) {
     for (const auto pid : pids_) ::kill(pid, SIGSTOP);
+    // On a busy machine it takes a while until a process gets to know that.
+    for (const auto pid : pids_) {
+      while (!std::string_view("TZX").contains(statOf(pid).state) && statOf(pid).state != 0) {
+        std::this_thread::yield();
+      }
+    }
   }
   ~StandingStill() {
     for (const auto pid : pids_) ::kill(pid, SIGCONT);

@@ -70,7 +70,7 @@ TEST_F(Memory, ALowerPrecisionIsTakenWhereTheCallerLeftThatOpen) {
     }
     pool_.reset();
   }
-  open(700 * kMiB, [&](const std::string& notice) { notices.push_back(notice); });
+  open(470 * kMiB, [&](const std::string& notice) { notices.push_back(notice); });
   const auto bound = pool_->load(
       model.native(), {.task = "text-embedding", .backend = Backend::Wasm, .dtype = "fp32"});
   ASSERT_FALSE(bound) << "the test needs a budget that fp32 does not fit in";
