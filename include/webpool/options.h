@@ -83,8 +83,8 @@ struct PoolOptions {
   /// Told of each such change and why. On a thread of the pool; must return soon.
   std::function<void(const ScalingEvent&)> onScaling{};
   /// Bytes that all browsers of the pool, with their models, may take (proportional set size); 0:
-  /// what other pools leave. Models are unloaded, first those that would cost the least to have back,
-  /// and come back when called.
+  /// what other pools leave. Models are unloaded, first those that would cost the least to have
+  /// back, and come back when called.
   std::uint64_t memoryBudget = 0;
   /// The same for each browser.
   std::uint64_t browserMemoryBudget = 0;

@@ -89,8 +89,8 @@ Model::State::Provided Model::State::provideOn(const pool::ConnectionRef& connec
                                                Backend backend, const ProgressCallback& progress,
                                                const std::stop_token& stop) {
   const auto capabilities = connection->facts().capabilities;
-  const auto cores = connection->trust() == Trust::Joined ? capabilities.cores
-                                                          : engine->coresForModel();
+  const auto cores =
+      connection->trust() == Trust::Joined ? capabilities.cores : engine->coresForModel();
   const auto threads = pool::chooseThreads(engine->options().wasmThreads, capabilities, cores);
   return load(connection, replicaOn(connection, backend, threads), progress, stop);
 }

@@ -198,8 +198,7 @@ TEST_F(TranscriptionInput, SilenceIsOnRecordAndHasNoTimes) {
                          "SELECT model, items, tries, error FROM webpool.runs"});
   ASSERT_EQ(rows.code, 0) << rows.err;
   EXPECT_EQ(boost::json::parse(rows.out),
-            boost::json::parse(
-                R"([{"model":"whisper-tiny","items":1,"tries":0,"error":null}])"));
+            boost::json::parse(R"([{"model":"whisper-tiny","items":1,"tries":0,"error":null}])"));
 }
 
 TEST_F(TranscriptionInput, AFileThatLiesAboutItsLengthGivesWhatIsThere) {
