@@ -135,8 +135,8 @@ std::optional<PicturesAndTexts> picturesAndTextsOf(const py::dict& dict) {
                tensors != nullptr && tensors->size() == 1) {
       both.pictures.emplace_back(std::move(tensors->front()));
     } else {
-      raiseInput("no picture is a " + typeName(one),
-                 "give bytes of a PNG or JPEG file, a path, an array or a PIL image");
+      raiseInput("a picture is bytes, a path, an array or a PIL image, and not " + typeName(one),
+                 "give the bytes of a PNG or JPEG file, its path, an array or a PIL image");
     }
   };
   const py::object images = dict[image];
@@ -151,7 +151,7 @@ std::optional<PicturesAndTexts> picturesAndTextsOf(const py::dict& dict) {
   } else {
     for (const auto& one : texts) {
       if (!py::isinstance<py::str>(one)) {
-        raiseInput("no text is a " + typeName(one), "give a str, or a list of str");
+        raiseInput("a text is a str, and not " + typeName(one), "give a str, or a list of str");
       }
       both.texts.push_back(textOf(one));
     }
