@@ -2,6 +2,13 @@
 #                 [TEST_DATA dir …])
 # A static library webpool_NAME with the project's flags and include roots (include/ and src/), and
 # one test program webpool_NAME_test from the x_test.cpp files that lie beside the code.
+# Tests are compiled once and run once: what they test is optimised, they themselves are not.
+function(webpool_compile_quickly target)
+  if(WEBPOOL_OPTIMISE_DEBUG AND NOT WEBPOOL_SANITIZE)
+    target_compile_options(${target} PRIVATE -O0)
+  endif()
+endfunction()
+
 function(webpool_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPS;TESTS;TEST_DEPS" ${ARGN})
   add_library(webpool_${name} STATIC ${arg_SOURCES})
@@ -16,6 +23,7 @@ function(webpool_library name)
       webpool_${name} ${arg_TEST_DEPS} GTest::gmock GTest::gtest_main webpool_flags)
     target_compile_definitions(webpool_${name}_test PRIVATE
       WEBPOOL_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    webpool_compile_quickly(webpool_${name}_test)
     gtest_discover_tests(webpool_${name}_test TEST_PREFIX "${name}/" DISCOVERY_TIMEOUT 60
       PROPERTIES TIMEOUT 300 LABELS unit)
   endif()
