@@ -139,7 +139,7 @@ TEST_F(ServeApi, TheFirstStartSaysWhatToTryAndItWorks) {
   const auto said = running->soFar().out;
   std::istringstream lines(said);
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80u) << line;
-  EXPECT_THAT(said, testing::ContainsRegex("smollm2-135m +text-generation\n"));
+  EXPECT_THAT(said, testing::ContainsRegex("all-minilm-l6-v2 +text-embedding\n"));
   const auto begin = said.find("  curl ");
   ASSERT_NE(begin, std::string::npos) << said;
   const auto command = said.substr(begin, said.find("\n\n", begin) - begin);
