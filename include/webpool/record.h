@@ -42,8 +42,11 @@ struct RecordedRun {
   RanOn ranOn{};            ///< of the last try; empty where none was sent to a browser
   std::uint64_t items = 0;  ///< texts, or rows of the first input where its first size is free
   unsigned tries = 0;       ///< 0: no browser was asked: it was refused, or needed none (silence)
-  double waitMs = 0;        ///< until the try that was answered was sent
-  RunTimings timings{};     ///< of a failed run only totalMs
+  std::uint64_t runItems = 0;  ///< of all calls that the last try's run held; 0: none was sent
+  double waitMs = 0;           ///< until the try that was answered was sent
+  /// What placement expected of that run, from its being sent to its answer; unset: nothing known.
+  std::optional<double> predictedMs{};
+  RunTimings timings{};  ///< of a failed run only totalMs
   RecordedMemory memory{};
   std::optional<Error> error{};
 };

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <boost/json/serialize.hpp>
-#include <cstdio>
 #include <cstdlib>
 #include <ctime>
 
@@ -83,19 +82,29 @@ Words wordsOf(const JoinEvent& event) {
   return {"link_expired", "the link has expired; who has joined stays. Start again for a new one"};
 }
 
+std::string leftOutAsJson(std::size_t lines) {
+  return fmt::format(R"({{"event":"left_out","lines":{}}})", lines) + '\n';
+}
+
+std::string leftOutInWords(std::size_t lines) {
+  return fmt::format("({} lines left out: nobody read them)\n", lines);
+}
+
 }  // namespace
 
+ServeOutput::ServeOutput(bool asJson) : json_(asJson), writer_(STDOUT_FILENO) {}
+
+void ServeOutput::put(const std::string& text) {
+  writer_.write(text, json_ ? leftOutAsJson : leftOutInWords);
+}
+
 void ServeOutput::line(std::string_view event, json::object fields, const std::string& text) {
-  const std::lock_guard lock(mutex_);
   if (json_) {
     json::object line{{"event", event}};
     for (auto& field : fields) line[field.key()] = std::move(field.value());
-    std::printf("%s\n", json::serialize(line).c_str());
-  } else {
-    std::printf("%s  %s\n", clockText(std::chrono::system_clock::now(), "{:%H:%M:%S}").c_str(),
-                text.c_str());
+    return put(json::serialize(line) + '\n');
   }
-  std::fflush(stdout);
+  put(fmt::format("{}  {}\n", clockText(std::chrono::system_clock::now(), "{:%H:%M:%S}"), text));
 }
 
 void ServeOutput::api(const std::string& origin, const std::vector<NamedTask>& models,
@@ -107,9 +116,7 @@ void ServeOutput::api(const std::string& origin, const std::vector<NamedTask>& m
     }
     return line("api", {{"url", origin}, {"models", std::move(list)}}, "");
   }
-  const std::lock_guard lock(mutex_);
-  std::fputs(greeting(origin, models, token).c_str(), stdout);
-  std::fflush(stdout);
+  put(greeting(origin, models, token));
 }
 
 void ServeOutput::device(const JoinEvent& event) {
@@ -183,29 +190,31 @@ void ServeOutput::invitation(const Invitation& invitation, const JoinOptions& op
          "");
     return;
   }
-  std::printf("Open this link in a browser on any machine or phone that can reach this one:\n\n");
-  std::printf("  %s\n\n", invitation.link.c_str());
+  std::string text = fmt::format(
+      "Open this link in a browser on any machine or phone that can reach this one:\n\n  {}\n\n",
+      invitation.link);
   if (isUtf8Terminal()) {
-    std::printf("%s\n", qrCodeText(invitation.link, std::getenv("NO_COLOR") == nullptr).c_str());
+    text += qrCodeText(invitation.link, std::getenv("NO_COLOR") == nullptr) + '\n';
   }
-  std::printf("Whoever has it may let a device compute for you, until %s.\n",
-              clockText(expires, "{:%Y-%m-%d %H:%M}").c_str());
-  std::printf("Its person sees what will run and what it costs, agrees, and can pause and stop.\n");
+  text += fmt::format(
+      "Whoever has it may let a device compute for you, until {}.\n"
+      "Its person sees what will run and what it costs, agrees, and can pause and stop.\n",
+      clockText(expires, "{:%Y-%m-%d %H:%M}"));
   if (!options.tls) {
-    std::printf(
+    text +=
         "\nWithout TLS the key travels in the clear, and browsers switch off WebGPU,\n"
-        "threads and the cache of models, except on this machine itself.\n");
+        "threads and the cache of models, except on this machine itself.\n";
   } else if (options.certificate.empty()) {
-    std::printf(
+    const std::string_view fingerprint = invitation.fingerprint;
+    text += fmt::format(
         "\nThe browser warns about the certificate: this machine made it for itself. Go on\n"
-        "only where the warning's details show this SHA-256 fingerprint:\n\n  %.*s\n  %s\n",
-        48, invitation.fingerprint.c_str(), invitation.fingerprint.substr(48).c_str());
+        "only where the warning's details show this SHA-256 fingerprint:\n\n  {}\n  {}\n",
+        fingerprint.substr(0, 48), fingerprint.substr(48));
   } else {
-    std::printf("\nThe certificate's SHA-256 fingerprint:\n\n  %s\n",
-                invitation.fingerprint.c_str());
+    text +=
+        fmt::format("\nThe certificate's SHA-256 fingerprint:\n\n  {}\n", invitation.fingerprint);
   }
-  std::printf("\nCtrl-C ends it for everybody.\n\n");
-  std::fflush(stdout);
+  put(text + "\nCtrl-C ends it for everybody.\n\n");
 }
 
 }  // namespace webpool::cli

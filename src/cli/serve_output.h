@@ -3,21 +3,22 @@
 
 #include <boost/json/object.hpp>
 #include <chrono>
-#include <mutex>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cli/line_writer.h"
 #include "cli/serve_greeting.h"
 #include "webpool/pool.h"
 
 namespace webpool::cli {
 
-/// For a person or as JSON. Thread-safe.
+/// For a person or as JSON. Thread-safe, and never waits for who reads standard output: what a
+/// stopped reader leaves no room for is left out, and counted in a line once it reads again.
 class ServeOutput {
  public:
-  explicit ServeOutput(bool asJson) : json_(asJson) {}
+  explicit ServeOutput(bool asJson);
 
   /// `ttl`: how long the link lets devices in.
   void invitation(const Invitation& invitation, const JoinOptions& options);
@@ -35,8 +36,10 @@ class ServeOutput {
   void line(std::string_view event, boost::json::object fields, const std::string& text);
 
  private:
-  std::mutex mutex_;
+  void put(const std::string& text);
+
   bool json_;
+  LineWriter writer_;
   std::set<std::string> away_;  ///< connections that went; the pool's thread only
 };
 

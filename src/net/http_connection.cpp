@@ -55,6 +55,28 @@ struct Responder {
   std::shared_ptr<Answer> answer;
 };
 
+/// What a request's body takes of the room that all bodies have.
+class BodyRoom {
+ public:
+  explicit BodyRoom(Server::State& server) : server_(server) {}
+  BodyRoom(const BodyRoom&) = delete;
+  BodyRoom& operator=(const BodyRoom&) = delete;
+  ~BodyRoom() { server_.bodies -= taken_; }
+
+  /// `bytes` that the body has by now. False when there is no room for them.
+  bool grow(std::uint64_t bytes) {
+    const auto more = bytes - taken_;
+    if (server_.bodies + more > server_.options.maxBodiesBytes) return false;
+    server_.bodies += more;
+    taken_ = bytes;
+    return true;
+  }
+
+ private:
+  Server::State& server_;
+  std::uint64_t taken_ = 0;
+};
+
 Headers headersOf(const http::fields& fields) {
   Headers headers;
   for (const auto& field : fields) headers.add(field.name_string(), std::string(field.value()));
@@ -224,7 +246,9 @@ class HttpConnection final : public Connection,
     }
     if (upgrade) co_return co_await upgradeTo(parser, target, std::move(headers));
 
-    if (const auto error = co_await readBody(parser)) {
+    std::optional<BodyRoom> room(std::in_place, *server_);
+    if (const auto error = co_await readBody(parser, *room)) {
+      room.reset();
       co_return co_await refuseBroken(error, pathOf(target));
     }
     deadline_->clear();
@@ -243,6 +267,7 @@ class HttpConnection final : public Connection,
     const bool http10 = http10_ = parser.get().version() < 11;
     const bool isHead = request.method == "HEAD";
     auto response = co_await answer(std::move(request));
+    room.reset();
     if (!socket().is_open()) co_return false;
     const bool untilClose = http10 && std::holds_alternative<StreamBody>(response.body);
     const bool keep = keepAlive && !untilClose;
@@ -250,7 +275,8 @@ class HttpConnection final : public Connection,
     co_return !error && keep;
   }
 
-  asio::awaitable<error_code> readBody(Parser& parser) {
+  /// `no_buffer_space` when all bodies together are too much.
+  asio::awaitable<error_code> readBody(Parser& parser, BodyRoom& room) {
     if (parser.is_done()) co_return error_code();
     const auto& options = server_->options;
     const auto expected = parser.content_length().value_or(options.maxBodyBytes);
@@ -260,8 +286,12 @@ class HttpConnection final : public Connection,
           co_await asio::async_write(stream_, asio::buffer(kContinue), kAwait);
       if (error) co_return error;
     }
-    const auto [error, count] = co_await http::async_read(stream_, buffer_, parser, kAwait);
-    co_return error;
+    while (!parser.is_done()) {
+      const auto [error, count] = co_await http::async_read_some(stream_, buffer_, parser, kAwait);
+      if (error) co_return error;
+      if (!room.grow(parser.get().body().size())) co_return asio::error::no_buffer_space;
+    }
+    co_return error_code();
   }
 
   asio::awaitable<Response> answer(Request request) {
@@ -351,6 +381,10 @@ class HttpConnection final : public Connection,
                                 "the request's body is larger than " +
                                     std::to_string(server_->options.maxBodyBytes) + " bytes");
     }
+    if (error == asio::error::no_buffer_space) {
+      co_return co_await refuse(503, std::move(path),
+                                "the bodies of other requests take all room; try again later");
+    }
     if (error == http::error::end_of_stream || error == http::error::partial_message ||
         error.category() != make_error_code(http::error::bad_method).category()) {
       drop();
@@ -363,6 +397,7 @@ class HttpConnection final : public Connection,
   asio::awaitable<bool> refuse(int status, std::string path, std::string reason) {
     waits(false);
     auto response = refusal(status, path, reason);
+    if (status == 503) response.headers.set("Retry-After", "1");
     co_await write(response, false, false);
     co_return false;
   }

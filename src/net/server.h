@@ -32,6 +32,8 @@ struct ServerOptions {
   std::uint64_t maxFrameBytes = 1ull << 30;   ///< of a WebSocket message received; above: 4413
   std::uint64_t maxQueuedBytes = 2ull << 30;  ///< waiting in one channel's send queue; above: 4413
   std::uint64_t maxBodyBytes = 64ull << 20;   ///< of a request; above: 413
+  /// Of all requests together that are being read or wait for their answers; above: 503.
+  std::uint64_t maxBodiesBytes = 1ull << 30;
   std::uint32_t maxHeaderBytes = 16u << 10;   ///< of a request; above: 431
   /// Above, a new one takes the place of the one that has waited longest without a whole request;
   /// 503 where there is none.

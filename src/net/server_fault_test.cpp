@@ -153,6 +153,35 @@ TEST_F(HttpFaultTest, TooLargeHeaderAndBody) {
   expectStillServes();
 }
 
+TEST_F(HttpFaultTest, AllBodiesTogetherHaveABound) {
+  serve({.maxBodyBytes = 1000, .maxBodiesBytes = 1500});
+  std::function<void(Response)> respond;
+  server_->route("POST", "/held", [&](const Request&, auto later) { respond = std::move(later); });
+  const auto post = [this](const std::string& path, const std::string& framing) {
+    return "POST " + path + " HTTP/1.1\r\nHost: " + host() + "\r\n" + framing;
+  };
+  const auto whole = "Content-Length: 900\r\n\r\n" + std::string(900, 'x');
+  RawClient first(server_->port());
+  first.send(post("/held", whole));
+  while (onLoop([&] { return respond == nullptr; })) std::this_thread::yield();
+  for (const auto& framing : {whole, "Transfer-Encoding: chunked\r\n\r\n384\r\n" +
+                                         std::string(900, 'x') + "\r\n0\r\n\r\n"}) {
+    RawClient refused(server_->port());
+    refused.send(post("/", framing));
+    const auto answer = refused.receive();
+    EXPECT_EQ(answer.status, 503);
+    EXPECT_EQ(answer.field("Retry-After"), "1");
+    EXPECT_TRUE(refused.readToEnd());
+  }
+  RawClient small(server_->port());
+  small.send(post("/", "Content-Length: 600\r\n\r\n" + std::string(600, 'x')));
+  EXPECT_EQ(small.receive().status, 200) << "what fits is served";
+  onLoop([&] { respond(textResponse(200, "held")); });
+  EXPECT_EQ(first.receive().status, 200);
+  small.send(post("/", whole));
+  EXPECT_EQ(small.receive().status, 200) << "an answered one takes no room";
+}
+
 TEST_F(HttpFaultTest, GarbageIsRefused) {
   serve();
   const std::vector<std::string> garbage{

@@ -6,6 +6,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <list>
@@ -70,6 +71,7 @@ struct Server::State {
   std::map<std::string, ChannelFactory, std::less<>> sockets;
   std::unordered_set<Connection*> connections;
   std::list<Connection*> waiting;  ///< without a whole request, the longest first
+  std::uint64_t bodies = 0;        ///< bytes of the bodies that are held
   bool stopped = false;
 };
 

@@ -261,6 +261,10 @@ Model::State::BatchRef Model::State::makeBatch(const std::vector<sched::JobId>& 
   batch->ticket = replica->runBegan();
   batch->size = batch->runSize();
   const auto latency = expected(*replica, batch->size, true);
+  for (const auto& work : batch->works) {
+    work->predicted = latency;
+    work->runItems = static_cast<std::uint64_t>(batch->size.items);
+  }
   batch->inBacklog =
       replica->backlog.add(latency.value_or(replica->speed().latency.value_or(base::Duration{})),
                            base::SystemClock().now());

@@ -285,6 +285,10 @@ void Model::State::replyTo(const CallerRef& caller, const pool::Work& work,
   row.model = pool::recordedModel(source->description);
   row.items = pool::itemsOf(info.inputs, work.inputs);
   row.tries = work.tries;
+  row.runItems = work.runItems;
+  if (work.predicted) {
+    row.predictedMs = std::chrono::duration<double, std::milli>(*work.predicted).count();
+  }
   if (const auto& replica = work.sentTo) {
     row.load = replica->loadNumber();
     row.ranOn = replica->ranOn();

@@ -45,9 +45,11 @@ struct Work {
   std::vector<std::shared_ptr<Caller>> callers{};
   std::vector<std::uint64_t> avoid{};  ///< the pages that were lost under it
   unsigned tries = 0;
-  bool toldParts = false;             ///< a caller has part of an answer
-  std::shared_ptr<Batch> in{};        ///< while it is in a browser
-  std::shared_ptr<Replica> sentTo{};  ///< at last
+  std::uint64_t runItems = 0;                 ///< of the run that it was last in
+  std::optional<base::Duration> predicted{};  ///< of that run
+  bool toldParts = false;                     ///< a caller has part of an answer
+  std::shared_ptr<Batch> in{};                ///< while it is in a browser
+  std::shared_ptr<Replica> sentTo{};          ///< at last
 
   base::TimePoint deadline() const {
     base::TimePoint latest{};

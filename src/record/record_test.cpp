@@ -15,13 +15,15 @@ TEST_F(RecordTest, WhatWasRunIsInTheFile) {
   const auto table = ask(
       "SELECT run_id, load_id, started_at, model, component, cid, task, dtype, items, connection, "
       "browser, browser_version, trust, backend, ran_on, hardware, adapter, threads, tries, "
-      "wait_ms, queue_ms, run_ms, total_ms, memory_bytes, gpu_bytes, error FROM webpool.runs");
+      "wait_ms, queue_ms, run_ms, total_ms, memory_bytes, gpu_bytes, error, predicted_ms, "
+      "run_items "
+      "FROM webpool.runs");
   ASSERT_EQ(table.rows.size(), 1U);
   EXPECT_THAT(table.rows[0],
               ElementsAre("1", "1", "2023-11-14 22:13:20.123", "all-minilm-l6-v2", kNull, "bafy",
                           "text-embedding", "q4", "2", "chromium-0", "chromium", "156.0",
                           "launched", "wasm", "wasm", "false", kNull, "1", "1", "0.5", "0.25",
-                          "8.0", "10.0", "300000000", kNull, kNull));
+                          "8.0", "10.0", "300000000", kNull, kNull, "9.0", "4"));
   EXPECT_EQ(value("SELECT count(*) FROM webpool.sessions s JOIN webpool.runs r "
                   "ON r.session_id = s.session_id WHERE s.cores > 0"),
             "1");

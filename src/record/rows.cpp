@@ -87,6 +87,16 @@ void add(TableAppender& to, const Session& session, std::uint64_t number, const 
   to.real(run.timings.totalMs);
   addMemory(to, run.memory);
   addError(to, run.error);
+  if (run.predictedMs) {
+    to.real(*run.predictedMs);
+  } else {
+    to.null();
+  }
+  if (run.runItems == 0) {
+    to.null();
+  } else {
+    to.integer(run.runItems);
+  }
   to.endRow();
 }
 

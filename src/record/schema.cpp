@@ -56,6 +56,11 @@ CREATE TABLE webpool.connections (
   peak_memory_bytes BIGINT, reason VARCHAR NOT NULL, detail VARCHAR);
 )";
 
+constexpr const char* kPredictions = R"(
+ALTER TABLE webpool.runs ADD COLUMN predicted_ms DOUBLE;
+ALTER TABLE webpool.runs ADD COLUMN run_items BIGINT;
+)";
+
 std::int64_t microsNow() {
   return std::chrono::duration_cast<std::chrono::microseconds>(
              std::chrono::system_clock::now().time_since_epoch())
@@ -64,6 +69,10 @@ std::int64_t microsNow() {
 
 Result<void> makeTables(Database& database) {
   return database.execute(kTables);
+}
+
+Result<void> addPredictions(Database& database) {
+  return database.execute(kPredictions);
 }
 
 Result<std::vector<std::string>> namesTaken(Database& database) {
@@ -101,7 +110,7 @@ Result<void> makeViews(Database& database) {
 
 /// Step i brings a file from version i to i + 1.
 using Step = Result<void> (*)(Database&);
-constexpr std::array<Step, 2> kSteps{makeTables, makeViews};
+constexpr std::array<Step, 3> kSteps{makeTables, makeViews, addPredictions};
 
 Result<void> takeStep(Database& database, int from) {
   if (from == 0) {

@@ -100,6 +100,22 @@ TEST_F(RecordOfRuns, TwoRunsAreHistory) {
   expectNothingLeft();
 }
 
+TEST_F(RecordOfRuns, WhatPlacementExpectedIsThereOnceRunsWereSeen) {
+  ensureModel("all-minilm-l6-v2", "q4");
+  const auto ran = embed({"--db-path", file(), "--repeat", "30", "a sentence", "another"});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const auto found =
+      ask("SELECT count(*) AS runs, count(predicted_ms) AS predicted, min(run_items) AS fewest, "
+          "first(predicted_ms ORDER BY started_at) IS NULL AS nothing_known, "
+          "min(predicted_ms) > 0 AS times FROM webpool.runs");
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].at("runs"), 30);
+  EXPECT_GT(found[0].at("predicted").as_int64(), 0);
+  EXPECT_EQ(found[0].at("nothing_known"), true);
+  EXPECT_EQ(found[0].at("times"), true);
+  EXPECT_EQ(found[0].at("fewest"), 2);
+}
+
 TEST_F(RecordOfRuns, FailuresLeaveRowsWithTheirErrors) {
   ensureModel("all-minilm-l6-v2", "q4");
   environment_["BENCHMARK_DB_PATH"] = file();

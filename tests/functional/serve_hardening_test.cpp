@@ -222,6 +222,25 @@ TEST_F(ServeHardening, AReaderThatStopsDisturbsNobody) {
   for (int i = 0; i < 20; ++i) expectStillServes();
 }
 
+/// The log of what was asked is more than a pipe holds, and nobody reads it.
+TEST_F(ServeHardening, AnUnreadLogDisturbsNobody) {
+  constexpr int kRequests = 2000;
+  net::RawClient client(port_);
+  for (int i = 0; i < kRequests; ++i) {
+    ASSERT_EQ(client.get("/v2/health/live?" + std::string(100, 'x'), host()).status, 200) << i;
+  }
+  running_->signal(SIGTERM);
+  const auto out = running_->wait().out;
+  std::size_t lines = 0;
+  for (auto at = out.find(R"("event":"request")"); at != std::string::npos;
+       at = out.find(R"("event":"request")", at + 1)) {
+    ++lines;
+  }
+  EXPECT_EQ(lines, kRequests) << "the reader that goes on has them all";
+  EXPECT_GT(out.size(), std::size_t{128} << 10) << "more than a pipe holds";
+  SetUp();
+}
+
 /// Sockets of the test itself; closed with it.
 class Sockets {
  public:

@@ -33,6 +33,8 @@ inline RecordedRun someRun(const std::string& model = "all-minilm-l6-v2", double
   run.ranOn.wasmThreads = 1;
   run.items = 2;
   run.tries = 1;
+  run.runItems = 4;
+  run.predictedMs = 9;
   run.waitMs = 0.5;
   run.timings = {.queueMs = 0.25, .runMs = 8, .totalMs = totalMs};
   run.memory.pss = 300'000'000;

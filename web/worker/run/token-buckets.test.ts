@@ -65,4 +65,23 @@ describe('TokenBuckets', () => {
     expect([...(first.data as Float32Array)]).toEqual([1, 2, 3, 4, 5, 6]);
     expect(made).toEqual([32, 32]);
   });
+
+  it('runs a short text through a short session though a long one came with it', async () => {
+    const lengths: number[] = [];
+    const buckets = new TokenBuckets(async (length) => async (feeds) => {
+      lengths.push(length);
+      const data = Float32Array.from(feeds['ids']!.data as BigInt64Array, Number);
+      return { states: new ort.Tensor('float32', data, [1, length, 1]) as never };
+    });
+    const tokens = 40;
+    const mask = new BigInt64Array(2 * tokens).fill(1n, 0, 3).fill(1n, tokens);
+    const feeds = {
+      ids: ids(2, tokens) as never,
+      attention_mask: new ort.Tensor('int64', mask, [2, tokens]) as never,
+    };
+    const states = (await buckets.run(feeds, 'states')).data as Float32Array;
+    expect(lengths).toEqual([32, 128]);
+    expect([...states.subarray(0, 3)]).toEqual([1, 2, 3]);
+    expect([...states.subarray(tokens)]).toEqual(Array.from({ length: tokens }, (_, i) => 41 + i));
+  });
 });

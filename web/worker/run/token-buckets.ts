@@ -1,5 +1,6 @@
 // Text models on a backend that wants fixed shapes (WebNN): one session for each length of a few.
-// A row of tokens goes, padded, through the shortest session that holds it.
+// A row of tokens goes, padded, through the shortest session that holds it, whatever the length of
+// the texts that came with it.
 
 import * as ort from 'onnxruntime-web/webgpu';
 import { PoolError } from '../error';
@@ -35,16 +36,25 @@ export function checkTokenInputs(inputs: ReadonlyMap<string, (number | string)[]
   );
 }
 
-/** Row `row` of a tensor [rows, tokens] as [1, length], zeros behind. */
+/** Tokens of a row up to the last that the mask [rows, tokens] does not hide; at least one. */
+export function tokensOfRow(mask: ort.Tensor | undefined, row: number, tokens: number): number {
+  if (!mask) return tokens;
+  const data = mask.data as BigInt64Array;
+  let length = tokens;
+  while (length > 1 && Number(data[row * tokens + length - 1]) === 0) --length;
+  return length;
+}
+
+/** Row `row` of a tensor [rows, tokens] as [1, length], cut or with zeros behind. */
 export function paddedRow(tensor: ort.Tensor, row: number, length: number): ort.Tensor {
   const tokens = tensor.dims[1] ?? 0;
   const source = tensor.data as BigInt64Array;
   const data = new (source.constructor as BigInt64ArrayConstructor)(length);
-  data.set(source.subarray(row * tokens, (row + 1) * tokens));
+  data.set(source.subarray(row * tokens, row * tokens + Math.min(tokens, length)));
   return new ort.Tensor(tensor.type as 'int64', data, [1, length]);
 }
 
-/** The states [1, length, d] of each row as one [rows, tokens, d]. */
+/** The states [1, length, d] of each row as one [rows, tokens, d]; zeros where a row has fewer. */
 export function joinedRows(rows: readonly ort.Tensor[], tokens: number): ort.Tensor {
   const width = rows[0]?.dims[2] ?? 0;
   const data = new Float32Array(rows.length * tokens * width);
@@ -70,10 +80,10 @@ export class TokenBuckets {
   async run(feeds: Feeds, output: string): Promise<ort.Tensor> {
     const entries = Object.entries(feeds);
     const [count = 0, tokens = 0] = entries[0]?.[1].dims ?? [];
-    const length = lengthFor(tokens);
-    const session = await this.session(length);
     const rows: ort.Tensor[] = [];
     for (let row = 0; row < count; ++row) {
+      const length = lengthFor(tokensOfRow(feeds['attention_mask'], row, tokens));
+      const session = await this.session(length);
       const padded = entries.map(([name, tensor]) => [name, paddedRow(tensor, row, length)]);
       const states = (await session(Object.fromEntries(padded) as Feeds))[output];
       if (!states) throw new PoolError('internal', `ONNX Runtime returned no output "${output}"`);
