@@ -1,5 +1,6 @@
 // Many calls at once through the pool, beside a page by itself that is asked one after another:
 // what somebody has who puts a model into a web page.
+#include <algorithm>
 #include <array>
 #include <random>
 #include <string>
@@ -8,7 +9,9 @@
 
 #include "failure.h"
 #include "figures.h"
+#include "pool/batch_tensors.h"
 #include "pool_access.h"
+#include "slices.h"
 #include "stopwatch.h"
 
 namespace webpool::bench {
@@ -17,6 +20,8 @@ namespace {
 constexpr unsigned kInFlight = 32;
 constexpr unsigned kBrowsers = 2;
 constexpr const char* kEmbedder = "all-minilm-l6-v2";
+/// The same model in the precision that is fastest on WASM; bench/run puts it into the store.
+constexpr const char* kTuned = "minilm-8-bit";
 
 PoolOptions twoBrowsers() {
   return {.maxConnections = kBrowsers, .warmSpares = kBrowsers - 1};
@@ -60,20 +65,37 @@ double pageRate(OpenModel& model, const std::vector<std::vector<Tensor>>& calls)
   return 1000 * double(calls.size()) / ms;
 }
 
-void measureTexts(OpenModel& q4, OpenModel& fp32, bool mixed, const Settings& settings,
+/// So many texts in a run, as they come.
+double pageRateInBatches(OpenModel& model, const std::vector<std::vector<Tensor>>& calls) {
+  constexpr std::size_t kTogether = 8;
+  double ms = 0;
+  for (std::size_t i = 0; i < calls.size(); i += kTogether) {
+    const auto last = std::min(i + kTogether, calls.size());
+    const std::vector<std::vector<Tensor>> some(calls.begin() + long(i),
+                                                calls.begin() + long(last));
+    ms += model.loopInPage(valueOf(pool::joinInputs(some)), 1);
+  }
+  return 1000 * double(calls.size()) / ms;
+}
+
+void measureTexts(OpenModel& tuned, OpenModel& published, bool mixed, const Settings& settings,
                   Report& report) {
   const auto calls = textCalls(settings.count(96, 24), mixed);
   const auto pooled = [&](bool shared) {
-    return 1000 * double(calls.size()) / q4.runAll(calls, kInFlight, shared);
+    return 1000 * double(calls.size()) / tuned.runAll(calls, kInFlight, shared);
   };
-  const std::array<Slice, 4> slices{[&] { return pooled(true); }, [&] { return pooled(false); },
-                                    [&] { return pageRate(q4, calls); },
-                                    [&] { return pageRate(fp32, calls); }};
+  const std::array<Slice, 5> slices{[&] { return pooled(true); }, [&] { return pooled(false); },
+                                    [&] { return pageRate(tuned, calls); },
+                                    [&] { return pageRateInBatches(tuned, calls); },
+                                    [&] { return pageRate(published, calls); }};
   const auto values = alternate(slices, settings.count(9, 2));
   const std::string figure = mixed ? "Concurrent MiniLM, mixed lengths" : "Concurrent MiniLM";
-  const Side pool{"the pool: q4, two browsers, 32 calls in flight", values[0], "texts/s"};
-  const Side tuned{"one page, q4, one after another", values[2], "texts/s"};
-  const Side plain{"one page, fp32 as published, one after another", values[3], "texts/s"};
+  const Side pool{"the pool: q8, two browsers, 32 calls in flight", values[0], "texts/s"};
+  const Side one{"one page, q8, one after another", values[2], "texts/s"};
+  const Side eight{"one page, q8, eight in a run", values[3], "texts/s"};
+  const Side plain{"one page, q4 as published, one after another", values[4], "texts/s"};
+  const auto& best = medianOf(one.values) < medianOf(eight.values) ? eight : one;
+  const auto& other = &best == &one ? eight : one;
   const auto add = [&](const Side& numerator, const Side& denominator, std::optional<Aim> aim) {
     report.add({.figure = figure,
                 .numerator = numerator,
@@ -83,13 +105,14 @@ void measureTexts(OpenModel& q4, OpenModel& fp32, bool mixed, const Settings& se
                *settings.progress);
   };
   add(pool, plain, Aim{Aim::Kind::AtLeast, 3.5});
-  add(pool, tuned, Aim{Aim::Kind::AtLeast, mixed ? 1.8 : 1.6});
-  add({"of it, the pool with a run for each call", values[1], "texts/s"}, tuned, {});
-  add(tuned, plain, {});
+  add(pool, best, Aim{Aim::Kind::AtLeast, mixed ? 1.8 : 1.6});
+  add(pool, other, {});
+  add({"of it, the pool with a run for each call", values[1], "texts/s"}, best, {});
+  add(best, plain, {});
 }
 
 /// Three kinds of model asked at once, and one after another.
-void measureMix(OpenPool& pool, OpenModel& q4, OpenModel& fp32, const Settings& settings,
+void measureMix(OpenPool& pool, OpenModel& q8, OpenModel& published, const Settings& settings,
                 Report& report) {
   OpenModel silero(pool, "silero-vad-v5", "fp32");
   OpenModel magika(pool, "magika", "fp32");
@@ -100,7 +123,7 @@ void measureMix(OpenPool& pool, OpenModel& q4, OpenModel& fp32, const Settings& 
   };
   const unsigned count = settings.count(48, 12);
   std::vector<Kind> kinds{
-      {q4, fp32, textCalls(count, true)},
+      {q8, published, textCalls(count, true)},
       {silero, silero, std::vector(4 * std::size_t{count}, silero.goldenInputs())},
       {magika, magika, std::vector(std::size_t{count}, magika.goldenInputs())}};
   double calls = 0;
@@ -139,15 +162,15 @@ void measureMix(OpenPool& pool, OpenModel& q4, OpenModel& fp32, const Settings& 
 void measureConcurrent(const Settings& settings, Report& report) {
   OpenPool pool(twoBrowsers());
   const boost::json::object pooling{{"pooling", "mean"}, {"normalize", true}};
-  OpenModel q4(pool, kEmbedder, "q4", pooling);
-  OpenModel fp32(pool, kEmbedder, "fp32", pooling);
+  OpenModel tuned(pool, kTuned, "q8", pooling, "text-embedding");
+  OpenModel published(pool, kEmbedder, "q4", pooling);
   std::mt19937 random(1);
   const std::vector<Tensor> sample{textTensor(wordsOf(random, 16))};
-  waitForBoth(q4, sample);
-  waitForBoth(fp32, sample);
-  measureTexts(q4, fp32, false, settings, report);
-  measureTexts(q4, fp32, true, settings, report);
-  measureMix(pool, q4, fp32, settings, report);
+  waitForBoth(tuned, sample);
+  waitForBoth(published, sample);
+  measureTexts(tuned, published, false, settings, report);
+  measureTexts(tuned, published, true, settings, report);
+  measureMix(pool, tuned, published, settings, report);
 }
 
 }  // namespace webpool::bench

@@ -35,7 +35,7 @@ class Client : public std::enable_shared_from_this<Client> {
     socket_.set_option(tcp::no_delay(true));
     request_.method(http::verb::post);
     request_.target(shared.load.target);
-    request_.set(http::field::host, "127.0.0.1");
+    request_.set(http::field::host, "127.0.0.1:" + std::to_string(server.port()));
     request_.set(http::field::content_type, shared.load.contentType);
     for (const auto& [name, value] : shared.load.headers) request_.set(name, value);
   }

@@ -14,8 +14,9 @@ namespace webpool::bench {
 namespace {
 
 std::shared_ptr<Model::State> load(OpenPool& pool, const std::string& name,
-                                   const std::string& dtype) {
+                                   const std::string& dtype, const std::string& task) {
   ModelOptions options;
+  options.task = task;
   options.backend = Backend::Wasm;
   options.dtype = dtype;
   auto source = valueOf(pool.engine().resolve(name, options));
@@ -38,10 +39,10 @@ OpenPool::~OpenPool() {
 }
 
 OpenModel::OpenModel(OpenPool& pool, const std::string& name, const std::string& dtype,
-                     boost::json::object parameters)
+                     boost::json::object parameters, const std::string& task)
     : pool_(pool),
       parameters_(std::move(parameters)),
-      state_(load(pool, name, dtype)),
+      state_(load(pool, name, dtype, task)),
       model_(pool::handleOf(state_)) {}
 
 double OpenModel::loopInPage(const std::vector<Tensor>& inputs, unsigned count) {

@@ -36,9 +36,10 @@ class OpenPool {
 /// A model on WASM in the page of an OpenPool.
 class OpenModel {
  public:
-  /// `parameters`: what the public API would send with each run.
+  /// `parameters`: what the public API would send with each run. `task`: empty for what the store
+  /// knows of the model.
   OpenModel(OpenPool& pool, const std::string& name, const std::string& dtype,
-            boost::json::object parameters = {});
+            boost::json::object parameters = {}, const std::string& task = {});
 
   /// The public handle.
   const Model& model() const { return model_; }

@@ -140,13 +140,21 @@ Model::State::BatchRef Model::State::takeBatch() {
     return nullptr;
   }
   pumpsAt_.reset();
-  const bool told = textTokens_ >= kEnoughTokens;
-  const double bytes =
-      engine->options().maxBatchTokens * (told ? textBytes_ / textTokens_ : kBytesPerToken);
   const auto taken =
-      queue_.takeBatch(now, {.items = most, .length = static_cast<std::uint64_t>(bytes)},
+      queue_.takeBatch(now, {.items = most, .length = mostBytes(first, *replica)},
                        [&](sched::JobId id) { return id == *head || mayGoTo(id, *replica); });
   return makeBatch(taken, replica);
+}
+
+/// Of all texts of a run with their padding: what was asked for, and no more than is good there.
+std::uint64_t Model::State::mostBytes(const pool::Work& first, pool::Replica& replica) const {
+  const bool told = textTokens_ >= kEnoughTokens;
+  const double asked =
+      engine->options().maxBatchTokens * (told ? textBytes_ / textTokens_ : kBytesPerToken);
+  const bool shares = rules_.takesTexts() && first.queued.kind != 0;
+  if (!shares) return static_cast<std::uint64_t>(asked);
+  constexpr double kBoundless = 1e12;
+  return static_cast<std::uint64_t>(replica.batchBound.next(asked > 0 ? asked : kBoundless));
 }
 
 /// To the busy ones all that waits is a queue, of which this is the end: so a slower worker helps
@@ -213,6 +221,10 @@ void Model::State::learn(const pool::Batch& batch, pool::Replica& replica,
   const bool warm = replica.runs() > pool::RunTimes::kWarmUpRuns;
   if (!outcome.result || !warm || batch.works.empty()) return;
   const std::chrono::duration<double, std::milli> took(outcome.took);
+  if (rules_.takesTexts()) {
+    const std::lock_guard lock(mutex_);
+    replica.batchBound.observe(batch.size.items * batch.size.length, took.count());
+  }
   const auto drift =
       engine->runTimes().observe(replica.runKey(), info.task, batch.size, took.count());
   if (drift) {

@@ -103,6 +103,7 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   BatchRef takeBatch();
   /// Texts, or rows, that a run of that call takes at most.
   unsigned mostItems(const pool::Work& work) const;
+  std::uint64_t mostBytes(const pool::Work& first, pool::Replica& replica) const;
   /// It may wait until then for others to go with; none: it goes now. mutex_ is held.
   std::optional<base::TimePoint> waitsForOthers(const pool::Work& head, base::TimePoint now) const;
   /// Of texts that were answered, so that their lengths tell of tokens.

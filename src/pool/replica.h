@@ -11,6 +11,7 @@
 #include "pool/engine.h"
 #include "pool/gate.h"
 #include "pool/worker_health.h"
+#include "sched/batch_bound.h"
 #include "webpool/model.h"
 #include "webpool/record.h"
 
@@ -63,6 +64,8 @@ class Replica {
 
   std::atomic<unsigned> openRuns{0};  ///< for the choice among replicas
   Backlog backlog;                    ///< of the model's runs; guarded by the model
+
+  sched::BatchBound batchBound;  ///< of runs of texts, in bytes; guarded by the model
 
   /// What its runs are predicted by; once it serves.
   const sched::RunKey& runKey() const { return runKey_; }
