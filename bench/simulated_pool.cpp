@@ -129,7 +129,7 @@ void SimulatedPool::settle(sched::JobId id) {
     const auto time =
         found->load + predicted(call.model, found->engine, {1, call.length}, call.noise);
     use(worker, call.model);
-    worker.kept.push_back({call.model, found->engine, time, found->load});
+    worker.kept.push_back({call.model, found->engine, call.length, time, found->load});
     worker.keptTime += time;
     openKept(found->worker);
   }
@@ -359,9 +359,21 @@ void SimulatedPool::steal(std::uint32_t index) {
   launch(index, *model, here->engine);
 }
 
+void SimulatedPool::priceAnew(Worker& worker) {
+  worker.keptTime = {};
+  for (auto& kept : worker.kept) {
+    kept.time = kept.load + predicted(kept.model, kept.engine, {1, kept.length}, 1);
+    worker.keptTime += kept.time;
+  }
+  for (auto& run : worker.open) {
+    if (!run.isLoad()) run.expected = predicted(run.model, run.engine, run.size, 1);
+  }
+}
+
 void SimulatedPool::refresh(std::uint32_t index) {
   auto& worker = workers_[index];
   if (worker.draining) return;
+  if (!options_.trueTimes) priceAnew(worker);
   if (worker.open.empty() && worker.kept.empty()) {
     for (const auto place : worker.places) index_.setIdle(place);
     return;

@@ -107,6 +107,7 @@ class SimulatedPool {
   struct Kept {
     std::uint32_t model = 0;
     sched::EngineIndex engine = 0;
+    double length = 0;
     Duration time{};  ///< with the load
     Duration load{};  ///< until it has begun
   };
@@ -160,6 +161,8 @@ class SimulatedPool {
   void complete(const Event& event);
   void refill(std::uint32_t index);
   void steal(std::uint32_t index);
+  /// By what is known now: much less was when the first calls were placed.
+  void priceAnew(Worker& worker);
   void refresh(std::uint32_t index);
   void leave(std::uint32_t index);
 

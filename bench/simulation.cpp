@@ -217,8 +217,8 @@ void engines(bool quick) {
 /// The same for other models and calls, each against the best of the fixed choices.
 void seeds(bool quick) {
   for (const bool differ : {true, false}) {
-    for (std::uint64_t seed = 2; seed < (quick ? 4u : 10u); ++seed) {
-      const auto all = measureChoices(differ, seed, quick ? 10'000 : 100'000);
+    for (std::uint64_t seed = 2; seed < (quick ? 4u : 8u); ++seed) {
+      const auto all = measureChoices(differ, seed, quick ? 10'000 : 50'000);
       const auto& learned = all.front();
       const auto fixed = std::span(all).subspan(1);
       const auto& quickest = std::ranges::max(fixed, {}, &Measured::throughput);
