@@ -123,14 +123,15 @@ void SimulatedPool::settle(sched::JobId id) {
     makeRoom(worker, call.model);
     ++result_.loads;
   }
-  if (worker.open.size() < kOpen && worker.kept.empty()) {
-    launch(found->worker, call.model, found->engine, found->load);
+  if (found->load == Duration::zero() && mayOpen(worker) && worker.kept.empty()) {
+    launch(found->worker, call.model, found->engine);
   } else {
     const auto time =
         found->load + predicted(call.model, found->engine, {1, call.length}, call.noise);
     use(worker, call.model);
-    worker.kept.push_back({call.model, found->engine, time, found->load});
+    worker.kept.push_back({call.model, found->engine, call.length, time, found->load});
     worker.keptTime += time;
+    openKept(found->worker);
   }
   refresh(found->worker);
 }
@@ -241,23 +242,51 @@ void SimulatedPool::makeRoom(Worker& worker, std::uint32_t model) {
   for (const auto place : worker.places) index_.addModel(place, model);
 }
 
-void SimulatedPool::launch(std::uint32_t index, std::uint32_t model, sched::EngineIndex engine,
-                           Duration load) {
+bool SimulatedPool::mayOpen(const Worker& worker) {
+  return worker.open.size() < kOpen && (worker.open.empty() || !worker.open.back().isLoad());
+}
+
+void SimulatedPool::openKept(std::uint32_t index) {
+  auto& worker = workers_[index];
+  while (mayOpen(worker) && !worker.kept.empty()) {
+    if (auto& first = worker.kept.front(); first.load > Duration::zero()) {
+      const auto load = std::exchange(first.load, {});
+      first.time -= load;
+      worker.keptTime -= load;
+      open(index, {.calls = {},
+                   .model = first.model,
+                   .engine = first.engine,
+                   .expected = load,
+                   .actual = load});
+      return;
+    }
+    const auto kept = worker.kept.front();
+    worker.kept.pop_front();
+    worker.keptTime -= kept.time;
+    unuse(worker, kept.model);
+    launch(index, kept.model, bestEngineOf(worker, kept));
+  }
+}
+
+void SimulatedPool::launch(std::uint32_t index, std::uint32_t model, sched::EngineIndex engine) {
   auto& queue = *queues_[model];
   Run run{.calls = queue.takeBatch(now_, {.items = options_.maxBatch}, kAnyCall),
           .model = model,
-          .engine = engine,
-          .load = load};
+          .engine = engine};
   if (run.calls.empty()) return;
   waitingCalls_ -= run.calls.size();
   double length = 0;
   for (const auto id : run.calls) length = std::max(length, calls_[id].length);
   run.size = {double(run.calls.size()), length};
   const double noise = calls_[run.calls.front()].noise;
-  run.expected = load + predicted(model, engine, run.size, noise);
-  run.actual = load + fromMs(noise * truth(model, engine, run.size));
+  run.expected = predicted(model, engine, run.size, noise);
+  run.actual = fromMs(noise * truth(model, engine, run.size));
+  open(index, std::move(run));
+}
+
+void SimulatedPool::open(std::uint32_t index, Run run) {
   auto& worker = workers_[index];
-  use(worker, model);
+  use(worker, run.model);
   worker.open.push_back(std::move(run));
   if (worker.open.size() == 1) begin(index);
 }
@@ -275,26 +304,19 @@ void SimulatedPool::complete(const Event& event) {
   worker.open.pop_front();
   unuse(worker, run.model);
   for (const auto id : run.calls) {
-    result_.waits.push_back(toMs(worker.begun + run.load - calls_[id].at));
+    result_.waits.push_back(toMs(worker.begun - calls_[id].at));
     result_.latencies.push_back(toMs(now_ - calls_[id].at));
   }
   result_.busyWorkerMs += double(toMs(run.actual));
-  if (!options_.trueTimes)
-    predictor_.observe(keys_[run.model][run.engine], run.size,
-                       double((run.actual - run.load).count()) / 1e6);
+  if (!options_.trueTimes && !run.isLoad())
+    predictor_.observe(keys_[run.model][run.engine], run.size, double(run.actual.count()) / 1e6);
   if (!worker.open.empty()) begin(event.worker);
   refill(event.worker);
 }
 
 void SimulatedPool::refill(std::uint32_t index) {
   auto& worker = workers_[index];
-  while (worker.open.size() < kOpen && !worker.kept.empty()) {
-    const auto kept = worker.kept.front();
-    worker.kept.pop_front();
-    worker.keptTime -= kept.time;
-    unuse(worker, kept.model);
-    launch(index, kept.model, bestEngineOf(worker, kept), kept.load);
-  }
+  openKept(index);
   if (worker.draining && worker.open.empty()) return leave(index);
   steal(index);
   refresh(index);
@@ -334,12 +356,24 @@ void SimulatedPool::steal(std::uint32_t index) {
   // This one counts as busy until it is refreshed.
   const auto best = index_.best({*model, 0, prices_, nullptr}, now_);
   if (best && best->total < here->total && workerOf_[best->worker] != index) return;
-  launch(index, *model, here->engine, Duration::zero());
+  launch(index, *model, here->engine);
+}
+
+void SimulatedPool::priceAnew(Worker& worker) {
+  worker.keptTime = {};
+  for (auto& kept : worker.kept) {
+    kept.time = kept.load + predicted(kept.model, kept.engine, {1, kept.length}, 1);
+    worker.keptTime += kept.time;
+  }
+  for (auto& run : worker.open) {
+    if (!run.isLoad()) run.expected = predicted(run.model, run.engine, run.size, 1);
+  }
 }
 
 void SimulatedPool::refresh(std::uint32_t index) {
   auto& worker = workers_[index];
   if (worker.draining) return;
+  if (!options_.trueTimes) priceAnew(worker);
   if (worker.open.empty() && worker.kept.empty()) {
     for (const auto place : worker.places) index_.setIdle(place);
     return;

@@ -94,20 +94,22 @@ class SimulatedPool {
 
  private:
   struct Run {
-    std::vector<sched::JobId> calls;
+    std::vector<sched::JobId> calls;  ///< none: the model is loaded
     std::uint32_t model = 0;
     sched::EngineIndex engine = 0;
     sched::RunSize size{};
-    Duration expected{};  ///< with the load
-    Duration load{};
+    Duration expected{};
     Duration actual{};
+
+    bool isLoad() const { return calls.empty(); }
   };
   /// Time of a worker that is kept for a call that waits; whose turn it is by then gets it.
   struct Kept {
     std::uint32_t model = 0;
     sched::EngineIndex engine = 0;
-    Duration time{};
-    Duration load{};
+    double length = 0;
+    Duration time{};  ///< with the load
+    Duration load{};  ///< until it has begun
   };
   struct Worker {
     bool alive = true;
@@ -150,11 +152,17 @@ class SimulatedPool {
   void unuse(Worker& worker, std::uint32_t model);
   void tellRoom(const Worker& worker);
   sched::EngineIndex bestEngineOf(const Worker& worker, const Kept& kept);
-  void launch(std::uint32_t index, std::uint32_t model, sched::EngineIndex engine, Duration load);
+  /// No call is bound behind a load: whose turn it is when that has ended goes.
+  static bool mayOpen(const Worker& worker);
+  void openKept(std::uint32_t index);
+  void launch(std::uint32_t index, std::uint32_t model, sched::EngineIndex engine);
+  void open(std::uint32_t index, Run run);
   void begin(std::uint32_t index);
   void complete(const Event& event);
   void refill(std::uint32_t index);
   void steal(std::uint32_t index);
+  /// By what is known now: much less was when the first calls were placed.
+  void priceAnew(Worker& worker);
   void refresh(std::uint32_t index);
   void leave(std::uint32_t index);
 

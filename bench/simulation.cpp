@@ -2,7 +2,7 @@
 // random. It says how quick and how good the decisions are; it says nothing of browsers. One JSON
 // object a line.
 //
-//   webpool_simulation [--quick] [growth] [known] [engines] [day]      all by default
+//   webpool_simulation [--quick] [growth] [known] [engines] [seeds] [day]      all by default
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,6 +10,7 @@
 #include <ctime>
 #include <iostream>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -40,11 +41,12 @@ SimulationResult simulate(const SimulatedPoolOptions& options, std::size_t worke
 
 /// As many calls as keep so many workers busy for that share of their time, in bursts.
 std::vector<SimulatedCall> callsFor(const std::vector<SimulatedModel>& models, std::size_t count,
-                                    std::size_t workers, double share) {
+                                    std::size_t workers, double share, std::uint64_t seed = 2) {
   const auto rateOne = [](double) { return 1000.0; };
   const double mean = meanRunMs(models, drawCalls({.count = 20'000}, models.size(), rateOne));
   const double rate = share * double(workers) * 1000 / mean;
-  return drawCalls({.count = count}, models.size(), [&](double t) { return rate * burst(t); });
+  return drawCalls({.count = count, .seed = seed}, models.size(),
+                   [&](double t) { return rate * burst(t); });
 }
 
 /// Placing alone: predict each engine, find the worker, book the run; later it ends and is learned.
@@ -163,42 +165,69 @@ struct Measured {
   std::string policy;
   double throughput = 0;
   double p99 = 0;
+  std::uint64_t tries = 0;
 };
 
-void engines(bool quick) {
-  const std::size_t count = quick ? 20'000 : 200'000;
+/// Learned placement first, then every fixed choice, on the same calls.
+std::vector<Measured> measureChoices(bool differ, std::uint64_t seed, std::size_t count) {
   constexpr std::size_t kWorkers = 100;
+  const auto models = drawModels({.count = 20, .differ = differ, .seed = seed + 3});
+  // More than any policy can do, for the throughput; and what all could do by themselves.
+  const auto flood = callsFor(models, count, kWorkers, 3, seed);
+  const auto usual = callsFor(models, count, kWorkers, 0.7, seed);
+  SimulatedPoolOptions base{.engines = kEngines, .models = models, .allEngines = true};
+  std::vector<std::pair<std::string, SimulatedPoolOptions>> policies{{"learned", base}};
+  for (std::uint32_t engine = 0; engine < kEngines.size(); ++engine) {
+    policies.emplace_back("always " + kEngines[engine], base);
+    policies.back().second.policy = Policy::OneEngine;
+    policies.back().second.engine = engine;
+  }
+  for (const auto& [name, policy] : {std::pair{"round robin", Policy::RoundRobin},
+                                     {"least loaded", Policy::LeastLoaded},
+                                     {"seed's table", Policy::Table}}) {
+    policies.emplace_back(name, base);
+    policies.back().second.policy = policy;
+  }
+  std::vector<Measured> all;
+  for (const auto& [name, options] : policies) {
+    const auto full = simulate(options, kWorkers, flood);
+    const auto result = simulate(options, kWorkers, usual);
+    const double took = std::chrono::duration<double>(full.makespan).count();
+    all.push_back(
+        {name, double(full.calls) / took, quantileOf(result.latencies, 0.99), result.tries});
+  }
+  return all;
+}
+
+void engines(bool quick) {
   for (const bool differ : {true, false}) {
-    const auto models = drawModels({.count = 20, .differ = differ, .seed = 5});
-    // More than any policy can do, for the throughput; and what all could do by themselves.
-    const auto flood = callsFor(models, count, kWorkers, 3);
-    const auto usual = callsFor(models, count, kWorkers, 0.7);
-    SimulatedPoolOptions base{.engines = kEngines, .models = models, .allEngines = true};
-    std::vector<std::pair<std::string, SimulatedPoolOptions>> policies{{"learned", base}};
-    for (std::uint32_t engine = 0; engine < kEngines.size(); ++engine) {
-      policies.emplace_back("always " + kEngines[engine], base);
-      policies.back().second.policy = Policy::OneEngine;
-      policies.back().second.engine = engine;
-    }
-    for (const auto& [name, policy] : {std::pair{"round robin", Policy::RoundRobin},
-                                       {"least loaded", Policy::LeastLoaded},
-                                       {"seed's table", Policy::Table}}) {
-      policies.emplace_back(name, base);
-      policies.back().second.policy = policy;
-    }
-    std::vector<Measured> all;
-    for (const auto& [name, options] : policies) {
-      const auto full = simulate(options, kWorkers, flood);
-      const auto result = simulate(options, kWorkers, usual);
-      const double took = std::chrono::duration<double>(full.makespan).count();
-      all.push_back({name, double(full.calls) / took, quantileOf(result.latencies, 0.99)});
-      const auto& learned = all.front();
+    const auto all = measureChoices(differ, 2, quick ? 20'000 : 200'000);
+    const auto& learned = all.front();
+    for (const auto& one : all) {
       say(
           fmt::format("{{\"figure\":\"engines\",\"engines_differ\":{},\"policy\":\"{}\","
                       "\"calls_per_s\":{:.1f},\"p99_latency_ms\":{:.1f},\"tries\":{},"
                       "\"learned_throughput_ratio\":{:.3f},\"learned_p99_ratio\":{:.3f}}}",
-                      differ, name, all.back().throughput, all.back().p99, result.tries,
-                      learned.throughput / all.back().throughput, learned.p99 / all.back().p99));
+                      differ, one.policy, one.throughput, one.p99, one.tries,
+                      learned.throughput / one.throughput, learned.p99 / one.p99));
+    }
+  }
+}
+
+/// The same for other models and calls, each against the best of the fixed choices.
+void seeds(bool quick) {
+  for (const bool differ : {true, false}) {
+    for (std::uint64_t seed = 2; seed < (quick ? 4u : 8u); ++seed) {
+      const auto all = measureChoices(differ, seed, quick ? 10'000 : 50'000);
+      const auto& learned = all.front();
+      const auto fixed = std::span(all).subspan(1);
+      const auto& quickest = std::ranges::max(fixed, {}, &Measured::throughput);
+      const auto& shortest = std::ranges::min(fixed, {}, &Measured::p99);
+      say(fmt::format(
+          "{{\"figure\":\"seeds\",\"engines_differ\":{},\"seed\":{},\"best_throughput\":\"{}\","
+          "\"best_p99\":\"{}\",\"throughput_of_best\":{:.3f},\"p99_of_best\":{:.3f}}}",
+          differ, seed, quickest.policy, shortest.policy, learned.throughput / quickest.throughput,
+          shortest.p99 / learned.p99));
     }
   }
 }
@@ -209,14 +238,15 @@ int run(const std::vector<std::string>& arguments) {
   const bool all = wanted.size() == (quick ? 1u : 0u);
   for (const auto& word : wanted) {
     if (word != "--quick" && word != "growth" && word != "known" && word != "engines" &&
-        word != "day") {
-      std::cerr << "webpool_simulation [--quick] [growth] [known] [engines] [day]\n";
+        word != "seeds" && word != "day") {
+      std::cerr << "webpool_simulation [--quick] [growth] [known] [engines] [seeds] [day]\n";
       return 2;
     }
   }
   if (all || wanted.contains("growth")) growth(quick);
   if (all || wanted.contains("known")) known(quick);
   if (all || wanted.contains("engines")) engines(quick);
+  if (all || wanted.contains("seeds")) seeds(quick);
   if (all || wanted.contains("day")) {
     for (const auto& line : simulateDay(quick)) say(line);
   }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "webpool/content.h"
+#include "webpool/memory_policy.h"
 #include "webpool/model.h"
 
 namespace webpool {
@@ -55,16 +56,6 @@ class BrowserIntegration {
   /// in what the caller left open: priority list, precision, browser. An error is the load's.
   virtual Result<HardwarePreferences> optimizeForBrowser(const std::string& browserName,
                                                          const std::string& modelType) = 0;
-};
-
-/// Has a say in which models are loaded. Called from any thread, one call at a time.
-class MemoryPolicy {
- public:
-  virtual ~MemoryPolicy() = default;
-
-  /// A model is about to be loaded; `modelSize` are the bytes of its files. An error is the load's:
-  /// OutOfMemory for a refusal.
-  virtual Result<void> allocateMemory(const std::string& modelType, std::uint64_t modelSize) = 0;
 };
 
 }  // namespace webpool

@@ -48,6 +48,7 @@ struct JoinEvent;     // webpool/pool.h
 class RunObserver;    // webpool/record.h
 struct StateChange;   // webpool/stats.h
 struct ScalingEvent;  // webpool/stats.h
+struct KeptModel;     // webpool/memory_policy.h
 
 struct PoolOptions {
   /// Where models are kept; empty: $WEBPOOL_DATA_DIR, else $XDG_DATA_HOME/webpool.
@@ -88,6 +89,9 @@ struct PoolOptions {
   std::uint64_t memoryBudget = 0;
   /// The same for each browser.
   std::uint64_t browserMemoryBudget = 0;
+  /// What keeping a model is worth, instead of what the pool takes (KeptModel::worth in
+  /// webpool/memory_policy.h): as MemoryPolicy::worthKeeping(). Empty: that.
+  std::function<double(const KeptModel&)> worthKeeping{};
   /// Texts, or rows, that calls of several callers may share in one run (batching); 1: each call is
   /// a run of its own. Batches form while workers are busy.
   unsigned maxBatch = 16;

@@ -99,6 +99,28 @@ class PythonPolicy final : public MemoryPolicy {
                 "a smaller precision, or another policy");
   }
 
+  /// What it may leave out, and what fails in it, is the pool's own choice.
+  double worthKeeping(const KeptModel& model) override {
+    const auto said = called(ErrorCategory::InvalidArgument, "worth_keeping", [&] {
+      if (!py::hasattr(*object_, "worth_keeping")) return model.worth;
+      const auto seconds = [](std::chrono::nanoseconds time) {
+        return std::chrono::duration<double>(time).count();
+      };
+      py::dict facts;
+      facts["model_name"] = model.name;
+      facts["task"] = model.task;
+      facts["dtype"] = model.dtype;
+      facts["bytes"] = model.bytes;
+      facts["load_seconds"] = seconds(model.load);
+      facts["unused_seconds"] = seconds(model.unused);
+      facts["calls_per_second"] = model.callsPerSecond;
+      facts["chance_soon"] = model.chanceSoon;
+      facts["worth"] = model.worth;
+      return py::cast<double>(py::object(object_->attr("worth_keeping")(facts)));
+    });
+    return said.value_or(model.worth);
+  }
+
  private:
   Shared object_;
 };

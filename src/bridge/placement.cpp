@@ -182,8 +182,8 @@ Result<Placed> Pool::load(ResourcePool& pool, const std::string& type, const std
   }
   const auto browser = browserFor(type, preferences);
   if (!browser) return std::unexpected(browser.error());
-  if (const auto policy = locked(policy_)) {
-    if (auto allowed = policy->allocateMemory(type, description->bytes); !allowed) {
+  if (const auto said = policy()) {
+    if (auto allowed = said->allocateMemory(type, description->bytes); !allowed) {
       return std::unexpected(allowed.error());
     }
   }

@@ -97,6 +97,10 @@ Result<void> Pool::initialize() {
     connectionTime_.changed(connection, change);
     if (told) told(connection, change);
   };
+  options.worthKeeping = [this, own = std::move(options.worthKeeping)](const KeptModel& model) {
+    if (const auto said = policy()) return said->worthKeeping(model);
+    return own ? own(model) : model.worth;
+  };
   auto opened = ResourcePool::open(std::move(options));
   if (!opened) return std::unexpected(opened.error());
   file_ = std::move(file);
@@ -191,7 +195,7 @@ void Pool::setBrowserIntegration(std::shared_ptr<BrowserIntegration> integration
 }
 
 void Pool::setMemoryPolicy(std::shared_ptr<MemoryPolicy> policy) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(policyMutex_);
   policy_.swap(policy);
 }
 

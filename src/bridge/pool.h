@@ -54,6 +54,10 @@ class Pool : public std::enable_shared_from_this<Pool> {
   };
 
   Result<ResourcePool*> opened();
+  std::shared_ptr<MemoryPolicy> policy() const {
+    const std::lock_guard lock(policyMutex_);
+    return policy_;
+  }
   using Platform = std::variant<Backend, std::string>;  ///< a browser's, or a program's own by name
 
   Result<Placed> load(ResourcePool& pool, const std::string& type, const std::string& name,
@@ -87,11 +91,13 @@ class Pool : public std::enable_shared_from_this<Pool> {
   std::mutex loading_;  ///< one model is loaded at a time
   mutable std::mutex mutex_;
   std::shared_ptr<Record> file_;  ///< null: none is kept; it ends after the pool
+  /// The pool's loop asks the policy: it never waits for mutex_, under which the pool is closed.
+  mutable std::mutex policyMutex_;
+  std::shared_ptr<MemoryPolicy> policy_;
   std::unique_ptr<ResourcePool> pool_;
   std::vector<Known> models_;
   std::map<std::string, HardwareBackend> backends_;
   std::shared_ptr<BrowserIntegration> integration_;
-  std::shared_ptr<MemoryPolicy> policy_;
 };
 
 /// Of the browser that ran it, its processes together; nullopt: not sampled yet.

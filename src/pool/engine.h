@@ -132,7 +132,8 @@ class Engine {
   void gatePassed(const std::shared_ptr<Loaded>& model);
   void gateFailed(const std::shared_ptr<Loaded>& model, const Error& error);
 
-  /// Ends the model's Worker in the page. Any thread; nothing waits for it.
+  /// Ends the model's Worker in the page, and forgets how often it was called. Any thread; nothing
+  /// waits for it.
   void unload(const std::shared_ptr<Loaded>& model);
 
   /// Runs `work`, which may make blocking calls of the engine, on a thread of its own. close()

@@ -293,6 +293,7 @@ void Engine::gateFailed(const std::shared_ptr<Loaded>& model, const Error& error
 void Engine::unload(const std::shared_ptr<Loaded>& model) {
   loop_.post([this, model] {
     if (!closed_ && model->isResident()) model->connection->unload(*model, [] {});
+    memory_.forget(*model);
   });
 }
 

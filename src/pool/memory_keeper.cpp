@@ -28,8 +28,11 @@ std::string nameOf(const Loaded& model) {
 
 }  // namespace
 
-MemoryKeeper::MemoryKeeper(std::uint64_t pool, std::uint64_t browser, Notice notice)
-    : chosen_{pool, browser}, notice_(std::move(notice)), budget_(limitsOf(chosen_)) {}
+MemoryKeeper::MemoryKeeper(std::uint64_t pool, std::uint64_t browser, Notice notice, Worth worth)
+    : chosen_{pool, browser},
+      notice_(std::move(notice)),
+      worth_(std::move(worth)),
+      budget_(limitsOf(chosen_)) {}
 
 sched::MemoryLimits MemoryKeeper::limitsOf(const Chosen& chosen) {
   return {.pool = orBoundless(chosen.pool),
@@ -69,6 +72,39 @@ void MemoryKeeper::closed(std::uint64_t connection) {
   budget_.connectionClosed(connection);
 }
 
+KeptModel MemoryKeeper::keptModel(const sched::ResidentModel& model, base::TimePoint now) const {
+  const auto nanoseconds = [](double seconds) {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(
+        std::chrono::duration<double>(seconds));
+  };
+  const auto facts = choice_.facts(budget_.picture(), model, now);
+  KeptModel kept{.bytes = facts.bytes,
+                 .load = nanoseconds(facts.loadSeconds),
+                 .unused = now - facts.lastUsed,
+                 .callsPerSecond = facts.callsPerSecond,
+                 .chanceSoon = facts.chanceSoon,
+                 .worth = facts.worth};
+  const auto found = models_.find(model.id);
+  if (const auto loaded = found == models_.end() ? nullptr : found->second.lock()) {
+    const auto& description = loaded->source->description;
+    kept.name = description.name;
+    kept.task = description.task;
+    kept.dtype = description.dtype;
+  }
+  return kept;
+}
+
+sched::UnloadWorth MemoryKeeper::worthNow(base::TimePoint now) const {
+  if (!worth_) return choice_.worth(budget_.picture(), now);
+  // A whole model is asked for once, whatever parts it has.
+  auto asked = std::make_shared<std::map<std::string, double>>();
+  return [this, now, asked](const sched::ResidentModel& model) {
+    const auto [at, isNew] = asked->try_emplace(sched::nameOf(model), 0);
+    if (isNew) at->second = worth_(keptModel(model, now));
+    return at->second;
+  };
+}
+
 Result<MemoryKeeper::Room> MemoryKeeper::roomFor(const Loaded& model, std::uint64_t connection,
                                                  base::TimePoint now) {
   if (!model.onThisMachine) return Room{};
@@ -78,7 +114,7 @@ Result<MemoryKeeper::Room> MemoryKeeper::roomFor(const Loaded& model, std::uint6
                                   .connection = connection,
                                   .group = groupOf(model),
                                   .what = model.source->description.name},
-                                 choice_.worth(budget_.picture(), now));
+                                 worthNow(now));
   if (!plan) return std::unexpected(plan.error());
   Room room;
   for (const auto id : plan->unload) {
@@ -99,6 +135,7 @@ void MemoryKeeper::loadBegan(const std::shared_ptr<Loaded>& model, std::uint64_t
   if (!model->onThisMachine) return;
   models_[model->id] = model;
   loading_[model->id] = now;
+  known_[nameOf(*model)].insert(model->id);
   choice_.typed(nameOf(*model), model->source->description.task);
   budget_.modelPlaced({.id = model->id,
                        .connection = connection,
@@ -119,12 +156,20 @@ void MemoryKeeper::loadEnded(const Loaded& model, bool there, base::TimePoint no
 
 void MemoryKeeper::runBegan(const Loaded& model, base::TimePoint now) {
   if (!model.onThisMachine) return;
-  choice_.asked(nameOf(model), now);
+  if (const auto name = nameOf(model); known_.contains(name)) choice_.asked(name, now);
   budget_.modelTaken(model.id, now);
 }
 
 void MemoryKeeper::runEnded(const Loaded& model, base::TimePoint now) {
   if (model.onThisMachine) budget_.modelReleased(model.id, now);
+}
+
+void MemoryKeeper::forget(const Loaded& model) {
+  const auto known = known_.find(nameOf(model));
+  if (known == known_.end() || known->second.erase(model.id) == 0) return;
+  if (!known->second.empty()) return;
+  choice_.forget(known->first);
+  known_.erase(known);
 }
 
 void MemoryKeeper::gone(const Loaded& model) {

@@ -6,12 +6,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "pool/loaded.h"
 #include "sched/memory_budget.h"
 #include "sched/unload_choice.h"
+#include "webpool/memory_policy.h"
 
 namespace webpool::pool {
 
@@ -25,10 +27,12 @@ class MemoryKeeper {
   };
 
   using Notice = std::function<void(const std::string&)>;
+  /// As PoolOptions::worthKeeping.
+  using Worth = std::function<double(const KeptModel&)>;
 
   /// Bytes, of all browsers and of each. `notice`: told once where browsers take more without any
-  /// model; may be empty.
-  MemoryKeeper(std::uint64_t pool, std::uint64_t browser, Notice notice);
+  /// model; may be empty, and so may `worth`.
+  MemoryKeeper(std::uint64_t pool, std::uint64_t browser, Notice notice, Worth worth);
 
   /// A limit was chosen.
   bool isOn() const { return chosen_.pool > 0 || chosen_.browser > 0; }
@@ -53,6 +57,9 @@ class MemoryKeeper {
   void runBegan(const Loaded& model, base::TimePoint now);
   void runEnded(const Loaded& model, base::TimePoint now);
   void gone(const Loaded& model);
+  /// Nobody means to have it back. What was known of its calls and loads is forgotten with the last
+  /// one that shares it.
+  void forget(const Loaded& model);
 
  private:
   void noticeNoRoom(std::uint64_t connection);
@@ -62,13 +69,17 @@ class MemoryKeeper {
     std::uint64_t browser = 0;
   };
   static sched::MemoryLimits limitsOf(const Chosen& chosen);
+  sched::UnloadWorth worthNow(base::TimePoint now) const;
+  KeptModel keptModel(const sched::ResidentModel& model, base::TimePoint now) const;
 
   Chosen chosen_;
   Notice notice_;
+  Worth worth_;
   sched::MemoryBudget budget_;
   sched::UnloadChoice choice_;
   std::map<sched::ResidentId, base::TimePoint> loading_;  ///< since when
   std::map<sched::ResidentId, std::weak_ptr<Loaded>> models_;
+  std::map<std::string, std::set<sched::ResidentId>> known_;  ///< to choice_, by its name there
 };
 
 }  // namespace webpool::pool

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <set>
 #include <tuple>
@@ -27,11 +28,14 @@ class Planner {
   Planner(const MemoryLimits& limits, const MemoryPicture& picture, const MemoryNeed& need,
           const UnloadWorth& worth)
       : limits_(limits), picture_(picture), need_(need) {
+    // What is worth no number is worth the least.
+    constexpr double kNothing = -std::numeric_limits<double>::infinity();
     for (const auto& [id, model] : picture_.models) {
       auto& group = groups_[keyOf(model)];
       group.users += model.users;
       group.lastUsed = std::max(group.lastUsed, model.lastUsed);
-      if (worth) group.worth = std::max(group.worth, worth(model));
+      const double own = worth ? worth(model) : 0;
+      group.worth = std::max(group.worth, std::isnan(own) ? kNothing : own);
     }
     for (const auto& [id, model] : picture_.models) {
       if (mayGo(model)) candidates_.push_back(&model);
@@ -60,7 +64,7 @@ class Planner {
   struct Group {
     unsigned users = 0;
     TimePoint lastUsed{};
-    double worth = 0;
+    double worth = -std::numeric_limits<double>::infinity();
   };
 
   static GroupKey keyOf(const ResidentModel& model) {
@@ -196,6 +200,10 @@ Error refusal(const MemoryLimits& limits, const MemoryPicture& picture, const Me
 }
 
 }  // namespace
+
+std::string nameOf(const ResidentModel& model) {
+  return model.group.empty() ? std::to_string(model.id) : model.group;
+}
 
 std::uint64_t MemoryPicture::explained(ConnectionId connection) const {
   auto sum = connections.at(connection).empty;

@@ -63,8 +63,11 @@ struct MemoryNeed {
   std::string what = "the model";  ///< for the error
 };
 
+/// What a model is called that stands alone, or its group.
+std::string nameOf(const ResidentModel& model);
+
 /// What keeping a model is worth, for each of its bytes; any unit. Replaceable: unload_choice.h has
-/// one.
+/// one. What is no number goes first.
 using UnloadWorth = std::function<double(const ResidentModel&)>;
 
 struct MemoryPlan {

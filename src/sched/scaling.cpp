@@ -14,6 +14,8 @@ constexpr unsigned kMostPatience = 16;
 constexpr int kRegretWithin = 4;
 /// Cooldowns after which a mistake is forgotten, times the patience that it led to.
 constexpr int kForgivenAfter = 20;
+/// Less than this share of the workers is not worth a drain: each may turn out to be a mistake.
+constexpr double kLeastDrain = 0.2;
 
 double seconds(Duration duration) {
   return std::chrono::duration<double>(duration).count();
@@ -21,6 +23,13 @@ double seconds(Duration duration) {
 
 std::string percent(double share) {
   return fmt::format("{:.0f} %", 100 * share);
+}
+
+/// Cooldowns in which the load must rise to have jumped, in which it must fall again, and for which
+/// that is remembered: with 30 s 2 minutes, 10 minutes and 2 hours.
+JumpOptions jumpsFor(Duration cooldown) {
+  return {
+      .within = kRegretWithin * cooldown, .longest = 20 * cooldown, .remembered = 240 * cooldown};
 }
 
 }  // namespace
@@ -37,7 +46,8 @@ std::string_view scalingActionName(ScalingAction action) noexcept {
   return "hold";
 }
 
-Scaling::Scaling(ScalingOptions options) : options_(options), forecast_(options.forecast) {
+Scaling::Scaling(ScalingOptions options)
+    : options_(options), forecast_(options.forecast), jumps_(jumpsFor(options.cooldown)) {
   options_.max = std::max(options_.max, 1u);
   options_.min = std::min(options_.min, options_.max);
   options_.low = std::clamp(options_.low, 0.0, 0.9);
@@ -52,6 +62,7 @@ void Scaling::smooth(const ScalingInputs& inputs, TimePoint now) {
   const double share = 1 - std::exp(-passed / smoothing);
   load_ += share * (load - load_);
   seenAt_ = now;
+  jumps_.add(load_, now);
   if (inputs.workers > 0) forecast_.add(load, now);
 }
 
@@ -75,6 +86,11 @@ unsigned Scaling::wantedFor(double load) const {
   const double middle = (options_.low + options_.high) / 2;
   const double wanted = std::ceil(load / middle - 1e-9);
   return static_cast<unsigned>(std::clamp(wanted, double(options_.min), double(options_.max)));
+}
+
+unsigned Scaling::keptForJumps() const {
+  const double wanted = std::ceil(jumps_.usual() / options_.high - 1e-9);
+  return static_cast<unsigned>(std::min(wanted, double(options_.max)));
 }
 
 bool Scaling::cooling(TimePoint now) const {
@@ -198,6 +214,22 @@ std::optional<ScalingDecision> Scaling::shrink(const ScalingInputs& inputs, unsi
               fmt::format("busy {}, but {:.1f} workers' load is expected, as every {:.0f} min",
                           percent(load_ / have), coming.load, seconds(*coming.period) / 60)};
     }
+  }
+  if (const auto kept = keptForJumps(); kept > left) {
+    left = kept;
+    if (left >= have) {
+      return ScalingDecision{
+          .target = have,
+          .reason =
+              fmt::format("busy {}, but the load has jumped to {:.1f} workers' again and again",
+                          percent(load_ / have), jumps_.usual())};
+    }
+  }
+  if (have - left < kLeastDrain * have) {
+    return ScalingDecision{
+        .target = have,
+        .reason = fmt::format("busy {}, and {} workers of {} are too few to drain",
+                              percent(load_ / have), have - left, have)};
   }
   // A quarter at once: what goes quickly would have to be started again.
   const auto count = std::min(have - left, std::max(1u, have / 4));

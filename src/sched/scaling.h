@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "sched/load_forecast.h"
+#include "sched/load_jumps.h"
 
 namespace webpool::sched {
 
@@ -85,11 +86,14 @@ class Scaling {
   ScalingDecision add(unsigned count, unsigned have, bool foreseen, std::string reason,
                       TimePoint now);
   ScalingDecision drain(unsigned count, unsigned have, std::string reason, TimePoint now);
+  /// Workers with which a load that jumps again is no reason to add any.
+  unsigned keptForJumps() const;
   bool cooling(TimePoint now) const;
   Duration patience() const;
 
   ScalingOptions options_;
   LoadForecast forecast_;
+  LoadJumps jumps_;
   double load_ = 0;  ///< workers kept busy, smoothed
   std::optional<TimePoint> seenAt_;
   std::optional<TimePoint> changedAt_;

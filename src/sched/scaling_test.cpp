@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <optional>
 #include <random>
+#include <vector>
 
 namespace webpool::sched {
 namespace {
@@ -36,8 +38,14 @@ class FollowingPool {
     }
     auto decision = scaling.tick(inputs, now);
     workers = decision.target;
-    if (decision.action == ScalingAction::Add) ++adds;
-    if (decision.action == ScalingAction::Drain) ++drains;
+    if (decision.action == ScalingAction::Add) {
+      ++adds;
+      if (drainedAt && now - *drainedAt < minutes(2)) ++thrashes;
+    }
+    if (decision.action == ScalingAction::Drain) {
+      ++drains;
+      drainedAt = now;
+    }
     return decision;
   }
   void run(Duration time, const std::function<double(double)>& load) {
@@ -47,6 +55,8 @@ class FollowingPool {
 
   unsigned workers;
   int adds = 0, drains = 0;
+  int thrashes = 0;  ///< drains for nothing
+  std::optional<TimePoint> drainedAt;
   TimePoint now = kStart;
   Scaling scaling;
 };
@@ -117,6 +127,75 @@ TEST(Scaling, ALoadThatSwingsPastBothMakesItPatient) {
   EXPECT_GT(pool.scaling.regrets(), 0u);
   EXPECT_LT(pool.adds, 30);
   EXPECT_LT(pool.drains, 30);
+}
+
+TEST(Scaling, WorkersStayForALoadThatJumpsAgainAndAgain) {
+  ScalingOptions options{.max = 16};
+  options.predictive = false;
+  FollowingPool pool(options, 2);
+  std::mt19937_64 random(4);
+  const auto jump = [&] {
+    pool.run(minutes(20 + random() % 20), [](double) { return 1.0; });
+    pool.run(minutes(1), [](double) { return 4.0; });
+  };
+  jump();
+  jump();
+  pool.run(minutes(5), [](double) { return 1.0; });
+  EXPECT_GE(pool.workers, 6u);  // 4 of 6 are below 70 %
+  EXPECT_THAT(pool.tick(1.0).reason, HasSubstr("again and again"));
+  const int before = pool.adds + pool.drains;
+  for (int i = 0; i < 20; ++i) jump();
+  EXPECT_LE(pool.adds + pool.drains, before + 2);
+  pool.run(hours(3), [](double) { return 1.0; });
+  EXPECT_LE(pool.workers, 3u);  // not for ever
+}
+
+TEST(Scaling, OneJumpKeepsNobody) {
+  FollowingPool pool({.max = 16}, 2);
+  pool.run(minutes(10), [](double) { return 1.0; });
+  pool.run(minutes(1), [](double) { return 6.0; });
+  EXPECT_GE(pool.workers, 6u);
+  pool.run(minutes(5), [](double) { return 0.2; });
+  EXPECT_EQ(pool.workers, 1u);
+}
+
+TEST(Scaling, DaysOfBurstsHaveHardlyADrainForNothing) {
+  int thrashes = 0;
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    std::mt19937_64 random(seed);
+    std::vector<double> bursts;
+    for (int i = 0; i < 24; ++i) bursts.push_back(double(random() % 86'400));
+    FollowingPool pool({.min = 2, .max = 64}, 4);
+    pool.run(hours(24), [&](double t) {
+      double load = 6.5 - 5.2 * std::cos(6.2832 * t / 86'400);
+      if (std::fmod(t, 3600) < 240) load *= 2;
+      const auto within = [t](double start) { return t >= start && t < start + 60; };
+      if (std::ranges::any_of(bursts, within)) load *= 2.5;
+      return load * (0.85 + double(random() % 300) / 1000);
+    });
+    EXPECT_LE(pool.thrashes, 2) << seed;
+    EXPECT_LE(pool.drains, 45) << seed;
+    thrashes += pool.thrashes;
+  }
+  EXPECT_LE(thrashes, 3);
+}
+
+TEST(Scaling, WhatIsHardlyWorthItIsNotDrained) {
+  Scaling scaling({.max = 64});
+  ScalingDecision decision;
+  for (int i = 0; i < 100; ++i) {
+    decision = scaling.tick({.workers = 20, .busy = 0.29}, kStart + seconds(i));
+    ASSERT_EQ(decision.count, decision.action == ScalingAction::Hold ? 0u : 5u);
+    if (decision.action == ScalingAction::Drain) break;
+  }
+  EXPECT_EQ(decision.action, ScalingAction::Drain);  // 12 would do
+  // 16 of 19 would be needed at a lower bound of 0.41.
+  Scaling narrow({.max = 64, .high = 0.56, .low = 0.41});
+  for (int i = 0; i < 100; ++i) {
+    decision = narrow.tick({.workers = 19, .busy = 0.405}, kStart + seconds(i));
+    ASSERT_EQ(decision.action, ScalingAction::Hold) << i;
+  }
+  EXPECT_THAT(decision.reason, HasSubstr("too few"));
 }
 
 TEST(Scaling, DeadWorkersAreReplacedAtOnce) {

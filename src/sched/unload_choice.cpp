@@ -13,10 +13,6 @@ double seconds(Duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
-std::string nameOf(const ResidentModel& model) {
-  return model.group.empty() ? std::to_string(model.id) : model.group;
-}
-
 }  // namespace
 
 double UnloadChoice::weightAt(const Facts& facts, TimePoint now) const {
@@ -68,16 +64,28 @@ double UnloadChoice::companyOf(const MemoryPicture& picture, const ResidentModel
   return others > 0 ? alike / others : 0;
 }
 
-UnloadWorth UnloadChoice::worth(const MemoryPicture& picture, TimePoint now) const {
+KeepFacts UnloadChoice::facts(const MemoryPicture& picture, const ResidentModel& model,
+                              TimePoint now) const {
+  const auto name = nameOf(model);
+  KeepFacts facts{.callsPerSecond = rate(name, now), .chanceSoon = chanceSoon(name, now)};
   // What is unloaded is a whole model: all its components on all browsers count as its bytes.
-  std::map<std::string, double> bytes;
-  for (const auto& [id, model] : picture.models) bytes[nameOf(model)] += double(model.bytes());
-  std::map<ResidentId, double> worth;
-  for (const auto& [id, model] : picture.models) {
-    const auto name = nameOf(model);
-    const double company = 1 + options_.company * companyOf(picture, model);
-    worth[id] = company * costOfReturn(name, now) / std::max(1.0, bytes[name]);
+  double company = 0;
+  for (const auto& [id, part] : picture.models) {
+    if (nameOf(part) != name) continue;
+    facts.bytes += part.bytes();
+    facts.lastUsed = std::max(facts.lastUsed, part.lastUsed);
+    company = std::max(company, companyOf(picture, part));
   }
+  if (const auto at = facts_.find(name); at != facts_.end())
+    facts.loadSeconds = at->second.loadSeconds;
+  facts.worth = (1 + options_.company * company) * costOfReturn(name, now) /
+                std::max(1.0, double(facts.bytes));
+  return facts;
+}
+
+UnloadWorth UnloadChoice::worth(const MemoryPicture& picture, TimePoint now) const {
+  std::map<ResidentId, double> worth;
+  for (const auto& [id, model] : picture.models) worth[id] = facts(picture, model, now).worth;
   return [worth = std::move(worth)](const ResidentModel& model) {
     const auto at = worth.find(model.id);
     return at == worth.end() ? 0.0 : at->second;

@@ -24,6 +24,16 @@ struct UnloadOptions {
   double company = 0.1;
 };
 
+/// What is known of a model with all its components.
+struct KeepFacts {
+  std::uint64_t bytes = 0;  ///< in all browsers
+  TimePoint lastUsed{};
+  double loadSeconds = 0;  ///< 0: never seen
+  double callsPerSecond = 0;
+  double chanceSoon = 0;  ///< that it is asked for within the horizon
+  double worth = 0;       ///< a byte
+};
+
 /// Gathers how often models are asked for and how long they take to load. Not thread-safe; times
 /// must not go backwards.
 class UnloadChoice {
@@ -43,6 +53,8 @@ class UnloadChoice {
   /// Seconds that are expected to be lost by unloading it: 0 for what is never asked for.
   double costOfReturn(const std::string& model, TimePoint now) const;
 
+  /// Of one that is in the picture.
+  KeepFacts facts(const MemoryPicture& picture, const ResidentModel& model, TimePoint now) const;
   /// For planMemory: what a model is worth a byte, in that picture.
   UnloadWorth worth(const MemoryPicture& picture, TimePoint now) const;
 

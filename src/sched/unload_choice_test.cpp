@@ -121,6 +121,33 @@ TEST(UnloadChoice, AProgramMayChooseItself) {
   EXPECT_EQ(plan->unload, std::vector<ResidentId>{3});
 }
 
+TEST(UnloadChoice, WhatAProgramFindsNoNumberForGoesFirst) {
+  const FullBrowser browser({"a", "b", "c"});
+  const UnloadWorth own = [](const ResidentModel& model) {
+    return model.group == "b" ? std::nan("") : model.group == "a" ? -1.0 : -2.0;
+  };
+  const auto plan = planMemory({.pool = 300 * kMiB, .connection = 300 * kMiB}, browser.picture,
+                               {.bytes = 200 * kMiB, .connection = 1}, own);
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->unload, (std::vector<ResidentId>{2, 3}));
+}
+
+TEST(UnloadChoice, TheFactsAreThoseOfTheWholeModel) {
+  UnloadChoice choice;
+  ask(choice, "a", 60, seconds(1));
+  choice.loaded("a", seconds(3));
+  FullBrowser browser({"a", "a", "b"});
+  browser.picture.models[2].lastUsed = kStart + seconds(59);
+  const auto now = kStart + seconds(60);
+  const auto facts = choice.facts(browser.picture, browser.picture.models[1], now);
+  EXPECT_EQ(facts.bytes, 200 * kMiB);
+  EXPECT_EQ(facts.lastUsed, kStart + seconds(59));
+  EXPECT_EQ(facts.loadSeconds, 3);
+  EXPECT_NEAR(facts.callsPerSecond, 0.07, 0.005);  // 60 in the last minute of ten
+  EXPECT_NEAR(facts.worth, 3 * facts.chanceSoon / double(200 * kMiB), 1e-12);
+  EXPECT_EQ(choice.facts(browser.picture, browser.picture.models[3], now).worth, 0);
+}
+
 TEST(UnloadChoice, WhatIsForgottenIsAsNeverAskedFor) {
   UnloadChoice choice;
   ask(choice, "a", 50, seconds(1));
