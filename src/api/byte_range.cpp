@@ -20,10 +20,10 @@ std::variant<WholeBody, ByteRange, UnsatisfiableRange> parseRange(std::string_vi
   constexpr std::string_view kUnit = "bytes=";
   if (!header.starts_with(kUnit)) return WholeBody{};
   header.remove_prefix(kUnit.size());
+  // The first of several ranges: a server may send fewer than were asked for.
+  header = header.substr(0, header.find(','));
   const auto dash = header.find('-');
-  if (dash == std::string_view::npos || header.find(',') != std::string_view::npos) {
-    return WholeBody{};
-  }
+  if (dash == std::string_view::npos) return WholeBody{};
   const auto first = header.substr(0, dash);
   const auto last = header.substr(dash + 1);
   if (first.empty()) {

@@ -21,8 +21,8 @@ struct UnsatisfiableRange {
   bool operator==(const UnsatisfiableRange&) const = default;
 };
 
-/// What to send of a body of `size` bytes. A header that is empty, malformed, of another unit or of
-/// several ranges asks for the whole body, as the standard allows.
+/// What to send of a body of `size` bytes. A header that is empty, malformed or of another unit
+/// asks for the whole body, one of several ranges for the first of them, as the standard allows.
 std::variant<WholeBody, ByteRange, UnsatisfiableRange> parseRange(std::string_view header,
                                                                   std::uint64_t size);
 

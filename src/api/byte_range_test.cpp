@@ -16,6 +16,11 @@ TEST(ByteRange, TakesTheThreeForms) {
   EXPECT_EQ(parseRange("bytes=8-99", 10), Parsed(ByteRange{8, 2}));
 }
 
+TEST(ByteRange, TheFirstOfSeveral) {
+  EXPECT_EQ(parseRange("bytes=6-8,0-4", 10), Parsed(ByteRange{6, 3}));
+  EXPECT_EQ(parseRange("bytes=-1, 0-4", 10), Parsed(ByteRange{9, 1}));
+}
+
 TEST(ByteRange, BeyondTheEndCannotBeSatisfied) {
   EXPECT_EQ(parseRange("bytes=10-", 10), Parsed(UnsatisfiableRange{}));
   EXPECT_EQ(parseRange("bytes=0-", 0), Parsed(UnsatisfiableRange{}));
@@ -23,8 +28,8 @@ TEST(ByteRange, BeyondTheEndCannotBeSatisfied) {
 }
 
 TEST(ByteRange, MalformedAsksForAll) {
-  for (const auto* text : {"", "bytes", "bytes=", "bytes=a-b", "bytes=5-2", "items=0-1",
-                           "bytes=0-1,3-4", "bytes=-", "bytes=99999999999999999999-"}) {
+  for (const auto* text : {"", "bytes", "bytes=", "bytes=a-b", "bytes=5-2", "items=0-1", "bytes=-",
+                           "bytes=99999999999999999999-"}) {
     EXPECT_EQ(parseRange(text, 10), Parsed(WholeBody{})) << text;
   }
 }

@@ -6,7 +6,9 @@
 #include <filesystem>
 #include <fstream>
 
+#include "api/gateway/gateway.h"
 #include "base/random.h"
+#include "cid/car.h"
 
 namespace webpool::api {
 namespace {
@@ -106,10 +108,21 @@ TEST_F(IpfsHandlerTest, SendsTheBlocksOfFoldersAndFiles) {
   EXPECT_TRUE(cid::Cid::parse(root_)->matches(std::as_bytes(std::span(bytes))));
 }
 
+TEST_F(IpfsHandlerTest, FilesOfSeveralLeavesLieInOnePieceAndFoldersAreListed) {
+  const auto big = get("/ipfs/" + root_ + "/sub/big%20file");
+  EXPECT_TRUE(std::holds_alternative<net::FileRegion>(big.body));
+  const auto moved = get("/ipfs/" + root_);
+  EXPECT_EQ(moved.status, 301);
+  EXPECT_EQ(moved.headers.get("Location"), "/ipfs/" + root_ + "/");
+  const auto listed = get("/ipfs/" + root_ + "/");
+  EXPECT_EQ(listed.status, 200);
+  EXPECT_NE(body(listed).find(">hello.txt</a>"), std::string::npos);
+}
+
 TEST_F(IpfsHandlerTest, RefusesWhatItCantSend) {
   EXPECT_EQ(get("/ipfs/nonsense").status, 400);
   EXPECT_EQ(get("/ipfs/" + root_ + "/hello%2").status, 400);
-  EXPECT_EQ(get("/ipfs/" + root_).status, 406);
+  EXPECT_EQ(get("/ipfs/" + root_, "format=car").status, 501);
   EXPECT_EQ(get("/ipfs/" + root_ + "/none").status, 404);
   EXPECT_EQ(get("/ipfs/" + root_ + "/../hello.txt").status, 404);
   EXPECT_EQ(get("/ipfs/bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy").status, 404);
@@ -125,6 +138,36 @@ TEST_F(IpfsHandlerTest, KnowsWhatTheClientHas) {
   const auto first = respondWithContent(*store_, request);
   request.headers.set("If-None-Match", std::string(first.headers.get("ETag")));
   EXPECT_EQ(respondWithContent(*store_, request).status, 304);
+}
+
+TEST_F(IpfsHandlerTest, ACarHoldsTheLeavesOfTheStore) {
+  StoreSource source(*store_);
+  net::Request request{.method = "GET",
+                       .path = "/ipfs/" + root_ + "/sub",
+                       .query = "format=car",
+                       .headers = {},
+                       .body = {},
+                       .peer = {}};
+  auto answered = gateway::answer(source, request);
+  EXPECT_EQ(answered.response.status, 200);
+  ASSERT_TRUE(answered.body);
+  cid::CarReader reader;
+  std::size_t blocks = 0;
+  while (true) {
+    const auto piece = answered.body->next();
+    ASSERT_TRUE(piece) << piece.error().message;
+    if (!*piece) break;
+    reader.push(std::as_bytes(std::span(**piece)));
+    while (true) {
+      const auto block = reader.next();
+      ASSERT_TRUE(block) << block.error().message;
+      if (!*block) break;
+      ++blocks;
+    }
+  }
+  EXPECT_TRUE(reader.finish());
+  // The folders, the file's node, and its leaves, of which the first three are one.
+  EXPECT_EQ(blocks, 2u + 1 + 2);
 }
 
 }  // namespace

@@ -16,23 +16,33 @@ std::span<const std::byte> asBytes(std::string_view text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
 
-std::string codecName(std::uint64_t code) {
+/// Codecs that a block of ours can't have, by their names.
+std::string foreignCodecName(std::uint64_t code) {
   switch (code) {
-    case 0x51:
-      return "cbor";
-    case 0x71:
-      return "dag-cbor";
     case 0x72:
       return "libp2p-key";
     case 0x78:
       return "git-raw";
-    case 0x0129:
-      return "dag-json";
-    case 0x0200:
-      return "json";
+    case 0x90:
+      return "eth-block";
+    case 0x0202:
+      return "car";
     default:
       return fmt::format("codec 0x{:x}", code);
   }
+}
+
+bool isKnown(std::uint64_t code) {
+  switch (static_cast<Codec>(code)) {
+    case Codec::Cbor:
+    case Codec::Raw:
+    case Codec::DagPb:
+    case Codec::DagCbor:
+    case Codec::DagJson:
+    case Codec::Json:
+      return true;
+  }
+  return false;
 }
 
 /// Wraps a failure to read binary as a failure of the text that held it.
@@ -46,6 +56,24 @@ std::unexpected<Error> badText(std::string_view text, const Error& cause) {
 }
 
 }  // namespace
+
+std::string_view codecName(Codec codec) noexcept {
+  switch (codec) {
+    case Codec::Cbor:
+      return "cbor";
+    case Codec::Raw:
+      return "raw";
+    case Codec::DagPb:
+      return "dag-pb";
+    case Codec::DagCbor:
+      return "dag-cbor";
+    case Codec::DagJson:
+      return "dag-json";
+    case Codec::Json:
+      return "json";
+  }
+  return "unknown";
+}
 
 Cid Cid::of(Codec codec, std::span<const std::byte> block) {
   return {codec, sha256(block)};
@@ -65,11 +93,16 @@ Result<Cid> Cid::parse(std::string_view text) {
 }
 
 Result<Cid> Cid::fromBytes(std::span<const std::byte> bytes) {
+  auto cid = take(bytes);
+  if (cid && !bytes.empty()) return fail(ErrorCategory::Protocol, "a CID has bytes after its end");
+  return cid;
+}
+
+Result<Cid> Cid::take(std::span<const std::byte>& bytes) {
   // Version 0 is a bare sha2-256 multihash.
   if (bytes.size() >= 2 && bytes[0] == std::byte{0x12} && bytes[1] == std::byte{0x20}) {
     auto hash = Multihash::take(bytes);
     if (!hash) return std::unexpected(hash.error());
-    if (!bytes.empty()) return fail(ErrorCategory::Protocol, "a CID has bytes after its end");
     Cid cid(Codec::DagPb, std::move(*hash));
     cid.version_ = 0;
     return cid;
@@ -84,10 +117,9 @@ Result<Cid> Cid::fromBytes(std::span<const std::byte> bytes) {
   if (!codec) return std::unexpected(codec.error());
   auto hash = Multihash::take(bytes);
   if (!hash) return std::unexpected(hash.error());
-  if (!bytes.empty()) return fail(ErrorCategory::Protocol, "a CID has bytes after its end");
-  if (*codec != std::to_underlying(Codec::Raw) && *codec != std::to_underlying(Codec::DagPb)) {
-    return fail(ErrorCategory::Unsupported, codecName(*codec) + " content is not supported",
-                "use a CID of raw or dag-pb content");
+  if (!isKnown(*codec)) {
+    return fail(ErrorCategory::Unsupported, foreignCodecName(*codec) + " content is not supported",
+                "use a CID of raw, dag-pb, dag-cbor, dag-json, cbor or json content");
   }
   return Cid(static_cast<Codec>(*codec), std::move(*hash));
 }

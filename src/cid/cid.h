@@ -15,9 +15,16 @@
 namespace webpool::cid {
 
 enum class Codec : std::uint64_t {
+  Cbor = 0x51,
   Raw = 0x55,
   DagPb = 0x70,
+  DagCbor = 0x71,
+  DagJson = 0x0129,
+  Json = 0x0200,
 };
+
+/// "raw", "dag-pb", "dag-cbor", …: the names of the multicodec table.
+std::string_view codecName(Codec codec) noexcept;
 
 /// Immutable value. Two CIDs are equal when version, codec and hash are; `normalized()` makes the
 /// two versions of a dag-pb CID comparable. A default-constructed Cid names the empty raw block
@@ -31,16 +38,22 @@ class Cid {
   /// The CIDv1 of a block.
   static Cid of(Codec codec, std::span<const std::byte> block);
 
-  /// Text: CIDv0 ("Qm…") or CIDv1 in base 16, 32, 36 or 58. InvalidArgument names what is wrong,
+  /// Text: CIDv0 ("Qm…") or CIDv1 in any Base. InvalidArgument names what is wrong,
   /// Unsupported names a codec or hash function that webpool does not read.
   static Result<Cid> parse(std::string_view text);
 
   /// Binary, all of it.
   static Result<Cid> fromBytes(std::span<const std::byte> bytes);
 
+  /// Binary, off the front of `bytes`.
+  static Result<Cid> take(std::span<const std::byte>& bytes);
+
   unsigned version() const noexcept { return version_; }
   Codec codec() const noexcept { return codec_; }
   const Multihash& hash() const noexcept { return hash_; }
+
+  /// An identity CID carries its block in itself: it is never stored and never sent.
+  bool isIdentity() const noexcept { return hash_.function == HashFunction::Identity; }
 
   /// Base32 for version 1, base58 for version 0.
   std::string text() const;

@@ -48,8 +48,16 @@ TEST(Multibase, KnownTexts) {
   EXPECT_EQ(encodeMultibase(Base::Base32, bytesOf(text)), "bpfsxgidnmfxgsibb");
   EXPECT_EQ(encodeMultibase(Base::Base36, bytesOf(text)), "k2lcpzo5yikidynfl");
   EXPECT_EQ(encodeMultibase(Base::Base58Btc, bytesOf(text)), "z7paNL19xttacUY");
-  for (const auto* encoded : {"f796573206d616e692021", "F796573206D616E692021", "bpfsxgidnmfxgsibb",
-                              "BPFSXGIDNMFXGSIBB", "k2lcpzo5yikidynfl", "z7paNL19xttacUY"}) {
+  EXPECT_EQ(encodeMultibase(Base::Base64, bytesOf(text)), "meWVzIG1hbmkgIQ");
+  EXPECT_EQ(encodeMultibase(Base::Base64Pad, bytesOf(text)), "MeWVzIG1hbmkgIQ==");
+  EXPECT_EQ(encodeMultibase(Base::Base64Url, bytesOf(text)), "ueWVzIG1hbmkgIQ");
+  EXPECT_EQ(encodeMultibase(Base::Base64UrlPad, bytesOf(text)), "UeWVzIG1hbmkgIQ==");
+  EXPECT_EQ(encodeMultibase(Base::Base64, bytesOf("\xfb\xff\xbf")), "m+/+/");
+  EXPECT_EQ(encodeMultibase(Base::Base64Url, bytesOf("\xfb\xff\xbf")), "u-_-_");
+  for (const auto* encoded :
+       {"f796573206d616e692021", "F796573206D616E692021", "bpfsxgidnmfxgsibb", "BPFSXGIDNMFXGSIBB",
+        "k2lcpzo5yikidynfl", "z7paNL19xttacUY", "meWVzIG1hbmkgIQ",
+        "MeWVzIG1hbmkgIQ==", "ueWVzIG1hbmkgIQ", "UeWVzIG1hbmkgIQ=="}) {
     EXPECT_EQ(decodeMultibase(encoded).value(), text) << encoded;
   }
   const std::string_view zeros("\0\0yes", 5);
@@ -64,7 +72,14 @@ TEST(Multibase, RefusesForeignLettersStrayBitsAndLength) {
   EXPECT_FALSE(decodeMultibase("bab"));  // 10 bits, the last two set
   EXPECT_FALSE(decodeMultibase("z0OIl"));
   EXPECT_FALSE(decodeMultibase("z" + std::string(5000, '2')));
-  EXPECT_EQ(decodeMultibase("mAAAA").error().category, ErrorCategory::Unsupported);
+  EXPECT_EQ(decodeMultibase("tAAAA").error().category, ErrorCategory::Unsupported);
+  EXPECT_FALSE(decodeMultibase("mAAB"));   // stray bits
+  EXPECT_FALSE(decodeMultibase("mAAA="));  // padding where none belongs
+  EXPECT_FALSE(decodeMultibase("MAAA"));   // none where it belongs
+  EXPECT_FALSE(decodeMultibase("MA==="));
+  EXPECT_FALSE(decodeMultibase("M===="));
+  EXPECT_FALSE(decodeMultibase("m-_-_"));
+  EXPECT_FALSE(decodeMultibase("u+/+/"));
 }
 
 TEST(Cid, HelloWorldAndEveryTextOfIt) {
@@ -72,7 +87,8 @@ TEST(Cid, HelloWorldAndEveryTextOfIt) {
   EXPECT_EQ(cid.text(), kHello);
   const auto binary = cid.bytes();
   EXPECT_EQ(cid.byteSize(), binary.size());
-  for (const auto base : {Base::Base16, Base::Base32, Base::Base36, Base::Base58Btc}) {
+  for (const auto base : {Base::Base16, Base::Base32, Base::Base36, Base::Base58Btc, Base::Base64,
+                          Base::Base64Pad, Base::Base64Url, Base::Base64UrlPad}) {
     EXPECT_EQ(Cid::parse(encodeMultibase(base, bytesOf(binary))).value(), cid);
   }
   EXPECT_TRUE(cid.matches(bytesOf("hello world")));
@@ -120,16 +136,52 @@ TEST(Cid, RefusesWithTheRightCategory) {
             ErrorCategory::InvalidArgument);
 }
 
+TEST(Cid, ReadsTheCodecsThatItNames) {
+  for (const auto& [codec, name] :
+       {std::pair(Codec::Cbor, "cbor"), std::pair(Codec::Raw, "raw"),
+        std::pair(Codec::DagPb, "dag-pb"), std::pair(Codec::DagCbor, "dag-cbor"),
+        std::pair(Codec::DagJson, "dag-json"), std::pair(Codec::Json, "json")}) {
+    const auto cid = Cid::of(codec, bytesOf("x"));
+    EXPECT_EQ(Cid::parse(cid.text()).value(), cid);
+    EXPECT_EQ(codecName(cid.codec()), name);
+  }
+}
+
+TEST(Cid, TakesOneOffTheFront) {
+  const auto cid = Cid::of(Codec::DagJson, bytesOf("x"));
+  const auto binary = cid.bytes() + "rest";
+  auto rest = bytesOf(binary);
+  EXPECT_EQ(Cid::take(rest).value(), cid);
+  EXPECT_EQ(rest.size(), 4u);
+  EXPECT_FALSE(Cid::fromBytes(bytesOf(binary)));
+}
+
+TEST(Cid, EveryChangedLetterAndEveryTruncationIsRefusedOrAnotherCid) {
+  const std::string text = kHello;
+  const auto cid = Cid::parse(text).value();
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    EXPECT_FALSE(Cid::parse(text.substr(0, i))) << i;
+    for (int letter = 1; letter < 256; ++letter) {
+      auto changed = text;
+      changed[i] = static_cast<char>(letter);
+      const auto read = Cid::parse(changed);
+      // Upper case is the same letter; 'B' is the prefix of upper case.
+      const bool same = std::tolower(letter) == text[i];
+      EXPECT_TRUE(!read || *read != cid || same) << i << " " << letter;
+    }
+  }
+}
+
 std::string textOf(std::string_view hex) {
   return encodeMultibase(Base::Base32, bytesOf(decodeMultibase("f" + std::string(hex)).value()));
 }
 
 TEST(Cid, NamesForeignCodecsAndHashes) {
   const std::string digest32(64, 'a');
-  const auto dagCbor = Cid::parse(textOf("01711220" + digest32));
-  ASSERT_FALSE(dagCbor);
-  EXPECT_EQ(dagCbor.error().category, ErrorCategory::Unsupported);
-  EXPECT_NE(dagCbor.error().message.find("dag-cbor"), std::string::npos);
+  const auto gitRaw = Cid::parse(textOf("01781220" + digest32));
+  ASSERT_FALSE(gitRaw);
+  EXPECT_EQ(gitRaw.error().category, ErrorCategory::Unsupported);
+  EXPECT_NE(gitRaw.error().message.find("git-raw"), std::string::npos);
   const auto blake3 = Cid::parse(textOf("01551e20" + digest32));
   ASSERT_FALSE(blake3);
   EXPECT_EQ(blake3.error().category, ErrorCategory::Unsupported);

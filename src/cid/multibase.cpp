@@ -12,6 +12,9 @@ constexpr std::string_view kHex = "0123456789abcdef";
 constexpr std::string_view k32 = "abcdefghijklmnopqrstuvwxyz234567";
 constexpr std::string_view k36 = "0123456789abcdefghijklmnopqrstuvwxyz";
 constexpr std::string_view k58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+constexpr std::string_view k64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view k64Url =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 // The big-number bases cost the square of the length.
 constexpr std::size_t kMaxText = 1024;
 
@@ -101,6 +104,20 @@ Result<std::string> decodeNumber(std::string_view alphabet, std::string_view tex
   return result;
 }
 
+/// Base 64 in groups of four letters.
+std::string padded(std::string text) {
+  while (text.size() % 4 != 0) text += '=';
+  return text;
+}
+
+Result<std::string> decodePadded(std::string_view alphabet, std::string_view text) {
+  if (text.size() % 4 != 0) {
+    return fail(ErrorCategory::InvalidArgument, "the padding of base 64 is not complete");
+  }
+  for (int i = 0; i < 2 && text.ends_with('='); ++i) text.remove_suffix(1);
+  return decodeBits(alphabet, 6, text);
+}
+
 std::string lowered(std::string_view text) {
   std::string result(text);
   std::ranges::transform(result, result.begin(), [](char letter) {
@@ -122,6 +139,14 @@ std::string encodeMultibase(Base base, std::span<const std::byte> bytes) {
       return text + encodeNumber(k36, bytes);
     case Base::Base58Btc:
       return text + encodeNumber(k58, bytes);
+    case Base::Base64:
+      return text + encodeBits(k64, 6, bytes);
+    case Base::Base64Pad:
+      return text + padded(encodeBits(k64, 6, bytes));
+    case Base::Base64Url:
+      return text + encodeBits(k64Url, 6, bytes);
+    case Base::Base64UrlPad:
+      return text + padded(encodeBits(k64Url, 6, bytes));
   }
   return text;
 }
@@ -145,11 +170,27 @@ Result<std::string> decodeMultibase(std::string_view text) {
       return decodeNumber(k36, lowered(rest));
     case 'z':
       return decodeNumber(k58, rest);
+    case 'm':
+      return decodeBits(k64, 6, rest);
+    case 'M':
+      return decodePadded(k64, rest);
+    case 'u':
+      return decodeBits(k64Url, 6, rest);
+    case 'U':
+      return decodePadded(k64Url, rest);
     default:
       return fail(ErrorCategory::Unsupported,
                   fmt::format("multibase prefix '{}' is not supported", text[0]),
                   "write the CID in base32 (it begins with 'b')");
   }
+}
+
+std::string encodeBase64(std::span<const std::byte> bytes) {
+  return encodeBits(k64, 6, bytes);
+}
+
+Result<std::string> decodeBase64(std::string_view text) {
+  return decodeBits(k64, 6, text);
 }
 
 std::string encodeBase58(std::span<const std::byte> bytes) {

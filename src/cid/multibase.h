@@ -15,6 +15,10 @@ enum class Base : char {
   Base32 = 'b',  ///< RFC 4648, lower case, no padding: what webpool writes
   Base36 = 'k',
   Base58Btc = 'z',
+  Base64 = 'm',  ///< RFC 4648, no padding
+  Base64Pad = 'M',
+  Base64Url = 'u',  ///< '-' and '_', no padding
+  Base64UrlPad = 'U',
 };
 
 /// Prefix letter + text.
@@ -22,8 +26,12 @@ std::string encodeMultibase(Base base, std::span<const std::byte> bytes);
 
 /// Reads any Base above (for base 16, 32 and 36 the upper-case prefix and letters too). Unsupported
 /// for another prefix, InvalidArgument for a letter outside the alphabet, stray bits or over 1024
-/// letters.
+/// letters. Padding that is missing, short or needless is refused.
 Result<std::string> decodeMultibase(std::string_view text);
+
+/// Base 64 of any length without prefix letter and padding, as DAG-JSON writes bytes.
+std::string encodeBase64(std::span<const std::byte> bytes);
+Result<std::string> decodeBase64(std::string_view text);
 
 /// base58btc without the prefix letter: the text of a CIDv0.
 std::string encodeBase58(std::span<const std::byte> bytes);

@@ -77,9 +77,8 @@ Result<FileTree> buildFileTree(std::span<const Digest> leaves, std::uint64_t fil
   return tree;
 }
 
-Result<Directory> buildDirectory(std::vector<Link> entries) {
+Result<void> sortEntries(std::vector<Link>& entries) {
   std::ranges::sort(entries, {}, &Link::name);
-  Directory directory;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const auto& name = entries[i].name;
     if (name.empty() || name == "." || name == ".." ||
@@ -93,21 +92,32 @@ Result<Directory> buildDirectory(std::vector<Link> entries) {
     if (!entries[i].size) {
       return fail(ErrorCategory::InvalidArgument, fmt::format("\"{}\" has no DAG size", name));
     }
-    directory.dagSize += *entries[i].size;
   }
-  const auto count = entries.size();
+  return {};
+}
+
+Directory plainDirectory(std::vector<Link> entries) {
+  Directory directory;
+  for (const auto& entry : entries) directory.dagSize += *entry.size;
   UnixFsData data;
   data.type = UnixFsType::Directory;
   directory.block = encodeNode({std::move(entries), encodeUnixFs(data)});
+  directory.cid = Cid::of(Codec::DagPb, asBytes(directory.block));
+  directory.dagSize += directory.block.size();
+  return directory;
+}
+
+Result<Directory> buildDirectory(std::vector<Link> entries) {
+  if (auto sorted = sortEntries(entries); !sorted) return std::unexpected(sorted.error());
+  const auto count = entries.size();
+  auto directory = plainDirectory(std::move(entries));
   if (directory.block.size() > kMaxDirectoryBlock) {
     return fail(ErrorCategory::Unsupported,
                 fmt::format("a folder of {} entries needs a sharded directory (HAMT), which can't "
-                            "be written yet",
+                            "be written here",
                             count),
                 "split it into sub-folders");
   }
-  directory.cid = Cid::of(Codec::DagPb, asBytes(directory.block));
-  directory.dagSize += directory.block.size();
   return directory;
 }
 

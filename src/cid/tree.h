@@ -46,8 +46,15 @@ struct Directory {
   std::uint64_t dagSize = 0;
 };
 
-/// Entries in any order; every link needs its size. InvalidArgument for an empty, doubled or
-/// unusable name; Unsupported when the block passes kMaxDirectoryBlock.
+/// Sorts the entries by name, bytewise. InvalidArgument for an empty, doubled or unusable name, or
+/// one without its size.
+Result<void> sortEntries(std::vector<Link>& entries);
+
+/// The one node of sorted entries, whatever its size.
+Directory plainDirectory(std::vector<Link> entries);
+
+/// Entries in any order; every link needs its size. InvalidArgument as sortEntries(); Unsupported
+/// when the block passes kMaxDirectoryBlock: buildFolder() (cid/hamt.h) shards such a folder.
 Result<Directory> buildDirectory(std::vector<Link> entries);
 
 }  // namespace webpool::cid

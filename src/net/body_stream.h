@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -50,6 +52,9 @@ class BodyStream {
 /// A Response's body.
 struct StreamBody {
   std::shared_ptr<BodyStream> stream;
+  /// How many bytes will be written, where that is known: the client is told. The writer keeps to
+  /// it.
+  std::optional<std::uint64_t> length = {};
 };
 
 /// The writer's end; any thread. Destroying it before end() cuts the answer off, so that the client
@@ -69,7 +74,7 @@ class BodyWriter {
   BodyWriter(const BodyWriter&) = delete;
   BodyWriter& operator=(const BodyWriter&) = delete;
 
-  StreamBody body() const { return {stream_}; }
+  StreamBody body() const { return {stream_, {}}; }
   Written write(std::string_view text);
   /// No more comes. Idempotent.
   void end();

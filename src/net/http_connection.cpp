@@ -236,7 +236,7 @@ class HttpConnection final : public Connection,
 
     auto headers = headersOf(parser.get());
     const bool upgrade = beast::websocket::is_upgrade(parser.get());
-    if (const auto refusal = server_->policy.check(headers, upgrade)) {
+    if (const auto refusal = server_->policy.check(headers, upgrade, isOpen(parser.get()))) {
       co_return co_await refuse(refusal->status, {}, refusal->reason);
     }
     ownHost_ = headers.get("Host");
@@ -269,10 +269,22 @@ class HttpConnection final : public Connection,
     auto response = co_await answer(std::move(request));
     room.reset();
     if (!socket().is_open()) co_return false;
-    const bool untilClose = http10 && std::holds_alternative<StreamBody>(response.body);
+    const auto* stream = std::get_if<StreamBody>(&response.body);
+    const bool untilClose = http10 && stream && !stream->length;
     const bool keep = keepAlive && !untilClose;
     const auto error = co_await write(response, keep, isHead, !http10);
     co_return !error && keep;
+  }
+
+  /// Whether pages of every origin may read there.
+  bool isOpen(const Parser::value_type& request) const {
+    const auto method = request.method();
+    const bool reads =
+        method == http::verb::get || method == http::verb::head || method == http::verb::options;
+    const std::string_view target(request.target().data(), request.target().size());
+    return reads && std::ranges::any_of(server_->options.openPrefixes, [&](const auto& prefix) {
+             return target.starts_with(prefix);
+           });
   }
 
   /// `no_buffer_space` when all bodies together are too much.
@@ -433,7 +445,9 @@ class HttpConnection final : public Connection,
       error = co_await sendFile(stream_, *region, progress);
     }
     if (bitByBit && (error || !withBody)) bitByBit->stream->leave();
-    if (!error && withBody && bitByBit) error = co_await writeStream(bitByBit->stream, chunked);
+    if (!error && withBody && bitByBit) {
+      error = co_await writeStream(bitByBit->stream, chunked && !bitByBit->length);
+    }
     if (error) {
       drop();
     } else if (!keepAlive) {

@@ -45,8 +45,8 @@ bool OriginPolicy::isExtraHost(std::string_view host) const {
   return contains(extraHosts_, host) || contains(extraHosts_, withoutPort(host));
 }
 
-std::optional<OriginPolicy::Refusal> OriginPolicy::check(const Headers& headers,
-                                                         bool isUpgrade) const {
+std::optional<OriginPolicy::Refusal> OriginPolicy::check(const Headers& headers, bool isUpgrade,
+                                                         bool anyOrigin) const {
   if (headers.count("Host") != 1) return Refusal{400, "exactly one Host header is needed"};
   const auto host = headers.get("Host");
   const bool extra = !isOwnHost(host) && isExtraHost(host);
@@ -56,6 +56,7 @@ std::optional<OriginPolicy::Refusal> OriginPolicy::check(const Headers& headers,
                             "is started)"};
   }
 
+  if (anyOrigin && !isUpgrade) return std::nullopt;
   if (headers.count("Origin") > 1) return Refusal{400, "more than one Origin header"};
   if (headers.has("Origin")) {
     const auto origin = headers.get("Origin");

@@ -27,8 +27,10 @@ class OriginPolicy {
   };
 
   /// Nothing when the request may be served. `isUpgrade`: a WebSocket, which is not held by CORS,
-  /// so that it must name its origin.
-  std::optional<Refusal> check(const Headers& headers, bool isUpgrade) const;
+  /// so that it must name its origin. `anyOrigin`: what is asked is for pages of every origin; the
+  /// Host must be ours all the same.
+  std::optional<Refusal> check(const Headers& headers, bool isUpgrade,
+                               bool anyOrigin = false) const;
 
  private:
   bool isOwnHost(std::string_view host) const;

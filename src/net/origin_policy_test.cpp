@@ -93,5 +93,18 @@ TEST(OriginPolicy, BoundAddressAndDefaultPort) {
   EXPECT_EQ(statusOf(OriginPolicy("127.0.0.1", 80, {}), {{"Host", "localhost"}}), 200);
 }
 
+TEST(OriginPolicy, WhatIsOpenAsksForTheHostOnly) {
+  const OriginPolicy policy("127.0.0.1", 8080, {});
+  Headers headers;
+  headers.set("Host", "127.0.0.1:8080");
+  headers.set("Origin", "http://elsewhere.example");
+  headers.set("Sec-Fetch-Site", "cross-site");
+  EXPECT_EQ(policy.check(headers, false)->status, 403);
+  EXPECT_FALSE(policy.check(headers, false, true));
+  EXPECT_EQ(policy.check(headers, true, true)->status, 403);
+  headers.set("Host", "elsewhere.example");
+  EXPECT_EQ(policy.check(headers, false, true)->status, 421);
+}
+
 }  // namespace
 }  // namespace webpool::net

@@ -19,7 +19,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kDefaults
     {"Cache-Control", "no-store"},
 }};
 
-constexpr std::array<std::pair<int, std::string_view>, 33> kReasons{{
+constexpr std::array<std::pair<int, std::string_view>, 34> kReasons{{
     {200, "OK"},
     {201, "Created"},
     {202, "Accepted"},
@@ -35,6 +35,7 @@ constexpr std::array<std::pair<int, std::string_view>, 33> kReasons{{
     {403, "Forbidden"},
     {404, "Not Found"},
     {405, "Method Not Allowed"},
+    {406, "Not Acceptable"},
     {408, "Request Timeout"},
     {409, "Conflict"},
     {412, "Precondition Failed"},
@@ -100,7 +101,7 @@ std::uint64_t bodySize(const Response& response) noexcept {
   if (const auto* text = std::get_if<std::string>(&response.body)) return text->size();
   if (const auto* bytes = std::get_if<StaticBody>(&response.body)) return bytes->size();
   if (const auto* region = std::get_if<FileRegion>(&response.body)) return region->length;
-  return 0;
+  return std::get<StreamBody>(response.body).length.value_or(0);
 }
 
 bool mayHaveBody(int status) noexcept {
@@ -128,7 +129,8 @@ std::string responseHead(Response& response, const HeadContext& context) {
     field("Content-Security-Policy", contentSecurityPolicy(context.ownHost));
   }
   if (mayHaveBody(response.status)) {
-    if (!std::holds_alternative<StreamBody>(response.body)) {
+    const auto* stream = std::get_if<StreamBody>(&response.body);
+    if (stream == nullptr || stream->length) {
       field("Content-Length", std::to_string(bodySize(response)));
     } else if (context.chunked) {
       field("Transfer-Encoding", "chunked");

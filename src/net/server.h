@@ -26,6 +26,9 @@ struct ServerOptions {
   /// Names beside 127.0.0.1, localhost and [::1] under which clients may address the server: "name"
   /// (any port) or "name:port".
   std::vector<std::string> allowedHosts = {};
+  /// Where pages of every origin may read ("/ipfs/"): GET, HEAD and OPTIONS of such a path are not
+  /// refused for their origin. What a page then sees, the handler's CORS fields say.
+  std::vector<std::string> openPrefixes = {};
   /// Speaks HTTPS and nothing else with this; HTTP without.
   std::shared_ptr<const TlsIdentity> tls = {};
 

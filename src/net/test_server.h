@@ -1,5 +1,5 @@
 // A server on a loop thread of its own, and clients that talk to it as anybody would: over loopback
-// sockets, from the test's thread. For the tests of src/net only.
+// sockets, from the test's thread. For tests only.
 #pragma once
 
 #include <gtest/gtest.h>

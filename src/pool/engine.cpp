@@ -207,7 +207,7 @@ Result<void> Engine::listen() {
   }
   if (!server) return std::unexpected(server.error());
   server_ = std::move(*server);
-  server_->routePrefix("GET", "/ipfs/", api::contentHandler(models_->content()));
+  server_->routePrefix("GET", "/ipfs/", api::contentHandler(models_->content(), loop_));
   server_->routePrefix("GET", "/", api::pageHandler(page_));
   hub_->serve(*server_, "/worker/socket");
   log_->debug("listening at {}", server_->origin());
