@@ -299,12 +299,14 @@ TEST_F(FullDiskTest, NoRoomForTheIndexIsNoSpaceAndNothingIsLost) {
   for (const auto& pin : store->pins().value()) EXPECT_TRUE(store->verify(pin.cid)) << pin.name;
 }
 
-TEST_F(DurabilityTest, AnIndexOfVersion1IsBroughtToVersion2) {
+TEST_F(DurabilityTest, AnIndexOfVersion1IsBroughtToTheNewest) {
   {
     auto database = Database::open(storeFolder() / "index.sqlite");
     ASSERT_TRUE(database);
     ASSERT_TRUE(
-        (*database)->execute("ALTER TABLE pin DROP COLUMN origin; PRAGMA user_version = 1"));
+        (*database)->execute("DROP TABLE packed; DROP TABLE pack; DROP TABLE lease;"
+                             "ALTER TABLE file DROP COLUMN linked_ctime_ns;"
+                             "ALTER TABLE pin DROP COLUMN origin; PRAGMA user_version = 1"));
   }
   store_ = openStore();
   ASSERT_TRUE(store_);
@@ -316,6 +318,23 @@ TEST_F(DurabilityTest, AnIndexOfVersion1IsBroughtToVersion2) {
   store_.reset();
   store_ = openStore();
   EXPECT_EQ(store_->pins("model")->front().origin, "{\"kind\":\"hub\"}");
+  EXPECT_TRUE(store_->verify(kept_));
+  EXPECT_TRUE(store_->resolve(kept_));
+}
+
+TEST_F(DurabilityTest, AnIndexOfVersion2IsBroughtToTheNewest) {
+  {
+    auto database = Database::open(storeFolder() / "index.sqlite");
+    ASSERT_TRUE(database);
+    ASSERT_TRUE(
+        (*database)->execute("DROP TABLE packed; DROP TABLE pack; DROP TABLE lease;"
+                             "ALTER TABLE file DROP COLUMN linked_ctime_ns;"
+                             "PRAGMA user_version = 2"));
+  }
+  store_ = openStore();
+  ASSERT_TRUE(store_);
+  EXPECT_TRUE(store_->resolve(kept_));
+  EXPECT_FALSE(store_->describe(kept_)->linked);
 }
 
 }  // namespace
