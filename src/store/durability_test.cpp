@@ -100,6 +100,21 @@ TEST_F(DurabilityTest, ALiveImportIsNotSwept) {
   EXPECT_TRUE(session->commit({"import", "a", "", {}, 0}));
 }
 
+TEST_F(DurabilityTest, AFileThatAnImportBuildsOnIsNotCollected) {
+  auto one = openStore();
+  auto two = openStore();
+  auto session = one->beginImport().value();
+  ASSERT_TRUE(session->addExisting("again", kept_));
+  EXPECT_TRUE(two->remove(kept_));
+  const auto imported = session->commit({"import", "folder", "", {}, 0});
+  ASSERT_TRUE(imported) << imported.error().describe();
+  session.reset();
+  EXPECT_EQ(two->collect()->files, 0u);
+  EXPECT_TRUE(two->verify(imported->root));
+  EXPECT_TRUE(two->remove(imported->root));
+  EXPECT_FALSE(two->hasFile(kept_).value());
+}
+
 TEST_F(DurabilityTest, TwoHandlesSeeEachOther) {
   auto one = openStore();
   auto two = openStore();

@@ -79,6 +79,9 @@ struct ImportSession::State {
   std::vector<std::pair<cid::Cid, std::string>> links;  ///< nodes of symbolic links
   std::unique_ptr<ResumeJournal> journal;               ///< none: what is broken off is lost
 
+  /// Under which leases are kept.
+  std::string holder() const { return folder->path().filename().native(); }
+
   /// Hashes the item; `path` is where it then lies.
   Result<Ingested> ingest(const std::filesystem::path& store, const Item& item,
                           const IngestProgress& report, const std::stop_token& stop,
@@ -186,7 +189,11 @@ ImportSession::ImportSession(ContentStore& store, std::unique_ptr<StagingFolder>
   state_->folder->keep(state_->journal != nullptr);
 }
 
-ImportSession::~ImportSession() = default;
+ImportSession::~ImportSession() {
+  if (state_->existing.empty()) return;
+  // Where it fails, the next collection finds that the holder is dead.
+  (void)store_.writer_->write([&] { return store_.writer_->removeLeases(state_->holder()); });
+}
 
 const std::vector<TreeFile>& ImportSession::files() const noexcept {
   return state_->files;
@@ -241,15 +248,21 @@ Result<StagedFile> ImportSession::addFile(const Item& item, const JobOptions& op
 }
 
 Result<void> ImportSession::addExisting(std::string treePath, const cid::Cid& file) {
-  auto row = store_.reader_->fileByRoot(file);
-  if (!row) return std::unexpected(row.error());
-  if (!*row) {
-    return fail(ErrorCategory::NotFound, fmt::format("the store holds no file {}", file.text()));
-  }
-  auto placed = state_->place({std::move(treePath), file, (*row)->stamp.size}, (*row)->dagSize);
-  if (!placed) return placed;
+  auto& index = *store_.writer_;
+  std::optional<FileRow> row;
+  // Found and held in one step, so that no collection takes it before the commit.
+  auto held = index.write([&]() -> Result<void> {
+    auto found = index.fileByRoot(file);
+    if (!found) return std::unexpected(found.error());
+    if (!*found) {
+      return fail(ErrorCategory::NotFound, fmt::format("the store holds no file {}", file.text()));
+    }
+    row = std::move(*found);
+    return index.addLease(state_->holder(), file);
+  });
+  if (!held) return held;
   state_->existing.push_back(file);
-  return {};
+  return state_->place({std::move(treePath), file, row->stamp.size}, row->dagSize);
 }
 
 Result<void> ImportSession::addLink(std::string treePath, std::string_view target) {
