@@ -147,6 +147,11 @@ Result<Imported> ContentStore::exportPath(const cid::Cid& root, const fs::path& 
   auto between = fs::absolute(target, none);
   if (between.filename().empty()) between = between.parent_path();
   const auto finally = between;
+  if (!fs::is_directory(finally.parent_path(), none)) {
+    return fail(ErrorCategory::NotFound,
+                fmt::format("there is no folder {}", finally.parent_path().native()),
+                "make it first, or give another path");
+  }
   between.replace_filename(fmt::format(".webpool-{}", base::randomHex(random_, 6)));
   Exporter exporter(reader, *reader_, folder_, options, about->bytes);
   auto written = exporter.write(
