@@ -17,6 +17,7 @@ Examples:
   webpool run --model all-minilm-l6-v2 "a sentence" "another"
   webpool run --model ./silero_vad.onnx --inputs in.npz --outputs out.npz
   webpool models add ./my-model.onnx --name my-model
+  webpool content add photos/
   webpool chat
   webpool run --url http://127.0.0.1:8080 --model all-minilm-l6-v2 "a sentence"
   webpool browsers
@@ -123,6 +124,7 @@ std::unique_ptr<CLI::App> makeApp(Context& context, Action& action) {
   addRunCommand(*app, context, action);
   addChatCommand(*app, context, action);
   addModelsCommand(*app, context, action);
+  addContentCommand(*app, context, action);
   addBrowsersCommand(*app, context, action);
   addServeCommand(*app, context, action);
   addStatsCommand(*app, context, action);

@@ -56,6 +56,7 @@ void addChatCommand(CLI::App& app, Context& context, Action& action);
 void addCleanCommand(CLI::App& app, Context& context, Action& action);
 void addCompletionCommand(CLI::App& app, Context& context, Action& action);
 void addConfigCommand(CLI::App& app, Context& context, Action& action);
+void addContentCommand(CLI::App& app, Context& context, Action& action);
 void addDemoCommand(CLI::App& app, Context& context, Action& action);
 void addModelsCommand(CLI::App& app, Context& context, Action& action);
 void addRunCommand(CLI::App& app, Context& context, Action& action);

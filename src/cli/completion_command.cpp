@@ -45,7 +45,7 @@ Values argumentValues(std::string_view command) {
   if (command == "completion") return {{"bash", "zsh", "fish"}, {}};
   if (command == "models add") return {{}, "all", true};
   if (command == "models show" || command == "models rm") return {{}, "here"};
-  return {{}, {}, command == "run"};
+  return {{}, {}, command == "run" || command == "content add"};
 }
 
 struct Option {

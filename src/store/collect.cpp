@@ -1,75 +1,190 @@
 // Deleting what nothing needs: ContentStore::collect and the sweep of files without a row.
 #include <unordered_set>
 
+#include "cid/dag_pb.h"
+#include "store/compact.h"
 #include "store/content_store.h"
 #include "store/index.h"
+#include "store/packs.h"
+#include "store/staging.h"
 #include "store/tree_reader.h"
 
 namespace webpool::store {
 namespace {
 
-/// CIDs (binary, version 1) that pins reach: nodes, and files that a folder or a pin names.
-using Reached = std::unordered_set<std::string>;
+std::span<const std::byte> asBytes(std::string_view text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
 
-Result<void> reach(const TreeReader& reader, std::vector<cid::Cid> pending, Reached& reached) {
-  while (!pending.empty()) {
-    const auto cid = pending.back();
-    pending.pop_back();
-    if (!reached.insert(cid.normalized().bytes()).second) continue;
-    if (cid.codec() != cid::Codec::DagPb) continue;
-    auto node = reader.node(cid);
-    if (!node) {
-      // A damaged or absent node has nothing below it that could still be read.
-      if (node.error().category == ErrorCategory::Integrity ||
-          node.error().category == ErrorCategory::NotFound) {
-        continue;
-      }
-      return std::unexpected(node.error());
+/// What is needed: everything that pins reach, and what living sessions hold.
+class Reached {
+ public:
+  Reached(const TreeReader& reader, Index& index) : reader_(reader), index_(index) {}
+
+  Result<void> below(std::vector<cid::Cid> pending) {
+    while (!pending.empty()) {
+      const auto cid = std::move(pending.back());
+      pending.pop_back();
+      auto links = take(cid);
+      if (!links) return std::unexpected(links.error());
+      for (auto& link : *links) pending.push_back(std::move(link.cid));
     }
-    if (const auto* directory = std::get_if<cid::DirectoryNode>(&*node)) {
-      for (const auto& entry : directory->entries) pending.push_back(entry.cid);
-    } else {
-      // The leaves of a file live and die with it; they keep no other file alive.
-      for (const auto& part : std::get<cid::FileNode>(*node).parts) {
-        if (part.cid.codec() == cid::Codec::DagPb) pending.push_back(part.cid);
+    return {};
+  }
+
+  /// That block alone.
+  Result<void> hold(std::string cidBytes) {
+    const auto cid = cid::Cid::fromBytes(asBytes(cidBytes));
+    if (cid) {
+      if (auto kept = keepFiles(*cid); !kept) return std::unexpected(kept.error());
+    }
+    cids_.insert(std::move(cidBytes));
+    return {};
+  }
+
+  bool hasFile(const FileRow& file) const { return files_.contains(file.id); }
+  bool hasBlock(const std::string& cidBytes) const { return cids_.contains(cidBytes); }
+
+ private:
+  /// Keeps the block and every file that it is a part of; its links, where they are not kept by
+  /// that.
+  Result<std::vector<cid::Link>> take(const cid::Cid& cid) {
+    if (!cids_.insert(cid.normalized().bytes()).second) return {};
+    const auto kept = keepFiles(cid);
+    if (!kept) return std::unexpected(kept.error());
+    if (*kept) return takeTree(cid);
+    if (cid.codec() != cid::Codec::DagPb) return {};
+    const auto block = reader_.nodeBlock(cid);
+    if (block) {
+      auto node = cid::decodeNode(asBytes(*block));
+      return node ? std::move(node->links) : std::vector<cid::Link>();
+    }
+    // A damaged or absent node has nothing below it that could still be read.
+    const auto category = block.error().category;
+    if (category == ErrorCategory::Integrity || category == ErrorCategory::NotFound) return {};
+    return std::unexpected(block.error());
+  }
+
+  /// The inner nodes of a file that is kept whole; its leaves live with it.
+  Result<std::vector<cid::Link>> takeTree(const cid::Cid& cid) {
+    std::vector<cid::Link> inner;
+    if (cid.codec() != cid::Codec::DagPb) return inner;
+    const auto block = reader_.nodeBlock(cid);
+    if (!block) return inner;
+    if (const auto node = cid::decodeNode(asBytes(*block))) {
+      for (const auto& link : node->links) {
+        if (link.cid.codec() == cid::Codec::DagPb) inner.push_back(link);
       }
+    }
+    return inner;
+  }
+
+  /// Keeps the file of that CID, else one that it is a part of; false where there is none, or
+  /// where the block is packed besides.
+  Result<bool> keepFiles(const cid::Cid& cid) {
+    const auto regions = index_.regions(cid);
+    if (!regions) return std::unexpected(regions.error());
+    if (regions->empty()) return false;
+    const auto id = cid.normalized();
+    for (const auto& region : *regions) {
+      if (region.file.root != id) continue;
+      files_.insert(region.file.id);
+      return true;
+    }
+    for (const auto& region : *regions) {
+      if (files_.contains(region.file.id)) return true;
+    }
+    const auto packed = index_.packed(cid);
+    if (!packed) return std::unexpected(packed.error());
+    if (*packed) return false;
+    files_.insert(regions->front().file.id);
+    return true;
+  }
+
+  const TreeReader& reader_;
+  Index& index_;
+  std::unordered_set<std::string> cids_;  ///< binary, version 1
+  std::unordered_set<std::int64_t> files_;
+};
+
+Result<void> reachAll(Index& index, const StagingArea& staging, Reached& reached) {
+  auto pins = index.pins({});
+  if (!pins) return std::unexpected(pins.error());
+  std::vector<cid::Cid> roots;
+  for (auto& pin : *pins) roots.push_back(std::move(pin.cid));
+  if (auto walked = reached.below(std::move(roots)); !walked) return walked;
+  const auto holders = index.leaseHolders();
+  if (!holders) return std::unexpected(holders.error());
+  for (const auto& holder : *holders) {
+    if (!staging.isHeld(holder)) {
+      if (auto removed = index.removeLeases(holder); !removed) return removed;
+      continue;
+    }
+    auto cids = index.leasedCids(holder);
+    if (!cids) return std::unexpected(cids.error());
+    for (auto& cid : *cids) {
+      if (auto held = reached.hold(std::move(cid)); !held) return held;
     }
   }
   return {};
 }
 
+/// Removes the rows of everything else.
+Result<Collected> removeOthers(Index& index, const Reached& reached) {
+  Collected collected;
+  const auto files = index.files();
+  if (!files) return std::unexpected(files.error());
+  for (const auto& file : *files) {
+    if (reached.hasFile(file)) continue;
+    if (auto removed = index.removeFile(file.id); !removed) return std::unexpected(removed.error());
+    ++collected.files;
+    collected.bytes += file.stamp.size;
+  }
+  const auto nodes = index.nodeCids();
+  if (!nodes) return std::unexpected(nodes.error());
+  for (const auto& node : *nodes) {
+    if (reached.hasBlock(node)) continue;
+    if (auto removed = index.removeNode(node); !removed) return std::unexpected(removed.error());
+    ++collected.nodes;
+  }
+  const auto packed = index.packedCids();
+  if (!packed) return std::unexpected(packed.error());
+  for (const auto& block : *packed) {
+    if (reached.hasBlock(block)) continue;
+    if (const auto cid = cid::Cid::fromBytes(asBytes(block))) {
+      const auto row = index.packed(*cid);
+      if (row && *row) collected.bytes += (*row)->length;
+    }
+    if (auto removed = index.removePacked(block); !removed) {
+      return std::unexpected(removed.error());
+    }
+    ++collected.blocks;
+  }
+  return collected;
+}
+
 }  // namespace
 
-Result<std::uint64_t> ContentStore::collect() {
-  std::uint64_t freed = 0;
-  auto collected = writer_->write([&]() -> Result<void> {
-    auto pins = writer_->pins({});
-    if (!pins) return std::unexpected(pins.error());
-    std::vector<cid::Cid> roots;
-    for (auto& pin : *pins) roots.push_back(std::move(pin.cid));
-    Reached reached;
-    auto walked = reach(TreeReader(folder_, *writer_), std::move(roots), reached);
-    if (!walked) return walked;
-
-    auto files = writer_->files();
-    if (!files) return std::unexpected(files.error());
-    for (const auto& file : *files) {
-      if (reached.contains(file.root.bytes())) continue;
-      if (auto removed = writer_->removeFile(file.id); !removed) return removed;
-      freed += file.stamp.size;
-    }
-    auto nodes = writer_->nodeCids();
-    if (!nodes) return std::unexpected(nodes.error());
-    for (const auto& node : *nodes) {
-      if (reached.contains(node)) continue;
-      if (auto removed = writer_->removeNode(node); !removed) return removed;
-    }
-    return {};
+Result<Collected> ContentStore::collect(bool dryRun) {
+  Collected collected;
+  const Error onlyLooking{ErrorCategory::Cancelled, "nothing was deleted", ""};
+  auto written = writer_->write([&]() -> Result<void> {
+    const TreeReader reader(folder_, *writer_, *packs_);
+    Reached reached(reader, *writer_);
+    if (auto walked = reachAll(*writer_, *staging_, reached); !walked) return walked;
+    auto removed = removeOthers(*writer_, reached);
+    if (!removed) return std::unexpected(removed.error());
+    collected = *removed;
+    return dryRun ? Result<void>(std::unexpected(onlyLooking)) : Result<void>();
   });
-  if (!collected) return std::unexpected(collected.error());
+  if (dryRun && !written && written.error().message == onlyLooking.message) return collected;
+  if (!written) return std::unexpected(written.error());
   // Only now, after the commit: a crash in between leaves a file without a row, never the reverse.
+  if (auto compacted = compactPacks(*packs_, *writer_); !compacted) {
+    return std::unexpected(compacted.error());
+  }
   if (auto swept = sweepOrphans(); !swept) return std::unexpected(swept.error());
-  return freed;
+  return collected;
 }
 
 Result<void> ContentStore::sweepOrphans() {
@@ -88,7 +203,7 @@ Result<void> ContentStore::sweepOrphans() {
       std::error_code ignored;  // the next sweep tries again
       std::filesystem::remove_all(entry.path(), ignored);
     }
-    return {};
+    return packs_->sweep(*writer_);
   });
 }
 

@@ -1,11 +1,14 @@
 #include "store/content_store.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "store/index.h"
+#include "store/packs.h"
+#include "store/resume_journal.h"
 #include "store/staging.h"
 #include "store/tree_reader.h"
 
@@ -34,7 +37,7 @@ ContentStore::~ContentStore() = default;
 
 Result<std::unique_ptr<ContentStore>> ContentStore::open(const std::filesystem::path& folder,
                                                          base::RandomSource random) {
-  for (const auto* name : {"files", "tmp", "locks"}) {
+  for (const auto* name : {"files", "packs", "tmp", "locks"}) {
     if (auto made = base::makeFolders(folder / name); !made) return std::unexpected(made.error());
   }
   if (auto there = checkIndexIsThere(folder); !there) return std::unexpected(there.error());
@@ -46,23 +49,46 @@ Result<std::unique_ptr<ContentStore>> ContentStore::open(const std::filesystem::
   auto reader = Index::open(folder / "index.sqlite");
   if (!reader) return std::unexpected(reader.error());
   store->reader_ = std::move(*reader);
+  store->packs_ = std::make_unique<Packs>(folder / "packs");
+  if (auto cut = store->packs_->cutTornTails(*store->writer_); !cut) {
+    return std::unexpected(cut.error());
+  }
   if (auto swept = store->staging_->sweep(); !swept) return std::unexpected(swept.error());
   if (auto swept = store->sweepOrphans(); !swept) return std::unexpected(swept.error());
   return store;
 }
 
-Result<std::unique_ptr<ImportSession>> ContentStore::beginImport() {
+TreeReader ContentStore::tree() const {
+  return {folder_, *reader_, *packs_};
+}
+
+Result<std::unique_ptr<ImportSession>> ContentStore::beginImport(std::string_view resume) {
+  if (!resume.empty()) {
+    const auto name = cid::hexText(cid::sha256(std::as_bytes(std::span(resume)))).substr(0, 32);
+    auto kept = staging_->openKept(name);
+    if (kept) {
+      auto journal = ResumeJournal::open((*kept)->path());
+      if (!journal) return std::unexpected(journal.error());
+      return std::unique_ptr<ImportSession>(
+          new ImportSession(*this, std::move(*kept), std::move(*journal)));
+    }
+    if (kept.error().category != ErrorCategory::Busy) return std::unexpected(kept.error());
+  }
   auto folder = staging_->create();
   if (!folder) return std::unexpected(folder.error());
-  return std::unique_ptr<ImportSession>(new ImportSession(*this, std::move(*folder)));
+  return std::unique_ptr<ImportSession>(new ImportSession(*this, std::move(*folder), nullptr));
+}
+
+Result<void> ContentStore::dropUnfinished() {
+  return staging_->sweep(true);
 }
 
 Result<cid::Cid> ContentStore::resolveCid(const cid::Cid& root, std::string_view path) const {
-  return TreeReader(folder_, *reader_).descend(root, path);
+  return tree().descend(root, path);
 }
 
 Result<Resolved> ContentStore::resolve(const cid::Cid& root, std::string_view path) const {
-  const TreeReader reader(folder_, *reader_);
+  const auto reader = tree();
   auto cid = reader.descend(root, path);
   if (!cid) return std::unexpected(cid.error());
   if (cid->codec() == cid::Codec::DagPb) {
@@ -84,25 +110,32 @@ Result<Resolved> ContentStore::resolve(const cid::Cid& root, std::string_view pa
 }
 
 Result<Block> ContentStore::block(const cid::Cid& cid) const {
-  const TreeReader reader(folder_, *reader_);
-  if (cid.codec() == cid::Codec::DagPb) {
-    auto node = reader.nodeBlock(cid);
-    if (!node) return std::unexpected(node.error());
-    return Block{cid, Bytes::adopt(std::move(*node))};
-  }
-  auto content = reader.content(cid);
+  auto content = tree().block(cid);
   if (!content) return std::unexpected(content.error());
   return Block{cid, std::move(*content)};
 }
 
 Result<std::vector<TreeFile>> ContentStore::listFiles(const cid::Cid& root) const {
-  return TreeReader(folder_, *reader_).files(root);
+  return tree().files(root);
+}
+
+Result<ContentDescription> ContentStore::describe(const cid::Cid& cid) const {
+  return tree().describe(cid);
+}
+
+Result<std::vector<ContentEntry>> ContentStore::list(const cid::Cid& cid) const {
+  return tree().list(cid);
+}
+
+Result<void> ContentStore::read(const cid::Cid& file, const PieceSink& sink,
+                                const JobOptions& options) const {
+  return tree().read(file, sink, options);
 }
 
 Result<bool> ContentStore::hasFile(const cid::Cid& cid) const {
   auto row = reader_->fileByRoot(cid);
   if (!row) return std::unexpected(row.error());
-  return *row && TreeReader(folder_, *reader_).open(**row).has_value();
+  return *row && tree().open(**row).has_value();
 }
 
 Result<cid::Cid> ContentStore::findBySha256(const cid::Digest& sha256) const {
@@ -122,8 +155,8 @@ Result<std::vector<Pin>> ContentStore::pins(std::string_view kind) const {
 Result<void> ContentStore::addPin(const Pin& pin) {
   return writer_->write([&]() -> Result<void> {
     // Inside the transaction nobody can collect the tree between the look and the pin.
-    auto files = TreeReader(folder_, *writer_).files(pin.cid);
-    if (!files) return std::unexpected(files.error());
+    auto complete = TreeReader(folder_, *writer_, *packs_).checkComplete(pin.cid);
+    if (!complete) return complete;
     return writer_->putPin(pin);
   });
 }
@@ -143,6 +176,15 @@ Result<void> ContentStore::removePin(std::string_view kind, std::string_view nam
   auto freed = collect();
   if (!freed) return std::unexpected(freed.error());
   return {};
+}
+
+Result<void> ContentStore::unpin(const Pin& pin) {
+  return writer_->write([&]() -> Result<void> {
+    auto count = writer_->erasePin(pin.kind, pin.name, pin.variant);
+    if (!count) return std::unexpected(count.error());
+    if (*count > 0) return {};
+    return fail(ErrorCategory::NotFound, fmt::format("there is no {} \"{}\"", pin.kind, pin.name));
+  });
 }
 
 Result<void> ContentStore::remove(const cid::Cid& root) {

@@ -10,14 +10,19 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/random.h"
 #include "cid/cid.h"
+#include "store/block_source.h"
+#include "store/content_entry.h"
+#include "store/import_options.h"
 #include "store/import_session.h"
 #include "store/progress.h"
 #include "store/resolve.h"
@@ -25,12 +30,15 @@
 
 namespace webpool::store {
 
+class BlockSession;
 class Index;
+class Packs;
 class StagingArea;
+class TreeReader;
 
 /// A named root. What no pin reaches is deleted by collect().
 struct Pin {
-  std::string kind;  ///< "import" (name: the path it came from) or "model"
+  std::string kind;  ///< "import" (name: the path it came from), "pin" or "model"
   std::string name;
   std::string variant;  ///< a model's dtype, or empty
   cid::Cid cid;
@@ -44,21 +52,45 @@ struct Imported {
   std::uint64_t files = 0;
 };
 
-class ContentStore {
+/// What a collection deleted, or would delete.
+struct Collected {
+  std::uint64_t bytes = 0;
+  std::uint64_t files = 0;
+  std::uint64_t nodes = 0;   ///< dag-pb blocks
+  std::uint64_t blocks = 0;  ///< packed blocks
+};
+
+struct ScrubOptions {
+  std::uint64_t bytesPerSecond = 0;  ///< 0: as fast as the disk
+  /// Told of each thing that does not match its hash, when it is found.
+  std::function<void(const cid::Cid&, const Error&)> onDamage = {};
+};
+
+struct ScrubReport {
+  std::uint64_t bytes = 0;  ///< hashed
+  std::uint64_t checked = 0;
+  std::vector<cid::Cid> damaged;
+};
+
+/// Takes a file's bytes in order. A failure ends the reading and is its outcome.
+using PieceSink = std::function<Result<void>(std::span<const std::byte>)>;
+
+class ContentStore final : public BlockSource {
  public:
   /// Creates what is missing and sweeps what dead imports left. Storage names a folder that can't
   /// be written or an index that is damaged or of a newer webpool.
   static Result<std::unique_ptr<ContentStore>> open(const std::filesystem::path& folder,
                                                     base::RandomSource random);
-  ~ContentStore();
+  ~ContentStore() override;
 
-  /// A file, or a folder with all that lies below (names that begin with '.' are left out; symbolic
-  /// links to files are followed). All or nothing; pinned as kind "import" under its absolute path.
-  /// NotFound, InvalidArgument (no regular file), NoSpace, Storage, Cancelled.
-  Result<Imported> importPath(const std::filesystem::path& path, const JobOptions& options = {});
+  /// A file, or a folder with all that lies below. All or nothing; pinned as kind "import" under
+  /// its absolute path. NotFound, InvalidArgument (no regular file), NoSpace, Storage, Cancelled.
+  Result<Imported> importPath(const std::filesystem::path& path, const JobOptions& options = {},
+                              const ImportOptions& how = {});
 
-  /// For callers that put a tree together themselves.
-  Result<std::unique_ptr<ImportSession>> beginImport();
+  /// For callers that put a tree together themselves. `resume`: a name under which an import that
+  /// is broken off is kept and gone on with; one at a time has it, another begins anew.
+  Result<std::unique_ptr<ImportSession>> beginImport(std::string_view resume = {});
 
   /// What lies at `path` ("a/b", empty for the root itself) below `root`. NotFound when the store
   /// does not hold it; Integrity when the file changed on the disk since it was verified.
@@ -67,8 +99,27 @@ class ContentStore {
   /// The CID at `path` below `root`, without opening what it names.
   Result<cid::Cid> resolveCid(const cid::Cid& root, std::string_view path) const;
 
-  /// The block of exactly this CID: a dag-pb node, or a leaf as a region of its file.
-  Result<Block> block(const cid::Cid& cid) const;
+  /// A dag-pb node, a leaf as a region of its file, or a packed block as a region of its pack.
+  Result<Block> block(const cid::Cid& cid) const override;
+
+  /// For blocks that come one by one. They stay while the session lives, and then as long as a pin
+  /// reaches them.
+  Result<std::unique_ptr<BlockSession>> beginBlocks();
+
+  Result<ContentDescription> describe(const cid::Cid& cid) const;
+
+  /// The entries of a folder by name; a file or link is its own only entry, without a name.
+  Result<std::vector<ContentEntry>> list(const cid::Cid& cid) const;
+
+  /// A file's bytes, piece by piece, each hashed before it is handed on: also a file that is kept
+  /// in blocks only. InvalidArgument for a folder or a link.
+  Result<void> read(const cid::Cid& file, const PieceSink& sink,
+                    const JobOptions& options = {}) const;
+
+  /// Writes what lies below `root` to `target`, which must not exist; hashed on the way. Links
+  /// become links. Nothing is there after a failure.
+  Result<Imported> exportPath(const cid::Cid& root, const std::filesystem::path& target,
+                              const JobOptions& options = {}) const;
 
   /// All files below `root`, by path.
   Result<std::vector<TreeFile>> listFiles(const cid::Cid& root) const;
@@ -89,7 +140,8 @@ class ContentStore {
 
   Result<std::vector<Pin>> pins(std::string_view kind = {}) const;
 
-  /// Adds or replaces the pin (kind, name, variant). NotFound unless the store holds the root.
+  /// Adds or replaces the pin (kind, name, variant). NotFound unless the store holds all below the
+  /// root.
   Result<void> addPin(const Pin& pin);
 
   /// Removes the pins of that kind and name (all variants where none is given), then collects.
@@ -97,25 +149,39 @@ class ContentStore {
   Result<void> removePin(std::string_view kind, std::string_view name,
                          std::optional<std::string_view> variant = std::nullopt);
 
+  /// Removes that pin alone; what it kept goes with the next collection. NotFound.
+  Result<void> unpin(const Pin& pin);
+
   /// Removes what importPath() brought. InvalidArgument names the model that still uses the root.
   Result<void> remove(const cid::Cid& root);
 
-  /// Deletes every file and node that no pin reaches; returns the bytes freed.
-  Result<std::uint64_t> collect();
+  /// Deletes every file, node and packed block that no pin reaches and no living session holds.
+  Result<Collected> collect(bool dryRun = false);
+
+  /// Deletes what imports that were broken off left to be gone on with.
+  Result<void> dropUnfinished();
+
+  /// Rehashes all that is here, files, nodes and packed blocks, in an order that begins anywhere,
+  /// so that short runs reach everything in time. What is damaged is not served any more.
+  Result<ScrubReport> scrub(const ScrubOptions& how = {}, const JobOptions& options = {});
 
   const std::filesystem::path& folder() const noexcept { return folder_; }
   const base::RandomSource& random() const noexcept { return random_; }
 
  private:
+  friend class BlockSession;
   friend class ImportSession;
   ContentStore(std::filesystem::path folder, base::RandomSource random);
 
   /// Deletes files that no row of the index names: what a crash or a removal left.
   Result<void> sweepOrphans();
+  /// Over the connection that never waits for a writer.
+  TreeReader tree() const;
 
   std::filesystem::path folder_;
   base::RandomSource random_;
   std::unique_ptr<StagingArea> staging_;
+  std::unique_ptr<Packs> packs_;
   std::unique_ptr<Index> reader_;
   std::unique_ptr<Index> writer_;
 };

@@ -100,6 +100,21 @@ TEST_F(DurabilityTest, ALiveImportIsNotSwept) {
   EXPECT_TRUE(session->commit({"import", "a", "", {}, 0}));
 }
 
+TEST_F(DurabilityTest, AFileThatAnImportBuildsOnIsNotCollected) {
+  auto one = openStore();
+  auto two = openStore();
+  auto session = one->beginImport().value();
+  ASSERT_TRUE(session->addExisting("again", kept_));
+  EXPECT_TRUE(two->remove(kept_));
+  const auto imported = session->commit({"import", "folder", "", {}, 0});
+  ASSERT_TRUE(imported) << imported.error().describe();
+  session.reset();
+  EXPECT_EQ(two->collect()->files, 0u);
+  EXPECT_TRUE(two->verify(imported->root));
+  EXPECT_TRUE(two->remove(imported->root));
+  EXPECT_FALSE(two->hasFile(kept_).value());
+}
+
 TEST_F(DurabilityTest, TwoHandlesSeeEachOther) {
   auto one = openStore();
   auto two = openStore();
@@ -299,12 +314,14 @@ TEST_F(FullDiskTest, NoRoomForTheIndexIsNoSpaceAndNothingIsLost) {
   for (const auto& pin : store->pins().value()) EXPECT_TRUE(store->verify(pin.cid)) << pin.name;
 }
 
-TEST_F(DurabilityTest, AnIndexOfVersion1IsBroughtToVersion2) {
+TEST_F(DurabilityTest, AnIndexOfVersion1IsBroughtToTheNewest) {
   {
     auto database = Database::open(storeFolder() / "index.sqlite");
     ASSERT_TRUE(database);
     ASSERT_TRUE(
-        (*database)->execute("ALTER TABLE pin DROP COLUMN origin; PRAGMA user_version = 1"));
+        (*database)->execute("DROP TABLE packed; DROP TABLE pack; DROP TABLE lease;"
+                             "ALTER TABLE file DROP COLUMN linked_ctime_ns;"
+                             "ALTER TABLE pin DROP COLUMN origin; PRAGMA user_version = 1"));
   }
   store_ = openStore();
   ASSERT_TRUE(store_);
@@ -316,6 +333,23 @@ TEST_F(DurabilityTest, AnIndexOfVersion1IsBroughtToVersion2) {
   store_.reset();
   store_ = openStore();
   EXPECT_EQ(store_->pins("model")->front().origin, "{\"kind\":\"hub\"}");
+  EXPECT_TRUE(store_->verify(kept_));
+  EXPECT_TRUE(store_->resolve(kept_));
+}
+
+TEST_F(DurabilityTest, AnIndexOfVersion2IsBroughtToTheNewest) {
+  {
+    auto database = Database::open(storeFolder() / "index.sqlite");
+    ASSERT_TRUE(database);
+    ASSERT_TRUE(
+        (*database)->execute("DROP TABLE packed; DROP TABLE pack; DROP TABLE lease;"
+                             "ALTER TABLE file DROP COLUMN linked_ctime_ns;"
+                             "PRAGMA user_version = 2"));
+  }
+  store_ = openStore();
+  ASSERT_TRUE(store_);
+  EXPECT_TRUE(store_->resolve(kept_));
+  EXPECT_FALSE(store_->describe(kept_)->linked);
 }
 
 }  // namespace

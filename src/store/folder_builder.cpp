@@ -68,23 +68,26 @@ Result<void> FolderBuilder::addFolder(std::string_view path) {
 }
 
 Result<cid::Link> FolderBuilder::buildFolder(const Folder& folder, std::string name,
-                                             std::vector<cid::Directory>& out) {
+                                             const std::string& path,
+                                             std::vector<BuiltFolder>& out) {
   std::vector<cid::Link> entries;
   for (const auto& [childName, child] : folder.folders) {
-    auto link = buildFolder(child, childName, out);
+    auto link =
+        buildFolder(child, childName, path.empty() ? childName : path + "/" + childName, out);
     if (!link) return link;
     entries.push_back(std::move(*link));
   }
   for (const auto& [fileName, link] : folder.files) entries.push_back(link);
   auto directory = cid::buildDirectory(std::move(entries));
   if (!directory) return std::unexpected(directory.error());
-  out.push_back(std::move(*directory));
-  return cid::Link{out.back().cid, std::move(name), out.back().dagSize};
+  out.push_back({path, std::move(*directory)});
+  const auto& built = out.back().directory;
+  return cid::Link{built.cid, std::move(name), built.dagSize};
 }
 
-Result<std::vector<cid::Directory>> FolderBuilder::build() const {
-  std::vector<cid::Directory> directories;
-  auto root = buildFolder(root_, "", directories);
+Result<std::vector<BuiltFolder>> FolderBuilder::build() const {
+  std::vector<BuiltFolder> directories;
+  auto root = buildFolder(root_, "", "", directories);
   if (!root) return std::unexpected(root.error());
   return directories;
 }

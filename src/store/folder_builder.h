@@ -13,6 +13,11 @@
 
 namespace webpool::store {
 
+struct BuiltFolder {
+  std::string path;  ///< empty for the root
+  cid::Directory directory;
+};
+
 class FolderBuilder {
  public:
   /// `path` is "a/b/c"; InvalidArgument for empty parts, "." and "..", and for a path that is taken
@@ -21,7 +26,7 @@ class FolderBuilder {
   Result<void> addFolder(std::string_view path);
 
   /// The folders' nodes, children before parents; the last is the root.
-  Result<std::vector<cid::Directory>> build() const;
+  Result<std::vector<BuiltFolder>> build() const;
 
  private:
   struct Folder {
@@ -30,7 +35,7 @@ class FolderBuilder {
   };
   Result<Folder*> folderAt(std::string_view path);
   static Result<cid::Link> buildFolder(const Folder& folder, std::string name,
-                                       std::vector<cid::Directory>& out);
+                                       const std::string& path, std::vector<BuiltFolder>& out);
 
   Folder root_;
 };

@@ -1,9 +1,12 @@
 #include "store/import_session.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -12,7 +15,9 @@
 #include "store/folder_builder.h"
 #include "store/index.h"
 #include "store/ingest.h"
+#include "store/resume_journal.h"
 #include "store/staging.h"
+#include "store/symlink.h"
 #include "store/tree_reader.h"
 
 namespace webpool::store {
@@ -21,11 +26,46 @@ namespace {
 // A report for every leaf would cost more than it tells.
 constexpr std::uint64_t kProgressStep = 8u << 20;
 
+// A copy of this size is gone on with after it was broken off in its middle.
+constexpr std::uint64_t kLongCopy = 16u << 20;
+
+// Two changes of a file within one tick of the kernel's clock have one time.
+constexpr std::chrono::milliseconds kClockTick{20};
+
 struct Staged {
   std::filesystem::path path;
   FileRow row;
   cid::FileTree tree;
+  bool linked = false;  ///< `path` is the source, which stays
 };
+
+std::unexpected<Error> linkError(const std::filesystem::path& source, int errnoValue) {
+  if (errnoValue == EXDEV || errnoValue == EPERM || errnoValue == EACCES || errnoValue == EMLINK) {
+    const auto* why = errnoValue == EXDEV    ? "it lies on another disk than the store"
+                      : errnoValue == EMLINK ? "it has too many names already"
+                                             : "the system does not permit it";
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("{} can't be linked: {}", source.native(), why),
+                "leave --link out to copy it");
+  }
+  return std::unexpected(base::fileError("can't link", source, errnoValue));
+}
+
+/// That the file can be linked into `folder`, as far as its disk tells; and that whoever changes it
+/// from now on gives it another time.
+Result<void> prepareLink(const std::filesystem::path& source, const std::filesystem::path& folder) {
+  struct stat file{}, store{};
+  if (::stat(source.c_str(), &file) != 0 || ::stat(folder.c_str(), &store) != 0) {
+    return std::unexpected(base::fileError("can't look at", source, errno));
+  }
+  if (file.st_dev != store.st_dev) return linkError(source, EXDEV);
+  using Clock = std::chrono::system_clock;
+  const auto changed =
+      std::chrono::seconds(file.st_mtim.tv_sec) + std::chrono::nanoseconds(file.st_mtim.tv_nsec);
+  const auto age = Clock::now().time_since_epoch() - changed;
+  if (age >= age.zero() && age < kClockTick) std::this_thread::sleep_for(kClockTick);
+  return {};
+}
 
 }  // namespace
 
@@ -36,7 +76,22 @@ struct ImportSession::State {
   std::vector<cid::Cid> existing;
   std::optional<cid::Cid> singleRoot;  ///< the root is one file
   std::vector<TreeFile> files;
+  std::vector<std::pair<cid::Cid, std::string>> links;  ///< nodes of symbolic links
+  std::unique_ptr<ResumeJournal> journal;               ///< none: what is broken off is lost
 
+  /// Under which leases are kept.
+  std::string holder() const { return folder->path().filename().native(); }
+
+  /// Hashes the item; `path` is where it then lies.
+  Result<Ingested> ingest(const std::filesystem::path& store, const Item& item,
+                          const IngestProgress& report, const std::stop_token& stop,
+                          std::filesystem::path& path);
+  /// Copies the source to a staged file, or takes up what an earlier import copied.
+  Result<Ingested> copy(const Item& item, const IngestProgress& report, const std::stop_token& stop,
+                        std::filesystem::path& path);
+  Result<Ingested> copyAndRecord(const ResumeJournal::Source& source, const Item& item,
+                                 const IngestProgress& report, const std::stop_token& stop,
+                                 std::filesystem::path& path);
   Result<void> place(const TreeFile& file, std::uint64_t dagSize);
 };
 
@@ -53,12 +108,92 @@ Result<void> ImportSession::State::place(const TreeFile& file, std::uint64_t dag
   return {};
 }
 
-ImportSession::ImportSession(ContentStore& store, std::unique_ptr<StagingFolder> folder)
-    : store_(store), state_(std::make_unique<State>()) {
-  state_->folder = std::move(folder);
+Result<Ingested> ImportSession::State::copyAndRecord(const ResumeJournal::Source& source,
+                                                     const Item& item, const IngestProgress& report,
+                                                     const std::stop_token& stop,
+                                                     std::filesystem::path& path) {
+  CopyState from;
+  unsigned number = 0;
+  if (source.size < kLongCopy) {
+    number = journal->nextNumber();
+  } else {
+    auto begun = journal->begun(source);
+    number = begun ? begun->number : journal->nextNumber();
+    if (begun) from.leaves = std::move(begun->leaves);
+    // Writes the leaves anew as they are found again, so that it can be broken off once more.
+    if (auto noted = journal->recordBegin(number, source); !noted) {
+      return std::unexpected(noted.error());
+    }
+    from.onLeaves = journal->leafRecorder(number);
+  }
+  path = journal->stagedPath(number);
+  if (from.leaves.empty()) ::unlink(path.c_str());
+  auto ingested = ingestCopy(item.source, path, report, stop, from);
+  if (!ingested && ingested.error().category == ErrorCategory::Integrity && !from.leaves.empty()) {
+    ::unlink(path.c_str());  // what was there was not right
+    from.leaves.clear();
+    from.onLeaves = journal->leafRecorder(number);
+    ingested = ingestCopy(item.source, path, report, stop, from);
+  }
+  if (!ingested) return ingested;
+  if (auto noted = journal->recordEnd(number, source, *ingested); !noted) {
+    return std::unexpected(noted.error());
+  }
+  return ingested;
 }
 
-ImportSession::~ImportSession() = default;
+Result<Ingested> ImportSession::State::copy(const Item& item, const IngestProgress& report,
+                                            const std::stop_token& stop,
+                                            std::filesystem::path& path) {
+  struct stat status{};
+  if (!journal || ::stat(item.source.c_str(), &status) != 0) {
+    return ingestCopy(item.source, path, report, stop);
+  }
+  const ResumeJournal::Source source{
+      item.treePath, static_cast<std::uint64_t>(status.st_size),
+      std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec, status.st_ino};
+  if (auto done = journal->finished(source)) {
+    path = journal->stagedPath(done->number);
+    return std::move(done->ingested);
+  }
+  return copyAndRecord(source, item, report, stop, path);
+}
+
+Result<Ingested> ImportSession::State::ingest(const std::filesystem::path& store, const Item& item,
+                                              const IngestProgress& report,
+                                              const std::stop_token& stop,
+                                              std::filesystem::path& path) {
+  switch (item.take) {
+    case Take::Copy:
+      return copy(item, report, stop, path);
+    case Take::Link:
+      path = item.source;
+      if (auto ready = prepareLink(item.source, store / "files"); !ready) {
+        return std::unexpected(ready.error());
+      }
+      return ingestLinked(item.source, report, stop);
+    case Take::Move:
+      break;
+  }
+  if (::rename(item.source.c_str(), path.c_str()) != 0) {
+    return std::unexpected(base::fileError("can't move", item.source, errno));
+  }
+  return ingestInPlace(path, report, stop);
+}
+
+ImportSession::ImportSession(ContentStore& store, std::unique_ptr<StagingFolder> folder,
+                             std::unique_ptr<ResumeJournal> journal)
+    : store_(store), state_(std::make_unique<State>()) {
+  state_->folder = std::move(folder);
+  state_->journal = std::move(journal);
+  state_->folder->keep(state_->journal != nullptr);
+}
+
+ImportSession::~ImportSession() {
+  if (state_->existing.empty()) return;
+  // Where it fails, the next collection finds that the holder is dead.
+  (void)store_.writer_->write([&] { return store_.writer_->removeLeases(state_->holder()); });
+}
 
 const std::vector<TreeFile>& ImportSession::files() const noexcept {
   return state_->files;
@@ -72,20 +207,18 @@ Result<std::filesystem::path> ImportSession::workFolder() const {
 
 Result<StagedFile> ImportSession::addFile(const Item& item, const JobOptions& options,
                                           std::uint64_t doneBefore, std::uint64_t total) {
-  const auto path = state_->folder->path() / fmt::format("{}", state_->staged.size());
+  auto path = state_->folder->path() / fmt::format("{}", state_->staged.size());
   std::uint64_t reported = 0;
   const auto report = [&](std::uint64_t done) {
     if (!options.progress || done < reported + kProgressStep) return;
     reported = done;
     options.progress({Progress::Phase::Import, item.treePath, doneBefore + done, total});
   };
-  if (item.take == Take::Move && ::rename(item.source.c_str(), path.c_str()) != 0) {
-    return std::unexpected(base::fileError("can't move", item.source, errno));
-  }
-  auto ingested = item.take == Take::Move ? ingestInPlace(path, report, options.stop)
-                                          : ingestCopy(item.source, path, report, options.stop);
+  auto ingested = state_->ingest(store_.folder_, item, report, options.stop, path);
   const auto discard = [&](Error error) -> Result<StagedFile> {
-    ::unlink(path.c_str());
+    const bool full = error.category == ErrorCategory::NoSpace;
+    if (full) state_->folder->keep(false);  // gives its space back
+    if (item.take != Take::Link && (full || !state_->journal)) ::unlink(path.c_str());
     return std::unexpected(std::move(error));
   };
   if (!ingested) return discard(ingested.error());
@@ -106,8 +239,8 @@ Result<StagedFile> ImportSession::addFile(const Item& item, const JobOptions& op
               tree->root,
               tree->dagSize,
               std::move(ingested->leaves),
-              {ingested->size, ingested->mtimeNs}};
-  state_->staged.push_back({path, std::move(row), std::move(*tree)});
+              {ingested->size, ingested->mtimeNs, 0}};
+  state_->staged.push_back({path, std::move(row), std::move(*tree), item.take == Take::Link});
   if (options.progress) {
     options.progress({Progress::Phase::Import, item.treePath, doneBefore + result.size, total});
   }
@@ -115,14 +248,28 @@ Result<StagedFile> ImportSession::addFile(const Item& item, const JobOptions& op
 }
 
 Result<void> ImportSession::addExisting(std::string treePath, const cid::Cid& file) {
-  auto row = store_.reader_->fileByRoot(file);
-  if (!row) return std::unexpected(row.error());
-  if (!*row) {
-    return fail(ErrorCategory::NotFound, fmt::format("the store holds no file {}", file.text()));
-  }
-  auto placed = state_->place({std::move(treePath), file, (*row)->stamp.size}, (*row)->dagSize);
-  if (!placed) return placed;
+  auto& index = *store_.writer_;
+  std::optional<FileRow> row;
+  // Found and held in one step, so that no collection takes it before the commit.
+  auto held = index.write([&]() -> Result<void> {
+    auto found = index.fileByRoot(file);
+    if (!found) return std::unexpected(found.error());
+    if (!*found) {
+      return fail(ErrorCategory::NotFound, fmt::format("the store holds no file {}", file.text()));
+    }
+    row = std::move(*found);
+    return index.addLease(state_->holder(), file);
+  });
+  if (!held) return held;
   state_->existing.push_back(file);
+  return state_->place({std::move(treePath), file, row->stamp.size}, row->dagSize);
+}
+
+Result<void> ImportSession::addLink(std::string treePath, std::string_view target) {
+  auto block = encodeSymlink(target);
+  const auto cid = cid::Cid::of(cid::Codec::DagPb, std::as_bytes(std::span(block)));
+  if (auto added = state_->tree.addFile(treePath, cid, block.size()); !added) return added;
+  state_->links.emplace_back(cid, std::move(block));
   return {};
 }
 
@@ -135,20 +282,23 @@ namespace {
 /// Moves staged files in place and writes their rows. Runs inside the write transaction.
 class Publisher {
  public:
-  Publisher(Index& index, const std::filesystem::path& storeFolder)
-      : index_(index), folder_(storeFolder) {}
+  Publisher(Index& index, Packs& packs, const std::filesystem::path& storeFolder,
+            const std::filesystem::path& staging)
+      : index_(index), packs_(packs), folder_(storeFolder), staging_(staging) {}
 
   Result<void> publish(const Staged& staged) {
     auto known = index_.fileBySha256(staged.row.sha256);
     if (!known) return std::unexpected(known.error());
-    if (*known && TreeReader(folder_, index_).open(**known)) return {};
+    if (*known && TreeReader(folder_, index_, packs_).open(**known)) return {};
     const auto target = storedPath(folder_, staged.row.sha256);
-    if (::rename(staged.path.c_str(), target.c_str()) != 0) {
-      return std::unexpected(base::fileError("can't move to", target, errno));
+    auto row = staged.row;
+    if (auto moved = staged.linked ? link(staged, target, row.stamp) : move(staged.path, target);
+        !moved) {
+      return moved;
     }
-    if (*known) return index_.setStamp((*known)->id, staged.row.stamp.mtimeNs);  // it was damaged
+    if (*known) return index_.setStamp((*known)->id, row.stamp);  // it was damaged
     placed_.push_back(target);
-    return index_.addFile(staged.row, staged.tree);
+    return index_.addFile(row, staged.tree);
   }
 
   Result<void> flush() {
@@ -166,21 +316,53 @@ class Publisher {
   }
 
  private:
+  static Result<void> move(const std::filesystem::path& from, const std::filesystem::path& to) {
+    if (::rename(from.c_str(), to.c_str()) == 0) return {};
+    return std::unexpected(base::fileError("can't move to", to, errno));
+  }
+
+  /// Gives the source the further name `target`.
+  Result<void> link(const Staged& staged, const std::filesystem::path& target, FileStamp& stamp) {
+    const auto between = staging_ / "link";
+    ::unlink(between.c_str());
+    if (::linkat(AT_FDCWD, staged.path.c_str(), AT_FDCWD, between.c_str(), AT_SYMLINK_FOLLOW)) {
+      return linkError(staged.path, errno);
+    }
+    const auto file = base::openFile(between, O_RDONLY | O_NOFOLLOW);
+    if (!file) return std::unexpected(file.error());
+    auto state = stateOf(file->get(), between);
+    if (!state) return std::unexpected(state.error());
+    if (state->size != stamp.size || state->mtimeNs != stamp.mtimeNs) {
+      ::unlink(between.c_str());
+      return fail(ErrorCategory::Busy,
+                  fmt::format("{} was changed while it was imported", staged.path.native()),
+                  "try again when nothing writes to it any more, or leave --link out");
+    }
+    if (auto moved = move(between, target); !moved) return moved;
+    ::unlink(between.c_str());  // still there where both were names of one file
+    state = stateOf(file->get(), target);
+    if (!state) return std::unexpected(state.error());
+    stamp.linkedCtimeNs = state->ctimeNs;
+    return {};
+  }
+
   Index& index_;
+  Packs& packs_;
   const std::filesystem::path& folder_;
+  const std::filesystem::path& staging_;
   std::vector<std::filesystem::path> placed_;
 };
 
 }  // namespace
 
 Result<Imported> ImportSession::commit(const Pin& pin, const std::optional<cid::Cid>& expected) {
-  std::vector<cid::Directory> directories;
+  std::vector<BuiltFolder> folders;
   if (!state_->singleRoot) {
     auto built = state_->tree.build();
     if (!built) return std::unexpected(built.error());
-    directories = std::move(*built);
+    folders = std::move(*built);
   }
-  const auto root = state_->singleRoot ? *state_->singleRoot : directories.back().cid;
+  const auto root = state_->singleRoot ? *state_->singleRoot : folders.back().directory.cid;
   if (expected && expected->normalized() != root) {
     return fail(ErrorCategory::Integrity,
                 fmt::format("the folder of {} has the CID {}, expected {}", pin.name, root.text(),
@@ -202,23 +384,28 @@ Result<Imported> ImportSession::commit(const Pin& pin, const std::optional<cid::
       }
     }
     if (auto flushed = publisher.flush(); !flushed) return flushed;
-    for (const auto& directory : directories) {
+    for (const auto& [path, directory] : folders) {
       if (auto added = index.addNode(directory.cid, directory.block); !added) return added;
+    }
+    for (const auto& [cid, block] : state_->links) {
+      if (auto added = index.addNode(cid, block); !added) return added;
     }
     auto named = pin;
     named.cid = root;
     return index.putPin(named);
   };
   auto written = index.write([&]() -> Result<void> {
-    Publisher publisher(index, store_.folder_);
+    Publisher publisher(index, *store_.packs_, store_.folder_, state_->folder->path());
     auto done = body(publisher);
     if (!done) publisher.undo();
     return done;
   });
   if (!written) {
     (void)store_.sweepOrphans();  // for a commit that failed itself; the next open tries again
+    if (written.error().category == ErrorCategory::NoSpace) state_->folder->keep(false);
     return std::unexpected(written.error());
   }
+  state_->folder->keep(false);
   Imported imported{root, 0, state_->files.size()};
   for (const auto& file : state_->files) imported.bytes += file.size;
   return imported;

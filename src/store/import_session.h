@@ -7,10 +7,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cid/cid.h"
 #include "cid/tree.h"
+#include "store/import_options.h"
 #include "store/progress.h"
 #include "store/resolve.h"
 #include "webpool/error.h"
@@ -20,6 +22,7 @@ namespace webpool::store {
 class ContentStore;
 struct Imported;
 struct Pin;
+class ResumeJournal;
 class StagingFolder;
 
 struct StagedFile {
@@ -34,6 +37,7 @@ class ImportSession {
   enum class Take {
     Copy,  ///< the source stays (shared with the store where the file system can reflink)
     Move,  ///< the source is consumed; it must lie in workFolder()
+    Link,  ///< the store gets another name of the source, which must lie on its disk
   };
 
   struct Item {
@@ -51,9 +55,12 @@ class ImportSession {
   Result<StagedFile> addFile(const Item& item, const JobOptions& options = {},
                              std::uint64_t doneBefore = 0, std::uint64_t total = 0);
 
-  /// All that lies below a folder of the disk, as the root's entries. Names that begin with '.' are
-  /// left out; symbolic links to files are followed, links to folders refused.
-  Result<void> addFolder(const std::filesystem::path& folder, const JobOptions& options = {});
+  /// All that lies below a folder of the disk, as the root's entries.
+  Result<void> addFolder(const std::filesystem::path& folder, const JobOptions& options = {},
+                         const ImportOptions& how = {});
+
+  /// A symbolic link.
+  Result<void> addLink(std::string treePath, std::string_view target);
 
   /// A file that the store already holds.
   Result<void> addExisting(std::string treePath, const cid::Cid& file);
@@ -73,7 +80,8 @@ class ImportSession {
  private:
   friend class ContentStore;
   struct State;
-  ImportSession(ContentStore& store, std::unique_ptr<StagingFolder> folder);
+  ImportSession(ContentStore& store, std::unique_ptr<StagingFolder> folder,
+                std::unique_ptr<ResumeJournal> journal);
 
   ContentStore& store_;
   std::unique_ptr<State> state_;

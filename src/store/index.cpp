@@ -8,7 +8,7 @@
 namespace webpool::store {
 namespace {
 
-constexpr std::int64_t kSchemaVersion = 2;
+constexpr std::int64_t kSchemaVersion = 3;
 
 constexpr auto kSchema = R"sql(
 CREATE TABLE IF NOT EXISTS file (
@@ -18,7 +18,8 @@ CREATE TABLE IF NOT EXISTS file (
   mtime_ns INTEGER NOT NULL,
   root BLOB NOT NULL UNIQUE,
   dag_size INTEGER NOT NULL,
-  leaves BLOB NOT NULL);
+  leaves BLOB NOT NULL,
+  linked_ctime_ns INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS region (
   cid BLOB NOT NULL,
   file INTEGER NOT NULL REFERENCES file ON DELETE CASCADE,
@@ -35,15 +36,36 @@ CREATE TABLE IF NOT EXISTS pin (
   added INTEGER NOT NULL,
   origin TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (kind, name, variant)) WITHOUT ROWID;
-PRAGMA user_version = 2;
 )sql";
 
-constexpr auto kFromVersion1 = R"sql(
-ALTER TABLE pin ADD COLUMN origin TEXT NOT NULL DEFAULT '';
-PRAGMA user_version = 2;
+constexpr auto kFromVersion1 = "ALTER TABLE pin ADD COLUMN origin TEXT NOT NULL DEFAULT '';";
+
+constexpr auto kFromVersion2 =
+    "ALTER TABLE file ADD COLUMN linked_ctime_ns INTEGER NOT NULL DEFAULT 0;";
+
+constexpr auto kPackSchema = R"sql(
+CREATE TABLE IF NOT EXISTS pack (id INTEGER PRIMARY KEY AUTOINCREMENT, size INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS packed (
+  cid BLOB PRIMARY KEY,
+  pack INTEGER NOT NULL REFERENCES pack ON DELETE CASCADE,
+  offset INTEGER NOT NULL,
+  length INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS packed_of_pack ON packed (pack);
+CREATE TABLE IF NOT EXISTS lease (
+  holder TEXT NOT NULL, cid BLOB NOT NULL, PRIMARY KEY (holder, cid)) WITHOUT ROWID;
+PRAGMA user_version = 3;
 )sql";
 
-constexpr std::string_view kFileColumns = "file.id, sha256, size, mtime_ns, root, dag_size";
+constexpr std::string_view kFileColumns =
+    "file.id, sha256, size, mtime_ns, root, dag_size, linked_ctime_ns";
+
+std::string migrationFrom(std::int64_t version) {
+  std::string sql;
+  if (version == 0) sql += kSchema;
+  if (version == 1) sql += kFromVersion1;
+  if (version == 1 || version == 2) sql += kFromVersion2;
+  return sql + kPackSchema;
+}
 
 std::string key(const cid::Cid& cid) {
   return cid.normalized().bytes();
@@ -84,7 +106,7 @@ Result<FileRow> readFile(const Statement& row) {
   auto sha256 = digestColumn(row, 1);
   if (!sha256) return std::unexpected(sha256.error());
   file.sha256 = *sha256;
-  file.stamp = {static_cast<std::uint64_t>(row.integer(2)), row.integer(3)};
+  file.stamp = {static_cast<std::uint64_t>(row.integer(2)), row.integer(3), row.integer(6)};
   auto root = cidColumn(row, 4);
   if (!root) return std::unexpected(root.error());
   file.root = std::move(*root);
@@ -116,12 +138,12 @@ Result<std::unique_ptr<Index>> Index::open(const std::filesystem::path& path) {
   };
   auto version = readVersion();
   if (!version) return std::unexpected(version.error());
-  if (*version == 0 || *version == 1) {
+  if (*version >= 0 && *version < kSchemaVersion) {
     auto created = index->write([&]() -> Result<void> {
       const auto now = readVersion();  // another process may have been first
       if (!now) return std::unexpected(now.error());
-      if (*now > 1) return {};
-      return index->database_->execute(*now == 0 ? kSchema : kFromVersion1);
+      if (*now >= kSchemaVersion) return {};
+      return index->database_->execute(migrationFrom(*now));
     });
     if (!created) return std::unexpected(created.error());
     version = readVersion();
@@ -150,8 +172,8 @@ Result<std::vector<RegionRow>> Index::regions(const cid::Cid& cid) {
     if (!*more) return rows;
     auto file = readFile(*statement);
     if (!file) return std::unexpected(file.error());
-    rows.push_back({std::move(*file), static_cast<std::uint64_t>(statement->integer(6)),
-                    static_cast<std::uint64_t>(statement->integer(7))});
+    rows.push_back({std::move(*file), static_cast<std::uint64_t>(statement->integer(7)),
+                    static_cast<std::uint64_t>(statement->integer(8))});
   }
 }
 
@@ -161,7 +183,7 @@ Result<std::optional<FileRow>> Index::oneFile(Statement statement) {
   if (!*row) return std::optional<FileRow>();
   auto file = readFile(statement);
   if (!file) return std::unexpected(file.error());
-  auto leaves = splitLeaves(statement.text(6), file->stamp.size);
+  auto leaves = splitLeaves(statement.text(7), file->stamp.size);
   if (!leaves) return std::unexpected(leaves.error());
   file->leaves = std::move(*leaves);
   return std::optional(std::move(*file));

@@ -25,6 +25,9 @@ namespace webpool::store {
 struct FileStamp {
   std::uint64_t size = 0;
   std::int64_t mtimeNs = 0;
+  /// Of a file that is linked with one outside the store, whose owner can set its modification
+  /// time: the time that nobody can set. 0 for a file of the store alone.
+  std::int64_t linkedCtimeNs = 0;
 
   bool operator==(const FileStamp&) const = default;
 };
@@ -48,6 +51,18 @@ struct RegionRow {
   std::uint64_t length = 0;
 };
 
+/// Where a packed block's bytes lie.
+struct PackedRow {
+  std::int64_t pack = 0;
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+};
+
+struct PackRow {
+  std::int64_t id = 0;
+  std::uint64_t size = 0;  ///< bytes of its file that are acknowledged
+};
+
 class Index {
  public:
   static Result<std::unique_ptr<Index>> open(const std::filesystem::path& path);
@@ -61,8 +76,8 @@ class Index {
   Result<std::vector<Pin>> pins(std::string_view kind);
   Result<std::vector<FileRow>> files();
 
-  /// Remembers that a file was found as it should be, or (kDamaged) not.
-  Result<void> setStamp(std::int64_t file, std::int64_t mtimeNs);
+  /// Remembers that a file was found as it should be, or (mtimeNs is kDamaged) not.
+  Result<void> setStamp(std::int64_t file, const FileStamp& stamp);
 
   /// Runs `body` inside one write transaction, alone among all threads and processes; commits when
   /// it succeeds. Inside, use the functions below and those of the Index itself.
@@ -77,9 +92,35 @@ class Index {
   Result<std::int64_t> erasePin(std::string_view kind, std::string_view name,
                                 std::optional<std::string_view> variant);
 
+  // index_packs.cpp
+  /// Whether a node, a region or a packed block has that CID.
+  Result<bool> holds(const cid::Cid& cid);
+  Result<std::optional<PackedRow>> packed(const cid::Cid& cid);
+  Result<std::vector<PackRow>> packs();
+  Result<std::optional<PackRow>> pack(std::int64_t id);
+  /// Binary CIDs of all packed blocks, or of those in one pack.
+  Result<std::vector<std::string>> packedCids(std::optional<std::int64_t> pack = std::nullopt);
+  /// A new pack, empty; ids are never used again.
+  Result<std::int64_t> addPack();
+  Result<void> setPackSize(std::int64_t pack, std::uint64_t size);
+  Result<void> removePack(std::int64_t pack);
+  Result<void> putPacked(const cid::Cid& cid, const PackedRow& row);
+  /// Only where the block still lies in pack `from`.
+  Result<void> movePacked(std::string_view cidBytes, std::int64_t from, const PackedRow& to);
+  Result<void> removePacked(std::string_view cidBytes);
+  /// Bytes of the pack's blocks, without what lies between them.
+  Result<std::uint64_t> packedBytes(std::int64_t pack);
+
+  /// What an unfinished session holds, by the name of its folder in tmp/.
+  Result<void> addLease(std::string_view holder, const cid::Cid& cid);
+  Result<void> removeLeases(std::string_view holder);
+  Result<std::vector<std::string>> leaseHolders();
+  Result<std::vector<std::string>> leasedCids(std::string_view holder);
+
  private:
   explicit Index(std::unique_ptr<Database> database) : database_(std::move(database)) {}
   Result<std::optional<FileRow>> oneFile(Statement statement);
+  Result<std::vector<std::string>> texts(Statement statement);
 
   std::recursive_mutex mutex_;
   std::unique_ptr<Database> database_;

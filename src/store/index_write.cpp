@@ -25,24 +25,26 @@ Result<void> Index::write(const std::function<Result<void>()>& body) {
   return transaction->commit();
 }
 
-Result<void> Index::setStamp(std::int64_t file, std::int64_t mtimeNs) {
+Result<void> Index::setStamp(std::int64_t file, const FileStamp& stamp) {
   const std::scoped_lock lock(mutex_);
-  auto statement = database_->prepare("UPDATE file SET mtime_ns = ? WHERE id = ?");
+  auto statement =
+      database_->prepare("UPDATE file SET mtime_ns = ?, linked_ctime_ns = ? WHERE id = ?");
   if (!statement) return std::unexpected(statement.error());
-  return statement->bind(1, mtimeNs).bind(2, file).run();
+  return statement->bind(1, stamp.mtimeNs).bind(2, stamp.linkedCtimeNs).bind(3, file).run();
 }
 
 Result<void> Index::addFile(const FileRow& file, const cid::FileTree& tree) {
   auto insert = database_->prepare(
-      "INSERT INTO file (sha256, size, mtime_ns, root, dag_size, leaves) VALUES (?, ?, ?, ?, ?, "
-      "?)");
+      "INSERT INTO file (sha256, size, mtime_ns, root, dag_size, leaves, linked_ctime_ns) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?)");
   if (!insert) return std::unexpected(insert.error());
   insert->bindBlob(1, asText(file.sha256))
       .bind(2, static_cast<std::int64_t>(file.stamp.size))
       .bind(3, file.stamp.mtimeNs)
       .bindBlob(4, key(file.root))
       .bind(5, static_cast<std::int64_t>(file.dagSize))
-      .bindBlob(6, asText(std::as_bytes(std::span(file.leaves))));
+      .bindBlob(6, asText(std::as_bytes(std::span(file.leaves))))
+      .bind(7, file.stamp.linkedCtimeNs);
   if (auto inserted = insert->run(); !inserted) return inserted;
   const auto id = database_->lastRowId();
 
@@ -77,7 +79,10 @@ Result<void> Index::removeFile(std::int64_t file) {
 }
 
 Result<void> Index::addNode(const cid::Cid& cid, std::string_view block) {
-  auto statement = database_->prepare("INSERT OR IGNORE INTO node (cid, block) VALUES (?, ?)");
+  // A block that is there already is replaced only where it is damaged.
+  auto statement = database_->prepare(
+      "INSERT INTO node (cid, block) VALUES (?, ?) ON CONFLICT (cid) DO UPDATE "
+      "SET block = excluded.block WHERE block <> excluded.block");
   if (!statement) return std::unexpected(statement.error());
   return statement->bindBlob(1, key(cid)).bindBlob(2, block).run();
 }
@@ -89,15 +94,10 @@ Result<void> Index::removeNode(std::string_view cidBytes) {
 }
 
 Result<std::vector<std::string>> Index::nodeCids() {
+  const std::scoped_lock lock(mutex_);
   auto statement = database_->prepare("SELECT cid FROM node");
   if (!statement) return std::unexpected(statement.error());
-  std::vector<std::string> cids;
-  while (true) {
-    auto more = statement->step();
-    if (!more) return std::unexpected(more.error());
-    if (!*more) return cids;
-    cids.push_back(statement->text(0));
-  }
+  return texts(std::move(*statement));
 }
 
 Result<void> Index::putPin(const Pin& pin) {

@@ -31,23 +31,6 @@ std::unexpected<Error> writeError(const Path& path, int errnoValue) {
       base::fileError("can't write", path, errnoValue == EFBIG ? ENOSPC : errnoValue));
 }
 
-/// Fills the buffer from `offset`; shorter only at the end of the file.
-Result<std::size_t> readLeaf(int file, std::span<std::byte> buffer, std::uint64_t offset,
-                             const Path& path) {
-  std::size_t filled = 0;
-  while (filled < buffer.size()) {
-    const auto got = ::pread(file, buffer.data() + filled, buffer.size() - filled,
-                             static_cast<off_t>(offset + filled));
-    if (got < 0) {
-      if (errno == EINTR) continue;
-      return std::unexpected(base::fileError("can't read", path, errno));
-    }
-    if (got == 0) break;
-    filled += static_cast<std::size_t>(got);
-  }
-  return filled;
-}
-
 Result<void> writeLeaf(int file, std::span<const std::byte> bytes, std::uint64_t offset,
                        const Path& path) {
   while (!bytes.empty()) {
@@ -92,13 +75,19 @@ struct Stream {
   int target = -1;  ///< -1: hash only
   const Path& sourcePath;
   const Path& targetPath;
+  std::uint64_t copied = 0;  ///< bytes that the target has already, of whole leaves
 };
 
 /// Moves one leaf; its length, or none for a hole (a whole leaf).
 Result<std::optional<std::size_t>> moveLeaf(const Stream& stream, HoleFinder& holes,
                                             std::uint64_t offset, std::span<std::byte> buffer) {
+  if (offset < stream.copied) {
+    auto length = readAt(stream.target, buffer, offset, stream.targetPath);
+    if (!length) return std::unexpected(length.error());
+    return std::optional(*length);
+  }
   if (holes.isHole(offset)) return std::optional<std::size_t>();
-  auto length = readLeaf(stream.source, buffer, offset, stream.sourcePath);
+  auto length = readAt(stream.source, buffer, offset, stream.sourcePath);
   if (!length) return std::unexpected(length.error());
   if (stream.target >= 0) {
     auto written = writeLeaf(stream.target, buffer.first(*length), offset, stream.targetPath);
@@ -138,7 +127,7 @@ Result<std::optional<Ingested>> ingestSmall(const Stream& stream, std::uint64_t 
   if (sizeHint >= cid::kLeafSize) return std::optional<Ingested>();
   const auto buffer = std::make_unique_for_overwrite<std::byte[]>(cid::kLeafSize);
   const std::span<std::byte> span(buffer.get(), static_cast<std::size_t>(cid::kLeafSize));
-  auto length = readLeaf(stream.source, span, 0, stream.sourcePath);
+  auto length = readAt(stream.source, span, 0, stream.sourcePath);
   if (!length) return std::unexpected(length.error());
   if (*length == cid::kLeafSize) return std::optional<Ingested>();  // it grew
   if (stream.target >= 0) {
@@ -151,7 +140,7 @@ Result<std::optional<Ingested>> ingestSmall(const Stream& stream, std::uint64_t 
 
 Result<Ingested> hashStream(const Stream& stream, std::uint64_t sizeHint,
                             LeafPipeline::Hashes hashes, const IngestProgress& progress,
-                            const std::stop_token& stop) {
+                            const std::stop_token& stop, const LeafRecorder& onLeaves = {}) {
   if (stop.stop_requested()) return fail(ErrorCategory::Cancelled, "cancelled");
   auto small = ingestSmall(stream, sizeHint);
   if (!small) return std::unexpected(small.error());
@@ -159,7 +148,7 @@ Result<Ingested> hashStream(const Stream& stream, std::uint64_t sizeHint,
     if (progress) progress((*small)->size);
     return std::move(**small);
   }
-  LeafPipeline pipeline(hashes);
+  LeafPipeline pipeline(hashes, onLeaves);
   auto size = pump(stream, sizeHint, pipeline, progress, stop);
   if (!size) return std::unexpected(size.error());
   auto digests = pipeline.finish();
@@ -182,37 +171,80 @@ Result<void> seal(int target, const Path& path, Ingested& ingested) {
 
 }  // namespace
 
+Result<std::size_t> readAt(int file, std::span<std::byte> buffer, std::uint64_t offset,
+                           const Path& path) {
+  std::size_t filled = 0;
+  while (filled < buffer.size()) {
+    const auto got = ::pread(file, buffer.data() + filled, buffer.size() - filled,
+                             static_cast<off_t>(offset + filled));
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      return std::unexpected(base::fileError("can't read", path, errno));
+    }
+    if (got == 0) break;
+    filled += static_cast<std::size_t>(got);
+  }
+  return filled;
+}
+
 Result<FileState> stateOf(int file, const Path& path) {
   struct stat status{};
   if (::fstat(file, &status) != 0) {
     return std::unexpected(base::fileError("can't look at", path, errno));
   }
+  const auto nanoseconds = [](const timespec& time) {
+    return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+  };
   return FileState{
       static_cast<std::uint64_t>(status.st_size),
-      std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec,
+      nanoseconds(status.st_mtim),
+      nanoseconds(status.st_ctim),
+      status.st_dev,
+      status.st_ino,
       S_ISREG(status.st_mode),
   };
 }
 
-Result<Ingested> ingestCopy(const Path& source, const Path& target, const IngestProgress& progress,
-                            std::stop_token stop) {
+namespace {
+
+struct Source {
+  base::FileDescriptor file;
+  FileState state;
+};
+
+/// A file to be imported.
+Result<Source> openSource(const Path& path) {
   // O_NONBLOCK: a pipe in a folder must not hang the import; it is refused below.
-  auto from = base::openFile(source, O_RDONLY | O_NONBLOCK);
-  if (!from) return std::unexpected(from.error());
-  auto state = stateOf(from->get(), source);
+  auto file = base::openFile(path, O_RDONLY | O_NONBLOCK);
+  if (!file) return std::unexpected(file.error());
+  auto state = stateOf(file->get(), path);
   if (!state) return std::unexpected(state.error());
-  if (!state->regular) {
-    return fail(ErrorCategory::InvalidArgument,
-                fmt::format("{} is no regular file", source.native()), "import files or folders");
-  }
-  auto to = base::openFile(target, O_RDWR | O_CREAT | O_EXCL, 0600);
+  if (state->regular) return Source{std::move(*file), *state};
+  return fail(ErrorCategory::InvalidArgument, fmt::format("{} is no regular file", path.native()),
+              "import files or folders");
+}
+
+}  // namespace
+
+Result<Ingested> ingestCopy(const Path& source, const Path& target, const IngestProgress& progress,
+                            std::stop_token stop, const CopyState& state) {
+  auto from = openSource(source);
+  if (!from) return std::unexpected(from.error());
+  const bool anew = state.leaves.empty();
+  auto to = base::openFile(target, O_RDWR | O_NOFOLLOW | (anew ? O_CREAT | O_EXCL : 0), 0600);
   if (!to) return std::unexpected(to.error());
-  const bool shared = ::ioctl(to->get(), FICLONE, from->get()) == 0;
+  const bool shared = anew && ::ioctl(to->get(), FICLONE, from->file.get()) == 0;
   const Stream stream = shared ? Stream{to->get(), -1, target, target}
-                               : Stream{from->get(), to->get(), source, target};
-  auto ingested =
-      hashStream(stream, state->size, LeafPipeline::Hashes::LeavesAndWhole, progress, stop);
+                               : Stream{from->file.get(), to->get(), source, target,
+                                        state.leaves.size() * cid::kLeafSize};
+  auto ingested = hashStream(stream, from->state.size, LeafPipeline::Hashes::LeavesAndWhole,
+                             progress, stop, shared ? LeafRecorder() : state.onLeaves);
   if (!ingested) return ingested;
+  if (ingested->leaves.size() < state.leaves.size() ||
+      !std::ranges::equal(state.leaves, std::span(ingested->leaves).first(state.leaves.size()))) {
+    return fail(ErrorCategory::Integrity,
+                fmt::format("{} does not hold what was copied there", target.native()));
+  }
   if (auto sealed = seal(to->get(), target, *ingested); !sealed) {
     return std::unexpected(sealed.error());
   }
@@ -236,6 +268,50 @@ Result<Ingested> ingestInPlace(const Path& file, const IngestProgress& progress,
     return std::unexpected(sealed.error());
   }
   return ingested;
+}
+
+Result<Ingested> hashFile(const Path& file, const IngestProgress& progress, std::stop_token stop) {
+  const auto from = openSource(file);
+  if (!from) return std::unexpected(from.error());
+  return hashStream({from->file.get(), -1, file, file}, from->state.size,
+                    LeafPipeline::Hashes::LeavesAndWhole, progress, stop);
+}
+
+Result<Ingested> ingestLinked(const Path& source, const IngestProgress& progress,
+                              std::stop_token stop) {
+  const auto from = openSource(source);
+  if (!from) return std::unexpected(from.error());
+  auto ingested = hashStream({from->file.get(), -1, source, source}, from->state.size,
+                             LeafPipeline::Hashes::LeavesAndWhole, progress, stop);
+  if (!ingested) return ingested;
+  const auto after = stateOf(from->file.get(), source);
+  if (!after) return std::unexpected(after.error());
+  if (after->mtimeNs != from->state.mtimeNs || after->ctimeNs != from->state.ctimeNs ||
+      ingested->size != from->state.size) {
+    return fail(ErrorCategory::Busy,
+                fmt::format("{} was changed while it was read", source.native()),
+                "try again when nothing writes to it any more, or leave --link out");
+  }
+  ingested->mtimeNs = after->mtimeNs;
+  return ingested;
+}
+
+Result<std::vector<cid::Digest>> copyOut(int file, const Path& path, const Path& target,
+                                         const IngestProgress& progress, std::stop_token stop) {
+  const auto state = stateOf(file, path);
+  if (!state) return std::unexpected(state.error());
+  const auto to = base::openFile(target, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0666);
+  if (!to) return std::unexpected(to.error());
+  const bool shared = ::ioctl(to->get(), FICLONE, file) == 0;
+  const Stream stream =
+      shared ? Stream{to->get(), -1, target, target} : Stream{file, to->get(), path, target};
+  auto hashed = hashStream(stream, state->size, LeafPipeline::Hashes::LeavesOnly, progress, stop);
+  if (!hashed) return std::unexpected(hashed.error());
+  // A hole at the end has not been written, so the file may still be too short.
+  if (::ftruncate(to->get(), static_cast<off_t>(hashed->size)) != 0) {
+    return writeError(target, errno);
+  }
+  return std::move(hashed->leaves);
 }
 
 Result<std::vector<cid::Digest>> hashLeaves(int file, const Path& path,

@@ -4,10 +4,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <span>
 #include <stop_token>
 #include <vector>
 
 #include "cid/sha256.h"
+#include "cid/tree.h"
+#include "store/leaf_pipeline.h"
 #include "webpool/error.h"
 
 namespace webpool::store {
@@ -22,28 +25,59 @@ struct Ingested {
 /// Bytes read so far.
 using IngestProgress = std::function<void(std::uint64_t)>;
 
-/// Copies `source` to the new file `target` (shares the disk blocks where the file system can;
-/// leaves holes as holes), read-only and flushed to the disk. What is hashed is what was written.
-/// Hashing runs on two more threads while the copy goes on. On failure the target may be there,
-/// incomplete: the caller deletes it.
+/// A copy that goes on where an earlier one ended.
+struct CopyState {
+  /// Of what the target holds already: read from there, and compared.
+  std::vector<cid::Digest> leaves = {};
+  /// Told of leaves as they are made, in order, those above included, on a thread of its own.
+  LeafRecorder onLeaves = {};
+};
+
+/// Copies `source` to the file `target` (shares the disk blocks where the file system can; leaves
+/// holes as holes), read-only and flushed to the disk. What is hashed is what was written. Hashing
+/// runs on two more threads while the copy goes on. The target must not exist, but where
+/// `state.leaves` says what it holds; Integrity where it does not hold that. On failure the target
+/// may be there, incomplete: the caller deletes or keeps it.
 Result<Ingested> ingestCopy(const std::filesystem::path& source,
                             const std::filesystem::path& target, const IngestProgress& progress,
-                            std::stop_token stop);
+                            std::stop_token stop, const CopyState& state = {});
 
 /// The same for a file that already lies where it shall: hashes, makes read-only, flushes.
 Result<Ingested> ingestInPlace(const std::filesystem::path& file, const IngestProgress& progress,
                                std::stop_token stop);
 
+/// The same for a file that stays another's: its mode and times are not touched. Busy where it
+/// changed meanwhile. `mtimeNs` is the source's.
+Result<Ingested> ingestLinked(const std::filesystem::path& source, const IngestProgress& progress,
+                              std::stop_token stop);
+
+/// Both hashes of a file, which is left as it is.
+Result<Ingested> hashFile(const std::filesystem::path& file, const IngestProgress& progress,
+                          std::stop_token stop);
+
+/// Copies a file of the store to the new file `target`, as ingestCopy() does; gives the leaves of
+/// what was written. Its mode is that of a new file, and nothing is flushed.
+Result<std::vector<cid::Digest>> copyOut(int file, const std::filesystem::path& path,
+                                         const std::filesystem::path& target,
+                                         const IngestProgress& progress, std::stop_token stop);
+
 /// Only the leaves' digests; for verification.
 Result<std::vector<cid::Digest>> hashLeaves(int file, const std::filesystem::path& path,
                                             const IngestProgress& progress, std::stop_token stop);
 
-/// Modification time in nanoseconds and size of an open file.
+/// What fstat(2) tells of an open file.
 struct FileState {
   std::uint64_t size = 0;
   std::int64_t mtimeNs = 0;
+  std::int64_t ctimeNs = 0;
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
   bool regular = false;
 };
 Result<FileState> stateOf(int file, const std::filesystem::path& path);
+
+/// Fills the buffer from `offset`; fewer bytes only at the end of the file.
+Result<std::size_t> readAt(int file, std::span<std::byte> buffer, std::uint64_t offset,
+                           const std::filesystem::path& path);
 
 }  // namespace webpool::store

@@ -7,8 +7,10 @@
 
 namespace webpool::store {
 
-LeafPipeline::LeafPipeline(Hashes hashes)
-    : hashes_(hashes), zeros_(static_cast<std::size_t>(cid::kLeafSize)) {
+LeafPipeline::LeafPipeline(Hashes hashes, LeafRecorder recorder)
+    : hashes_(hashes),
+      recorder_(std::move(recorder)),
+      zeros_(static_cast<std::size_t>(cid::kLeafSize)) {
   for (auto& slot : slots_) {
     slot.buffer = std::make_unique_for_overwrite<std::byte[]>(cid::kLeafSize);
   }
@@ -90,6 +92,7 @@ void LeafPipeline::hashLeaves() {
     digests.resize(batch.size());
     cid::sha256Each(batch, digests);
     for (std::size_t i = 0; i < digests.size(); ++i) leaves[targets[i]] = digests[i];
+    if (recorder_) recorder_(std::span<const cid::Digest>(leaves).last(count));
     position += count;
     release(leavesRead_, count);
   }

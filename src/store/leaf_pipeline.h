@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -17,13 +18,16 @@
 
 namespace webpool::store {
 
+/// Takes the digests of leaves as they are made, in order, on the thread that makes them.
+using LeafRecorder = std::function<void(std::span<const cid::Digest>)>;
+
 /// The filling thread calls slot() and publish() in turn, then finish(). Destroying it early drops
 /// what was published and ends the threads.
 class LeafPipeline {
  public:
   enum class Hashes { LeavesOnly, LeavesAndWhole };
 
-  explicit LeafPipeline(Hashes hashes);
+  explicit LeafPipeline(Hashes hashes, LeafRecorder recorder = {});
   ~LeafPipeline();
 
   /// The buffer for the next leaf; waits until both readers have left it.
@@ -62,6 +66,7 @@ class LeafPipeline {
   void stopThreads(bool abandon);
 
   const Hashes hashes_;
+  const LeafRecorder recorder_;
   std::array<Slot, kSlots> slots_;
   std::vector<std::byte> zeros_;
   std::mutex mutex_;

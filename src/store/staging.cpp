@@ -7,6 +7,8 @@
 #include <system_error>
 #include <thread>
 
+#include <fmt/format.h>
+
 namespace webpool::store {
 namespace {
 
@@ -15,6 +17,15 @@ constexpr auto kLockName = "lock";
 // is never seen between the two steps.
 constexpr auto kAreaLockName = ".lock";
 constexpr std::chrono::milliseconds kPollInterval{50};
+constexpr std::string_view kKeptPrefix = "kept-";
+constexpr std::chrono::hours kKeptFor{24 * 7};
+
+/// Whether nobody used a kept folder for long.
+bool isOld(const std::filesystem::path& folder) {
+  std::error_code failure;
+  const auto touched = std::filesystem::last_write_time(folder / kLockName, failure);
+  return !failure && std::filesystem::file_time_type::clock::now() - touched > kKeptFor;
+}
 
 }  // namespace
 
@@ -32,6 +43,7 @@ Result<base::FileLock> waitForLock(const std::filesystem::path& path, const std:
 }
 
 StagingFolder::~StagingFolder() {
+  if (kept_) return;
   std::error_code ignored;  // the next sweep tries again
   std::filesystem::remove_all(path_, ignored);
 }
@@ -48,12 +60,34 @@ Result<std::unique_ptr<StagingFolder>> StagingArea::create() {
   return std::make_unique<StagingFolder>(path, std::move(*lock));
 }
 
-Result<void> StagingArea::sweep() {
+Result<std::unique_ptr<StagingFolder>> StagingArea::openKept(std::string_view name) {
+  auto areaLock = waitForLock(folder_ / kAreaLockName, {});
+  if (!areaLock) return std::unexpected(areaLock.error());
+  const auto path = folder_ / fmt::format("{}{}", kKeptPrefix, name);
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+    return std::unexpected(base::fileError("can't create folder", path, errno));
+  }
+  auto lock = base::FileLock::tryAcquire(path / kLockName);
+  if (!lock) return std::unexpected(lock.error());
+  std::error_code ignored;
+  std::filesystem::last_write_time(path / kLockName, std::filesystem::file_time_type::clock::now(),
+                                   ignored);
+  return std::make_unique<StagingFolder>(path, std::move(*lock));
+}
+
+bool StagingArea::isHeld(const std::string& name) const {
+  const auto lock = base::FileLock::tryAcquire(folder_ / name / kLockName);
+  return !lock && lock.error().category == ErrorCategory::Busy;
+}
+
+Result<void> StagingArea::sweep(bool alsoKept) {
   auto areaLock = waitForLock(folder_ / kAreaLockName, {});
   if (!areaLock) return std::unexpected(areaLock.error());
   std::error_code failure;
   for (const auto& entry : std::filesystem::directory_iterator(folder_, failure)) {
     if (!entry.is_directory(failure)) continue;
+    const bool kept = entry.path().filename().native().starts_with(kKeptPrefix);
+    if (kept && !alsoKept && !isOld(entry.path())) continue;
     auto lock = base::FileLock::tryAcquire(entry.path() / kLockName);
     if (!lock && lock.error().category == ErrorCategory::Busy) continue;
     std::error_code ignored;

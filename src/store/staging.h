@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/file.h"
 #include "base/random.h"
@@ -18,7 +19,7 @@ namespace webpool::store {
 Result<base::FileLock> waitForLock(const std::filesystem::path& path, const std::stop_token& stop,
                                    const std::function<void()>& onWait = {});
 
-/// A fresh folder, deleted with its contents when this is destroyed.
+/// A folder, deleted with its contents when this is destroyed.
 class StagingFolder {
  public:
   StagingFolder(std::filesystem::path path, base::FileLock lock)
@@ -28,10 +29,13 @@ class StagingFolder {
   ~StagingFolder();
 
   const std::filesystem::path& path() const noexcept { return path_; }
+  /// It stays when this is destroyed.
+  void keep(bool kept) noexcept { kept_ = kept; }
 
  private:
   std::filesystem::path path_;
   base::FileLock lock_;
+  bool kept_ = false;
 };
 
 /// The folder that holds the staging folders. Thread-safe.
@@ -42,8 +46,15 @@ class StagingArea {
 
   Result<std::unique_ptr<StagingFolder>> create();
 
-  /// Deletes the folders whose owner is gone.
-  Result<void> sweep();
+  /// The folder of that name, with what an earlier owner kept in it; Busy while another has it.
+  Result<std::unique_ptr<StagingFolder>> openKept(std::string_view name);
+
+  /// Whether the owner of a folder of that name lives.
+  bool isHeld(const std::string& name) const;
+
+  /// Deletes the folders whose owner is gone: fresh ones, and kept ones that nobody opened for a
+  /// week, or all of them.
+  Result<void> sweep(bool alsoKept = false);
 
  private:
   std::filesystem::path folder_;

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "store/ingest.h"
+#include "store/symlink.h"
 
 namespace webpool::store {
 namespace {
@@ -40,12 +41,24 @@ Result<std::string> TreeReader::nodeBlock(const cid::Cid& cid) const {
   if (isIdentity(cid)) return cid.hash().digest;
   auto block = index_.node(cid);
   if (!block) return std::unexpected(block.error());
-  if (!*block) return notHeld(cid);
-  if (!cid.matches(asBytes(**block))) {
-    return fail(ErrorCategory::Integrity,
-                fmt::format("the stored node {} does not match its hash", cid.text()), kDamageHint);
+  if (*block && cid.matches(asBytes(**block))) return std::move(**block);
+  const auto packed = packs_.find(index_, cid);
+  if (!packed) return std::unexpected(packed.error());
+  if (*packed) {
+    const auto bytes = readContent(**packed);
+    if (!bytes) return std::unexpected(bytes.error());
+    return std::string(bytes->text());
   }
-  return std::move(**block);
+  if (!*block) return notHeld(cid);
+  return fail(ErrorCategory::Integrity,
+              fmt::format("the stored node {} does not match its hash", cid.text()), kDamageHint);
+}
+
+Result<Content> TreeReader::block(const cid::Cid& cid) const {
+  if (cid.codec() == cid::Codec::Raw) return content(cid);
+  auto node = nodeBlock(cid);
+  if (!node) return std::unexpected(node.error());
+  return Content(Bytes::adopt(std::move(*node)));
 }
 
 Result<cid::UnixFsNode> TreeReader::node(const cid::Cid& cid) const {
@@ -94,7 +107,8 @@ Result<base::FileDescriptor> TreeReader::open(const FileRow& file) const {
   }
   auto state = stateOf(opened->get(), path);
   if (!state) return std::unexpected(state.error());
-  if (FileStamp{state->size, state->mtimeNs} != file.stamp) {
+  const bool linked = file.stamp.linkedCtimeNs != 0;
+  if (FileStamp{state->size, state->mtimeNs, linked ? state->ctimeNs : 0} != file.stamp) {
     return fail(
         ErrorCategory::Integrity,
         fmt::format("the stored file {} ({}) {}", path.native(), file.root.text(),
@@ -111,14 +125,6 @@ Result<Content> TreeReader::content(const cid::Cid& cid) const {
   }
   auto regions = index_.regions(cid);
   if (!regions) return std::unexpected(regions.error());
-  if (regions->empty()) {
-    if (cid.codec() == cid::Codec::Raw) return notHeld(cid);
-    auto read = node(cid);  // a small file may lie inside its node
-    if (!read) return std::unexpected(read.error());
-    const auto* file = std::get_if<cid::FileNode>(&*read);
-    if (!file || !file->parts.empty()) return notHeld(cid);
-    return Content(Bytes::copyOf(std::string_view(file->data)));
-  }
   std::optional<Error> firstError;
   for (const auto& region : *regions) {
     auto opened = open(region.file);
@@ -128,7 +134,23 @@ Result<Content> TreeReader::content(const cid::Cid& cid) const {
     }
     if (!firstError) firstError = opened.error();
   }
-  return std::unexpected(*firstError);
+  if (cid.codec() == cid::Codec::Raw) {
+    auto packed = packs_.find(index_, cid);
+    if (!packed) return std::unexpected(packed.error());
+    if (*packed) return Content(std::move(**packed));
+    return firstError ? std::unexpected(*firstError) : notHeld(cid);
+  }
+  if (firstError) return std::unexpected(*firstError);
+  const auto read = node(cid);  // a small file may lie inside its node
+  if (!read) return std::unexpected(read.error());
+  const auto* file = std::get_if<cid::FileNode>(&*read);
+  if (!file) return notHeld(cid);
+  if (!file->parts.empty()) {
+    return fail(ErrorCategory::Unsupported,
+                fmt::format("the file {} is kept in blocks, not whole", cid.text()),
+                "read it block by block");
+  }
+  return Content(Bytes::copyOf(std::string_view(file->data)));
 }
 
 Result<std::uint64_t> TreeReader::fileSize(const cid::Cid& cid) const {
@@ -136,10 +158,15 @@ Result<std::uint64_t> TreeReader::fileSize(const cid::Cid& cid) const {
   auto regions = index_.regions(cid);
   if (!regions) return std::unexpected(regions.error());
   if (!regions->empty()) return regions->front().length;
-  if (cid.codec() == cid::Codec::Raw) return notHeld(cid);
+  if (cid.codec() == cid::Codec::Raw) {
+    const auto packed = index_.packed(cid);
+    if (!packed) return std::unexpected(packed.error());
+    return *packed ? Result<std::uint64_t>((*packed)->length) : notHeld(cid);
+  }
   auto read = node(cid);
   if (!read) return std::unexpected(read.error());
-  return std::get<cid::FileNode>(*read).size;
+  const auto* file = std::get_if<cid::FileNode>(&*read);
+  return file ? Result<std::uint64_t>(file->size) : notHeld(cid);
 }
 
 Result<void> TreeReader::collectFiles(const cid::Cid& cid, const std::string& path, unsigned depth,
@@ -150,7 +177,10 @@ Result<void> TreeReader::collectFiles(const cid::Cid& cid, const std::string& pa
                             kMaxFiles));
   }
   if (cid.codec() == cid::Codec::DagPb) {
-    auto read = node(cid);
+    const auto block = nodeBlock(cid);
+    if (!block) return std::unexpected(block.error());
+    if (symlinkTarget(asBytes(*block))) return {};
+    const auto read = cid::readUnixFsNode(asBytes(*block));
     if (!read) return std::unexpected(read.error());
     if (const auto* directory = std::get_if<cid::DirectoryNode>(&*read)) {
       for (const auto& entry : directory->entries) {

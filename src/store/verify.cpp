@@ -6,16 +6,17 @@
 #include "store/content_store.h"
 #include "store/index.h"
 #include "store/ingest.h"
+#include "store/rehash.h"
 #include "store/tree_reader.h"
 
 namespace webpool::store {
-namespace {
 
-/// Whether the file on the disk has the leaves that the index lists; updates the stamp accordingly.
 Result<void> rehash(Index& index, const std::filesystem::path& path, const FileRow& row,
                     const IngestProgress& progress, const std::stop_token& stop) {
   const auto damaged = [&](std::string what) -> Result<void> {
-    if (auto marked = index.setStamp(row.id, kDamaged); !marked) return marked;
+    auto stamp = row.stamp;
+    stamp.mtimeNs = kDamaged;
+    if (auto marked = index.setStamp(row.id, stamp); !marked) return marked;
     return fail(ErrorCategory::Integrity,
                 fmt::format("the stored file {} ({}) {}", path.native(), row.root.text(), what),
                 kDamageHint);
@@ -37,14 +38,13 @@ Result<void> rehash(Index& index, const std::filesystem::path& path, const FileR
       return damaged(fmt::format("does not match its hash in the 1 MiB leaf {}", i));
     }
   }
-  if (state->mtimeNs == row.stamp.mtimeNs) return {};
-  return index.setStamp(row.id, state->mtimeNs);
+  const bool linked = row.stamp.linkedCtimeNs != 0;
+  const FileStamp now{state->size, state->mtimeNs, linked ? state->ctimeNs : 0};
+  return now == row.stamp ? Result<void>() : index.setStamp(row.id, now);
 }
 
-}  // namespace
-
 Result<void> ContentStore::verify(const cid::Cid& root, const JobOptions& options) {
-  const TreeReader reader(folder_, *reader_);
+  const auto reader = tree();
   auto files = reader.files(root);
   if (!files) return std::unexpected(files.error());
   Progress progress{Progress::Phase::Verify, "", 0, 0};
@@ -62,16 +62,14 @@ Result<void> ContentStore::verify(const cid::Cid& root, const JobOptions& option
       auto hashed =
           rehash(*writer_, storedPath(folder_, (*row)->sha256), **row, report, options.stop);
       if (!hashed) return hashed;
-    } else {  // a leaf of some file, or content inside a CID or a node
-      auto content = reader.content(file.cid);
-      if (!content) return std::unexpected(content.error());
-      auto bytes = readContent(*content);
-      if (!bytes) return std::unexpected(bytes.error());
-      if (file.cid.codec() == cid::Codec::Raw && !file.cid.matches(bytes->view())) {
-        return fail(ErrorCategory::Integrity,
-                    fmt::format("the stored leaf {} does not match its hash", file.cid.text()),
-                    kDamageHint);
-      }
+    } else {  // a leaf of some file, or a file that is kept in blocks
+      const auto drop = [](std::span<const std::byte>) { return Result<void>(); };
+      const JobOptions inner{[&](const Progress& part) {
+                               progress.done = before + part.done;
+                               if (options.progress) options.progress(progress);
+                             },
+                             options.stop};
+      if (auto read = reader.read(file.cid, drop, inner); !read) return read;
     }
     progress.done = before + file.size;
   }
@@ -80,7 +78,7 @@ Result<void> ContentStore::verify(const cid::Cid& root, const JobOptions& option
 
 Result<std::vector<TreeFile>> ContentStore::findDamage(const cid::Cid& root,
                                                        const JobOptions& options) {
-  const TreeReader reader(folder_, *reader_);
+  const auto reader = tree();
   auto files = reader.files(root);
   if (!files) return std::unexpected(files.error());
   std::vector<TreeFile> damaged;

@@ -1,0 +1,147 @@
+// `webpool content add` and `get`.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <boost/json.hpp>
+#include <cstdio>
+#include <filesystem>
+
+#include "base/file.h"
+#include "cli/content_flags.h"
+#include "cli/exit_code.h"
+#include "store/import_plan.h"
+
+namespace webpool::cli {
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+store::ImportOptions importOptions(const ContentFlags& flags) {
+  using Links = store::ImportOptions::Links;
+  return {.links = flags.follow ? Links::Follow : Links::Keep,
+          .hidden = flags.hidden,
+          .hardLink = flags.link,
+          .resume = true};
+}
+
+json::object importedJson(const std::string& path, const store::Imported& imported) {
+  return {{"path", shownName(path)},
+          {"cid", imported.root.text()},
+          {"bytes", imported.bytes},
+          {"files", imported.files}};
+}
+
+void printImported(const std::string& path, const store::Imported& imported) {
+  std::printf("%s  %s  %s\n", imported.root.text().c_str(), bytesText(imported.bytes).c_str(),
+              shownName(path).c_str());
+}
+
+int planContent(const Context& context, const ContentFlags& flags) {
+  LateProgress progress(context);
+  json::array planned;
+  for (const auto& path : flags.arguments) {
+    const auto plan = store::planImport(path, progress.job("hash", path), importOptions(flags));
+    progress.clear();
+    if (!plan) return reportError(plan.error());
+    auto object = importedJson(path, plan->imported);
+    json::array entries;
+    for (const auto& entry : plan->entries) {
+      if (!flags.json) {
+        const auto name = entry.path.empty() ? path : path + "/" + entry.path;
+        std::printf("%s  %-6s  %10s  %s\n", entry.cid.text().c_str(),
+                    std::string(store::kindName(entry.kind)).c_str(), bytesText(entry.size).c_str(),
+                    shownName(name).c_str());
+        continue;
+      }
+      entries.push_back(json::object{{"path", shownName(entry.path)},
+                                     {"kind", store::kindName(entry.kind)},
+                                     {"cid", entry.cid.text()},
+                                     {"bytes", entry.size}});
+    }
+    object["entries"] = std::move(entries);
+    planned.push_back(std::move(object));
+  }
+  if (flags.json) {
+    std::printf("%s\n", json::serialize(json::object{{"planned", std::move(planned)}}).c_str());
+  }
+  return 0;
+}
+
+/// To standard output, piece by piece; each is checked before it goes out.
+Result<void> printFile(const store::ContentStore& store, const cid::Cid& cid,
+                       const store::JobOptions& job) {
+  if (std::fflush(stdout) != 0) return fail(ErrorCategory::Storage, "can't write standard output");
+  return store.read(
+      cid,
+      [](std::span<const std::byte> piece) {
+        return base::writeAll(STDOUT_FILENO, piece, "standard output");
+      },
+      job);
+}
+
+/// The last name of the address, else the CID.
+std::string defaultName(const ContentAddress& address, const cid::Cid& cid) {
+  std::string_view path = address.path;
+  while (path.ends_with('/')) path.remove_suffix(1);
+  const auto name = path.substr(path.rfind('/') + 1);
+  return name.empty() ? cid.text() : std::string(name);
+}
+
+}  // namespace
+
+int addContent(const Context& context, const ContentFlags& flags) {
+  if (flags.dryRun) return planContent(context, flags);
+  auto store = openContent(context);
+  if (!store) return reportError(store.error());
+  LateProgress progress(context);
+  json::array added;
+  int code = 0;
+  for (const auto& path : flags.arguments) {
+    const auto imported =
+        (*store)->importPath(path, progress.job("import", path), importOptions(flags));
+    progress.clear();
+    if (!imported) {
+      code = reportError(imported.error());
+      break;
+    }
+    if (flags.json) {
+      added.push_back(importedJson(path, *imported));
+    } else {
+      printImported(path, *imported);
+    }
+  }
+  // What was added before an error is here, and is told.
+  if (flags.json && (code == 0 || !added.empty())) {
+    std::printf("%s\n", json::serialize(json::object{{"added", std::move(added)}}).c_str());
+  }
+  return code;
+}
+
+int getContent(const Context& context, const ContentFlags& flags) {
+  auto store = openContent(context);
+  if (!store) return reportError(store.error());
+  const auto& text = flags.arguments.front();
+  const auto address = parseContentAddress(**store, text);
+  if (!address) return reportError(address.error());
+  const auto cid = (*store)->resolveCid(address->root, address->path);
+  if (!cid) return reportError(cid.error());
+  LateProgress progress(context);
+  if (flags.output == "-") {
+    const auto printed = printFile(**store, *cid, progress.job("write", text));
+    progress.clear();
+    return printed ? 0 : reportError(printed.error());
+  }
+  const auto target = flags.output.empty() ? defaultName(*address, *cid) : flags.output;
+  const auto written = (*store)->exportPath(*cid, target, progress.job("write", target));
+  progress.clear();
+  if (!written) return reportError(written.error());
+  if (flags.json) {
+    std::printf("%s\n", json::serialize(importedJson(target, *written)).c_str());
+  } else {
+    printImported(target, *written);
+  }
+  return 0;
+}
+
+}  // namespace webpool::cli

@@ -1,0 +1,69 @@
+// The subcommands of `webpool content`, and what they share.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/app.h"
+#include "cli/terminal.h"
+#include "store/content_store.h"
+
+namespace webpool::cli {
+
+struct ContentFlags {
+  std::vector<std::string> arguments;  ///< paths, or addresses of content
+  std::string output;
+  std::string name;
+  bool dryRun = false;
+  bool link = false;
+  bool hidden = false;
+  bool follow = false;
+  bool recursive = false;
+  bool unfinished = false;
+  bool json = false;
+};
+
+Result<std::unique_ptr<store::ContentStore>> openContent(const Context& context);
+
+/// A CID and a path below it: "CID", "CID/a/b", "ipfs://CID/a", "/ipfs/CID/a"; or "sha256:HEX", the
+/// whole-file SHA-256 of a file that is kept here.
+struct ContentAddress {
+  cid::Cid root;
+  std::string path;
+};
+Result<ContentAddress> parseContentAddress(const store::ContentStore& store, std::string_view text);
+/// The CID that it leads to.
+Result<cid::Cid> findContent(const store::ContentStore& store, std::string_view text);
+
+/// A name as it can be shown: control characters and what is no UTF-8 as \xNN.
+std::string shownName(std::string_view name);
+
+/// Progress on stderr, once the work has taken a second.
+class LateProgress {
+ public:
+  explicit LateProgress(const Context& context) : stop_(context.stop), line_(context.quiet) {}
+
+  /// For one piece of work; this must outlive it.
+  store::JobOptions job(std::string step, std::string detail);
+  void clear() { line_.clear(); }
+
+ private:
+  std::stop_token stop_;
+  ProgressLine line_;
+  std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+};
+
+int addContent(const Context& context, const ContentFlags& flags);
+int getContent(const Context& context, const ContentFlags& flags);
+int listContent(const Context& context, const ContentFlags& flags);
+int statContent(const Context& context, const ContentFlags& flags);
+int verifyContent(const Context& context, const ContentFlags& flags);
+int collectContent(const Context& context, const ContentFlags& flags);
+int pinContent(const Context& context, const ContentFlags& flags);
+int listPins(const Context& context, const ContentFlags& flags);
+int unpinContent(const Context& context, const ContentFlags& flags);
+
+}  // namespace webpool::cli

@@ -1,0 +1,237 @@
+// `webpool content`, as a person types it.
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "base/file.h"
+#include "cli/app.h"
+#include "cli/content_flags.h"
+
+namespace webpool::cli {
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+using testing::HasSubstr;
+using testing::Not;
+
+struct Ended {
+  int code = 0;
+  std::string out;
+  std::string err;
+  json::object object() const { return json::parse(out).as_object(); }
+};
+
+std::string textOf(const json::value& value) {
+  return std::string(value.as_string());
+}
+
+class ContentCommand : public testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/webpool-content-test-XXXXXX";
+    folder_ = ::mkdtemp(name);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  Ended run(std::vector<std::string> words) const {
+    Context context;
+    context.paths.data = folder_ / "data";
+    Action action;
+    CLI::App app("webpool");
+    app.require_subcommand(1);
+    addContentCommand(app, context, action);
+    words.insert(words.begin(), "content");
+    std::ranges::reverse(words);
+    Ended ended;
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    try {
+      app.parse(words);
+      ended.code = action();
+    } catch (const CLI::ParseError& error) {
+      ended.code = app.exit(error);
+    }
+    ended.out = testing::internal::GetCapturedStdout();
+    ended.err = testing::internal::GetCapturedStderr();
+    return ended;
+  }
+  std::string write(const std::string& name, std::string_view contents) const {
+    const auto path = folder_ / name;
+    fs::create_directories(path.parent_path());
+    std::ofstream(path, std::ios::binary) << contents;
+    return path.native();
+  }
+  std::string cidOf(const std::string& path) const {
+    const auto added = run({"add", path, "--json"}).object();
+    return textOf(added.at("added").at(0).at("cid"));
+  }
+
+  fs::path folder_;
+};
+
+constexpr auto kHelloCid = "bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e";
+constexpr auto kHelloSha256 = "b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9";
+
+TEST_F(ContentCommand, AddPrintsTheCid) {
+  const auto path = write("hello", "hello world");
+  const auto added = run({"add", path});
+  EXPECT_EQ(added.code, 0) << added.err;
+  EXPECT_THAT(added.out, HasSubstr(kHelloCid));
+  EXPECT_THAT(added.out, HasSubstr(path));
+  EXPECT_EQ(added.err, "");  // it took no second
+  const auto two = run({"add", path, write("other", "x"), "--json"}).object();
+  EXPECT_EQ(two.at("added").as_array().size(), 2u);
+  EXPECT_EQ(two.at("added").at(0).at("bytes"), 11);
+}
+
+TEST_F(ContentCommand, ADryRunStoresNothing) {
+  write("f/hello", "hello world");
+  write("f/sub/x", "x");
+  const auto planned = run({"add", "--dry-run", "--json", folder_ / "f"}).object();
+  EXPECT_FALSE(fs::exists(folder_ / "data"));
+  const auto& entries = planned.at("planned").at(0).at("entries").as_array();
+  ASSERT_EQ(entries.size(), 4u);
+  EXPECT_EQ(textOf(entries[0].at("cid")), kHelloCid);
+  EXPECT_EQ(textOf(entries[3].at("kind")), "folder");
+  EXPECT_EQ(textOf(planned.at("planned").at(0).at("cid")), cidOf(folder_ / "f"));
+  EXPECT_THAT(run({"add", "--dry-run", folder_ / "f"}).out, HasSubstr("f/hello\n"));
+}
+
+TEST_F(ContentCommand, AddSaysWhatIsMissing) {
+  const auto missing = run({"add", folder_ / "none"});
+  EXPECT_EQ(missing.code, 4);
+  EXPECT_THAT(missing.err, HasSubstr("none"));
+  EXPECT_THAT(missing.err, HasSubstr("[not_found]"));
+  // What came before the mistake is here, and is told.
+  const auto half = run({"add", write("hello", "hello world"), folder_ / "none", "--json"});
+  EXPECT_EQ(half.code, 4);
+  EXPECT_EQ(half.object().at("added").as_array().size(), 1u);
+}
+
+TEST_F(ContentCommand, GetWritesFilesFoldersAndStandardOutput) {
+  write("f/sub/hello", "hello world");
+  const auto cid = cidOf(folder_ / "f");
+  const auto out = (folder_ / "copy").native();
+  const auto got = run({"get", cid, "-o", out, "--json"});
+  EXPECT_EQ(got.code, 0) << got.err;
+  EXPECT_EQ(got.object().at("files"), 1);
+  EXPECT_EQ(base::readFile(folder_ / "copy/sub/hello").value(), "hello world");
+  EXPECT_EQ(run({"get", cid + "/sub/hello", "-o", "-"}).out, "hello world");
+  EXPECT_EQ(run({"get", "ipfs://" + cid + "/sub/hello", "-o", "-"}).out, "hello world");
+  EXPECT_EQ(run({"get", std::string("sha256:") + kHelloSha256, "-o", "-"}).out, "hello world");
+  const auto again = run({"get", cid, "-o", out});
+  EXPECT_EQ(again.code, 2);
+  EXPECT_THAT(again.err, HasSubstr("is there already"));
+  EXPECT_EQ(run({"get", cid + "/nothing", "-o", "-"}).code, 4);
+  EXPECT_EQ(run({"get", cid, "-o", "-"}).code, 2);  // a folder is no stream
+  EXPECT_THAT(run({"get", "no-cid"}).err, HasSubstr("'no-cid' is no CID"));
+  EXPECT_EQ(run({"get", "b!"}).code, 2);
+  EXPECT_THAT(run({"get", "sha256:12"}).err, HasSubstr("64 hexadecimal digits"));
+}
+
+TEST_F(ContentCommand, LsShowsNamesThatAreOdd) {
+  write("f/a\nb", "x");
+  write("f/\xff", "y");
+  write("f/\x1b[31m", "z");
+  fs::create_symlink("there", folder_ / "f/link");
+  const auto cid = cidOf(folder_ / "f");
+  const auto listed = run({"ls", cid});
+  EXPECT_EQ(listed.code, 0) << listed.err;
+  EXPECT_THAT(listed.out, HasSubstr("a\\x0ab"));
+  EXPECT_THAT(listed.out, HasSubstr("\\xff"));
+  EXPECT_THAT(listed.out, HasSubstr("link -> there"));
+  EXPECT_THAT(listed.out, Not(HasSubstr("\x1b")));
+  EXPECT_EQ(run({"ls", cid, "--json"}).object().at("entries").as_array().size(), 4u);
+  write("g/sub/deep", "d");
+  const auto deep = run({"ls", "-r", cidOf(folder_ / "g")}).out;
+  EXPECT_THAT(deep, HasSubstr("sub/deep"));
+}
+
+TEST_F(ContentCommand, StatTellsTheAliasAndThePins) {
+  const auto cid = cidOf(write("hello", "hello world"));
+  const auto about = run({"stat", cid, "--json"}).object();
+  EXPECT_EQ(textOf(about.at("sha256")), kHelloSha256);
+  EXPECT_EQ(about.at("bytes"), 11);
+  EXPECT_EQ(textOf(about.at("pins").at(0).at("name")), (folder_ / "hello").native());
+  EXPECT_THAT(run({"stat", std::string("sha256:") + kHelloSha256}).out, HasSubstr(cid));
+}
+
+TEST_F(ContentCommand, VerifyFindsDamage) {
+  const auto cid = cidOf(write("hello", "hello world"));
+  EXPECT_THAT(run({"verify"}).out, HasSubstr("all right"));
+  EXPECT_EQ(run({"verify", cid}).code, 0);
+  const auto stored = folder_ / "data/store/files" / kHelloSha256;
+  const auto time = fs::last_write_time(stored);
+  fs::permissions(stored, fs::perms(0644));
+  std::ofstream(stored) << "hello_world";
+  fs::last_write_time(stored, time);
+  const auto all = run({"verify", "--json"});
+  EXPECT_EQ(all.code, 7);
+  EXPECT_EQ(textOf(all.object().at("damaged").at(0).at("cid")), cid);
+  const auto one = run({"verify", cid, "--json"});
+  EXPECT_EQ(one.code, 7);
+  EXPECT_EQ(one.object().at("verified").at(0).at("ok"), false);
+}
+
+TEST_F(ContentCommand, PinsKeepAndTheCollectionFrees) {
+  const auto path = write("hello", "hello world");
+  const auto cid = cidOf(path);
+  EXPECT_EQ(run({"pin", "add", cid, "--name", "mine"}).code, 0);
+  EXPECT_THAT(run({"pin", "ls"}).out, HasSubstr("mine"));
+  EXPECT_EQ(run({"pin", "rm", "mine"}).code, 0);
+  EXPECT_EQ(run({"pin", "rm", "mine"}).code, 4);
+  EXPECT_EQ(run({"gc", "--json"}).object().at("files"), 0);
+  EXPECT_EQ(run({"pin", "rm", path}).code, 0);
+  EXPECT_EQ(run({"gc", "--dry-run", "--json"}).object().at("files"), 1);
+  EXPECT_EQ(run({"stat", cid}).code, 0);
+  EXPECT_THAT(run({"gc"}).out, HasSubstr("1 files"));
+  EXPECT_EQ(run({"stat", cid}).code, 4);
+  EXPECT_EQ(run({"pin", "add", cid}).code, 4);
+}
+
+TEST_F(ContentCommand, LinkKeepsAFurtherName) {
+  const auto path = write("hello", "hello world");
+  EXPECT_EQ(run({"add", "--link", path}).code, 0);
+  EXPECT_EQ(fs::hard_link_count(path), 2u);
+  EXPECT_EQ(run({"stat", kHelloCid, "--json"}).object().at("linked"), true);
+}
+
+TEST_F(ContentCommand, EveryHelpHasExamples) {
+  for (const std::vector<std::string>& command : {std::vector<std::string>{"add"},
+                                                  {"get"},
+                                                  {"ls"},
+                                                  {"stat"},
+                                                  {"verify"},
+                                                  {"gc"},
+                                                  {"pin"},
+                                                  {"pin", "add"},
+                                                  {"pin", "ls"},
+                                                  {"pin", "rm"}}) {
+    auto words = command;
+    words.emplace_back("--help");
+    const auto help = run(words);
+    EXPECT_EQ(help.code, 0);
+    EXPECT_THAT(help.out, HasSubstr("Examples:")) << command.back();
+  }
+}
+
+TEST(ShownName, KeepsWhatIsTextAndEscapesTheRest) {
+  EXPECT_EQ(shownName("caf\xc3\xa9 \xf0\x9f\x98\x80"), "caf\xc3\xa9 \xf0\x9f\x98\x80");
+  EXPECT_EQ(shownName("a\tb\x7f"), "a\\x09b\\x7f");
+  EXPECT_EQ(shownName("\xc0\xaf"), "\\xc0\\xaf");           // overlong
+  EXPECT_EQ(shownName("\xed\xa0\x80"), "\\xed\\xa0\\x80");  // a surrogate
+  EXPECT_EQ(shownName("\xc2\x9b"), "\\xc2\\x9b");           // a control character
+  EXPECT_EQ(shownName("\xf4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80");
+  EXPECT_EQ(shownName("\xe2\x82"), "\\xe2\\x82");  // cut off
+}
+
+}  // namespace
+}  // namespace webpool::cli

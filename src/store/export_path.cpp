@@ -1,0 +1,170 @@
+// Content as files and folders of the disk: ContentStore::exportPath.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "store/content_store.h"
+#include "store/index.h"
+#include "store/ingest.h"
+#include "store/symlink.h"
+#include "store/tree_reader.h"
+
+namespace webpool::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr unsigned kDeepest = 128;
+
+/// A name that leads out of its folder is no name.
+bool isPlainName(std::string_view name) {
+  return !name.empty() && name != "." && name != ".." &&
+         name.find_first_of(std::string_view("/\0", 2)) == std::string_view::npos;
+}
+
+/// Gives what was written its name, unless that is taken.
+Result<void> appear(const fs::path& from, const fs::path& to) {
+  int done = ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE);
+  // A file system that can't look and rename in one step.
+  if (done != 0 && errno == EINVAL) done = ::rename(from.c_str(), to.c_str());
+  if (done == 0) return {};
+  return std::unexpected(base::fileError("can't write", to, errno));
+}
+
+class Exporter {
+ public:
+  Exporter(const TreeReader& tree, Index& index, const fs::path& folder, const JobOptions& options,
+           std::uint64_t total)
+      : tree_(tree), index_(index), folder_(folder), options_(options), total_(total) {}
+
+  Result<void> write(const ContentEntry& entry, const fs::path& target, unsigned depth) {
+    if (options_.stop.stop_requested()) return fail(ErrorCategory::Cancelled, "cancelled");
+    if (!entry.here) {
+      return fail(ErrorCategory::NotFound,
+                  fmt::format("the store does not hold {}", entry.cid.text()),
+                  "fetch it, or check the CID");
+    }
+    switch (entry.kind) {
+      case ContentKind::File:
+        return writeFile(entry, target);
+      case ContentKind::Folder:
+        return writeFolder(entry.cid, target, depth);
+      case ContentKind::Link:
+        if (::symlink(entry.target.c_str(), target.c_str()) == 0) return {};
+        return std::unexpected(base::fileError("can't link", target, errno));
+      case ContentKind::Block:
+        break;
+    }
+    return fail(ErrorCategory::Unsupported,
+                fmt::format("{} is neither a file nor a folder", entry.cid.text()));
+  }
+
+  const Imported& written() const { return written_; }
+
+ private:
+  Result<void> writeFolder(const cid::Cid& cid, const fs::path& target, unsigned depth) {
+    if (depth == 0) return fail(ErrorCategory::Protocol, fmt::format("{} is too deep", cid.text()));
+    const auto entries = tree_.list(cid);
+    if (!entries) return std::unexpected(entries.error());
+    if (::mkdir(target.c_str(), 0777) != 0) {
+      return std::unexpected(base::fileError("can't create folder", target, errno));
+    }
+    for (const auto& entry : *entries) {
+      if (!isPlainName(entry.name)) {
+        return fail(ErrorCategory::Protocol,
+                    fmt::format("{} has an entry whose name leads elsewhere", cid.text()));
+      }
+      if (auto done = write(entry, target / entry.name, depth - 1); !done) return done;
+    }
+    return {};
+  }
+
+  Result<void> writeFile(const ContentEntry& entry, const fs::path& target) {
+    const auto row = index_.fileByRoot(entry.cid);
+    if (!row) return std::unexpected(row.error());
+    auto done = *row ? copyWhole(**row, target) : copyBlocks(entry.cid, target);
+    if (!done) return done;
+    written_.bytes += entry.size;
+    ++written_.files;
+    return {};
+  }
+
+  void report(std::uint64_t done) const {
+    if (!options_.progress) return;
+    options_.progress({Progress::Phase::Import, "", written_.bytes + done, total_});
+  }
+
+  Result<void> copyWhole(const FileRow& row, const fs::path& target) {
+    const auto file = tree_.open(row);
+    if (!file) return std::unexpected(file.error());
+    const auto leaves = copyOut(
+        file->get(), storedPath(folder_, row.sha256), target,
+        [&](std::uint64_t done) { report(done); }, options_.stop);
+    if (!leaves) return std::unexpected(leaves.error());
+    if (*leaves == row.leaves) return {};
+    return fail(ErrorCategory::Integrity,
+                fmt::format("the stored file {} does not match its hash", row.root.text()),
+                kDamageHint);
+  }
+
+  Result<void> copyBlocks(const cid::Cid& cid, const fs::path& target) {
+    const auto file = base::openFile(target, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0666);
+    if (!file) return std::unexpected(file.error());
+    return tree_.read(cid,
+                      [&](std::span<const std::byte> piece) {
+                        return base::writeAll(file->get(), piece, target);
+                      },
+                      {[&](const Progress& progress) { report(progress.done); }, options_.stop});
+  }
+
+  const TreeReader& tree_;
+  Index& index_;
+  const fs::path& folder_;
+  const JobOptions& options_;
+  std::uint64_t total_;
+  Imported written_;
+};
+
+}  // namespace
+
+Result<Imported> ContentStore::exportPath(const cid::Cid& root, const fs::path& target,
+                                          const JobOptions& options) const {
+  std::error_code none;
+  if (fs::exists(fs::symlink_status(target, none))) {
+    return fail(ErrorCategory::InvalidArgument, fmt::format("{} is there already", target.native()),
+                "give another path, or move it away");
+  }
+  const auto reader = tree();
+  const auto about = reader.describe(root);
+  if (!about) return std::unexpected(about.error());
+  // Beside the target, so that it appears whole or not at all.
+  auto between = fs::absolute(target, none);
+  if (between.filename().empty()) between = between.parent_path();
+  const auto finally = between;
+  if (!fs::is_directory(finally.parent_path(), none)) {
+    return fail(ErrorCategory::NotFound,
+                fmt::format("there is no folder {}", finally.parent_path().native()),
+                "make it first, or give another path");
+  }
+  between.replace_filename(fmt::format(".webpool-{}", base::randomHex(random_, 6)));
+  Exporter exporter(reader, *reader_, folder_, options, about->bytes);
+  auto written = exporter.write(
+      {.name = "", .cid = root, .kind = about->kind, .size = about->bytes, .target = about->target},
+      between, kDeepest);
+  if (written) written = appear(between, finally);
+  if (!written) {
+    fs::remove_all(between, none);
+    return std::unexpected(written.error());
+  }
+  auto result = exporter.written();
+  result.root = root;
+  return result;
+}
+
+}  // namespace webpool::store

@@ -1,0 +1,179 @@
+// Imports that were broken off, and gone on with.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <functional>
+
+#include <fmt/format.h>
+
+#include "store/testing/test_store.h"
+
+namespace webpool::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr ImportOptions kResume{.resume = true};
+
+int inChild(const std::function<int()>& body) {
+  const auto pid = ::fork();
+  if (pid == 0) ::_exit(body());
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+class ResumeTest : public StoreTest {
+ protected:
+  void SetUp() override {
+    StoreTest::SetUp();
+    store_.reset();
+  }
+  /// Imports in another process that is killed after so many bytes.
+  void killAt(const fs::path& path, std::uint64_t bytes) {
+    ASSERT_EQ(inChild([&] {
+                auto store = openStore();
+                (void)store->importPath(path,
+                                        {[&](const Progress& progress) {
+                                           if (progress.done >= bytes) ::raise(SIGKILL);
+                                         },
+                                         {}},
+                                        kResume);
+                return 0;
+              }),
+              128 + SIGKILL);
+  }
+  /// The one kept folder of tmp/, or nothing.
+  fs::path kept() const {
+    for (const auto& entry : fs::directory_iterator(storeFolder() / "tmp")) {
+      if (entry.is_directory()) return entry.path();
+    }
+    return {};
+  }
+  /// When a file was made: a copy that was begun anew is a younger file.
+  static std::int64_t born(const fs::path& path) {
+    struct statx status{};
+    if (::statx(AT_FDCWD, path.c_str(), 0, STATX_BTIME, &status) != 0) return -1;
+    return status.stx_btime.tv_sec * 1'000'000'000 + status.stx_btime.tv_nsec;
+  }
+};
+
+TEST_F(ResumeTest, ALargeFileGoesOnInTheCopyThatWasBegun) {
+  const auto whole = pattern(60u << 20);
+  const auto path = file("big", whole);
+  killAt(path, 40u << 20);
+  ASSERT_NE(kept(), fs::path());
+  const auto staged = kept() / "0";
+  const auto copied = fs::file_size(staged);
+  EXPECT_GE(copied, 24u << 20);
+  const auto before = born(staged);
+  ASSERT_GT(before, 0);
+  store_ = openStore();
+  ASSERT_NE(kept(), fs::path());  // not swept
+  const auto imported = store_->importPath(path, {}, kResume);
+  ASSERT_TRUE(imported) << imported.error().describe();
+  EXPECT_EQ(born(storeFolder() / storedFiles().at(0)), before);
+  EXPECT_TRUE(store_->verify(imported->root));
+  EXPECT_EQ(store_->findBySha256(cid::sha256(std::as_bytes(std::span(whole)))).value(),
+            imported->root);
+  EXPECT_EQ(kept(), fs::path());
+}
+
+TEST_F(ResumeTest, WhatWasCopiedIsChecked) {
+  const auto path = file("big", pattern(60u << 20));
+  killAt(path, 40u << 20);
+  {
+    const auto staged = base::openFile(kept() / "0", O_WRONLY).value();
+    ASSERT_EQ(::pwrite(staged.get(), "?????", 5, 3'000'000), 5);
+  }
+  store_ = openStore();
+  const auto imported = store_->importPath(path, {}, kResume);
+  ASSERT_TRUE(imported) << imported.error().describe();
+  EXPECT_TRUE(store_->verify(imported->root));
+  const auto fresh = store_->importPath(file("same", pattern(60u << 20)));
+  EXPECT_EQ(imported->root, fresh->root);
+}
+
+TEST_F(ResumeTest, FilesThatWereDoneAreNotReadAgain) {
+  for (int i = 0; i < 20; ++i) {
+    file(fmt::format("f/{:02}", i), pattern(static_cast<std::size_t>(3'000'000 + i)));
+  }
+  killAt(folder_ / "f", 40'000'000);
+  const auto folder = kept();
+  ASSERT_NE(folder, fs::path());
+  const auto first = born(folder / "0");
+  ASSERT_GT(first, 0);
+  store_ = openStore();
+  const auto imported = store_->importPath(folder_ / "f", {}, kResume);
+  ASSERT_TRUE(imported) << imported.error().describe();
+  EXPECT_TRUE(store_->verify(imported->root));
+  const auto files = storedFiles();
+  EXPECT_EQ(files.size(), 20u);
+  EXPECT_TRUE(std::ranges::any_of(
+      files, [&](const std::string& name) { return born(storeFolder() / name) == first; }));
+  EXPECT_EQ(imported->root, store_->importPath(folder_ / "f")->root);
+}
+
+TEST_F(ResumeTest, AChangedSourceBeginsAnew) {
+  const auto path = file("big", pattern(60u << 20));
+  killAt(path, 40u << 20);
+  const auto other = "x" + pattern(60u << 20).substr(1);
+  writeFile(path, other);
+  store_ = openStore();
+  const auto imported = store_->importPath(path, {}, kResume);
+  ASSERT_TRUE(imported) << imported.error().describe();
+  EXPECT_EQ(store_->findBySha256(cid::sha256(std::as_bytes(std::span(other)))).value(),
+            imported->root);
+  EXPECT_TRUE(store_->verify(imported->root));
+}
+
+TEST_F(ResumeTest, KilledAgainAndAgainItEnds) {
+  const auto path = file("big", pattern(60u << 20));
+  for (const auto at : {20u << 20, 32u << 20, 44u << 20}) killAt(path, at);
+  store_ = openStore();
+  const auto imported = store_->importPath(path, {}, kResume);
+  ASSERT_TRUE(imported) << imported.error().describe();
+  EXPECT_TRUE(store_->verify(imported->root));
+}
+
+TEST_F(ResumeTest, ATornJournalCostsOnlyItsLastLine) {
+  file("f/a", pattern(3'000'000));
+  file("f/b", pattern(3'000'001));
+  file("f/c", pattern(50'000'000));
+  killAt(folder_ / "f", 30'000'000);
+  const auto journal = kept() / "journal";
+  fs::resize_file(journal, fs::file_size(journal) - 3);
+  store_ = openStore();
+  const auto imported = store_->importPath(folder_ / "f", {}, kResume);
+  ASSERT_TRUE(imported) << imported.error().describe();
+  EXPECT_TRUE(store_->verify(imported->root));
+  EXPECT_EQ(imported->files, 3u);
+}
+
+TEST_F(ResumeTest, ACancelledImportIsKeptAndCanBeDropped) {
+  const auto path = file("big", pattern(60u << 20));
+  store_ = openStore();
+  std::stop_source stop;
+  const auto cancelled = store_->importPath(
+      path, {[&](const Progress&) { stop.request_stop(); }, stop.get_token()}, kResume);
+  EXPECT_EQ(cancelled.error().category, ErrorCategory::Cancelled);
+  EXPECT_NE(kept(), fs::path());
+  ASSERT_TRUE(store_->dropUnfinished());
+  EXPECT_EQ(kept(), fs::path());
+}
+
+TEST_F(ResumeTest, AnOldOneIsSwept) {
+  killAt(file("big", pattern(60u << 20)), 40u << 20);
+  fs::last_write_time(kept() / "lock",
+                      fs::file_time_type::clock::now() - std::chrono::hours(24 * 8));
+  store_ = openStore();
+  EXPECT_EQ(kept(), fs::path());
+}
+
+}  // namespace
+}  // namespace webpool::store
