@@ -105,7 +105,11 @@ Result<void> Pool::initialize() {
   if (!opened) return std::unexpected(opened.error());
   file_ = std::move(file);
   pool_ = std::move(*opened);
-  if (remote && installed_.empty()) installed_ = launchedBrowsers(*pool_);
+  if (remote && installed_.empty()) {
+    installed_ = launchedBrowsers(*pool_);
+    // A server that has just begun may be launching its first one, which this waits for.
+    if (installed_.empty() && pool_->capabilities()) installed_ = launchedBrowsers(*pool_);
+  }
   pool_->start();
   return {};
 }
