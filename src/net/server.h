@@ -37,7 +37,7 @@ struct ServerOptions {
   std::uint64_t maxBodyBytes = 64ull << 20;   ///< of a request; above: 413
   /// Of all requests together that are being read or wait for their answers; above: 503.
   std::uint64_t maxBodiesBytes = 1ull << 30;
-  std::uint32_t maxHeaderBytes = 16u << 10;   ///< of a request; above: 431
+  std::uint32_t maxHeaderBytes = 16u << 10;  ///< of a request; above: 431
   /// Above, a new one takes the place of the one that has waited longest without a whole request;
   /// 503 where there is none.
   std::size_t maxConnections = 1024;

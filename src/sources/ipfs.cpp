@@ -59,9 +59,8 @@ class Walk {
   /// The block from the first gateway that has it right.
   Result<std::string> fetch(const cid::Cid& cid) {
     if (cid.codec() != cid::Codec::Raw && cid.codec() != cid::Codec::DagPb) {
-      return fail(ErrorCategory::Unsupported,
-                  fmt::format("{} is {}, neither a file nor a folder", cid.text(),
-                              cid::codecName(cid.codec())));
+      return fail(ErrorCategory::Unsupported, fmt::format("{} is {}, neither a file nor a folder",
+                                                          cid.text(), cid::codecName(cid.codec())));
     }
     std::optional<Error> first;
     for (std::size_t i = 0; i < options_.gateways.size(); ++i) {

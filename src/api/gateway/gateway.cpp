@@ -258,7 +258,8 @@ class Answering {
     if (ask_.html) {
       if (auto page = valuePreview()) return std::move(*page);
     }
-    auto response = head(std::string(format->type), entityTag(fmt::format("{}.{}", cid, format->tag)));
+    auto response =
+        head(std::string(format->type), entityTag(fmt::format("{}.{}", cid, format->tag)));
     const bool isJson = format->tag.ends_with("json");
     setDisposition(response, !isJson, fmt::format("{}.{}", cid, isJson ? "json" : "cbor"));
     return send(std::move(response), *content);
