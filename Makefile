@@ -3,7 +3,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 BIN := build/release/bin/webpool
 
-.PHONY: demo build test test-asan test-tsan conformance bench gpu-check lint format install clean help
+.PHONY: demo build test test-asan test-tsan fuzz conformance bench gpu-check lint format install clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -26,6 +26,10 @@ test-asan:  ## all tests under the address and undefined-behaviour sanitizers
 test-tsan:  ## all tests under the thread sanitizer
 	@scripts/setup test
 	@scripts/test tsan
+
+fuzz:  ## the parsers' fuzz targets for RUNS inputs each (20000)
+	@scripts/setup test
+	@scripts/fuzz $(RUNS)
 
 conformance:  ## IPFS's public suite against the gateway: SUITE=its folder FIXTURES=its data
 	@scripts/conformance "$(SUITE)" "$(FIXTURES)"
