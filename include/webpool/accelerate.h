@@ -26,6 +26,7 @@ struct AccelerateResult {
   double loadMs = 0;              ///< until the model could be called; about 0 where it was loaded
   double totalMs = 0;             ///< of the whole call
   bool resourcePoolUsed = false;  ///< a pool was given
+  bool resultsStored = false;     ///< as keepsRecord() of the pool says
 
   /// With the keys of ipfs_accelerate_py.accelerate().
   std::string toJson() const;

@@ -190,6 +190,10 @@ class ResourcePoolBridgeIntegration {
   /// Opens the pool and begins to launch its first browser. BrowserNotFound where none is there.
   Result<void> initialize();
 
+  /// Whether runs go into a DuckDB file (BridgeOptions::dbPath) and nothing was lost so far. Rows are
+  /// written off the calls' path, so trouble shows a little later.
+  bool keepsRecord() const;
+
   /// Types: "text", "text_embedding", "text_generation", "vision", "audio", "multimodal". The same
   /// type, name and preferences give the same model. Blocks until it is loaded and found right.
   /// InvalidArgument: unknown type, or a model that is not of it. Unsupported: none of the

@@ -58,6 +58,7 @@ AccelerateResult accelerate(const std::string& modelName, const Content& content
   whole.loadMs = since(began);
   if (!model) return failed(model.error());
   whole.result = (**model)(content, config.stop);
+  whole.resultsStored = pool->keepsRecord();
   whole.totalMs = since(began);
   return whole;
 }

@@ -172,6 +172,7 @@ std::string AccelerateResult::toJson() const {
                       {"ipfs_source", result.ipfsCacheHit ? "cache" : "origin"},
                       {"p2p_optimized", false},
                       {"resource_pool_used", resourcePoolUsed},
+                      {"results_stored", resultsStored},
                       {"timestamp", now}};
   addRan(object, result);
   if (result.error) addError(object, *result.error);
