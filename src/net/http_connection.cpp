@@ -503,8 +503,8 @@ class HttpConnection final : public Connection,
 
   /// `before`: what is written before it. The end of a chunk that ends with a file is left to the
   /// next part, but for the last.
-  asio::awaitable<error_code> writePart(const BodyStream::Part& part, std::string_view before,
-                                        bool chunked) {
+  Awaitable<error_code> writePart(const BodyStream::Part& part, std::string_view before,
+                                  bool chunked) {
     const auto size = part.text.size() + (part.file ? part.file->length : 0);
     auto head = std::string(before);
     if (chunked && size > 0) head += fmt::format("{:x}\r\n", size);
