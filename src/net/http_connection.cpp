@@ -476,26 +476,46 @@ class HttpConnection final : public Connection,
     } forget{streaming_};
     const std::stop_callback wake(closed_.get_token(), [&woken] { woken.cancel(); });
     if (buffer_.size() == 0) watch();
+    std::string_view owed;  // the end of the chunk before, which goes with what follows
     while (true) {
       auto part = body->take();
       if (closed_.stop_requested() || part.failed) co_return asio::error::connection_aborted;
-      if (part.text.empty() && !part.ended) {
+      const bool none = part.text.empty() && !part.file && !part.ended;
+      if (none && owed.empty()) {
         deadline_->clear();
         co_await woken.async_wait(kAwait);
         continue;
       }
-      std::string size;
-      if (chunked && !part.text.empty()) size = fmt::format("{:x}\r\n", part.text.size());
-      std::string_view tail = chunked && !part.text.empty() ? "\r\n" : "";
-      if (chunked && part.ended) tail = part.text.empty() ? "0\r\n\r\n" : "\r\n0\r\n\r\n";
-      const std::array<asio::const_buffer, 3> pieces{asio::buffer(size), asio::buffer(part.text),
-                                                     asio::buffer(tail)};
-      deadline_->set(server_->options.idleTimeout);
-      const auto [error, count] = co_await asio::async_write(stream_, pieces, kAwait);
-      if (error) co_return error;
-      body->taken();
+      if (const auto error = co_await writePart(part, std::exchange(owed, {}), chunked)) {
+        co_return error;
+      }
+      if (part.file && chunked && !part.ended) owed = "\r\n";
+      if (!none) body->taken();
       if (part.ended) co_return error_code();
     }
+  }
+
+  /// `before`: what is written before it. The end of a chunk that ends with a file is left to the
+  /// next part, but for the last.
+  asio::awaitable<error_code> writePart(const BodyStream::Part& part, std::string_view before,
+                                        bool chunked) {
+    const auto size = part.text.size() + (part.file ? part.file->length : 0);
+    auto head = std::string(before);
+    if (chunked && size > 0) head += fmt::format("{:x}\r\n", size);
+    std::string_view tail = chunked && size > 0 && !part.file ? "\r\n" : "";
+    if (chunked && part.ended) tail = size == 0 ? "0\r\n\r\n" : "\r\n0\r\n\r\n";
+    const std::array<asio::const_buffer, 3> pieces{
+        asio::buffer(head), asio::buffer(part.text),
+        part.file ? asio::const_buffer() : asio::buffer(tail)};
+    deadline_->set(server_->options.idleTimeout);
+    auto [error, count] = co_await asio::async_write(stream_, pieces, kAwait);
+    if (error || !part.file) co_return error;
+    const std::function<void()> progress = [this] { deadline_->set(server_->options.idleTimeout); };
+    error = co_await sendFile(stream_, *part.file, progress);
+    if (!error && !tail.empty()) {
+      std::tie(error, count) = co_await asio::async_write(stream_, asio::buffer(tail), kAwait);
+    }
+    co_return error;
   }
 
   Stream stream_;

@@ -162,7 +162,8 @@ class ContentStore final : public BlockSource {
   Result<void> remove(const cid::Cid& root);
 
   /// Deletes every file, node and packed block that no pin reaches and no living session holds.
-  Result<Collected> collect(bool dryRun = false);
+  /// Told of bytes that were decided on, to be kept or deleted. Cancelled: nothing was deleted.
+  Result<Collected> collect(bool dryRun = false, const JobOptions& options = {});
 
   /// Deletes what imports that were broken off left to be gone on with.
   Result<void> dropUnfinished();
