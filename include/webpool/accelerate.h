@@ -14,7 +14,8 @@ struct AccelerateConfig {
   std::string browser{};   ///< as HardwarePreferences::browser
   unsigned precision = 0;  ///< as HardwarePreferences::precision
   bool mixedPrecision = false;
-  std::string modelType{};  ///< empty: what the model's own task is
+  std::optional<bool> p2pOptimization{};  ///< as HardwarePreferences::p2pOptimization
+  std::string modelType{};                ///< empty: what the model's own task is
   /// The pool to use; null: one is opened for this call, with these options, and closed after it.
   ResourcePoolBridgeIntegration* pool = nullptr;
   BridgeOptions options{};

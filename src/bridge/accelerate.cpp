@@ -48,7 +48,8 @@ AccelerateResult accelerate(const std::string& modelName, const Content& content
   }
   HardwarePreferences preferences{.browser = config.browser,
                                   .precision = config.precision,
-                                  .mixedPrecision = config.mixedPrecision};
+                                  .mixedPrecision = config.mixedPrecision,
+                                  .p2pOptimization = config.p2pOptimization};
   if (!config.platform.empty()) preferences.priorityList.push_back(config.platform);
   whole.result.asked = preferences;
   const auto type = config.modelType.empty() ? guessType(*pool, modelName, preferences, config.stop)
