@@ -29,7 +29,8 @@ export interface FetchOptions {
 const kRange = 4 * 1024 * 1024;
 const kTick = 500; // ms
 const kOpenAtPeer = 2;
-const kPatience = 3000; // ms without a leaf until the pool is asked for all
+const kOpenAtPool = 2; // While others share.
+const kPatience = 3000; // ms without a word of the others until the pool is asked for all
 const kPeerPatience = 10_000; // ms without a byte of what a page was asked for
 const kLeafPatience = 20_000; // ms for one leaf: who is so slow must not hold the end
 
@@ -66,6 +67,7 @@ export class FileFetch implements SwarmListener {
       sizes: plan.leaves.map(({ size }) => size),
       mostAtOnce: kRange,
       openAtPeer: kOpenAtPeer,
+      openAtPool: kOpenAtPool,
       patience: kPatience,
     });
   }
@@ -138,7 +140,7 @@ export class FileFetch implements SwarmListener {
         this.sayWhatIsHere(peer);
         return;
       case 'have':
-        this.chooser.peerHas(peer, message.leaves);
+        this.chooser.peerHas(peer, message.leaves, this.options.now());
         this.askPeers();
         return;
       case 'want':

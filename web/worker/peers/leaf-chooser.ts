@@ -3,7 +3,8 @@
 // Each leaf has one owner among the pages, found by a hash that all of them compute alike: the owner
 // gets it from the pool, the others from whoever has it. So the pool sends each leaf about once, and
 // nobody has to agree with anybody. Of what another page can give, the leaf that the fewest have
-// comes first. Where the others give nothing for a while, everything comes from the pool.
+// comes first. Where a page has its own share, and the others give nothing for a while, it asks the
+// pool for the rest.
 
 const enum State {
   Missing,
@@ -28,7 +29,13 @@ export interface ChooserOptions {
   mostAtOnce: number;
   /** Leaves asked of one page and not there yet, at most. */
   openAtPeer: number;
-  /** ms without a new leaf after which the pool is asked for what others should have brought. */
+  /** The same of the pool, while others share: the sooner the first ones come, the sooner they can
+   * be passed on. */
+  openAtPool: number;
+  /**
+   * ms without a word of the others after which the pool is asked for what they should have brought;
+   * longer where the pool itself takes long for a leaf, because then it does for them too.
+   */
   patience: number;
 }
 
@@ -46,6 +53,9 @@ export class LeafChooser {
   private readonly peers = new Map<string, { has: Set<number>; asked: Set<number> }>();
   private readonly holders: number[];
   private missing: number;
+  /** Leaves that the pool was asked for, and when. */
+  private readonly fromPool = new Map<number, number>();
+  private longest = 0; // ms that the pool took for a leaf
   private lastNews = 0;
 
   constructor(private readonly options: ChooserOptions) {
@@ -94,13 +104,14 @@ export class LeafChooser {
     for (const leaf of gone.asked) this.missAgain(leaf);
   }
 
-  peerHas(peer: string, leaves: Iterable<number> | 'all'): void {
+  peerHas(peer: string, leaves: Iterable<number> | 'all', now: number): void {
     const { has } = this.peers.get(peer) ?? {};
     if (!has) return;
     for (const leaf of leaves === 'all' ? this.states.keys() : leaves) {
       if (leaf >= this.states.length || has.has(leaf)) continue;
       has.add(leaf);
       this.holders[leaf]! += 1;
+      this.lastNews = now;
     }
   }
 
@@ -121,6 +132,9 @@ export class LeafChooser {
   /** The leaf came. False where it was there already. */
   came(leaf: number, now: number): boolean {
     for (const { asked } of this.peers.values()) asked.delete(leaf);
+    const asked = this.fromPool.get(leaf);
+    if (asked !== undefined) this.longest = Math.max(this.longest, now - asked);
+    this.fromPool.delete(leaf);
     if (this.states[leaf] === State.There) return false;
     this.states[leaf] = State.There;
     this.missing -= 1;
@@ -144,32 +158,34 @@ export class LeafChooser {
 
   /** Leaves [first, end) to ask the pool for; they count as asked. Null: none, for now. */
   nextFromPool(now: number): { first: number; end: number } | null {
-    if (!this.shares) return this.consecutive();
-    const patient = now - this.lastNews < this.options.patience;
-    const leaf =
-      this.best(
-        (leaf) => this.poolOnly.has(leaf) || (this.isMine(leaf) && this.holders[leaf] === 0),
-        () => 0,
-      ) ?? (patient ? null : this.best(() => true, (leaf) => this.holders[leaf] ?? 0));
-    if (leaf === null) return null;
-    this.states[leaf] = State.Asked;
-    return { first: leaf, end: leaf + 1 };
-  }
-
-  /** The leaves that are there. */
-  have(): number[] {
-    return [...this.states.keys()].filter((leaf) => this.states[leaf] === State.There);
-  }
-
-  isThere(leaf: number): boolean {
-    return this.states[leaf] === State.There;
+    if (!this.shares) return this.consecutive(now);
+    if (this.fromPool.size >= this.options.openAtPool) return null;
+    const own = this.best(
+      (leaf) => this.poolOnly.has(leaf) || (this.isMine(leaf) && this.holders[leaf] === 0),
+      () => 0,
+    );
+    if (own !== null) return this.ask(own, own + 1, now);
+    // While the pool still sends its share nothing would be won by asking for more.
+    const patience = Math.max(this.options.patience, 2 * this.longest);
+    if (this.fromPool.size > 0 || now - this.lastNews < patience) return null;
+    if (this.peers.size === 0) return this.consecutive(now);
+    const rarest = this.best(() => true, (leaf) => this.holders[leaf] ?? 0);
+    return rarest === null ? null : this.ask(rarest, rarest + 1, now);
   }
 
   private missAgain(leaf: number): void {
     if (this.states[leaf] === State.Asked) this.states[leaf] = State.Missing;
   }
 
-  private consecutive(): { first: number; end: number } | null {
+  private ask(first: number, end: number, now: number): { first: number; end: number } {
+    for (let leaf = first; leaf < end; ++leaf) {
+      this.states[leaf] = State.Asked;
+      this.fromPool.set(leaf, now);
+    }
+    return { first, end };
+  }
+
+  private consecutive(now: number): { first: number; end: number } | null {
     const first = this.states.indexOf(State.Missing);
     if (first < 0) return null;
     let end = first;
@@ -177,10 +193,9 @@ export class LeafChooser {
     while (this.states[end] === State.Missing) {
       bytes += this.options.sizes[end] ?? 0;
       if (end > first && bytes > this.options.mostAtOnce) break;
-      this.states[end] = State.Asked;
       end += 1;
     }
-    return { first, end };
+    return this.ask(first, end, now);
   }
 
   /** Of the missing leaves that fit, one of the lowest rank; of several one that is this page's own
