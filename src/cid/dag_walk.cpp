@@ -154,26 +154,33 @@ void DagWalk::push(std::vector<Cid> links, const Pending& parent) {
   }
 }
 
-Result<void> DagWalk::expandAll(const Pending& item, const Bytes& block) {
+Result<std::vector<Cid>> linksOfBlock(const Cid& cid, std::span<const std::byte> block) {
   std::vector<Cid> links;
-  switch (item.cid.codec()) {
+  switch (cid.codec()) {
     case Codec::DagPb: {
-      auto node = decodeNode(block.view());
+      auto node = decodeNode(block);
       if (!node) return std::unexpected(node.error());
       for (auto& link : node->links) links.push_back(std::move(link.cid));
-      break;
+      return links;
     }
     case Codec::DagCbor:
     case Codec::DagJson: {
-      const auto value = decodeIpld(item.cid.codec(), block.view());
+      const auto value = decodeIpld(cid.codec(), block);
       if (!value) return std::unexpected(value.error());
-      links = linksOf(*value);
-      break;
+      return linksOf(*value);
     }
-    default:
+    case Codec::Cbor:
+    case Codec::Json:
+    case Codec::Raw:
       break;
   }
-  push(std::move(links), item);
+  return links;
+}
+
+Result<void> DagWalk::expandAll(const Pending& item, const Bytes& block) {
+  auto links = linksOfBlock(item.cid, block.view());
+  if (!links) return std::unexpected(links.error());
+  push(std::move(*links), item);
   return {};
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <unordered_set>
 #include <variant>
 #include <vector>
@@ -84,6 +85,10 @@ class FileWalk {
 
 /// Bytes of the file of this CID, as its root says.
 Result<std::uint64_t> fileSize(Blocks& blocks, const Cid& file);
+
+/// Every link in a block, in its order; none in a block whose codec has no links. Protocol for a
+/// malformed block.
+Result<std::vector<Cid>> linksOfBlock(const Cid& cid, std::span<const std::byte> block);
 
 enum class DagScope {
   Block,   ///< the block alone

@@ -3,7 +3,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "cid/dag_pb.h"
+#include "cid/dag_walk.h"
 #include "store/compact.h"
 #include "store/content_store.h"
 #include "store/index.h"
@@ -68,7 +68,7 @@ class Reached {
       auto links = take(cid);
       if (!links) return std::unexpected(links.error());
       if (auto goesOn = decided_.add(std::exchange(newBytes_, 0)); !goesOn) return goesOn;
-      for (auto& link : *links) pending.push_back(std::move(link.cid));
+      for (auto& link : *links) pending.push_back(std::move(link));
     }
     return {};
   }
@@ -89,17 +89,14 @@ class Reached {
  private:
   /// Keeps the block and every file that it is a part of; its links, where they are not kept by
   /// that.
-  Result<std::vector<cid::Link>> take(const cid::Cid& cid) {
+  Result<std::vector<cid::Cid>> take(const cid::Cid& cid) {
     if (!cids_.insert(cid.normalized().bytes()).second) return {};
     const auto kept = keepFiles(cid);
     if (!kept) return std::unexpected(kept.error());
     if (*kept) return takeTree(cid);
-    if (cid.codec() != cid::Codec::DagPb) return {};
+    if (cid.codec() == cid::Codec::Raw) return {};
     const auto block = reader_.nodeBlock(cid);
-    if (block) {
-      auto node = cid::decodeNode(asBytes(*block));
-      return node ? std::move(node->links) : std::vector<cid::Link>();
-    }
+    if (block) return cid::linksOfBlock(cid, asBytes(*block)).value_or(std::vector<cid::Cid>());
     // A damaged or absent node has nothing below it that could still be read.
     const auto category = block.error().category;
     if (category == ErrorCategory::Integrity || category == ErrorCategory::NotFound) return {};
@@ -107,16 +104,13 @@ class Reached {
   }
 
   /// The inner nodes of a file that is kept whole; its leaves live with it.
-  Result<std::vector<cid::Link>> takeTree(const cid::Cid& cid) {
-    std::vector<cid::Link> inner;
+  Result<std::vector<cid::Cid>> takeTree(const cid::Cid& cid) {
+    std::vector<cid::Cid> inner;
     if (cid.codec() != cid::Codec::DagPb) return inner;
     const auto block = reader_.nodeBlock(cid);
     if (!block) return inner;
-    if (const auto node = cid::decodeNode(asBytes(*block))) {
-      for (const auto& link : node->links) {
-        if (link.cid.codec() == cid::Codec::DagPb) inner.push_back(link);
-      }
-    }
+    inner = cid::linksOfBlock(cid, asBytes(*block)).value_or(std::vector<cid::Cid>());
+    std::erase_if(inner, [](const cid::Cid& link) { return link.codec() != cid::Codec::DagPb; });
     return inner;
   }
 

@@ -12,7 +12,6 @@
 #include "store/index.h"
 #include "store/ingest.h"
 #include "store/new_file.h"
-#include "store/symlink.h"
 #include "store/tree_reader.h"
 
 namespace webpool::store {
