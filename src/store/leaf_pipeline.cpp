@@ -12,7 +12,7 @@ LeafPipeline::LeafPipeline(Hashes hashes, LeafRecorder recorder)
       recorder_(std::move(recorder)),
       zeros_(static_cast<std::size_t>(cid::kLeafSize)) {
   for (auto& slot : slots_) {
-    slot.buffer = std::make_unique_for_overwrite<std::byte[]>(cid::kLeafSize);
+    slot.buffer.reset(new (kPage) std::byte[cid::kLeafSize]);
   }
   leafThread_ = std::thread([this] { hashLeaves(); });
   if (hashes_ == Hashes::LeavesAndWhole) wholeThread_ = std::thread([this] { hashWhole(); });

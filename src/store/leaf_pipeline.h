@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <span>
 #include <thread>
 #include <vector>
@@ -30,7 +31,7 @@ class LeafPipeline {
   explicit LeafPipeline(Hashes hashes, LeafRecorder recorder = {});
   ~LeafPipeline();
 
-  /// The buffer for the next leaf; waits until both readers have left it.
+  /// The buffer for the next leaf, at a page boundary; waits until both readers have left it.
   std::span<std::byte> slot();
 
   /// Hands on the first `length` bytes of that buffer as a leaf.
@@ -48,8 +49,12 @@ class LeafPipeline {
 
  private:
   static constexpr std::size_t kSlots = 16;
+  static constexpr std::align_val_t kPage{4096};
+  struct FreePages {
+    void operator()(std::byte* pages) const { ::operator delete[](pages, kPage); }
+  };
   struct Slot {
-    std::unique_ptr<std::byte[]> buffer;
+    std::unique_ptr<std::byte[], FreePages> buffer;
     std::size_t length = 0;
     bool zeros = false;
   };
