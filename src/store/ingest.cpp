@@ -63,6 +63,20 @@ class LeafWriter {
 
   /// `bytes` begin at a page boundary.
   Result<void> write(std::span<const std::byte> bytes, std::uint64_t offset) {
+    auto written = writeOnce(bytes, offset);
+    if (written && !direct_ && offset + bytes.size() - begun_ >= kWritebackStep) {
+      const auto end = offset + bytes.size();
+      ::sync_file_range(file_, static_cast<off_t>(begun_), static_cast<off_t>(end - begun_),
+                        SYNC_FILE_RANGE_WRITE);
+      begun_ = end;
+    }
+    return written;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  Result<void> writeOnce(std::span<const std::byte> bytes, std::uint64_t offset) {
     // Only whole leaves have a length that the disk takes as it is.
     if (bytes.size() != cid::kLeafSize) switchDirect(false);
     if (wanted_ && !direct_) wanted_ = switchDirect(true);
@@ -76,9 +90,6 @@ class LeafWriter {
     judge(bytes.size(), Clock::now() - begun);
     return written;
   }
-
- private:
-  using Clock = std::chrono::steady_clock;
 
   bool switchDirect(bool on) {
     if (!on) wanted_ = false;
@@ -103,6 +114,7 @@ class LeafWriter {
   const Path& path_;
   bool wanted_;
   bool direct_ = false;
+  std::uint64_t begun_ = 0;  ///< up to here the disk was told to begin
   std::uint64_t tried_ = 0;
   Clock::duration trial_{};
 };
@@ -141,50 +153,38 @@ struct Stream {
   bool stays = false;        ///< the target is the store's: nobody else waits to read it
 };
 
-/// Moves one leaf; its length, or none for a hole (a whole leaf).
-Result<std::optional<std::size_t>> moveLeaf(const Stream& stream, HoleFinder& holes,
-                                            LeafWriter& writer, std::uint64_t offset,
-                                            std::span<std::byte> buffer) {
-  if (offset < stream.copied) {
-    auto length = readAt(stream.target, buffer, offset, stream.targetPath);
-    if (!length) return std::unexpected(length.error());
-    return std::optional(*length);
-  }
-  if (holes.isHole(offset)) return std::optional<std::size_t>();
-  auto length = readAt(stream.source, buffer, offset, stream.sourcePath);
+/// Reads one leaf; its length, or none for a hole (a whole leaf).
+Result<std::optional<std::size_t>> readLeaf(const Stream& stream, HoleFinder& holes,
+                                            std::uint64_t offset, std::span<std::byte> buffer) {
+  const bool there = offset < stream.copied;
+  if (!there && holes.isHole(offset)) return std::optional<std::size_t>();
+  auto length = there ? readAt(stream.target, buffer, offset, stream.targetPath)
+                      : readAt(stream.source, buffer, offset, stream.sourcePath);
   if (!length) return std::unexpected(length.error());
-  if (stream.target >= 0) {
-    auto written = writer.write(buffer.first(*length), offset);
-    if (!written) return std::unexpected(written.error());
-  }
   return std::optional(*length);
 }
 
-/// The loop of the filling thread; returns the size of the stream.
+/// The loop of the filling thread; returns the size of the stream. Ends early when a leaf could not
+/// be written.
 Result<std::uint64_t> pump(const Stream& stream, std::uint64_t sizeHint, LeafPipeline& pipeline,
                            const IngestProgress& progress, const std::stop_token& stop) {
   HoleFinder holes(stream.source, sizeHint);
-  LeafWriter writer(stream.target, stream.targetPath, stream.stays && sizeHint >= kDirectFrom);
   std::uint64_t offset = 0;
-  std::uint64_t flushed = 0;
-  while (true) {
+  while (!pipeline.failed()) {
     if (stop.stop_requested()) return fail(ErrorCategory::Cancelled, "cancelled");
-    auto length = moveLeaf(stream, holes, writer, offset, pipeline.slot());
+    auto length = readLeaf(stream, holes, offset, pipeline.slot());
     if (!length) return std::unexpected(length.error());
     if (!*length) {
       pipeline.publishZeros();
     } else if (**length > 0) {
-      pipeline.publish(**length);
+      pipeline.publish(**length, offset < stream.copied);
     }
-    offset += length->value_or(static_cast<std::size_t>(cid::kLeafSize));
+    const auto read = length->value_or(static_cast<std::size_t>(cid::kLeafSize));
+    offset += read;
     if (progress) progress(offset);
-    if (length->value_or(static_cast<std::size_t>(cid::kLeafSize)) < cid::kLeafSize) return offset;
-    if (stream.target >= 0 && offset - flushed >= kWritebackStep) {
-      ::sync_file_range(stream.target, static_cast<off_t>(flushed),
-                        static_cast<off_t>(offset - flushed), SYNC_FILE_RANGE_WRITE);
-      flushed = offset;
-    }
+    if (read < cid::kLeafSize) return offset;
   }
+  return offset;
 }
 
 /// A file of one leaf needs no thread, and its one hash is both.
@@ -213,11 +213,19 @@ Result<Ingested> hashStream(const Stream& stream, std::uint64_t sizeHint,
     if (progress) progress((*small)->size);
     return std::move(**small);
   }
-  LeafPipeline pipeline(hashes, onLeaves);
+  LeafWriter writer(stream.target, stream.targetPath, stream.stays && sizeHint >= kDirectFrom);
+  LeafSink sink;
+  if (stream.target >= 0) {
+    sink = [&](std::span<const std::byte> leaf, std::uint64_t offset) {
+      return writer.write(leaf, offset);
+    };
+  }
+  LeafPipeline pipeline(hashes, onLeaves, std::move(sink));
   auto size = pump(stream, sizeHint, pipeline, progress, stop);
   if (!size) return std::unexpected(size.error());
   auto digests = pipeline.finish();
-  return Ingested{*size, digests.whole, std::move(digests.leaves)};
+  if (!digests) return std::unexpected(digests.error());
+  return Ingested{*size, digests->whole, std::move(digests->leaves)};
 }
 
 /// Gives the target its final size, mode and place on the disk.
