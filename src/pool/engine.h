@@ -12,6 +12,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -110,10 +111,11 @@ class Engine {
   using OnPartial = std::function<void(wire::Partial)>;
 
   /// Runs on a resident model; WorkerLost with nothing sent when it is not resident. `done` is
-  /// called once, on the loop thread, and `onPartial` before it. Any thread.
+  /// called once, on the loop thread, and `onPartial` before it. `unwanted` drops it where the page
+  /// has not begun it, at no cost; `options.stop` ends it in any case. Any thread.
   void run(const std::shared_ptr<Loaded>& model, std::vector<Tensor> inputs,
            boost::json::object parameters, const RunOptions& options, RunDone done,
-           OnPartial onPartial = {});
+           OnPartial onPartial = {}, const std::stop_token& unwanted = {});
 
   /// The same, waiting.
   RunOutcome runAndTime(const std::shared_ptr<Loaded>& model, std::vector<Tensor> inputs,
@@ -192,6 +194,7 @@ class Engine {
   using BrowserRef = std::shared_ptr<BrowserConnection>;
   Result<BrowserRef> choose(const std::string& browser, const ConnectionWish& wish);
   bool send(const std::shared_ptr<Run>& run);
+  void withdraw(Run& run);
   /// Unloads what stands in the way of the model, then calls `then`.
   void makeRoom(const std::shared_ptr<Loaded>& model, unsigned tries,
                 std::function<void(Result<ConnectionFacts>)> then);

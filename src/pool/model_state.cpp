@@ -45,7 +45,10 @@ Result<void> Model::State::open() {
   const auto& task = pool::taskOf(description.task);
   info.inputs = task.isRaw() ? description.inputs : task.inputs;
   info.outputs = task.isRaw() ? description.outputs : task.outputs;
-  if (options.lazy) return {};
+  if (options.lazy) {
+    scaleLater();  // it has no worker yet, and may have too few as soon as it is called
+    return {};
+  }
   const auto replica =
       provide({}, options.progress, options.stop, base::SystemClock().now() + options.timeout);
   if (!replica) return std::unexpected(replica.error());
@@ -186,8 +189,8 @@ void Model::State::leave(sched::JobId id, std::uint64_t number, const Error& err
     const auto found = works_.find(id);
     if (found == works_.end()) return;
     work = found->second;
-    // Its reply comes when the browser has told what ending the run has cost.
-    const bool ownRun = work->in && work->in->isOfOneCaller();
+    // Its reply comes when the browser has told how the run ended.
+    const bool ownRun = endsRuns() && work->in && work->in->isOfOneCaller();
     if (ownRun) {
       unwanted = work->in;
     } else {
@@ -204,8 +207,28 @@ void Model::State::leave(sched::JobId id, std::uint64_t number, const Error& err
       }
     }
   }
-  if (unwanted) unwanted->stop.request_stop();
+  if (unwanted) drop(unwanted);
   if (caller) replyTo(caller, *work, std::unexpected(error));
+}
+
+/// Where ending a run that has begun costs its worker the model, it goes on for as long as bringing
+/// the model back would take: so it costs at most twice what the better of both would have.
+void Model::State::drop(const BatchRef& batch) {
+  if (endsRuns()) {
+    batch->stop.request_stop();
+    return;
+  }
+  batch->unwanted.request_stop();
+  engine->postAt(base::SystemClock().now() + batch->replica->reloadTime(),
+                 [weak = weak_from_this(), batch] {
+                   const auto self = weak.lock();
+                   if (!self) return;
+                   {
+                     const std::lock_guard lock(self->mutex_);
+                     if (batch->over || batch->isWanted()) return;
+                   }
+                   batch->stop.request_stop();
+                 });
 }
 
 void Model::State::forget(const WorkRef& work) {

@@ -85,6 +85,8 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   Result<void> canBeInTime(const pool::Caller& caller, const pool::BatchShare& share) const;
   /// The caller wants no more. Loop thread.
   void leave(sched::JobId work, std::uint64_t caller, const Error& error);
+  /// Nobody waits for it any more: ends it, where that costs less than to let it go on.
+  void drop(const BatchRef& batch);
   void watchDeadlines();
   void sweepDeadlines();
   /// Gives the callers their one reply, and tells the observer.
@@ -133,6 +135,8 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   /// None, or why it is not run a second time. mutex_ is held.
   std::shared_ptr<pool::Replica> secondFor(const pool::Batch& batch, base::TimePoint now) const;
   sched::RunUnderWay underWay(const pool::Batch& batch) const;
+  /// A run can be ended in the page without its model being lost.
+  bool endsRuns() const { return source->gguf.has_value(); }
   /// What becomes of the batch now that one of its runs has ended; false: nothing yet, or any more.
   bool decides(const BatchRef& batch, const std::shared_ptr<pool::Replica>& replica,
                pool::RunOutcome& outcome);
@@ -190,6 +194,7 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   sched::ScalingInputs scalingInputs(base::TimePoint now);
   void addWorkers(unsigned count);
   void drainWorker();
+
   /// Tells the program how it went on a device that came.
   void tellOf(const pool::ConnectionRef& device, const Provided& there) const;
   bool lacksSpare() const;

@@ -64,6 +64,7 @@ class PageHub {
                                     std::optional<base::TimePoint> deadline, Answered answered,
                                     RequestListener listener = {});
   void cancel(const std::string& session, session::RequestId id);
+  void withdraw(const std::string& session, session::RequestId id);
   void close(const std::string& session, std::string_view reason);
   void abandon(const std::string& session, Error cause);
   /// The same, and whoever waits for it is told nothing more: no event, no answer.

@@ -63,6 +63,8 @@ struct SecondRun {
   std::shared_ptr<Replica> replica;
   WorkerHealth::Ticket ticket;
   Backlog::Id inBacklog = 0;
+  base::TimePoint sentAt{};
+  base::Duration expected{};
   bool ended = false;
 };
 
@@ -74,7 +76,8 @@ struct Batch {
   WorkerHealth::Ticket ticket;
   sched::RunSize size{};
   Backlog::Id inBacklog = 0;
-  std::stop_source stop{};  ///< ends the run in the browser, and the second one
+  std::stop_source stop{};      ///< ends the run in the browser, and the second one
+  std::stop_source unwanted{};  ///< drops them where they have not begun
   base::TimePoint sentAt{};
   base::Duration expected{};            ///< from its being sent
   std::shared_ptr<SecondRun> second{};  ///< none: not late, or not to be run twice

@@ -149,6 +149,11 @@ struct Cancel {
   RequestId id = 0;  ///< of the run or load
 };
 
+/// A cancel that costs nothing: a run that has begun goes on and is answered.
+struct Withdraw {
+  RequestId id = 0;  ///< of the run
+};
+
 struct Unload {
   RequestId id = 0;
   std::string model;
@@ -181,7 +186,7 @@ struct Close {
   std::string reason;
 };
 
-using PoolMessage = std::variant<Welcome, Load, Run, Cancel, Unload, StatsRequest, Check,
+using PoolMessage = std::variant<Welcome, Load, Run, Cancel, Withdraw, Unload, StatsRequest, Check,
                                  EchoRequest, Ping, Drain, Close>;
 
 /// A pool's message with the answers that it confirms.

@@ -27,7 +27,7 @@ export interface HostOptions {
   shared: ((length: number) => Int32Array) | null;
 }
 
-type Request = Exclude<PoolMessage, { type: 'welcome' | 'close' | 'ping' | 'cancel' }>;
+type Request = Exclude<PoolMessage, { type: 'welcome' | 'close' | 'ping' | 'cancel' | 'withdraw' }>;
 
 /** Half the cores, at most four: more made no model faster. The other half is the browser's. */
 export function usualThreads(cores: number): number {
@@ -61,6 +61,9 @@ export class WorkerHost {
         return;
       case 'cancel':
         for (const slot of this.slots.values()) if (slot.cancel(message.id)) return;
+        return;
+      case 'withdraw':
+        for (const slot of this.slots.values()) if (slot.withdraw(message.id)) return;
         return;
       default:
         if (this.outbox.begin(message.id)) this.tryRequest(message, receivedAt);
