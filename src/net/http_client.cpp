@@ -11,7 +11,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/empty_body.hpp>
@@ -310,10 +309,10 @@ class Exchange {
   bool cancelled_ = false;
   bool stalled_ = false;
   asio::io_context io_;
-  asio::steady_timer timer_{io_};
-  asio::steady_timer stall_{io_};
+  SteadyTimer timer_{io_};
+  SteadyTimer stall_{io_};
   tcp::resolver resolver_{io_};
-  tcp::socket* socket_ = nullptr;
+  Socket* socket_ = nullptr;
 };
 
 }  // namespace

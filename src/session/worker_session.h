@@ -70,6 +70,8 @@ class WorkerSession {
   /// The same for a run, at no cost: one that the page has begun goes on, and its answer is the
   /// outcome. Nothing happens where the id is no open run.
   void withdraw(RequestId id);
+  /// Sends what is no request and has no answer; forgotten where the page is not there just now.
+  void tell(const wire::PoolMessage& message);
   /// Ends the session in order; what is open fails with Cancelled.
   void close(std::string_view reason);
   /// Ends the session because the page can't come back (its browser died); what is open fails with
@@ -114,6 +116,7 @@ class WorkerSession {
   void handle(wire::Pong& message);
   void handle(wire::Failure& message);
   void handle(wire::Log& message);
+  void handle(wire::Signal& message);
   template <class M>
   void handle(M& message);  ///< the answers
   /// The open request, or its absence counted as a late answer.
