@@ -369,6 +369,7 @@ unsigned Engine::idleCores() const {
 
 void Engine::postAt(base::TimePoint when, std::function<void()> work) {
   loop_.post([this, when, work = std::move(work)]() mutable {
+    if (timersOver_) return;
     const auto number = nextTimer_++;
     timers_[number] = loop_.callAt(when, [this, number, work = std::move(work)] {
       const auto own = timers_.extract(number);  // alive until this call is over
@@ -445,6 +446,8 @@ void Engine::close() {
   onLoop([this] {
     server_->stop();
     shareTimer_ = {};
+    timersOver_ = true;
+    timers_.clear();
     machine_.reset();
   });
   log_->debug("closed");

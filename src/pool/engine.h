@@ -144,7 +144,7 @@ class Engine {
 
   /// On the loop thread, later. Any thread.
   void post(std::function<void()> work) { loop_.post(std::move(work)); }
-  /// The same at that time or soon after; not once the pool is gone. Any thread.
+  /// The same at that time or soon after; not once the pool is closed. Any thread.
   void postAt(base::TimePoint when, std::function<void()> work);
   /// That no run computes on. Loop thread.
   unsigned idleCores() const;
@@ -231,6 +231,7 @@ class Engine {
   Dispatcher dispatcher_;                       ///< loop thread only
   std::map<std::uint64_t, net::Timer> timers_;  ///< of postAt(); loop thread only
   std::uint64_t nextTimer_ = 1;                 ///< loop thread only
+  bool timersOver_ = false;                     ///< loop thread only
   std::optional<MachinePart> machine_;          ///< none where it can't be told; loop thread only
   MachinePart::Part part_{};                    ///< loop thread only
   net::Timer shareTimer_{};                     ///< loop thread only

@@ -39,9 +39,7 @@ void Model::State::watch(const BatchRef& batch) {
     if (replicas_.size() > 1) late = hedging_.lateAt(underWay(*batch));
   }
   if (!late) return;
-  engine->postAt(*late, [weak = weak_from_this(), batch] {
-    if (const auto self = weak.lock()) self->runTwice(batch);
-  });
+  runTwiceAt(*late, batch);
 }
 
 std::shared_ptr<pool::Replica> Model::State::secondFor(const pool::Batch& batch,
@@ -62,6 +60,15 @@ std::shared_ptr<pool::Replica> Model::State::secondFor(const pool::Batch& batch,
   return verdict == sched::HedgeVerdict::Hedge ? idle : nullptr;
 }
 
+/// The timer keeps neither alive: what is over needs no second run.
+void Model::State::runTwiceAt(base::TimePoint when, const BatchRef& batch) {
+  engine->postAt(when, [weak = weak_from_this(), late = std::weak_ptr(batch)] {
+    const auto self = weak.lock();
+    const auto there = late.lock();
+    if (self && there) self->runTwice(there);
+  });
+}
+
 /// Loop thread.
 void Model::State::runTwice(const BatchRef& batch) {
   const auto now = base::SystemClock().now();
@@ -70,10 +77,7 @@ void Model::State::runTwice(const BatchRef& batch) {
     if (batch->over || batch->second || !batch->isWanted()) return;
     const auto replica = secondFor(*batch, now);
     if (!replica) {  // a worker or a core may be idle soon
-      engine->postAt(now + kLookAgain, [weak = weak_from_this(), batch] {
-        if (const auto self = weak.lock()) self->runTwice(batch);
-      });
-      return;
+      return runTwiceAt(now + kLookAgain, batch);
     }
     hedging_.hedged();
     auto second = std::make_shared<pool::SecondRun>();

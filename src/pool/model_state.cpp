@@ -220,14 +220,15 @@ void Model::State::drop(const BatchRef& batch) {
   }
   batch->unwanted.request_stop();
   engine->postAt(base::SystemClock().now() + batch->replica->reloadTime(),
-                 [weak = weak_from_this(), batch] {
+                 [weak = weak_from_this(), going = std::weak_ptr(batch)] {
                    const auto self = weak.lock();
-                   if (!self) return;
+                   const auto there = going.lock();
+                   if (!self || !there) return;
                    {
                      const std::lock_guard lock(self->mutex_);
-                     if (batch->over || batch->isWanted()) return;
+                     if (there->over || there->isWanted()) return;
                    }
-                   batch->stop.request_stop();
+                   there->stop.request_stop();
                  });
 }
 

@@ -131,6 +131,7 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
 
   /// It was sent: looks again when it is late.
   void watch(const BatchRef& batch);
+  void runTwiceAt(base::TimePoint when, const BatchRef& batch);
   void runTwice(const BatchRef& batch);
   /// None, or why it is not run a second time. mutex_ is held.
   std::shared_ptr<pool::Replica> secondFor(const pool::Batch& batch, base::TimePoint now) const;
