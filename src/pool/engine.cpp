@@ -14,6 +14,7 @@
 #include "embedded/page_files.h"
 #include "gguf/memory_estimate.h"
 #include "onnx/memory_estimate.h"
+#include "pool/backend_choice.h"
 
 namespace webpool::pool {
 namespace {
@@ -333,6 +334,23 @@ Result<ResolvedModel> Engine::resolve(std::string_view model, const ModelOptions
       ErrorCategory::InvalidArgument,
       fmt::format("the model '{}' has several components and none was chosen", description.name),
       fmt::format("choose one (--component): {}", fmt::join(description.components, ", ")));
+}
+
+std::optional<Backend> Engine::likelyBackend(const ModelOptions& options) const {
+  if (options.backend != Backend::Auto) return options.backend;
+  const std::lock_guard lock(connectionsMutex_);
+  for (const auto& browser : browsers_) {
+    const bool meant = options.browser.empty() || options.browser == browser->browserName();
+    if (!meant || browser->incarnation() == 0) continue;
+    const auto chosen = chooseBackend(Backend::Auto, false, browser->facts().capabilities);
+    if (chosen) return *chosen;
+  }
+  return std::nullopt;
+}
+
+bool Engine::hasRoomFor(const Loaded& worker) {
+  const auto room = memory_.roomFor(worker, worker.connection->id(), loop_.now());
+  return room && room->isThere();
 }
 
 Result<Bytes> Engine::readFile(const store::ModelFile& file) const {

@@ -98,6 +98,9 @@ class Engine {
   void unshare(const std::shared_ptr<const ResolvedModel>& model);
 
   Result<ResolvedModel> resolve(std::string_view model, const ModelOptions& options);
+  const ModelSource& models() const { return *models_; }
+  /// What the model will be loaded on, as far as that is known before a browser is asked for.
+  std::optional<Backend> likelyBackend(const ModelOptions& options) const;
 
   /// A file of a model that was resolved. Blocks.
   Result<Bytes> readFile(const store::ModelFile& file) const;
@@ -153,6 +156,9 @@ class Engine {
   Error closedError() const;
   /// Requested when the pool begins to close: for waits that nothing else would end.
   std::stop_token closing() const { return closing_.get_token(); }
+
+  /// Nothing would have to be unloaded for it. Loop thread.
+  bool hasRoomFor(const Loaded& worker);
 
   /// A worker for that model on that connection; not loaded yet.
   std::shared_ptr<Loaded> newWorker(std::shared_ptr<const ResolvedModel> source,

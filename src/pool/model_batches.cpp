@@ -277,6 +277,10 @@ Model::State::BatchRef Model::State::makeBatch(const std::vector<sched::JobId>& 
   }
   batch->ticket = replica->runBegan();
   batch->size = batch->runSize();
+  if (!untried_.empty() && batch->works.size() == 1) {
+    const auto& work = *batch->works.front();
+    sample_ = pool::Sample{work.inputs, work.parameters, batch->size};
+  }
   const auto latency = expected(*replica, batch->size, true);
   for (const auto& work : batch->works) {
     work->predicted = latency;

@@ -25,7 +25,7 @@ Model::State::~State() {
   if (shared_) engine->unshare(source);
 }
 
-Result<void> Model::State::open() {
+Result<void> Model::State::open(std::vector<SourceRef> untried) {
   if (mayJoin()) {
     if (auto shared = engine->share(source); !shared) return shared;
     shared_ = true;
@@ -45,6 +45,8 @@ Result<void> Model::State::open() {
   const auto& task = pool::taskOf(description.task);
   info.inputs = task.isRaw() ? description.inputs : task.inputs;
   info.outputs = task.isRaw() ? description.outputs : task.outputs;
+  untried_ = std::move(untried);
+  tryOthersLater();
   if (options.lazy) {
     scaleLater();  // it has no worker yet, and may have too few as soon as it is called
     return {};
@@ -121,6 +123,8 @@ Result<void> Model::State::admit(const CallerRef& caller, std::vector<Tensor> in
   const auto share = rules_.shareOf(inputs, parameters, asked);
   auto key = rules_.answerKey(inputs, parameters, asked);
   const std::lock_guard lock(mutex_);
+  askedAt_ = caller->began;
+  trialStop_.request_stop();
   caller->id = nextCaller_++;
   WorkRef work;
   if (const auto equal = equals_.find(key); !key.empty() && equal != equals_.end()) {

@@ -36,8 +36,11 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  /// The first replica, for which `info` is filled in. Blocks.
-  Result<void> open();
+  using SourceRef = std::shared_ptr<const pool::ResolvedModel>;
+
+  /// The first replica, for which `info` is filled in. `untried`: the same model in dtypes of which
+  /// nothing is known, where the caller left the choice to the pool. Blocks.
+  Result<void> open(std::vector<SourceRef> untried = {});
 
   /// `done` is called once, on a thread of the pool.
   void run(std::vector<Tensor> inputs, boost::json::object parameters, const RunOptions& options,
@@ -48,6 +51,9 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
 
   /// Tells it of one that was answered without a run.
   void neededNoRun(std::uint64_t items, base::TimePoint began) const;
+
+  /// Nobody has the model any more: how fast it is in other dtypes is not worth a run.
+  void tryNoMore();
 
   /// Of the first replica; zeros where there is none yet.
   LoadTimings loadTimings() const;
@@ -205,6 +211,16 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   /// lost it, in the background.
   void provideSpares();
 
+  // Other dtypes of the model (model_trial.cpp).
+
+  /// Looks in a while whether one can be tried that nothing is known of.
+  void tryOthersLater();
+  void tryOthers();
+  /// How long it takes to answer that. False: a call came meanwhile.
+  bool tryOut(const std::shared_ptr<pool::Loaded>& worker, const pool::Sample& sample,
+              const std::stop_token& stop);
+  bool measure(pool::Replica& trial, const pool::Sample& sample, const std::stop_token& stop);
+
   std::mutex providing_;  ///< one replica is provided at a time
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<pool::Replica>> replicas_;
@@ -221,6 +237,12 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   base::TimePoint scaledAt_{};
   base::Duration workedBefore_{};
   sched::JobRetry retry_;
+
+  std::vector<SourceRef> untried_;
+  std::optional<pool::Sample> sample_;  ///< a call of late, while any is untried
+  std::stop_source trialStop_{};
+  unsigned trialsStopped_ = 0;
+  base::TimePoint askedAt_{};  ///< the latest call came
 
   // What waits and what runs; mutex_ guards it.
   pool::BatchRules rules_;

@@ -58,6 +58,13 @@ struct Work {
   }
 };
 
+/// A call that a run can be tried with, whose answer nobody wants.
+struct Sample {
+  std::vector<Tensor> inputs{};
+  boost::json::object parameters{};
+  sched::RunSize size{};
+};
+
 /// The second run of a batch whose first one is late: the first answer counts.
 struct SecondRun {
   std::shared_ptr<Replica> replica;

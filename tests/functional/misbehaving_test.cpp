@@ -84,8 +84,9 @@ class Misbehaving : public CliTest {
   }
 
   /// A pool of the fake alone, with y = x.
-  void serveIdentity(const std::filesystem::path& program, unsigned warmSpares = 0) {
-    open({.browserPaths = {{"chromium", program}}, .warmSpares = warmSpares});
+  void serveIdentity(const std::filesystem::path& program, unsigned warmSpares = 0,
+                     unsigned maxBatch = 16) {
+    open({.browserPaths = {{"chromium", program}}, .warmSpares = warmSpares, .maxBatch = maxBatch});
     const auto path =
         write("identity.onnx", onnx::testing::identityModel(DataType::Fp32, {"n", 4}));
     auto model = pool_->load(path.native(), {.backend = Backend::Wasm});
@@ -168,7 +169,7 @@ TEST_F(Misbehaving, ARunThatNobodyWantsIsNotEndedWhereItEndsByItself) {
 }
 
 TEST_F(Misbehaving, TheLaterOfTwoRunsIsDroppedWhereItHasNotBegun) {
-  serveIdentity(fake("waiting", true), 1);
+  serveIdentity(fake("waiting", true), 1, 1);
   // Until it is known of both when they are late, which takes 200 runs.
   std::map<std::string, unsigned> answers;
   std::mutex mutex;
