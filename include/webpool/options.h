@@ -165,7 +165,7 @@ struct ModelOptions {
   /// in a pool that lets devices join.
   Trust leastTrust = Trust::Joined;
   /// "fp32", "fp16", "q8", "int8", "uint8", "q4", "q4f16", "bnb4", of GGUF files "q4_1",
-  /// "q4_k_m", …; empty: the catalogue's default, else the first there is.
+  /// "q4_k_m", …; empty: the fastest that was measured, or the usual one (docs/scheduler.md).
   std::string dtype{};
   /// Instead of a dtype, bits of its weights: 32, 16, 8 or 4, the best such dtype that there is; 0:
   /// as `dtype` says. NotFound names the dtypes that there are.

@@ -265,6 +265,11 @@ void Connection::cancel(sched::JobId id) {
   hub_.cancel(session_, job->second.request);
 }
 
+void Connection::withdraw(sched::JobId id) {
+  const auto job = jobs_.find(id);
+  if (job != jobs_.end()) hub_.withdraw(session_, job->second.request);
+}
+
 void Connection::hold(const std::shared_ptr<Loaded>& model, std::uint64_t incarnation) {
   if (incarnation == 0 || incarnation != incarnation_) return;
   model->incarnation = incarnation;

@@ -76,6 +76,8 @@ class Connection {
                               std::optional<base::TimePoint> deadline, Answered answered,
                               RequestListener listener = {});
   void cancel(sched::JobId job);
+  /// Only where the page has not begun it: then its answer is Cancelled.
+  void withdraw(sched::JobId run);
 
   /// The page holds the model from now on.
   void hold(const std::shared_ptr<Loaded>& model, std::uint64_t incarnation);

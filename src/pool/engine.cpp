@@ -14,6 +14,7 @@
 #include "embedded/page_files.h"
 #include "gguf/memory_estimate.h"
 #include "onnx/memory_estimate.h"
+#include "pool/backend_choice.h"
 
 namespace webpool::pool {
 namespace {
@@ -335,6 +336,23 @@ Result<ResolvedModel> Engine::resolve(std::string_view model, const ModelOptions
       fmt::format("choose one (--component): {}", fmt::join(description.components, ", ")));
 }
 
+std::optional<Backend> Engine::likelyBackend(const ModelOptions& options) const {
+  if (options.backend != Backend::Auto) return options.backend;
+  const std::lock_guard lock(connectionsMutex_);
+  for (const auto& browser : browsers_) {
+    const bool meant = options.browser.empty() || options.browser == browser->browserName();
+    if (!meant || browser->incarnation() == 0) continue;
+    const auto chosen = chooseBackend(Backend::Auto, false, browser->facts().capabilities);
+    if (chosen) return *chosen;
+  }
+  return std::nullopt;
+}
+
+bool Engine::hasRoomFor(const Loaded& worker) {
+  const auto room = memory_.roomFor(worker, worker.connection->id(), loop_.now());
+  return room && room->isThere();
+}
+
 Result<Bytes> Engine::readFile(const store::ModelFile& file) const {
   return models_->read(file);
 }
@@ -369,6 +387,7 @@ unsigned Engine::idleCores() const {
 
 void Engine::postAt(base::TimePoint when, std::function<void()> work) {
   loop_.post([this, when, work = std::move(work)]() mutable {
+    if (timersOver_) return;
     const auto number = nextTimer_++;
     timers_[number] = loop_.callAt(when, [this, number, work = std::move(work)] {
       const auto own = timers_.extract(number);  // alive until this call is over
@@ -445,6 +464,8 @@ void Engine::close() {
   onLoop([this] {
     server_->stop();
     shareTimer_ = {};
+    timersOver_ = true;
+    timers_.clear();
     machine_.reset();
   });
   log_->debug("closed");

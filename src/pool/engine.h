@@ -12,6 +12,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -97,6 +98,9 @@ class Engine {
   void unshare(const std::shared_ptr<const ResolvedModel>& model);
 
   Result<ResolvedModel> resolve(std::string_view model, const ModelOptions& options);
+  const ModelSource& models() const { return *models_; }
+  /// What the model will be loaded on, as far as that is known before a browser is asked for.
+  std::optional<Backend> likelyBackend(const ModelOptions& options) const;
 
   /// A file of a model that was resolved. Blocks.
   Result<Bytes> readFile(const store::ModelFile& file) const;
@@ -110,10 +114,11 @@ class Engine {
   using OnPartial = std::function<void(wire::Partial)>;
 
   /// Runs on a resident model; WorkerLost with nothing sent when it is not resident. `done` is
-  /// called once, on the loop thread, and `onPartial` before it. Any thread.
+  /// called once, on the loop thread, and `onPartial` before it. `unwanted` drops it where the page
+  /// has not begun it, at no cost; `options.stop` ends it in any case. Any thread.
   void run(const std::shared_ptr<Loaded>& model, std::vector<Tensor> inputs,
            boost::json::object parameters, const RunOptions& options, RunDone done,
-           OnPartial onPartial = {});
+           OnPartial onPartial = {}, const std::stop_token& unwanted = {});
 
   /// The same, waiting.
   RunOutcome runAndTime(const std::shared_ptr<Loaded>& model, std::vector<Tensor> inputs,
@@ -142,7 +147,7 @@ class Engine {
 
   /// On the loop thread, later. Any thread.
   void post(std::function<void()> work) { loop_.post(std::move(work)); }
-  /// The same at that time or soon after; not once the pool is gone. Any thread.
+  /// The same at that time or soon after; not once the pool is closed. Any thread.
   void postAt(base::TimePoint when, std::function<void()> work);
   /// That no run computes on. Loop thread.
   unsigned idleCores() const;
@@ -151,6 +156,9 @@ class Engine {
   Error closedError() const;
   /// Requested when the pool begins to close: for waits that nothing else would end.
   std::stop_token closing() const { return closing_.get_token(); }
+
+  /// Nothing would have to be unloaded for it. Loop thread.
+  bool hasRoomFor(const Loaded& worker);
 
   /// A worker for that model on that connection; not loaded yet.
   std::shared_ptr<Loaded> newWorker(std::shared_ptr<const ResolvedModel> source,
@@ -192,6 +200,7 @@ class Engine {
   using BrowserRef = std::shared_ptr<BrowserConnection>;
   Result<BrowserRef> choose(const std::string& browser, const ConnectionWish& wish);
   bool send(const std::shared_ptr<Run>& run);
+  void withdraw(Run& run);
   /// Unloads what stands in the way of the model, then calls `then`.
   void makeRoom(const std::shared_ptr<Loaded>& model, unsigned tries,
                 std::function<void(Result<ConnectionFacts>)> then);
@@ -228,6 +237,7 @@ class Engine {
   Dispatcher dispatcher_;                       ///< loop thread only
   std::map<std::uint64_t, net::Timer> timers_;  ///< of postAt(); loop thread only
   std::uint64_t nextTimer_ = 1;                 ///< loop thread only
+  bool timersOver_ = false;                     ///< loop thread only
   std::optional<MachinePart> machine_;          ///< none where it can't be told; loop thread only
   MachinePart::Part part_{};                    ///< loop thread only
   net::Timer shareTimer_{};                     ///< loop thread only

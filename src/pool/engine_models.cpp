@@ -49,13 +49,16 @@ struct Run {
   std::optional<Dispatcher::RunId> waiting;
   std::optional<sched::JobId> job;  ///< once it is sent
   std::optional<std::stop_callback<std::function<void()>>> stop;
+  std::optional<std::stop_callback<std::function<void()>>> unwanted;
   net::Timer deadline;
   base::TimePoint sentAt{};
   bool late = false;
+  bool withdrawn = false;
 
   void finish(RunOutcome outcome) {
     if (!done) return;
     stop.reset();
+    unwanted.reset();
     deadline.cancel();
     std::exchange(done, nullptr)(std::move(outcome));
   }
@@ -174,14 +177,14 @@ void Engine::makeRoom(const std::shared_ptr<Loaded>& model, unsigned tries,
 
 void Engine::run(const std::shared_ptr<Loaded>& model, std::vector<Tensor> inputs,
                  boost::json::object parameters, const RunOptions& options, RunDone done,
-                 OnPartial onPartial) {
+                 OnPartial onPartial, const std::stop_token& unwanted) {
   auto run = std::make_shared<Run>();
   run->model = model;
   run->inputs = std::move(inputs);
   run->parameters = std::move(parameters);
   run->onPartial = std::move(onPartial);
   run->done = std::move(done);
-  loop_.post([this, run, model, options] {
+  loop_.post([this, run, model, options, unwanted] {
     if (closed_) {
       run->fail(closedError());
       return;
@@ -205,9 +208,25 @@ void Engine::run(const std::shared_ptr<Loaded>& model, std::vector<Tensor> input
         loop_.post([end] { end({ErrorCategory::Cancelled, "the call was cancelled", ""}); });
       });
     }
+    if (unwanted.stop_possible()) {
+      run->unwanted.emplace(unwanted, [this, weak = std::weak_ptr(run)] {
+        loop_.post([this, weak] {
+          if (const auto there = weak.lock()) withdraw(*there);
+        });
+      });
+    }
     run->waiting =
         dispatcher_.enqueue(model->id, model->boundThreads, [this, run] { return send(run); });
   });
+}
+
+void Engine::withdraw(Run& run) {
+  run.withdrawn = true;
+  if (run.job) {
+    run.model->connection->withdraw(*run.job);
+  } else if (run.waiting && dispatcher_.withdraw(run.model->id, *run.waiting)) {
+    run.fail({ErrorCategory::Cancelled, "the call was cancelled", ""});
+  }
 }
 
 bool Engine::send(const std::shared_ptr<Run>& run) {
@@ -238,7 +257,8 @@ bool Engine::send(const std::shared_ptr<Run>& run) {
     } else if (run->late && answer.error().category == ErrorCategory::Cancelled) {
       run->fail(lateError());
     } else {
-      if (!died && worker.backend != Backend::Wasm) ++run->model->cancels;
+      const bool dropped = run->withdrawn && answer.error().category == ErrorCategory::Cancelled;
+      if (!died && !dropped && worker.backend != Backend::Wasm) ++run->model->cancels;
       // Ending another's run early ends the worker, which says nothing about this one.
       run->fail(std::move(answer.error()), died && worker.cancels == cancels);
     }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "onnx/check_inputs.h"
+#include "pool/dtypes.h"
 #include "pool/engine.h"
 #include "pool/model_state.h"
 #include "pool/observe.h"
@@ -24,6 +25,9 @@ Result<Model> loadModel(const std::shared_ptr<Engine>& engine, std::string_view 
 class LocalModel final : public Model::Runner {
  public:
   explicit LocalModel(std::shared_ptr<Model::State> state) : state_(std::move(state)) {}
+  ~LocalModel() override { state_->tryNoMore(); }
+  LocalModel(const LocalModel&) = delete;
+  LocalModel& operator=(const LocalModel&) = delete;
 
   const ModelInfo& info() const override { return state_->info; }
 
@@ -90,12 +94,14 @@ class LocalModel final : public Model::Runner {
   std::shared_ptr<Model::State> state_;
 };
 
-Result<Model> open(const std::shared_ptr<Engine>& engine, ResolvedModel resolved,
-                   const ModelOptions& options, const std::string& loweredFrom) {
+Result<Model> open(const std::shared_ptr<Engine>& engine, Model::State::SourceRef source,
+                   const ModelOptions& options, const std::string& loweredFrom,
+                   std::vector<Model::State::SourceRef> untried = {}) {
   const auto began = base::SystemClock().now();
-  auto state = std::make_shared<Model::State>(
-      engine, std::make_shared<const ResolvedModel>(std::move(resolved)), options);
-  if (auto opened = state->open(); !opened) return std::unexpected(opened.error());
+  auto state = std::make_shared<Model::State>(engine, std::move(source), options);
+  if (auto opened = state->open(std::move(untried)); !opened) {
+    return std::unexpected(opened.error());
+  }
   state->info.loweredFrom = loweredFrom;
   state->info.timings.totalMs =
       std::chrono::duration<double, std::milli>(base::SystemClock().now() - began).count();
@@ -112,7 +118,8 @@ Result<Model> openLower(const std::shared_ptr<Engine>& engine, std::string_view 
     auto resolved = engine->resolve(name, lower);
     if (!resolved) continue;  // it has none of so many bits
     const auto chosen = resolved->description.dtype;
-    auto model = open(engine, std::move(*resolved), lower, dtype);
+    auto model =
+        open(engine, std::make_shared<const ResolvedModel>(std::move(*resolved)), lower, dtype);
     if (!model && model.error().category == ErrorCategory::OutOfMemory) continue;
     if (model && engine->options().notice) {
       engine->options().notice(fmt::format("{} runs in {}, because {} does not fit: {}", name,
@@ -139,10 +146,18 @@ Result<Model> loadModel(const std::shared_ptr<Engine>& engine, std::string_view 
     return std::unexpected(resolved.error());
   }
   if (options.progress && !options.lazy) options.progress({"launch", "the browser", 0, 0});
-  const auto dtype = resolved->description.dtype;
-  auto model = open(engine, std::move(*resolved), options, "");
-  const bool leftOpen = options.dtype.empty() && options.precision == 0;
-  if (model || !leftOpen || model.error().category != ErrorCategory::OutOfMemory) return model;
+  const auto dtypes = inDtypes(*engine, std::move(*resolved), options);
+  const auto untried = untriedOf(dtypes);
+  Result<Model> model = fail(ErrorCategory::Internal, "no dtype was tried");
+  for (const auto& one : dtypes) {
+    model = open(engine, one.model, options, "", untried);
+    const bool another = !model && (model.error().category == ErrorCategory::WrongResult ||
+                                    model.error().category == ErrorCategory::Unsupported);
+    if (!another) break;
+  }
+  if (model || !leavesDtypeOpen(options)) return model;
+  if (model.error().category != ErrorCategory::OutOfMemory) return model;
+  const auto& dtype = dtypes.front().model->description.dtype;
   return openLower(engine, name, options, dtype, model.error());
 }
 
@@ -165,7 +180,7 @@ class LocalPool final : public ResourcePool::Provider {
   Result<ModelDescription> describe(std::string_view model, const ModelOptions& options) override {
     auto resolved = engine_->resolve(model, options);
     if (!resolved) return std::unexpected(resolved.error());
-    return std::move(resolved->description);
+    return inDtypes(*engine_, std::move(*resolved), options).front().model->description;
   }
 
   Result<std::map<std::string, Bytes>> files(std::string_view model,

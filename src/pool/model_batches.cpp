@@ -216,7 +216,12 @@ void Model::State::learn(const pool::Batch& batch, pool::Replica& replica,
   {
     const std::lock_guard lock(mutex_);
     replica.backlog.remove(inBacklog, now);
-    if (outcome.result) hedging_.ended(replica.worker()->id, batch.expected, now - batch.sentAt);
+    // The first one of two that was dropped: leaving it out would hide what is slow.
+    const bool lost = batch.over && batch.second && &replica == batch.replica.get();
+    const bool isSecond = batch.second && &replica == batch.second->replica.get();
+    const auto sentAt = isSecond ? batch.second->sentAt : batch.sentAt;
+    const auto expected = isSecond ? batch.second->expected : batch.expected;
+    if (outcome.result || lost) hedging_.ended(replica.worker()->id, expected, now - sentAt);
   }
   const bool warm = replica.runs() > pool::RunTimes::kWarmUpRuns;
   if (!outcome.result || !warm || batch.works.empty()) return;
@@ -272,14 +277,19 @@ Model::State::BatchRef Model::State::makeBatch(const std::vector<sched::JobId>& 
   }
   batch->ticket = replica->runBegan();
   batch->size = batch->runSize();
+  if (!untried_.empty() && batch->works.size() == 1) {
+    const auto& work = *batch->works.front();
+    sample_ = pool::Sample{work.inputs, work.parameters, batch->size};
+  }
   const auto latency = expected(*replica, batch->size, true);
   for (const auto& work : batch->works) {
     work->predicted = latency;
     work->runItems = static_cast<std::uint64_t>(batch->size.items);
   }
-  batch->inBacklog =
-      replica->backlog.add(latency.value_or(replica->speed().latency.value_or(base::Duration{})),
-                           base::SystemClock().now());
+  batch->sentAt = base::SystemClock().now();
+  batch->inBacklog = replica->backlog.add(
+      latency.value_or(replica->speed().latency.value_or(base::Duration{})), batch->sentAt);
+  batch->expected = replica->backlog.remaining(batch->sentAt);
   return batch;
 }
 
@@ -321,24 +331,27 @@ void Model::State::send(const BatchRef& batch) {
   engine->log().debug("job sent: {} on {} (try {}), {} at once", source->description.name,
                       batch->replica->worker()->connection->label(), works.front()->tries,
                       works.size());
-  engine->run(batch->replica->worker(), std::move(*inputs), works.front()->parameters,
-              askedOf(batch), ended,
-              [self = shared_from_this(), work = works.front()](const wire::Partial& part) {
-                std::function<void(const PartialAnswer&)> tell;
-                {
-                  const std::lock_guard lock(self->mutex_);
-                  if (work->callers.empty()) return;
-                  work->toldParts = true;
-                  tell = work->callers.front()->options.onPartial;
-                }
-                if (tell) tell(pool::toPublic(part));
-              });
+  engine->run(
+      batch->replica->worker(), std::move(*inputs), works.front()->parameters, askedOf(batch),
+      ended,
+      [self = shared_from_this(), work = works.front()](const wire::Partial& part) {
+        std::function<void(const PartialAnswer&)> tell;
+        {
+          const std::lock_guard lock(self->mutex_);
+          if (work->callers.empty()) return;
+          work->toldParts = true;
+          tell = work->callers.front()->options.onPartial;
+        }
+        if (tell) tell(pool::toPublic(part));
+      },
+      batch->unwanted.get_token());
   watch(batch);
 }
 
 void Model::State::answered(const BatchRef& batch, const std::shared_ptr<pool::Replica>& replica,
                             pool::RunOutcome outcome) {
   if (decides(batch, replica, outcome)) {
+    if (batch->second) batch->unwanted.request_stop();  // the other one
     if (outcome.result) {
       succeeded(batch, replica, std::move(*outcome.result));
     } else {
@@ -402,8 +415,8 @@ void Model::State::failed(const BatchRef& batch, const Error& error, bool died) 
       const auto id = work->queued.id;
       unwanted = work->callers.empty();
       // Ended for one that has left, while others have come to want the same.
-      const bool others =
-          error.category == ErrorCategory::Cancelled && !unwanted && !batch->isOfOneCaller();
+      const bool others = error.category == ErrorCategory::Cancelled && !unwanted &&
+                          (batch->unwanted.stop_requested() || !batch->isOfOneCaller());
       // Lost, but not with the worker under it: it was not there any more, or was handed back. And
       // which of several calls is at fault nobody knows before each was tried alone.
       const bool innocent = (error.category == ErrorCategory::WorkerLost && !died) || others ||

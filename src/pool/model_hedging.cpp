@@ -1,13 +1,20 @@
 // A run that is late is tried a second time, on a worker and a core that are idle; the first answer
-// counts. The other run is not ended: in most backends that would cost its worker the model.
+// counts. The other run is dropped where it has not begun. One that has begun goes on: in most
+// backends ending it would cost its worker the model.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "pool/model_state.h"
 
 namespace webpool {
+namespace {
+
+constexpr auto kLookAgain = std::chrono::milliseconds(100);
+
+}  // namespace
 
 sched::RunUnderWay Model::State::underWay(const pool::Batch& batch) const {
   const auto streams = [](const auto& work) {
@@ -32,9 +39,7 @@ void Model::State::watch(const BatchRef& batch) {
     if (replicas_.size() > 1) late = hedging_.lateAt(underWay(*batch));
   }
   if (!late) return;
-  engine->postAt(*late, [weak = weak_from_this(), batch] {
-    if (const auto self = weak.lock()) self->runTwice(batch);
-  });
+  runTwiceAt(*late, batch);
 }
 
 std::shared_ptr<pool::Replica> Model::State::secondFor(const pool::Batch& batch,
@@ -55,6 +60,15 @@ std::shared_ptr<pool::Replica> Model::State::secondFor(const pool::Batch& batch,
   return verdict == sched::HedgeVerdict::Hedge ? idle : nullptr;
 }
 
+/// The timer keeps neither alive: what is over needs no second run.
+void Model::State::runTwiceAt(base::TimePoint when, const BatchRef& batch) {
+  engine->postAt(when, [weak = weak_from_this(), late = std::weak_ptr(batch)] {
+    const auto self = weak.lock();
+    const auto there = late.lock();
+    if (self && there) self->runTwice(there);
+  });
+}
+
 /// Loop thread.
 void Model::State::runTwice(const BatchRef& batch) {
   const auto now = base::SystemClock().now();
@@ -62,13 +76,16 @@ void Model::State::runTwice(const BatchRef& batch) {
     const std::lock_guard lock(mutex_);
     if (batch->over || batch->second || !batch->isWanted()) return;
     const auto replica = secondFor(*batch, now);
-    if (!replica) return;
+    if (!replica) {  // a worker or a core may be idle soon
+      return runTwiceAt(now + kLookAgain, batch);
+    }
     hedging_.hedged();
     auto second = std::make_shared<pool::SecondRun>();
     second->replica = replica;
     second->ticket = replica->runBegan();
-    second->inBacklog =
-        replica->backlog.add(expected(*replica, batch->size, true).value_or(base::Duration{}), now);
+    second->sentAt = now;
+    second->expected = expected(*replica, batch->size, true).value_or(base::Duration{});
+    second->inBacklog = replica->backlog.add(second->expected, now);
     batch->second = std::move(second);
   }
   const auto ended = [self = shared_from_this(), batch](pool::RunOutcome outcome) {
@@ -84,7 +101,7 @@ void Model::State::runTwice(const BatchRef& batch) {
                       replica->worker()->connection->label(),
                       batch->replica->worker()->connection->label());
   engine->run(replica->worker(), std::move(*inputs), batch->works.front()->parameters,
-              askedOf(batch), ended);
+              askedOf(batch), ended, {}, batch->unwanted.get_token());
 }
 
 bool Model::State::decides(const BatchRef& batch, const std::shared_ptr<pool::Replica>& replica,

@@ -573,6 +573,11 @@ Result<ResolvedModel> ModelSource::add(std::string_view model, const std::string
   return described;
 }
 
+std::vector<std::string> ModelSource::dtypesHere(std::string_view name) const {
+  const auto model = repository_->show(name);
+  return model ? model->dtypes() : std::vector<std::string>();
+}
+
 Result<ResolvedModel> ModelSource::findHere(std::string_view name, std::string_view dtype,
                                             std::string_view component) const {
   const auto* entry = catalogue_.find(name);

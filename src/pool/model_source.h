@@ -59,6 +59,12 @@ class ModelSource {
   Result<ResolvedModel> findHere(std::string_view name, std::string_view dtype,
                                  std::string_view component) const;
 
+  /// The dtypes of that model whose weights are here; none of a name that is not here.
+  std::vector<std::string> dtypesHere(std::string_view name) const;
+
+  /// The catalogue says which dtype is meant where none is asked for.
+  bool hasDefault(std::string_view name) const { return catalogue_.find(name) != nullptr; }
+
   Result<Bytes> read(const store::ModelFile& file) const;
 
   const store::ModelRepository& repository() const { return *repository_; }

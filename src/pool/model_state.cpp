@@ -25,7 +25,7 @@ Model::State::~State() {
   if (shared_) engine->unshare(source);
 }
 
-Result<void> Model::State::open() {
+Result<void> Model::State::open(std::vector<SourceRef> untried) {
   if (mayJoin()) {
     if (auto shared = engine->share(source); !shared) return shared;
     shared_ = true;
@@ -45,7 +45,12 @@ Result<void> Model::State::open() {
   const auto& task = pool::taskOf(description.task);
   info.inputs = task.isRaw() ? description.inputs : task.inputs;
   info.outputs = task.isRaw() ? description.outputs : task.outputs;
-  if (options.lazy) return {};
+  untried_ = std::move(untried);
+  tryOthersLater();
+  if (options.lazy) {
+    scaleLater();  // it has no worker yet, and may have too few as soon as it is called
+    return {};
+  }
   const auto replica =
       provide({}, options.progress, options.stop, base::SystemClock().now() + options.timeout);
   if (!replica) return std::unexpected(replica.error());
@@ -118,6 +123,8 @@ Result<void> Model::State::admit(const CallerRef& caller, std::vector<Tensor> in
   const auto share = rules_.shareOf(inputs, parameters, asked);
   auto key = rules_.answerKey(inputs, parameters, asked);
   const std::lock_guard lock(mutex_);
+  askedAt_ = caller->began;
+  trialStop_.request_stop();
   caller->id = nextCaller_++;
   WorkRef work;
   if (const auto equal = equals_.find(key); !key.empty() && equal != equals_.end()) {
@@ -186,8 +193,8 @@ void Model::State::leave(sched::JobId id, std::uint64_t number, const Error& err
     const auto found = works_.find(id);
     if (found == works_.end()) return;
     work = found->second;
-    // Its reply comes when the browser has told what ending the run has cost.
-    const bool ownRun = work->in && work->in->isOfOneCaller();
+    // Its reply comes when the browser has told how the run ended.
+    const bool ownRun = endsRuns() && work->in && work->in->isOfOneCaller();
     if (ownRun) {
       unwanted = work->in;
     } else {
@@ -204,8 +211,29 @@ void Model::State::leave(sched::JobId id, std::uint64_t number, const Error& err
       }
     }
   }
-  if (unwanted) unwanted->stop.request_stop();
+  if (unwanted) drop(unwanted);
   if (caller) replyTo(caller, *work, std::unexpected(error));
+}
+
+/// Where ending a run that has begun costs its worker the model, it goes on for as long as bringing
+/// the model back would take: so it costs at most twice what the better of both would have.
+void Model::State::drop(const BatchRef& batch) {
+  if (endsRuns()) {
+    batch->stop.request_stop();
+    return;
+  }
+  batch->unwanted.request_stop();
+  engine->postAt(base::SystemClock().now() + batch->replica->reloadTime(),
+                 [weak = weak_from_this(), going = std::weak_ptr(batch)] {
+                   const auto self = weak.lock();
+                   const auto there = going.lock();
+                   if (!self || !there) return;
+                   {
+                     const std::lock_guard lock(self->mutex_);
+                     if (there->over || there->isWanted()) return;
+                   }
+                   there->stop.request_stop();
+                 });
 }
 
 void Model::State::forget(const WorkRef& work) {

@@ -36,8 +36,11 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  /// The first replica, for which `info` is filled in. Blocks.
-  Result<void> open();
+  using SourceRef = std::shared_ptr<const pool::ResolvedModel>;
+
+  /// The first replica, for which `info` is filled in. `untried`: the same model in dtypes of which
+  /// nothing is known, where the caller left the choice to the pool. Blocks.
+  Result<void> open(std::vector<SourceRef> untried = {});
 
   /// `done` is called once, on a thread of the pool.
   void run(std::vector<Tensor> inputs, boost::json::object parameters, const RunOptions& options,
@@ -48,6 +51,9 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
 
   /// Tells it of one that was answered without a run.
   void neededNoRun(std::uint64_t items, base::TimePoint began) const;
+
+  /// Nobody has the model any more: how fast it is in other dtypes is not worth a run.
+  void tryNoMore();
 
   /// Of the first replica; zeros where there is none yet.
   LoadTimings loadTimings() const;
@@ -85,6 +91,8 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   Result<void> canBeInTime(const pool::Caller& caller, const pool::BatchShare& share) const;
   /// The caller wants no more. Loop thread.
   void leave(sched::JobId work, std::uint64_t caller, const Error& error);
+  /// Nobody waits for it any more: ends it, where that costs less than to let it go on.
+  void drop(const BatchRef& batch);
   void watchDeadlines();
   void sweepDeadlines();
   /// Gives the callers their one reply, and tells the observer.
@@ -129,10 +137,13 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
 
   /// It was sent: looks again when it is late.
   void watch(const BatchRef& batch);
+  void runTwiceAt(base::TimePoint when, const BatchRef& batch);
   void runTwice(const BatchRef& batch);
   /// None, or why it is not run a second time. mutex_ is held.
   std::shared_ptr<pool::Replica> secondFor(const pool::Batch& batch, base::TimePoint now) const;
   sched::RunUnderWay underWay(const pool::Batch& batch) const;
+  /// A run can be ended in the page without its model being lost.
+  bool endsRuns() const { return source->gguf.has_value(); }
   /// What becomes of the batch now that one of its runs has ended; false: nothing yet, or any more.
   bool decides(const BatchRef& batch, const std::shared_ptr<pool::Replica>& replica,
                pool::RunOutcome& outcome);
@@ -190,6 +201,7 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   sched::ScalingInputs scalingInputs(base::TimePoint now);
   void addWorkers(unsigned count);
   void drainWorker();
+
   /// Tells the program how it went on a device that came.
   void tellOf(const pool::ConnectionRef& device, const Provided& there) const;
   bool lacksSpare() const;
@@ -198,6 +210,16 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   /// Loads the model into further browsers as the pool's options ask, and again onto devices that
   /// lost it, in the background.
   void provideSpares();
+
+  // Other dtypes of the model (model_trial.cpp).
+
+  /// Looks in a while whether one can be tried that nothing is known of.
+  void tryOthersLater();
+  void tryOthers();
+  /// How long it takes to answer that. False: a call came meanwhile.
+  bool tryOut(const std::shared_ptr<pool::Loaded>& worker, const pool::Sample& sample,
+              const std::stop_token& stop);
+  bool measure(pool::Replica& trial, const pool::Sample& sample, const std::stop_token& stop);
 
   std::mutex providing_;  ///< one replica is provided at a time
   mutable std::mutex mutex_;
@@ -215,6 +237,12 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   base::TimePoint scaledAt_{};
   base::Duration workedBefore_{};
   sched::JobRetry retry_;
+
+  std::vector<SourceRef> untried_;
+  std::optional<pool::Sample> sample_;  ///< a call of late, while any is untried
+  std::stop_source trialStop_{};
+  unsigned trialsStopped_ = 0;
+  base::TimePoint askedAt_{};  ///< the latest call came
 
   // What waits and what runs; mutex_ guards it.
   pool::BatchRules rules_;

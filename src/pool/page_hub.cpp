@@ -130,6 +130,14 @@ void PageHub::cancel(const std::string& session, session::RequestId id) {
   pump();
 }
 
+void PageHub::withdraw(const std::string& session, session::RequestId id) {
+  const auto found = pages_.find(session);
+  if (found == pages_.end()) return;
+  found->second->machine.withdraw(id);
+  touch(*found->second);
+  pump();
+}
+
 void PageHub::tell(const std::string& session, const wire::PoolMessage& message) {
   const auto found = pages_.find(session);
   if (found == pages_.end()) return;

@@ -66,6 +66,7 @@ class PageHub {
                                     std::optional<base::TimePoint> deadline, Answered answered,
                                     RequestListener listener = {});
   void cancel(const std::string& session, session::RequestId id);
+  void withdraw(const std::string& session, session::RequestId id);
   /// What is no request; forgotten where the page is not there.
   void tell(const std::string& session, const wire::PoolMessage& message);
   void close(const std::string& session, std::string_view reason);

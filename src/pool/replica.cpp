@@ -101,6 +101,12 @@ RanOn Replica::ranOn() const {
   return ranOn;
 }
 
+base::Duration Replica::reloadTime() const {
+  const auto timings = latestLoad().timings;
+  return std::chrono::duration_cast<base::Duration>(std::chrono::duration<double, std::milli>(
+      timings.fetchMs + timings.compileMs + timings.warmupMs));
+}
+
 void Replica::warmUp(const std::vector<Tensor>& sample, const boost::json::object& parameters,
                      const std::stop_token& stop) {
   constexpr unsigned kRuns = 25;

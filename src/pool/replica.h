@@ -59,6 +59,8 @@ class Replica {
     const std::lock_guard lock(latestMutex_);
     return latest_;
   }
+  /// What losing the model in its page costs, as of the latest load.
+  base::Duration reloadTime() const;
   /// Its number; 0 before the first. Any thread.
   std::uint64_t loadNumber() const { return loadNumber_; }
 

@@ -85,22 +85,58 @@ sched::Prediction RunTimes::predict(const sched::RunKey& key, std::string_view t
   return predictor_.predict(predictor_.idOf(key, typeOf(task)), size);
 }
 
-std::optional<double> RunTimes::shortest(const ModelDescription& model, std::string_view browser,
-                                         Backend backend) const {
+std::vector<sched::RunKeyId> RunTimes::known(const ModelDescription& model,
+                                             const std::vector<std::string>& browsers,
+                                             Backend backend) const {
   constexpr double kEnough = 8;
-  std::optional<double> shortest;
-  const std::lock_guard lock(mutex_);
+  std::vector<sched::RunKeyId> ids;
   for (sched::RunKeyId id = 0; id < predictor_.size(); ++id) {
     const auto& key = predictor_.keyOf(id);
     const bool same = key.model == model.cid && key.component == model.component &&
-                      key.dtype == model.dtype && key.browser == browser &&
+                      key.dtype == model.dtype &&
+                      std::ranges::find(browsers, key.browser) != browsers.end() &&
                       (backend == Backend::Auto || key.backend == backendName(backend));
     if (!same) continue;
-    const auto known = predictor_.predict(id, {});
-    if (known.basis != sched::Basis::OwnRuns || known.observations < kEnough) continue;
-    shortest = std::min(shortest.value_or(known.ms), known.ms);
+    const auto told = predictor_.predict(id, {});
+    if (told.basis == sched::Basis::OwnRuns && told.observations >= kEnough) ids.push_back(id);
+  }
+  return ids;
+}
+
+std::optional<double> RunTimes::shortest(const ModelDescription& model, std::string_view browser,
+                                         Backend backend) const {
+  std::optional<double> shortest;
+  const std::lock_guard lock(mutex_);
+  for (const auto id : known(model, {std::string(browser)}, backend)) {
+    const auto ms = predictor_.predict(id, {}).ms;
+    shortest = std::min(shortest.value_or(ms), ms);
   }
   return shortest;
+}
+
+std::vector<std::optional<double>> RunTimes::compare(std::span<const ModelDescription> dtypes,
+                                                     const std::vector<std::string>& browsers,
+                                                     Backend backend) const {
+  const auto volume = [](const sched::RunSize& size) {
+    return size.items * std::max(size.length, 1.0);
+  };
+  const std::lock_guard lock(mutex_);
+  std::vector<std::vector<sched::RunKeyId>> ids;
+  std::optional<sched::RunSize> least;
+  for (const auto& dtype : dtypes) {
+    for (const auto id : ids.emplace_back(known(dtype, browsers, backend))) {
+      const auto& usual = predictor_.usualOf(id);
+      if (!least || volume(usual) < volume(*least)) least = usual;
+    }
+  }
+  std::vector<std::optional<double>> times(dtypes.size());
+  for (std::size_t i = 0; i < dtypes.size(); ++i) {
+    for (const auto id : ids[i]) {
+      const auto ms = predictor_.predict(id, *least).ms;
+      times[i] = std::min(times[i].value_or(ms), ms);
+    }
+  }
+  return times;
 }
 
 std::optional<sched::Drift> RunTimes::observe(const sched::RunKey& key, std::string_view task,

@@ -6,8 +6,10 @@
 #include <filesystem>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "pool/combination.h"
 #include "sched/run_predictor.h"
@@ -33,6 +35,12 @@ class RunTimes {
   /// backend (Auto: on any). None where too few runs were seen.
   std::optional<double> shortest(const ModelDescription& model, std::string_view browser,
                                  Backend backend) const;
+  /// What a run takes in each of several dtypes of one model: the shortest that was learned in any
+  /// of those browsers, on that backend, all at one size, the least of what they are used with.
+  /// None where too few runs were seen.
+  std::vector<std::optional<double>> compare(std::span<const ModelDescription> dtypes,
+                                             const std::vector<std::string>& browsers,
+                                             Backend backend) const;
   /// Says when runs have become slower or faster than they were.
   std::optional<sched::Drift> observe(const sched::RunKey& key, std::string_view task,
                                       const sched::RunSize& size, double milliseconds);
@@ -42,6 +50,11 @@ class RunTimes {
   Result<void> save();
 
  private:
+  /// The runs of the model that are enough to go by. mutex_ is held.
+  std::vector<sched::RunKeyId> known(const ModelDescription& model,
+                                     const std::vector<std::string>& browsers,
+                                     Backend backend) const;
+
   std::filesystem::path file_;
   mutable std::mutex mutex_;
   sched::RunPredictor predictor_;

@@ -66,6 +66,33 @@ TEST(RunTimesTest, AFewRunsAreNotEnoughToPreferABrowser) {
   EXPECT_FALSE(times.shortest(model("bafy1"), "chromium", Backend::Auto));
 }
 
+TEST(RunTimesTest, DtypesAreComparedAtTheLeastSizeThatTheyAreUsedWith) {
+  const Folder folder;
+  RunTimes times(folder.path / "run-times.json");
+  auto small = model("bafy1");
+  auto large = model("bafy2");
+  auto never = model("bafy3");
+  small.dtype = "q8";
+  large.dtype = "fp32";
+  for (int i = 0; i < 40; ++i) {
+    // 2 ms and 0.1 ms a byte, and 1 ms and 0.2 ms a byte.
+    const double length = 100 + 20 * (i % 5);
+    times.observe(runKey(large, ranOn("chromium")), "text-embedding", {1, length},
+                  2 + 0.1 * length);
+    times.observe(runKey(small, ranOn("chromium")), "text-embedding", {1, 40}, 1 + 0.2 * 40);
+    times.observe(runKey(small, ranOn("firefox")), "text-embedding", {1, 40}, 5);
+  }
+  const std::vector<ModelDescription> dtypes{small, large, never};
+  const auto there = times.compare(dtypes, {"chromium"}, Backend::Auto);
+  ASSERT_EQ(there.size(), 3u);
+  EXPECT_NEAR(there[0].value(), 9, 0.5);
+  EXPECT_NEAR(there[1].value(), 6, 1);  // none was so short
+  EXPECT_FALSE(there[2]);
+  EXPECT_NEAR(times.compare(dtypes, {"chromium", "firefox"}, Backend::Auto)[0].value(), 5, 0.5);
+  EXPECT_FALSE(times.compare(dtypes, {"chromium"}, Backend::WebGpu)[0]);
+  EXPECT_FALSE(times.compare(dtypes, {}, Backend::Auto)[0]);
+}
+
 TEST(RunTimesTest, AJoinedDeviceIsForgotten) {
   const Folder folder;
   const auto file = folder.path / "run-times.json";

@@ -58,11 +58,20 @@ struct Work {
   }
 };
 
+/// A call that a run can be tried with, whose answer nobody wants.
+struct Sample {
+  std::vector<Tensor> inputs{};
+  boost::json::object parameters{};
+  sched::RunSize size{};
+};
+
 /// The second run of a batch whose first one is late: the first answer counts.
 struct SecondRun {
   std::shared_ptr<Replica> replica;
   WorkerHealth::Ticket ticket;
   Backlog::Id inBacklog = 0;
+  base::TimePoint sentAt{};
+  base::Duration expected{};
   bool ended = false;
 };
 
@@ -74,7 +83,8 @@ struct Batch {
   WorkerHealth::Ticket ticket;
   sched::RunSize size{};
   Backlog::Id inBacklog = 0;
-  std::stop_source stop{};  ///< ends the run in the browser, and the second one
+  std::stop_source stop{};      ///< ends the run in the browser, and the second one
+  std::stop_source unwanted{};  ///< drops them where they have not begun
   base::TimePoint sentAt{};
   base::Duration expected{};            ///< from its being sent
   std::shared_ptr<SecondRun> second{};  ///< none: not late, or not to be run twice

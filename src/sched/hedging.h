@@ -1,5 +1,5 @@
 // Says when a run takes so long that a second worker is tried beside the first: a late answer is
-// mostly one worker's fault. The first answer wins, and the other run is cancelled. Within a
+// mostly one worker's fault. The first answer wins, and the other run is withdrawn. Within a
 // budget, or a slow pool would make itself slower. Pure.
 #pragma once
 

@@ -89,6 +89,9 @@ class RunPredictor {
   /// noticed; from then on the earlier runs count little.
   std::optional<Drift> observe(RunKeyId id, const RunSize& size, double ms);
 
+  /// Mean of the sizes that ran.
+  const RunSize& usualOf(RunKeyId id) const { return entries_[id].usual; }
+
   /// Drifts noticed so far.
   std::uint64_t drifts(RunKeyId id) const { return entries_[id].drifts; }
 

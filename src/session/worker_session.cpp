@@ -74,7 +74,8 @@ void WorkerSession::resume(const std::vector<RequestId>& knownIds) {
   }
   for (auto entry = open_.begin(); entry != open_.end();) {
     const auto current = entry++;
-    if (current->second.cancelDeadline && !known.contains(current->first)) {
+    const bool unwanted = current->second.cancelDeadline || current->second.withdrawn;
+    if (unwanted && !known.contains(current->first)) {
       finish(current, cancelled());  // the page never got it
     }
   }
@@ -95,6 +96,8 @@ void WorkerSession::resume(const std::vector<RequestId>& knownIds) {
       sendOpen(current);
     } else if (current->second.cancelDeadline) {
       std::ignore = send(wire::Cancel{current->first});
+    } else if (current->second.withdrawn) {
+      std::ignore = send(wire::Withdraw{current->first});
     }
   }
   for (const auto id : known) {
@@ -245,6 +248,15 @@ void WorkerSession::cancel(RequestId id, TimePoint now) {
   }
   entry->second.cancelDeadline = now + options_.cancelTimeout;
   if (state_ == State::Connected) std::ignore = send(wire::Cancel{id});
+}
+
+void WorkerSession::withdraw(RequestId id) {
+  const auto entry = open_.find(id);
+  if (entry == open_.end() || !std::holds_alternative<wire::Run>(entry->second.request)) return;
+  auto& open = entry->second;
+  if (open.cancelDeadline || std::exchange(open.withdrawn, true)) return;
+  if (!open.sent) return finish(entry, cancelled());
+  if (state_ == State::Connected) std::ignore = send(wire::Withdraw{id});
 }
 
 void WorkerSession::tell(const wire::PoolMessage& message) {

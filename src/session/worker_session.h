@@ -67,6 +67,9 @@ class WorkerSession {
   /// The request's outcome follows: Cancelled, or its answer where that was faster. A model whose
   /// run is cancelled while it runs is lost. Nothing happens where the id is not open.
   void cancel(RequestId id, TimePoint now);
+  /// The same for a run, at no cost: one that the page has begun goes on, and its answer is the
+  /// outcome. Nothing happens where the id is no open run.
+  void withdraw(RequestId id);
   /// Sends what is no request and has no answer; forgotten where the page is not there just now.
   void tell(const wire::PoolMessage& message);
   /// Ends the session in order; what is open fails with Cancelled.
@@ -95,6 +98,7 @@ class WorkerSession {
     std::optional<TimePoint> deadline;
     bool sent = false;                        ///< given to a channel at least once
     std::optional<TimePoint> cancelDeadline;  ///< set: a cancel is under way
+    bool withdrawn = false;                   ///< not to be sent (again)
     std::uint64_t partials = 0;               ///< parts of its answer that came
   };
   using OpenMap = std::map<RequestId, Open>;

@@ -102,6 +102,75 @@ TEST(WorkerSessionCancel, ADeadlineCountsBeforeThePageIsThereToo) {
   EXPECT_THAT(script.takeSent(), ElementsAre("welcome"));
 }
 
+// Withdrawing: a cancel that costs nothing.
+
+TEST(WorkerSessionWithdraw, BeforeItWasSentItIsForgotten) {
+  SessionScript script;
+  const auto id = script.submit(runOf());
+  script.withdraw(id);
+  EXPECT_EQ(script.failed(), (Failures{{id, ErrorCategory::Cancelled}}));
+  script.connect();
+  EXPECT_THAT(script.takeSent(), ElementsAre("welcome"));
+}
+
+TEST(WorkerSessionWithdraw, ThePageIsAskedOnceAndSaysWhetherItHadBegun) {
+  SessionScript script;
+  script.connect();
+  const auto begun = script.submit(runOf());
+  const auto waits = script.submit(runOf());
+  script.takeSent();
+  for (const auto id : {begun, waits, waits}) script.withdraw(id);
+  EXPECT_THAT(script.takeSent(), ElementsAre("withdraw 1", "withdraw 2"));
+  script.page(failureOf(waits, ErrorCategory::Cancelled));
+  EXPECT_EQ(script.failed(), (Failures{{waits, ErrorCategory::Cancelled}}));
+  // However long it takes: no answer to the withdrawal is owed.
+  script.passAlive(1min);
+  script.page(resultOf(begun));
+  EXPECT_THAT(script.done(), ElementsAre(begun));
+  EXPECT_EQ(script.session.counters().lateAnswers, 0u);
+}
+
+TEST(WorkerSessionWithdraw, OnlyRunsAreWithdrawn) {
+  SessionScript script;
+  script.connect();
+  const auto load = script.submit(loadOf());
+  script.takeSent();
+  script.withdraw(load);
+  script.withdraw(77);
+  EXPECT_THAT(script.takeSent(), IsEmpty());
+  script.page(loadedOf(load));
+  EXPECT_THAT(script.done(), ElementsAre(load));
+}
+
+TEST(WorkerSessionWithdraw, ACancelAfterItEndsTheRun) {
+  SessionScript script;
+  script.connect();
+  const auto id = script.submit(runOf());
+  script.takeSent();
+  script.withdraw(id);
+  script.cancel(id);
+  script.withdraw(id);
+  EXPECT_THAT(script.takeSent(), ElementsAre("withdraw 1", "cancel 1"));
+  script.page(failureOf(id, ErrorCategory::Cancelled, {"m1"}));
+  EXPECT_EQ(script.failed(), (Failures{{id, ErrorCategory::Cancelled}}));
+}
+
+TEST(WorkerSessionWithdraw, AfterABreakItIsSaidAgainOfWhatThePageHas) {
+  SessionScript script;
+  script.connect();
+  const auto has = script.submit(runOf());
+  const auto lost = script.submit(runOf());
+  script.breakOff();
+  script.withdraw(has);
+  script.withdraw(lost);
+  script.takeSent();
+  script.reconnect(2, {has});
+  EXPECT_THAT(script.takeSent(), ElementsAre("welcome", "withdraw 1"));
+  EXPECT_EQ(script.failed(), (Failures{{lost, ErrorCategory::Cancelled}}));
+  script.page(resultOf(has), 2);
+  EXPECT_THAT(script.done(), ElementsAre(has));
+}
+
 // Drain and close.
 
 TEST(WorkerSessionCancel, DrainWaitsForAllWork) {

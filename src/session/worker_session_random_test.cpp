@@ -62,7 +62,8 @@ class RandomLife {
     } else if (!connected()) {
       connect();
     } else if (mayGiveUp_ && !accepted_.empty()) {
-      script_.cancel(accepted_[below(accepted_.size())]);
+      const auto id = accepted_[below(accepted_.size())];
+      below(2) == 0 ? script_.cancel(id) : script_.withdraw(id);
     } else if (!toPool_.empty()) {
       toPool_.push_back(toPool_.front());  // doubled
     }

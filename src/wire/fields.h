@@ -269,8 +269,8 @@ WEBPOOL_FIELDS(Signal) {
 /// Messages that have only an `id`.
 template <class M>
 concept IdOnly = std::same_as<M, Unloaded> || std::same_as<M, Pong> || std::same_as<M, Drained> ||
-                 std::same_as<M, Cancel> || std::same_as<M, StatsRequest> ||
-                 std::same_as<M, Ping> || std::same_as<M, Drain>;
+                 std::same_as<M, Cancel> || std::same_as<M, Withdraw> ||
+                 std::same_as<M, StatsRequest> || std::same_as<M, Ping> || std::same_as<M, Drain>;
 
 template <class F, class M>
   requires IdOnly<std::remove_const_t<M>>

@@ -19,8 +19,8 @@ constexpr std::array<std::string_view, std::variant_size_v<PageMessage>> kPageTy
     "hello", "progress", "loaded",  "result", "unloaded", "stats",   "checked",
     "echo",  "pong",     "drained", "error",  "log",      "partial", "signal"};
 constexpr std::array<std::string_view, std::variant_size_v<PoolMessage>> kPoolTypes{
-    "welcome", "load", "run",   "cancel", "unload", "stats", "check",
-    "echo",    "ping", "drain", "close",  "peers",  "signal"};
+    "welcome", "load", "run",  "cancel", "withdraw", "unload", "stats",
+    "check",   "echo", "ping", "drain",  "close",    "peers",  "signal"};
 
 template <class Message>
 Result<std::vector<Bytes>> encode(const Message& message, std::string_view type,

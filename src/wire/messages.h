@@ -159,6 +159,11 @@ struct Cancel {
   RequestId id = 0;  ///< of the run or load
 };
 
+/// A cancel that costs nothing: a run that has begun goes on and is answered.
+struct Withdraw {
+  RequestId id = 0;  ///< of the run
+};
+
 struct Unload {
   RequestId id = 0;
   std::string model;
@@ -203,7 +208,7 @@ struct Peers {
   std::vector<FilePeers> files;
 };
 
-using PoolMessage = std::variant<Welcome, Load, Run, Cancel, Unload, StatsRequest, Check,
+using PoolMessage = std::variant<Welcome, Load, Run, Cancel, Withdraw, Unload, StatsRequest, Check,
                                  EchoRequest, Ping, Drain, Close, Peers, Signal>;
 
 /// A pool's message with the answers that it confirms.

@@ -4,7 +4,9 @@
 // others it answers rightly, so that it passes the checks before serving.
 //
 //   WEBPOOL_MISBEHAVE       how (kinds below)
-//   WEBPOOL_MISBEHAVE_MARK  a file that is made when it does; where it is there already, it behaves
+//   WEBPOOL_MISBEHAVE_MARK  a file that is made when it does; where it is there already, it
+//   behaves.
+//                           With ".cancelled" or ".withdrawn": the pool said so of that run
 #include "misbehaving_browser.h"
 
 #include <fcntl.h>
@@ -115,7 +117,7 @@ class MisbehavingPage {
     const bool asked = x.type == DataType::Fp32 && !x.data.empty() &&
                        x.as<float>().front() == kMisbehaveOn && mayMisbehave();
     if (!asked) return send(result);
-    if (kind_ == "late") {
+    if (kind_ == "late" || kind_ == "waiting" || kind_ == "begun") {
       held_ = std::move(result);
     } else if (kind_ == "twice") {
       send(result);
@@ -139,7 +141,24 @@ class MisbehavingPage {
   /// It has let the run go, and answers it all the same, later.
   void handle(const wire::Cancel& message) {
     if (!held_ || held_->id != message.id) return;
+    note(".cancelled");
     send(wire::Failure{message.id, {ErrorCategory::Cancelled, "cancelled", ""}, {}});
+  }
+
+  /// Of the kind "late" it goes on, as one that has begun and takes long.
+  void handle(const wire::Withdraw& message) {
+    if (!held_ || held_->id != message.id) return;
+    note(".withdrawn");
+    if (kind_ == "begun") send(*std::exchange(held_, std::nullopt));
+    if (kind_ != "waiting") return;
+    held_.reset();
+    send(wire::Failure{message.id, {ErrorCategory::Cancelled, "cancelled", ""}, {}});
+  }
+
+  void note(const std::string& what) const {
+    if (mark_.empty()) return;
+    const int fd = ::open((mark_ + what).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0) ::close(fd);
   }
 
   wire::RunResult embedding(const wire::Run& message) const {

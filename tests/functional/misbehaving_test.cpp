@@ -4,10 +4,13 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <deque>
 #include <filesystem>
 #include <future>
+#include <map>
+#include <mutex>
 #include <thread>
 
 #include "cli_harness.h"
@@ -46,6 +49,31 @@ class Misbehaving : public CliTest {
   /// Is there once the fake has misbehaved.
   std::filesystem::path mark() const { return folder() / "misbehaved"; }
 
+  /// What the fake was told of the run that it misbehaves on.
+  bool wasTold(const std::string& what) const {
+    return std::filesystem::exists(mark().native() + '.' + what);
+  }
+
+  /// Within half a minute.
+  bool comesToBeTold(const std::string& what) const {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (!wasTold(what) && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    return wasTold(what);
+  }
+
+  /// The run's caller leaves while the fake holds it.
+  void leave() {
+    std::stop_source stop;
+    auto cancelled = std::async(std::launch::async, [&] {
+      return model_->run({input(kMisbehaveOn, 1)}, {.stop = stop.get_token()});
+    });
+    while (!std::filesystem::exists(mark())) std::this_thread::yield();
+    stop.request_stop();
+    const auto answer = cancelled.get();
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().category, ErrorCategory::Cancelled) << answer.error().describe();
+  }
+
   void open(PoolOptions options) {
     options.dataFolder = sharedData();
     options.cacheFolder = folder() / "cache";
@@ -56,8 +84,9 @@ class Misbehaving : public CliTest {
   }
 
   /// A pool of the fake alone, with y = x.
-  void serveIdentity(const std::filesystem::path& program, unsigned warmSpares = 0) {
-    open({.browserPaths = {{"chromium", program}}, .warmSpares = warmSpares});
+  void serveIdentity(const std::filesystem::path& program, unsigned warmSpares = 0,
+                     unsigned maxBatch = 16) {
+    open({.browserPaths = {{"chromium", program}}, .warmSpares = warmSpares, .maxBatch = maxBatch});
     const auto path =
         write("identity.onnx", onnx::testing::identityModel(DataType::Fp32, {"n", 4}));
     auto model = pool_->load(path.native(), {.backend = Backend::Wasm});
@@ -118,20 +147,56 @@ INSTANTIATE_TEST_SUITE_P(Misbehaving, Wrong, testing::Values("numbers", "shape")
 
 TEST_F(Misbehaving, ALateAnswerIsNobodysReply) {
   serveIdentity(fake("late", true));
-  std::stop_source stop;
-  auto cancelled = std::async(std::launch::async, [&] {
-    return model_->run({input(kMisbehaveOn, 1)}, {.stop = stop.get_token()});
-  });
-  while (!std::filesystem::exists(mark())) std::this_thread::yield();
-  stop.request_stop();
-  const auto answer = cancelled.get();
-  ASSERT_FALSE(answer);
-  EXPECT_EQ(answer.error().category, ErrorCategory::Cancelled) << answer.error().describe();
+  ASSERT_NO_FATAL_FAILURE(leave());
+  // It goes on for longer than the model takes to load, and is ended.
+  EXPECT_TRUE(comesToBeTold("cancelled"));
+  EXPECT_TRUE(wasTold("withdrawn"));
   // What was cancelled is answered now, just before this one.
   expectServed(2);
   expectServed(3);
   EXPECT_EQ(pool_->connections().at(0).lateAnswers, 1U);
   EXPECT_EQ(pool_->connections().at(0).launches, 1U);
+}
+
+TEST_F(Misbehaving, ARunThatNobodyWantsIsNotEndedWhereItEndsByItself) {
+  serveIdentity(fake("begun", true));
+  ASSERT_NO_FATAL_FAILURE(leave());
+  EXPECT_TRUE(comesToBeTold("withdrawn"));
+  for (int call = 2; call < 30; ++call) expectServed(float(call));
+  EXPECT_FALSE(wasTold("cancelled"));
+  EXPECT_EQ(pool_->connections().at(0).lateAnswers, 0U);
+  EXPECT_EQ(pool_->connections().at(0).launches, 1U);
+}
+
+TEST_F(Misbehaving, TheLaterOfTwoRunsIsDroppedWhereItHasNotBegun) {
+  serveIdentity(fake("waiting", true), 1, 1);
+  // Until it is known of both when they are late, which takes 200 runs.
+  std::map<std::string, unsigned> answers;
+  std::mutex mutex;
+  const auto enough = [&] {
+    const std::lock_guard lock(mutex);
+    return answers.size() == 2 &&
+           std::ranges::all_of(answers, [](const auto& one) { return one.second >= 300; });
+  };
+  std::atomic<int> next{2};
+  std::vector<std::jthread> callers;
+  for (int caller = 0; caller < 4; ++caller) {
+    callers.emplace_back([&] {
+      while (!enough()) {
+        const auto answer = model_->run({input(1 + float(next++) / 1e6F)});
+        ASSERT_TRUE(answer) << answer.error().describe();
+        const std::lock_guard lock(mutex);
+        ++answers[answer->ranOn.connection];
+      }
+    });
+  }
+  callers.clear();
+  const auto answer = model_->run({input(kMisbehaveOn)}, {.timeout = std::chrono::seconds(30)});
+  ASSERT_TRUE(answer) << answer.error().describe();
+  EXPECT_TRUE(std::filesystem::exists(mark()));
+  EXPECT_TRUE(comesToBeTold("withdrawn"));
+  EXPECT_FALSE(wasTold("cancelled"));
+  for (const auto& connection : pool_->connections()) EXPECT_EQ(connection.launches, 1U);
 }
 
 TEST_F(Misbehaving, ADoubledAnswerIsOneReply) {

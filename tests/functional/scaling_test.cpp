@@ -26,7 +26,7 @@ using testing::Not;
 
 class AdaptiveScaling : public CliTest {
  protected:
-  void open(PoolOptions options) {
+  void open(PoolOptions options, bool lazy = false) {
     ensureModel("all-minilm-l6-v2", "q4");
     options.dataFolder = sharedData();
     options.cacheFolder = folder() / "cache";
@@ -39,7 +39,7 @@ class AdaptiveScaling : public CliTest {
     auto pool = ResourcePool::open(std::move(options));
     ASSERT_TRUE(pool) << pool.error().describe();
     pool_ = std::move(*pool);
-    auto model = pool_->load("all-minilm-l6-v2", {.backend = Backend::Wasm});
+    auto model = pool_->load("all-minilm-l6-v2", {.backend = Backend::Wasm, .lazy = lazy});
     ASSERT_TRUE(model) << model.error().describe();
     model_.emplace(std::move(*model));
   }
@@ -50,11 +50,33 @@ class AdaptiveScaling : public CliTest {
     expectNothingLeft();
   }
 
+  /// Nothing of one that does not come.
   ScalingEvent waitFor(const std::string& action) {
     std::unique_lock lock(mutex_);
     const auto found = [&] { return std::ranges::find(events_, action, &ScalingEvent::action); };
-    changed_.wait(lock, [&] { return found() != events_.end(); });
-    return *found();
+    const bool came =
+        changed_.wait_for(lock, std::chrono::minutes(2), [&] { return found() != events_.end(); });
+    return came ? *found() : ScalingEvent{};
+  }
+
+  /// They end once both browsers have answered, or when they won't.
+  std::vector<std::jthread> callUntilTwoAnswer() {
+    std::vector<std::jthread> callers;
+    for (int caller = 0; caller < 6; ++caller) {
+      callers.emplace_back([this, caller] {
+        const auto until = std::chrono::steady_clock::now() + std::chrono::minutes(2);
+        for (int i = 0; !enough_ && std::chrono::steady_clock::now() < until; ++i) {
+          const std::string text =
+              "caller " + std::to_string(caller) + " call " + std::to_string(i);
+          const auto answer = model_->embed(std::span(&text, 1));
+          ASSERT_TRUE(answer) << answer.error().describe();
+          const std::lock_guard lock(mutex_);
+          places_.insert(answer->ranOn.connection);
+          if (places_.size() == 2) enough_ = true;
+        }
+      });
+    }
+    return callers;
   }
 
   std::size_t browsersUp() const {
@@ -68,6 +90,8 @@ class AdaptiveScaling : public CliTest {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<ScalingEvent> events_;
+  std::atomic<bool> enough_ = false;
+  std::set<std::string> places_;
 };
 
 TEST_F(AdaptiveScaling, ABusyModelGetsASecondBrowserAndLosesItWhenItIsIdle) {
@@ -75,26 +99,11 @@ TEST_F(AdaptiveScaling, ABusyModelGetsASecondBrowserAndLosesItWhenItIsIdle) {
         .maxConnections = 2,
         .scalingCooldown = std::chrono::seconds(2),
         .maxBatch = 1});
-  std::atomic<bool> enough = false;
-  std::mutex mutex;
-  std::set<std::string> places;
-  std::vector<std::jthread> callers;
-  for (int caller = 0; caller < 6; ++caller) {
-    callers.emplace_back([&, caller] {
-      for (int i = 0; !enough; ++i) {
-        const std::string text = "caller " + std::to_string(caller) + " call " + std::to_string(i);
-        const auto answer = model_->embed(std::span(&text, 1));
-        ASSERT_TRUE(answer) << answer.error().describe();
-        const std::lock_guard lock(mutex);
-        places.insert(answer->ranOn.connection);
-        if (places.size() == 2) enough = true;
-      }
-    });
-  }
+  auto callers = callUntilTwoAnswer();
   const auto added = waitFor("add");
   EXPECT_EQ(added.workers, 2U);
   EXPECT_THAT(added.reason, Not(IsEmpty()));
-  callers.clear();  // they end once both browsers have answered
+  callers.clear();
   EXPECT_EQ(browsersUp(), 2U);
   const auto drained = waitFor("drain");
   EXPECT_EQ(drained.workers, 1U);
@@ -104,6 +113,14 @@ TEST_F(AdaptiveScaling, ABusyModelGetsASecondBrowserAndLosesItWhenItIsIdle) {
   const auto told = pool_->scalingEvents();
   ASSERT_GE(told.size(), 2U);
   EXPECT_EQ(told.front().action, "add");
+}
+
+TEST_F(AdaptiveScaling, AModelThatWasLoadedByItsFirstCallScalesToo) {
+  open({.browsers = {"chromium"}, .maxConnections = 2, .maxBatch = 1}, true);
+  EXPECT_EQ(browsersUp(), 0U);
+  callUntilTwoAnswer().clear();
+  EXPECT_EQ(waitFor("add").workers, 2U);
+  EXPECT_EQ(browsersUp(), 2U);
 }
 
 TEST_F(AdaptiveScaling, NothingScalesWhereItIsNotWanted) {

@@ -142,6 +142,8 @@ export type PoolMessage = { received: number[] } & (
   | LoadMessage
   | RunMessage
   | { type: 'cancel'; id: number }
+  /** A run that has begun goes on. */
+  | { type: 'withdraw'; id: number }
   | { type: 'unload'; id: number; model: string }
   | { type: 'stats'; id: number }
   /** `model` "": in a run Worker of its own, on WebAssembly. */
@@ -250,6 +252,7 @@ function readBody(type: string, reader: Reader, frame: Frame): object | undefine
     case 'check':
       return { type, id: reader.id(), model: reader.text('model') };
     case 'cancel':
+    case 'withdraw':
     case 'stats':
     case 'ping':
     case 'drain':

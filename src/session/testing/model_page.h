@@ -74,6 +74,13 @@ class ModelPage {
     }
     answer(cancel.id, failureOf(cancel.id, ErrorCategory::Cancelled), says);
   }
+  /// Those that it works on next have not begun.
+  void handle(const wire::Withdraw& withdraw, std::vector<wire::PageMessage>& says) {
+    const auto found = working_.find(withdraw.id);
+    if (found == working_.end() || order_.front() == withdraw.id) return;
+    if (!std::holds_alternative<wire::Run>(found->second)) return;
+    answer(withdraw.id, failureOf(withdraw.id, ErrorCategory::Cancelled), says);
+  }
   void handle(const wire::Ping& ping, std::vector<wire::PageMessage>& says) {
     says.push_back(wire::Pong{ping.id});
   }

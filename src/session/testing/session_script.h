@@ -91,6 +91,10 @@ class SessionScript {
     session.cancel(id, now);
     collect();
   }
+  void withdraw(RequestId id) {
+    session.withdraw(id);
+    collect();
+  }
   void close() {
     session.close("done");
     collect();

@@ -437,6 +437,7 @@ def pool_messages():
     yield "run", frame(run, inputs=TEXT)
     yield "run_with_received", frame(dict(run, received=[1, 9007199254740991]), inputs=EVERY_TYPE)
     yield "cancel", frame({"type": "cancel", "id": 2})
+    yield "withdraw", frame({"type": "withdraw", "id": 2})
     yield "unload", frame({"type": "unload", "id": 3, "model": "m1"})
     yield "stats", frame({"type": "stats", "id": 4})
     yield "check", frame({"type": "check", "id": 9, "model": "m1"})
@@ -618,6 +619,7 @@ def invalid_pool_messages():
             ("load", "options", []),
             ("run", "model", ...),
             ("run", "parameters", ...),
+            ("withdraw", "id", ...),
             ("unload", "model", 1),
             ("check", "model", ...),
             ("check", "id", 0),

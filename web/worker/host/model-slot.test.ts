@@ -110,6 +110,54 @@ describe('ModelSlot', () => {
     expect(runner.terminated).toBe(false);
   });
 
+  it('withdraws what has not begun, and nothing else', () => {
+    const slot = loaded();
+    for (const id of [2, 3, 4]) slot.run(runMessage(id), 0);
+    runner.begin(2);
+    expect(slot.withdraw(2)).toBe(false);
+    expect(slot.withdraw(3)).toBe(true);
+    expect(slot.withdraw(4)).toBe(true);
+    expect(slot.withdraw(3)).toBe(false);
+    expect(slot.withdraw(99)).toBe(false);
+    expect(errors()).toEqual([
+      [3, 'cancelled'],
+      [4, 'cancelled'],
+    ]);
+    runner.result(2);
+    expect(errors().at(-1)).toEqual([2, 'result']);
+    expect(runner.terminated).toBe(false);
+  });
+
+  it('does not end the Worker for a cancel that comes after the withdrawal', () => {
+    const slot = loaded();
+    for (const id of [2, 3]) slot.run(runMessage(id), 0);
+    runner.begin(2);
+    slot.withdraw(3);
+    expect(slot.cancel(3)).toBe(true);
+    expect(errors()).toEqual([[3, 'cancelled']]);
+    expect(runner.terminated).toBe(false);
+  });
+
+  it('withdraws no load', () => {
+    const slot = make();
+    slot.run(runMessage(2), 0);
+    expect(slot.withdraw(1)).toBe(false);
+    expect(slot.withdraw(2)).toBe(true);
+    runner.loaded();
+    expect(errors()).toEqual([
+      [2, 'cancelled'],
+      [1, 'loaded'],
+    ]);
+  });
+
+  it('lets a call go on of which it can not be told whether it has begun', () => {
+    const slot = loaded(null);
+    for (const id of [2, 3]) slot.run(runMessage(id), 0);
+    expect(slot.withdraw(2)).toBe(false);
+    expect(slot.withdraw(3)).toBe(true);
+    expect(runner.terminated).toBe(false);
+  });
+
   it('ends the Worker to cancel a running call; the others are lost, not cancelled', () => {
     const slot = loaded();
     for (const id of [2, 3, 4]) slot.run(runMessage(id), 0);

@@ -12,6 +12,7 @@ import { CallFlag, type FromRunner, type RunnerMemory } from '../thread-messages
 import type { Runner } from './runner';
 
 const kInFlight = 2;
+const kCancelled = 'the call was cancelled';
 
 export interface SlotEvents {
   /** An answer; or an `error` with id 0 where a Worker ended by itself. */
@@ -94,22 +95,25 @@ export class ModelSlot {
 
   /** False where the slot has no such request. */
   cancel(id: number): boolean {
-    const cancelled = 'the call was cancelled';
     if (this.loading && id === this.message.id) {
       this.end(id, 'the load was cancelled');
       return true;
     }
-    const at = this.waiting.findIndex((call) => call.id === id);
-    if (at >= 0) {
-      this.waiting.splice(at, 1);
-      this.answerError(id, 'cancelled', cancelled);
-      return true;
-    }
+    if (this.withdraw(id)) return true;
     const slot = this.inFlight.indexOf(id);
     if (slot < 0) return false;
-    if (this.dropFromInbox(slot)) this.answerError(id, 'cancelled', cancelled);
-    else if (this.cancellable) this.runner.post({ kind: 'cancel', id }); // It answers.
-    else this.end(id, `${cancelled} while it ran, which ended its Worker`);
+    if (this.isDropped(slot)) return true; // It was withdrawn before.
+    if (this.cancellable) this.runner.post({ kind: 'cancel', id }); // It answers.
+    else this.end(id, `${kCancelled} while it ran, which ended its Worker`);
+    return true;
+  }
+
+  /** Drops a call that has not begun. False where the slot has no such call. */
+  withdraw(id: number): boolean {
+    const at = this.waiting.findIndex((call) => call.id === id);
+    if (at >= 0) this.waiting.splice(at, 1);
+    else if (!this.dropFromInbox(this.inFlight.indexOf(id))) return false;
+    this.answerError(id, 'cancelled', kCancelled);
     return true;
   }
 
@@ -122,9 +126,13 @@ export class ModelSlot {
   }
 
   private dropFromInbox(slot: number): boolean {
-    if (!this.flags) return false;
+    if (!this.flags || slot < 0) return false;
     const before = Atomics.compareExchange(this.flags, slot, CallFlag.Waiting, CallFlag.Cancelled);
     return before === CallFlag.Waiting;
+  }
+
+  private isDropped(slot: number): boolean {
+    return this.flags !== null && Atomics.load(this.flags, slot) === CallFlag.Cancelled;
   }
 
   private pump(): void {
@@ -250,8 +258,7 @@ export class ModelSlot {
   private openIds(): number[] {
     const ids = this.loading ? [this.message.id] : [];
     this.inFlight.forEach((id, slot) => {
-      const cancelled = this.flags && Atomics.load(this.flags, slot) === CallFlag.Cancelled;
-      if (id !== null && !cancelled) ids.push(id);
+      if (id !== null && !this.isDropped(slot)) ids.push(id);
     });
     return [...ids, ...this.waiting.map((call) => call.id), ...this.checks];
   }

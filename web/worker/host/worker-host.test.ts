@@ -205,6 +205,18 @@ describe('WorkerHost', () => {
     expect(runners.all).toHaveLength(2);
   });
 
+  it('withdraws a run that waits, and ignores it for what it does not know', () => {
+    tell(loadMessage(1));
+    tell(runMessage(2));
+    tell({ type: 'withdraw', id: 99 });
+    tell({ type: 'withdraw', id: 1 });
+    tell({ type: 'withdraw', id: 2 });
+    expect(link.brief).toEqual(['error 2 cancelled']);
+    tell({ type: 'drain', id: 3 });
+    runners.all[0]!.loaded();
+    expect(link.brief).toEqual(['error 2 cancelled', 'loaded 1', 'drained 3']);
+  });
+
   it('sends again after a break what the pool waits for, and nothing else', () => {
     tell({ type: 'echo', id: 1, inputs: [] });
     tell({ type: 'echo', id: 2, inputs: [] });

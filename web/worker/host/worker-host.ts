@@ -37,7 +37,7 @@ export interface HostOptions {
 
 type Request = Exclude<
   PoolMessage,
-  { type: 'welcome' | 'close' | 'ping' | 'cancel' | 'peers' | 'signal' }
+  { type: 'welcome' | 'close' | 'ping' | 'cancel' | 'withdraw' | 'peers' | 'signal' }
 >;
 
 /** Half the cores, at most four: more made no model faster. The other half is the browser's. */
@@ -76,6 +76,9 @@ export class WorkerHost {
         return;
       case 'cancel':
         for (const slot of this.slots.values()) if (slot.cancel(message.id)) return;
+        return;
+      case 'withdraw':
+        for (const slot of this.slots.values()) if (slot.withdraw(message.id)) return;
         return;
       default:
         if (this.outbox.begin(message.id)) this.tryRequest(message, receivedAt);
