@@ -275,7 +275,7 @@ void Model::State::deviceCame(const pool::ConnectionRef& device) {
   engine->inBackground([weak = weak_from_this(), device] {
     const auto self = weak.lock();
     if (!self) return;
-    const std::lock_guard lock(self->providing_);
+    // Not under `providing_`: devices that join together load together, and share what they fetch.
     self->tellOf(device, self->provideOn(device, {}, {}));
   });
 }

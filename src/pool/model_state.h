@@ -221,7 +221,7 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
               const std::stop_token& stop);
   bool measure(pool::Replica& trial, const pool::Sample& sample, const std::stop_token& stop);
 
-  std::mutex providing_;  ///< one replica is provided at a time
+  std::mutex providing_;  ///< one replica is provided at a time, but on devices that join
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<pool::Replica>> replicas_;
   bool sparesUnderWay_ = false;

@@ -17,6 +17,8 @@ export interface FetchOptions {
   turns: Turns;
   lanes: number;
   rank: number;
+  /** The leaf to begin with. */
+  start?: number;
   /** Null where no other page can be reached. */
   swarms: Swarms | null;
   /** Called for each leaf that is verified and in its place, in no order. */
@@ -27,6 +29,7 @@ export interface FetchOptions {
 }
 
 const kRange = 4 * 1024 * 1024;
+const kQuickly = 500; // ms
 const kTick = 500; // ms
 const kOpenAtPeer = 2;
 const kOpenAtPool = 2; // While others share.
@@ -66,6 +69,8 @@ export class FileFetch implements SwarmListener {
     this.chooser = new LeafChooser({
       sizes: plan.leaves.map(({ size }) => size),
       mostAtOnce: kRange,
+      quickly: options.swarms ? kQuickly : Infinity,
+      start: options.start ?? 0,
       openAtPeer: kOpenAtPeer,
       openAtPool: kOpenAtPool,
       patience: kPatience,

@@ -167,6 +167,7 @@ export class VerifiedCache {
       turns: this.fetching,
       lanes: kInFlight,
       rank,
+      start: this.options.swarms ? Math.floor(Math.random() * plan.leaves.length) : 0,
       swarms: this.options.swarms ?? null,
       onGood: (leaf, good) => {
         loaded += leaf.size;

@@ -3,19 +3,22 @@ import { LeafChooser } from './leaf-chooser';
 
 const kMiB = 1048576;
 
-function chooser(leaves: number, size = kMiB): LeafChooser {
+function chooser(leaves: number, size = kMiB, more = {}): LeafChooser {
   return new LeafChooser({
     sizes: new Array<number>(leaves).fill(size),
     mostAtOnce: 4 * kMiB,
+    quickly: 500,
+    start: 0,
     openAtPeer: 2,
     openAtPool: 2,
     patience: 2000,
+    ...more,
   });
 }
 
 describe('LeafChooser', () => {
   it('asks the pool for large ranges while nobody shares', () => {
-    const one = chooser(9);
+    const one = chooser(9, kMiB, { quickly: Infinity });
     expect(one.nextFromPool(0)).toEqual({ first: 0, end: 4 });
     expect(one.nextFromPool(0)).toEqual({ first: 4, end: 8 });
     expect(one.nextFromPool(0)).toEqual({ first: 8, end: 9 });
@@ -23,6 +26,18 @@ describe('LeafChooser', () => {
     for (let leaf = 0; leaf < 9; ++leaf) expect(one.came(leaf, 0)).toBe(true);
     expect(one.came(3, 0)).toBe(false);
     expect(one.done).toBe(true);
+  });
+
+  it('begins with one leaf, anywhere, and asks for more while they come quickly', () => {
+    const one = chooser(12, kMiB, { start: 5 });
+    expect(one.nextFromPool(0)).toEqual({ first: 5, end: 6 });
+    one.came(5, 100);
+    expect(one.nextFromPool(100)).toEqual({ first: 6, end: 8 });
+    one.came(6, 200);
+    one.came(7, 200);
+    expect(one.nextFromPool(200)).toEqual({ first: 8, end: 12 });
+    for (const leaf of [8, 9, 10, 11]) one.came(leaf, 900);
+    expect(one.nextFromPool(900)).toEqual({ first: 0, end: 1 });
   });
 
   it('needs nothing of an empty file', () => expect(chooser(1, 0).done).toBe(true));

@@ -27,6 +27,14 @@ export interface ChooserOptions {
   sizes: readonly number[];
   /** Bytes of one request to the pool at most, while nobody shares. */
   mostAtOnce: number;
+  /**
+   * ms that such a request may take, where that can be: the first is for one leaf, and the next ones
+   * for more while those before come faster. When others begin to share little is on the way then.
+   * Infinity: nobody can.
+   */
+  quickly: number;
+  /** The leaf to begin with. Pages that begin at different ones soon have something to share. */
+  start: number;
   /** Leaves asked of one page and not there yet, at most. */
   openAtPeer: number;
   /** The same of the pool, while others share: the sooner the first ones come, the sooner they can
@@ -56,11 +64,13 @@ export class LeafChooser {
   /** Leaves that the pool was asked for, and when. */
   private readonly fromPool = new Map<number, number>();
   private longest = 0; // ms that the pool took for a leaf
+  private leavesAtOnce: number;
   private lastNews = 0;
 
   constructor(private readonly options: ChooserOptions) {
     this.states = options.sizes.map((size) => (size === 0 ? State.There : State.Missing));
     this.holders = options.sizes.map(() => 0);
+    this.leavesAtOnce = options.quickly === Infinity ? Infinity : 1;
     this.missing = this.states.filter((state) => state !== State.There).length;
   }
 
@@ -133,7 +143,7 @@ export class LeafChooser {
   came(leaf: number, now: number): boolean {
     for (const { asked } of this.peers.values()) asked.delete(leaf);
     const asked = this.fromPool.get(leaf);
-    if (asked !== undefined) this.longest = Math.max(this.longest, now - asked);
+    if (asked !== undefined) this.answered(now - asked);
     this.fromPool.delete(leaf);
     if (this.states[leaf] === State.There) return false;
     this.states[leaf] = State.There;
@@ -173,6 +183,11 @@ export class LeafChooser {
     return rarest === null ? null : this.ask(rarest, rarest + 1, now);
   }
 
+  private answered(ms: number): void {
+    this.longest = Math.max(this.longest, ms);
+    this.leavesAtOnce = ms < this.options.quickly ? 2 * this.leavesAtOnce : 1;
+  }
+
   private missAgain(leaf: number): void {
     if (this.states[leaf] === State.Asked) this.states[leaf] = State.Missing;
   }
@@ -186,11 +201,12 @@ export class LeafChooser {
   }
 
   private consecutive(now: number): { first: number; end: number } | null {
-    const first = this.states.indexOf(State.Missing);
+    let first = this.states.indexOf(State.Missing, this.options.start);
+    if (first < 0) first = this.states.indexOf(State.Missing);
     if (first < 0) return null;
     let end = first;
     let bytes = 0;
-    while (this.states[end] === State.Missing) {
+    while (this.states[end] === State.Missing && end - first < this.leavesAtOnce) {
       bytes += this.options.sizes[end] ?? 0;
       if (end > first && bytes > this.options.mostAtOnce) break;
       end += 1;
