@@ -105,6 +105,8 @@ class StripedFetch {
 
   std::vector<SourceReport> reports() const;
   std::size_t requests() const noexcept { return requests_.size(); }
+  /// Its answer is still waited for.
+  bool isAsked(RequestId request) const { return requests_.contains(request); }
 
  private:
   struct SourceState {
