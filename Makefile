@@ -3,7 +3,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 BIN := build/release/bin/webpool
 
-.PHONY: demo build test test-asan test-tsan conformance bench gpu-check lint format install clean help
+.PHONY: demo build test test-asan test-tsan fuzz conformance interop bench gpu-check lint format install clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -27,8 +27,17 @@ test-tsan:  ## all tests under the thread sanitizer
 	@scripts/setup test
 	@scripts/test tsan
 
+fuzz:  ## the parsers' fuzz targets for RUNS inputs each (20000)
+	@scripts/setup test
+	@scripts/fuzz $(RUNS)
+
 conformance:  ## IPFS's public suite against the gateway: SUITE=its folder FIXTURES=its data
 	@scripts/conformance "$(SUITE)" "$(FIXTURES)"
+
+interop:  ## webpool, Kubo (built with Go) and Helia exchange content; says so where Go is missing
+	@scripts/setup build
+	@scripts/build $${PRESET:-dev} webpool_cli
+	@scripts/interop
 
 bench:  ## the comparisons of docs/benchmarks.md (not tests; takes a while)
 	@scripts/setup bench

@@ -93,7 +93,7 @@ void measureFrontAlone(const std::filesystem::path& file, const Settings& settin
   HttpLoad asked{.target = "/v2/models/identity/infer",
                  .bodies = {inferBody(1)},
                  .clients = kClients,
-                 .requests = settings.count(6000, 500)};
+                 .requests = settings.count(60000, 6000)};
   const auto answer = load(front.origin(), asked).lastBody;
   const BareHttpServer bare(answer, "application/json");
   compare(
@@ -113,7 +113,7 @@ void measureIdentity(const std::filesystem::path& file, const Settings& settings
   HttpLoad asked{.target = "/v2/models/identity/infer",
                  .bodies = {},
                  .clients = kClients,
-                 .requests = settings.count(3000, 300)};
+                 .requests = settings.count(20000, 2000)};
   for (unsigned i = 0; i < 1000; ++i) asked.bodies.push_back(inferBody(float(i)));
   (void)load(front.origin(), asked);
   const auto message = Bytes::copyOf(asked.bodies.front());

@@ -14,7 +14,8 @@ struct AccelerateConfig {
   std::string browser{};   ///< as HardwarePreferences::browser
   unsigned precision = 0;  ///< as HardwarePreferences::precision
   bool mixedPrecision = false;
-  std::string modelType{};  ///< empty: what the model's own task is
+  std::optional<bool> p2pOptimization{};  ///< as HardwarePreferences::p2pOptimization
+  std::string modelType{};                ///< empty: what the model's own task is
   /// The pool to use; null: one is opened for this call, with these options, and closed after it.
   ResourcePoolBridgeIntegration* pool = nullptr;
   BridgeOptions options{};
@@ -26,6 +27,7 @@ struct AccelerateResult {
   double loadMs = 0;              ///< until the model could be called; about 0 where it was loaded
   double totalMs = 0;             ///< of the whole call
   bool resourcePoolUsed = false;  ///< a pool was given
+  bool resultsStored = false;     ///< as keepsRecord() of the pool says
 
   /// With the keys of ipfs_accelerate_py.accelerate().
   std::string toJson() const;

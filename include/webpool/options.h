@@ -50,6 +50,18 @@ struct StateChange;   // webpool/stats.h
 struct ScalingEvent;  // webpool/stats.h
 struct KeptModel;     // webpool/memory_policy.h
 
+/// Whether browsers give each other the leaves of model files, beside getting them from the pool.
+enum class PeerSharing {
+  Auto,  ///< browsers on other machines, where several fetch a file at once and each gets it slowly
+  On,    ///< every browser, at once
+  Off
+};
+
+/// "auto", "on" or "off".
+std::string_view peerSharingName(PeerSharing sharing) noexcept;
+/// InvalidArgument for another word.
+Result<PeerSharing> peerSharingFromName(std::string_view name);
+
 struct PoolOptions {
   /// Where models are kept; empty: $WEBPOOL_DATA_DIR, else $XDG_DATA_HOME/webpool.
   std::filesystem::path dataFolder{};
@@ -58,6 +70,9 @@ struct PoolOptions {
   /// The browsers that may be launched, best first, by name: "chromium", "firefox", …; none: the
   /// first one that is installed.
   std::vector<std::string> browsers{};
+  /// Whether browsers may give each other the model files that they have (docs/sharing.md). Each
+  /// learns the addresses of the others then.
+  PeerSharing peerSharing = PeerSharing::Auto;
   /// Executables by browser name, instead of searching.
   std::map<std::string, std::filesystem::path> browserPaths{};
   /// False: none is launched, and only devices that join compute.
@@ -167,6 +182,8 @@ struct ModelOptions {
   ProgressCallback progress{};
   std::chrono::milliseconds timeout{600'000};
   std::stop_token stop{};
+  /// As PoolOptions::peerSharing, for this model's loads; unset: what the pool was opened with.
+  std::optional<PeerSharing> peerSharing{};
 };
 
 /// Part of an answer that comes bit by bit: what is new in it.

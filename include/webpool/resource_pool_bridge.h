@@ -59,6 +59,11 @@ struct WebModelResult {
   std::optional<OwnBackend> ownBackend{};
   bool ipfsAccelerated = false;  ///< its bytes came by CID, each verified
   bool ipfsCacheHit = false;     ///< the browser had all of them already
+  /// How the model came into the browser: LoadTimings::source(), and bytes by source.
+  std::string ipfsSource{};
+  std::uint64_t bytesOpfs = 0;  ///< from the browser's own storage
+  std::uint64_t bytesPool = 0;
+  std::uint64_t bytesPeer = 0;  ///< from other browsers
   WebModelMetrics metrics;
   std::optional<Error> error{};
 
@@ -147,6 +152,8 @@ struct BridgeOptions {
   /// `pool` says. Connections, headless, memory and the record are then the server's own affair.
   std::string url{};
   std::string token{};
+  /// As PoolOptions::peerSharing: true is On, false is Off; unset: what `pool` says.
+  std::optional<bool> p2pOptimization{};
   /// Everything else: folders, paths of browsers, notices.
   PoolOptions pool{};
 };
@@ -189,6 +196,10 @@ class ResourcePoolBridgeIntegration {
 
   /// Opens the pool and begins to launch its first browser. BrowserNotFound where none is there.
   Result<void> initialize();
+
+  /// Whether runs go into a DuckDB file (BridgeOptions::dbPath) and nothing was lost so far. Rows are
+  /// written off the calls' path, so trouble shows a little later.
+  bool keepsRecord() const;
 
   /// Types: "text", "text_embedding", "text_generation", "vision", "audio", "multimodal". The same
   /// type, name and preferences give the same model. Blocks until it is loaded and found right.

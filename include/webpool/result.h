@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "webpool/options.h"
@@ -63,14 +64,31 @@ struct RanOn {
   bool isRealHardware() const;
 };
 
+/// Of one graph's session in the page; milliseconds from the begin of the load there.
+struct ComponentTimings {
+  std::string name;       ///< "encoder_model"
+  double completeMs = 0;  ///< its last byte was there, verified
+  double begunMs = 0;     ///< the making of its session began
+  double readyMs = 0;
+};
+
 struct LoadTimings {
   double launchMs = 0;   ///< of the browser it is in: decision to launch to page connected
   double fetchMs = 0;    ///< model bytes into the page, verified
-  double compileMs = 0;  ///< session creation
+  double compileMs = 0;  ///< session creation, which may begin before all bytes are there
   double warmupMs = 0;   ///< the first run: of the golden input, where the catalogue has one
   double totalMs = 0;    ///< the whole call
   std::uint64_t bytesNetwork = 0;  ///< model bytes the page got from the pool
-  std::uint64_t bytesCache = 0;    ///< model bytes the page had kept
+  std::uint64_t bytesCache = 0;    ///< model bytes the browser had kept
+  std::uint64_t bytesPeer = 0;     ///< model bytes the page got from other browsers
+  /// In the order in which their sessions were made; empty from a page of an earlier version.
+  std::vector<ComponentTimings> components{};
+
+  /// The browser had kept all of them.
+  bool isCacheHit() const { return bytesCache > 0 && bytesNetwork == 0 && bytesPeer == 0; }
+  /// Where they came from: "cache" (all of them), "peer" (most of what was fetched), "origin"; ""
+  /// where nothing was loaded.
+  std::string_view source() const;
 };
 
 struct RunTimings {

@@ -9,7 +9,7 @@ void initAccelerate(py::module_& module) {
          const std::shared_ptr<ResourcePoolBridgeIntegration>& pool, const Stop& stop) {
         const auto inputs = contentOf(content);
         py::dict wanted;
-        for (const auto* key : {"browser", "precision", "mixed_precision"}) {
+        for (const auto* key : {"browser", "precision", "mixed_precision", "p2p_optimization"}) {
           if (config.contains(key)) wanted[key] = config[key];
         }
         const auto preferences = preferencesOf(wanted);
@@ -22,6 +22,7 @@ void initAccelerate(py::module_& module) {
                                  .browser = preferences.browser,
                                  .precision = preferences.precision,
                                  .mixedPrecision = preferences.mixedPrecision,
+                                 .p2pOptimization = preferences.p2pOptimization,
                                  .modelType = text("model_type"),
                                  .pool = pool.get(),
                                  .options = bridgeOptionsOf(config)};

@@ -41,12 +41,14 @@ HardwarePreferences preferencesOf(py::handle given) {
   const auto dict = py::cast<py::dict>(given);
   expectKeys(dict,
              {"priority_list", "browser", "precision", "mixed_precision", "model_family",
-              "enable_ipfs", "compute_shaders", "precompile_shaders", "parallel_loading"},
+              "p2p_optimization", "enable_ipfs", "compute_shaders", "precompile_shaders",
+              "parallel_loading"},
              "hardware preferences");
   take(dict, "priority_list", preferences.priorityList);
   take(dict, "browser", preferences.browser);
   take(dict, "precision", preferences.precision);
   take(dict, "mixed_precision", preferences.mixedPrecision);
+  take(dict, "p2p_optimization", preferences.p2pOptimization);
   return preferences;
 }
 
@@ -60,6 +62,7 @@ BridgeOptions bridgeOptionsOf(const py::dict& given) {
   take(given, "max_memory_mb", options.maxMemoryMb);
   take(given, "url", options.pool.url);
   take(given, "token", options.pool.token);
+  take(given, "p2p_optimization", options.p2pOptimization);
   take(given, "enable_gpu", options.enableGpu);
   take(given, "enable_cpu", options.enableCpu);
   take(given, "browsers", options.pool.browsers);

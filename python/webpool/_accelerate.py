@@ -13,7 +13,7 @@ from ._twins import twin
 _KNOWN = (
     "platform hardware browser precision mixed_precision model_type store_results "
     "p2p_optimization use_resource_pool max_connections headless adaptive_scaling pool "
-    "resource_pool url token"
+    "resource_pool url token db_path"
 ).split()
 
 _lock = threading.Lock()
@@ -59,6 +59,7 @@ def _accelerate(
     given.setdefault("platform", given.get("hardware"))
     if given["platform"] == "auto":
         given["platform"] = None
+    given.pop("store_results", None)  # where there is a database, each run is stored
     pool = given.pop("pool", None) or given.pop("resource_pool", None)
     if pool is None and given.get("use_resource_pool", True):
         pool = _default_pool(given)
@@ -71,7 +72,14 @@ def _default_pool(config: Mapping[str, Any]) -> ResourcePoolBridgeIntegration:
         if _default is None:
             wanted = {
                 name: config[name]
-                for name in ("max_connections", "headless", "adaptive_scaling", "url", "token")
+                for name in (
+                    "max_connections",
+                    "headless",
+                    "adaptive_scaling",
+                    "url",
+                    "token",
+                    "db_path",
+                )
                 if config.get(name) is not None
             }
             pool = ResourcePoolBridgeIntegration(**wanted)

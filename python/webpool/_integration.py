@@ -53,6 +53,7 @@ class ResourcePoolBridgeIntegration:
         log_level: str = "off",
         url: Optional[str] = None,
         token: Optional[str] = None,
+        p2p_optimization: Optional[bool] = None,
     ) -> None:
         """docs/python.md says what each means. ``adaptive_scaling=False`` launches
         ``max_connections`` browsers at once and keeps them, instead of one when it is needed."""
@@ -85,6 +86,7 @@ class ResourcePoolBridgeIntegration:
                 "log_level": log_level,
                 "url": url,
                 "token": token,
+                "p2p_optimization": p2p_optimization,
             }
         )
 

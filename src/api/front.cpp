@@ -214,7 +214,7 @@ void guarded(const std::shared_ptr<Exchange>& exchange, const std::function<void
 }
 
 Result<std::unique_ptr<Front>> Front::open(FrontOptions options) {
-  if (options.token.empty() && !isLoopback(options.server.address)) {
+  if (options.token.empty() && !options.forEverybody && !isLoopback(options.server.address)) {
     return webpool::fail(ErrorCategory::InvalidArgument,
                          fmt::format("without a token {} would let everybody in the network in",
                                      options.server.address),
@@ -284,12 +284,38 @@ void Front::route(std::string method, std::string path, std::string name, Exchan
   });
 }
 
+void Front::handle(const std::vector<std::string>& methods, const std::string& path,
+                   const std::string& name, const HandlerMaker& make, bool open) {
+  // The routes own it, and go with the server: on the loop's thread.
+  const auto handler = std::make_shared<net::Handler>();
+  state_->onLoop([&] { *handler = make(state_->loop); });
+  for (const auto& method : methods) {
+    const auto serve = [handler](const std::shared_ptr<Exchange>& exchange) {
+      if (!exchange->request().body.empty()) {
+        return exchange->fail({ErrorCategory::InvalidArgument, "this takes no body", "send none"});
+      }
+      (*handler)(exchange->request(),
+                 [exchange](net::Response response) { exchange->respond(std::move(response)); });
+    };
+    route(method, path, name, serve, plainError, open);
+  }
+}
+
 std::vector<Front::Route> Front::routes() const {
   return state_->routes;
 }
 
 std::string Front::origin() const {
   return state_->origin;
+}
+
+void addMetrics(Front& front) {
+  front.route("GET", "/metrics", "metrics", [&front](const auto& exchange) {
+    net::Response response;
+    response.headers.set("Content-Type", "text/plain; version=0.0.4");
+    response.body = front.metrics().text();
+    exchange->respond(std::move(response));
+  });
 }
 
 Metrics& Front::metrics() {

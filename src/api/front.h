@@ -32,8 +32,9 @@ struct AccessLine {
 struct FrontOptions {
   net::ServerOptions server;
   /// What clients send as "Authorization: Bearer …"; empty: nobody has to. Required when `server`
-  /// listens beyond loopback.
+  /// listens beyond loopback, unless everything is for everybody.
   std::string token;
+  bool forEverybody = false;
   std::function<void(const AccessLine&)> log = {};  ///< any thread; must return soon
 };
 
@@ -74,6 +75,10 @@ class Exchange {
 /// Calls it; what it throws is a defect, and the answer says so.
 void guarded(const std::shared_ptr<Exchange>& exchange, const std::function<void()>& work);
 
+class Front;
+/// GET /metrics
+void addMetrics(Front& front);
+
 using ExchangeHandler = std::function<void(std::shared_ptr<Exchange>)>;
 
 /// Made and destroyed on one thread, not the loop's; the rest from any thread.
@@ -91,6 +96,13 @@ class Front {
   /// must not block.
   void route(std::string method, std::string path, std::string name, ExchangeHandler handler,
              ErrorForm errors = plainError, bool open = false);
+
+  /// Makes a handler of net's server, on the loop's thread, where it is also called and destroyed.
+  using HandlerMaker = std::function<net::Handler(net::EventLoop&)>;
+  /// The same for one that answers by itself, bit by bit (the gateway). Requests with a body are
+  /// refused; an exchange is over when its answer begins.
+  void handle(const std::vector<std::string>& methods, const std::string& path,
+              const std::string& name, const HandlerMaker& make, bool open = false);
 
   struct Route {
     std::string method;

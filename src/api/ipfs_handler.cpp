@@ -34,15 +34,14 @@ Result<gateway::Content> StoreSource::block(const cid::Cid& cid) {
 Result<std::optional<gateway::Content>> StoreSource::wholeFile(const cid::Cid& cid) {
   const bool maybeFile = cid.codec() == cid::Codec::Raw || cid.codec() == cid::Codec::DagPb;
   if (cid.isIdentity() || !maybeFile) return std::nullopt;
-  auto found = store_.resolve(cid);
+  auto found = store_.onePiece(cid);
   if (!found) {
     // A damaged file is told; everything else is seen, and told better, in its blocks.
     if (found.error().category == ErrorCategory::Integrity) return std::unexpected(found.error());
     return std::nullopt;
   }
-  auto* file = std::get_if<store::ResolvedFile>(&*found);
-  if (file == nullptr) return std::nullopt;
-  return contentOf(std::move(file->content));
+  if (!*found) return std::nullopt;
+  return contentOf(std::move(**found));
 }
 
 net::Response respondWithContent(const store::ContentStore& store, const net::Request& request) {

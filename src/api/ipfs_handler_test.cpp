@@ -42,7 +42,10 @@ class IpfsHandlerTest : public testing::Test {
 
   static std::string body(const net::Response& response) {
     if (const auto* text = std::get_if<std::string>(&response.body)) return *text;
-    const auto& region = std::get<net::FileRegion>(response.body);
+    return bytesOf(std::get<net::FileRegion>(response.body));
+  }
+
+  static std::string bytesOf(const net::FileRegion& region) {
     std::string bytes(region.length, '\0');
     EXPECT_EQ(
         pread(region.file->get(), bytes.data(), bytes.size(), static_cast<off_t>(region.offset)),
@@ -142,6 +145,7 @@ TEST_F(IpfsHandlerTest, KnowsWhatTheClientHas) {
 
 TEST_F(IpfsHandlerTest, ACarHoldsTheLeavesOfTheStore) {
   StoreSource source(*store_);
+  const base::FileDescriptor* open = nullptr;
   net::Request request{.method = "GET",
                        .path = "/ipfs/" + root_ + "/sub",
                        .query = "format=car",
@@ -157,7 +161,14 @@ TEST_F(IpfsHandlerTest, ACarHoldsTheLeavesOfTheStore) {
     const auto piece = answered.body->next();
     ASSERT_TRUE(piece) << piece.error().message;
     if (!*piece) break;
-    reader.push(std::as_bytes(std::span(**piece)));
+    auto text = (*piece)->text;
+    if (const auto& file = (*piece)->file) {
+      // Sent as it lies: nothing of a leaf was read here, and all leaves share one open file.
+      if (open != nullptr) EXPECT_EQ(file->file.get(), open);
+      open = file->file.get();
+      text += bytesOf(*file);
+    }
+    reader.push(std::as_bytes(std::span(text)));
     while (true) {
       const auto block = reader.next();
       ASSERT_TRUE(block) << block.error().message;
@@ -166,6 +177,7 @@ TEST_F(IpfsHandlerTest, ACarHoldsTheLeavesOfTheStore) {
     }
   }
   EXPECT_TRUE(reader.finish());
+  EXPECT_NE(open, nullptr);
   // The folders, the file's node, and its leaves, of which the first three are one.
   EXPECT_EQ(blocks, 2u + 1 + 2);
 }

@@ -32,12 +32,7 @@ void addProtocols(Front& front, ServedModels& models) {
   oip::addRoutes(front, models);
   openai::addRoutes(front, models);
   tei::addRoutes(front, models);
-  front.route("GET", "/metrics", "metrics", [&front](const auto& exchange) {
-    net::Response response;
-    response.headers.set("Content-Type", "text/plain; version=0.0.4");
-    response.body = front.metrics().text();
-    exchange->respond(std::move(response));
-  });
+  addMetrics(front);
   front.route(
       "GET", "/openapi.json", "openapi",
       [](const auto& exchange) {

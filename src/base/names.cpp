@@ -35,6 +35,32 @@ Result<Backend> backendFromName(std::string_view name) {
               "one of auto, wasm, webgpu, webnn");
 }
 
+std::string_view peerSharingName(PeerSharing sharing) noexcept {
+  switch (sharing) {
+    case PeerSharing::On:
+      return "on";
+    case PeerSharing::Off:
+      return "off";
+    case PeerSharing::Auto:
+      break;
+  }
+  return "auto";
+}
+
+Result<PeerSharing> peerSharingFromName(std::string_view name) {
+  for (const auto sharing : {PeerSharing::Auto, PeerSharing::On, PeerSharing::Off}) {
+    if (peerSharingName(sharing) == name) return sharing;
+  }
+  return fail(ErrorCategory::InvalidArgument, fmt::format("unknown peer sharing '{}'", name),
+              "one of auto, on, off");
+}
+
+std::string_view LoadTimings::source() const {
+  if (isCacheHit()) return "cache";
+  if (bytesPeer > bytesNetwork) return "peer";
+  return bytesNetwork > 0 ? "origin" : "";
+}
+
 std::string_view trustName(Trust trust) noexcept {
   return trust == Trust::Joined ? "joined" : "launched";
 }

@@ -48,7 +48,8 @@ AccelerateResult accelerate(const std::string& modelName, const Content& content
   }
   HardwarePreferences preferences{.browser = config.browser,
                                   .precision = config.precision,
-                                  .mixedPrecision = config.mixedPrecision};
+                                  .mixedPrecision = config.mixedPrecision,
+                                  .p2pOptimization = config.p2pOptimization};
   if (!config.platform.empty()) preferences.priorityList.push_back(config.platform);
   whole.result.asked = preferences;
   const auto type = config.modelType.empty() ? guessType(*pool, modelName, preferences, config.stop)
@@ -58,6 +59,7 @@ AccelerateResult accelerate(const std::string& modelName, const Content& content
   whole.loadMs = since(began);
   if (!model) return failed(model.error());
   whole.result = (**model)(content, config.stop);
+  whole.resultsStored = pool->keepsRecord();
   whole.totalMs = since(began);
   return whole;
 }

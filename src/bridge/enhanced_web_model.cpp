@@ -67,7 +67,12 @@ WebModelResult EnhancedWebModel::run(const Content& content, std::size_t items,
         bridge::memoryMb(state_->pool->connections(), result.ran.connection);
     // There is no other way for bytes into the page than by CID.
     result.ipfsAccelerated = !state_->ownBackend;
-    result.ipfsCacheHit = state_->cacheHit;
+    const auto& load = state_->load;
+    result.ipfsCacheHit = load.isCacheHit();
+    result.ipfsSource = load.source();
+    result.bytesOpfs = load.bytesCache;
+    result.bytesPool = load.bytesNetwork;
+    result.bytesPeer = load.bytesPeer;
   } else {
     result.error = std::move(answer.error());
     result.ran = state_->info.ranOn;

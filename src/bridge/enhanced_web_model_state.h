@@ -25,7 +25,7 @@ struct EnhancedWebModel::State {
   std::optional<OwnBackend> ownBackend;
   std::unique_ptr<bridge::Adapter> adapter;
   HardwarePreferences asked;
-  bool cacheHit = false;
+  LoadTimings load{};
   std::atomic<std::size_t> maxBatch{16};
   mutable std::mutex mutex;
   WebModelStats stats;

@@ -187,6 +187,10 @@ Result<Placed> Pool::load(ResourcePool& pool, const std::string& type, const std
       return std::unexpected(allowed.error());
     }
   }
+  std::optional<PeerSharing> sharing;
+  if (preferences.p2pOptimization) {
+    sharing = *preferences.p2pOptimization ? PeerSharing::On : PeerSharing::Off;
+  }
   std::string why;
   std::optional<Error> last;
   std::size_t tried = 0;
@@ -201,9 +205,12 @@ Result<Placed> Pool::load(ResourcePool& pool, const std::string& type, const std
       }
     }
     for (const auto& one : browsers) {
-      auto placed = place(
-          pool, type, platform, *description,
-          {.task = description->task, .browser = one, .dtype = description->dtype, .stop = stop});
+      auto placed = place(pool, type, platform, *description,
+                          {.task = description->task,
+                           .browser = one,
+                           .dtype = description->dtype,
+                           .stop = stop,
+                           .peerSharing = sharing});
       if (placed || (backend != nullptr && !isOfThePlatform(placed.error().category))) {
         return placed;
       }

@@ -89,6 +89,9 @@ Result<void> Pool::initialize() {
   options.minConnections = std::min(options_.minConnections, options_.maxConnections);
   options.headless = options_.headless;
   options.ephemeral = options_.ephemeral;
+  if (options_.p2pOptimization) {
+    options.peerSharing = *options_.p2pOptimization ? PeerSharing::On : PeerSharing::Off;
+  }
   if (options_.maxMemoryMb > 0) options.memoryBudget = options_.maxMemoryMb * 1'000'000;
   auto file = options.observer || remote ? nullptr : openRecordOf(options_);
   if (file) options.observer = file;
@@ -139,7 +142,7 @@ Result<std::shared_ptr<EnhancedWebModel>> Pool::getModel(const std::string& type
   const auto timings = placed->info.timings;
   auto state = std::make_unique<EnhancedWebModel::State>(shared_from_this(), std::move(*placed),
                                                          preferences);
-  state->cacheHit = timings.bytesNetwork == 0 && timings.bytesCache > 0;
+  state->load = timings;
   std::shared_ptr<EnhancedWebModel> made(new EnhancedWebModel(type, name, std::move(state)));
   const std::lock_guard lock(mutex_);
   models_.push_back({key, made});

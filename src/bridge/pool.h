@@ -43,6 +43,10 @@ class Pool : public std::enable_shared_from_this<Pool> {
   void setBrowserIntegration(std::shared_ptr<BrowserIntegration> integration);
   void setMemoryPolicy(std::shared_ptr<MemoryPolicy> policy);
   void close();
+  bool keepsRecord() const {
+    const auto file = locked(file_);
+    return file && file->counts().lost == 0;
+  }
 
   unsigned maxConnections() const { return options_.maxConnections; }
   ExecutionRecord& record() { return record_; }

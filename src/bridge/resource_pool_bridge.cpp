@@ -77,6 +77,10 @@ void ResourcePoolBridgeIntegration::setMemoryPolicy(std::shared_ptr<MemoryPolicy
   pool_->setMemoryPolicy(std::move(policy));
 }
 
+bool ResourcePoolBridgeIntegration::keepsRecord() const {
+  return pool_->keepsRecord();
+}
+
 void ResourcePoolBridgeIntegration::close() {
   pool_->close();
 }

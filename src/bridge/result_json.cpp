@@ -60,6 +60,11 @@ void addRan(json::object& object, const WebModelResult& result) {
   object["weights"] = result.weights.empty() ? json::value() : json::value(result.weights);
   object["ipfs_accelerated"] = result.ipfsAccelerated;
   object["ipfs_cache_hit"] = result.ipfsCacheHit;
+  object["ipfs_source"] =
+      result.ipfsSource.empty() ? json::value() : json::value(result.ipfsSource);
+  object["p2p_optimized"] = result.bytesPeer > 0;
+  object["bytes_by_source"] = json::object{
+      {"opfs", result.bytesOpfs}, {"pool", result.bytesPool}, {"peer", result.bytesPeer}};
 }
 
 json::value outputOf(const WebModelResult& result) {
@@ -169,9 +174,8 @@ std::string AccelerateResult::toJson() const {
                       {"throughput_items_per_sec", result.metrics.throughputItemsPerSec},
                       {"memory_usage_mb", orNull(result.metrics.memoryUsageMb)},
                       {"ipfs_load_time", loadMs / 1000},
-                      {"ipfs_source", result.ipfsCacheHit ? "cache" : "origin"},
-                      {"p2p_optimized", false},
                       {"resource_pool_used", resourcePoolUsed},
+                      {"results_stored", resultsStored},
                       {"timestamp", now}};
   addRan(object, result);
   if (result.error) addError(object, *result.error);

@@ -20,6 +20,9 @@ TEST(ResultJson, SaysWhatWasAskedForAndWhatRan) {
   result.output = R"({"lines": []})";
   result.asked = {.priorityList = {"webgpu", "cpu"}, .browser = "edge"};
   result.ran = {.browser = "chromium", .backend = Backend::Wasm, .label = "wasm", .dtype = "q4"};
+  result.ipfsSource = "peer";
+  result.bytesPool = 2;
+  result.bytesPeer = 3;
   const auto object = parsed(result.toJson());
   EXPECT_EQ(object.at("platform"), "cpu");
   EXPECT_EQ(object.at("browser"), "chromium");
@@ -27,6 +30,10 @@ TEST(ResultJson, SaysWhatWasAskedForAndWhatRan) {
   EXPECT_EQ(object.at("precision"), 4);
   EXPECT_EQ(object.at("is_real_hardware"), false);
   EXPECT_EQ(object.at("compute_shader_optimized"), false);
+  EXPECT_EQ(object.at("ipfs_source"), "peer");
+  EXPECT_EQ(object.at("ipfs_cache_hit"), false);
+  EXPECT_EQ(object.at("p2p_optimized"), true);
+  EXPECT_EQ(object.at("bytes_by_source"), json::parse(R"({"opfs": 0, "pool": 2, "peer": 3})"));
   EXPECT_TRUE(object.at("performance_metrics").at("memory_usage_mb").is_null()) << "not measured";
   EXPECT_TRUE(object.at("output").at("lines").is_array());
   EXPECT_FALSE(object.contains("error"));
@@ -42,6 +49,8 @@ TEST(ResultJson, AFailureHasItsCategoryAndTheNextStep) {
   EXPECT_EQ(object.at("recovery_suggestion"), "wait longer");
   EXPECT_TRUE(object.at("output").is_null());
   EXPECT_TRUE(object.at("platform").is_null()) << "nothing ran";
+  EXPECT_TRUE(object.at("ipfs_source").is_null());
+  EXPECT_EQ(object.at("p2p_optimized"), false);
 }
 
 TEST(ResultJson, StatsUnderTheirKnownNames) {

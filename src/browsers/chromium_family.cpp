@@ -33,13 +33,18 @@ constexpr std::string_view kFlags[] = {
     "--disable-hang-monitor",
     "--hide-crash-restore-bubble",
     "--enable-unsafe-webgpu",
+    // Pages that give each other model files, where there is no other network.
+    "--allow-loopback-in-peer-connection",
 };
 
 constexpr std::string_view kDisabledFeatures =
     "NetworkTimeServiceQuerying,OptimizationHints,OptimizationGuideModelDownloading,"
     "OptimizationGuideOnDeviceModel,MediaRouter,DialMediaRouteProvider,Translate,"
     "CertificateTransparencyComponentUpdater,AutofillServerCommunication,"
-    "SpareRendererForSitePerProcess";
+    "SpareRendererForSitePerProcess,"
+    // Pages give each other model files: by addresses, not by names of multicast DNS, which not
+    // every network resolves. No other page is ever open here.
+    "WebRtcHideLocalIpsWithMdns";
 
 // The machine code of WebAssembly is kept for the next start after each 100 kB of it; usually that
 // happens after 1 MB or two quiet seconds, which a single run does not live to see.

@@ -31,6 +31,10 @@ constexpr Preference kPreferences[] = {
     // WebGPU, also on a driver that computes on the CPU.
     {"dom.webgpu.enabled", "true"},
     {"gfx.webgpu.ignore-blocklist", "true"},
+    // Pages give each other model files: by addresses, not by names of multicast DNS, which not
+    // every network resolves; also where there is no other network than loopback.
+    {"media.peerconnection.ice.obfuscate_host_addresses", "false"},
+    {"media.peerconnection.ice.loopback", "true"},
     // No page but ours, no question.
     {"browser.startup.page", "0"},
     {"browser.startup.homepage_override.mstone", "\"ignore\""},

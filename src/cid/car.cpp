@@ -86,14 +86,18 @@ Result<bool> CarReader::readHeader() {
 }
 
 Result<std::optional<CarBlock>> CarReader::readBlock() {
-  const auto section = takeSection(kMaxBlock + kMaxCid);
-  if (!section) return std::unexpected(section.error());
-  if (!*section) return std::nullopt;
-  auto rest = **section;
-  auto cid = Cid::take(rest);
-  if (!cid) {
-    if (cid.error().category == ErrorCategory::Unsupported) return std::unexpected(cid.error());
-    return malformed(cid.error().message);
+  std::span<const std::byte> rest;
+  Result<Cid> cid = Cid();
+  while (true) {
+    const auto section = takeSection(kMaxBlock + kMaxCid);
+    if (!section) return std::unexpected(section.error());
+    if (!*section) return std::nullopt;
+    rest = **section;
+    cid = Cid::take(rest);
+    if (cid) break;
+    if (cid.error().category != ErrorCategory::Unsupported) return malformed(cid.error().message);
+    if (foreign_ == Foreign::Refuse) return std::unexpected(cid.error());
+    ++passedOver_;
   }
   if (rest.size() > kMaxBlock) {
     return malformed(

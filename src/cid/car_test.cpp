@@ -150,6 +150,22 @@ TEST(Car, RefusesHeadersByName) {
   EXPECT_EQ(withHeader({std::string("text")}), ErrorCategory::Protocol);
 }
 
+TEST(Car, ForeignBlocksArePassedOverWhereThatIsAskedFor) {
+  // A sha2-512 of 64 bytes behind the codec raw.
+  const auto foreign = fromHex("01551340") + std::string(64, 'h') + "block";
+  std::string car = carHeader({}) + section(Codec::Raw, "one");
+  appendVarint(car, foreign.size());
+  car += foreign + section(Codec::Raw, "two");
+  EXPECT_EQ(categoryOf(car), ErrorCategory::Unsupported);
+  CarReader reader(CarReader::Foreign::PassOver);
+  reader.push(bytesOf(car));
+  EXPECT_EQ((*reader.next().value()).bytes, "one");
+  EXPECT_EQ((*reader.next().value()).bytes, "two");
+  EXPECT_FALSE(reader.next().value());
+  EXPECT_EQ(reader.passedOver(), 1u);
+  EXPECT_TRUE(reader.finish());
+}
+
 TEST(Car, NothingFollowsAnError) {
   CarReader reader;
   reader.push(bytesOf(std::string("\0", 1)));

@@ -14,6 +14,10 @@ std::unexpected<Error> malformed(const Cid& cid, std::string_view what) {
   return fail(ErrorCategory::Protocol, fmt::format("{} {}", cid.text(), what));
 }
 
+bool isLeaf(const Cid& cid) {
+  return cid.codec() == Codec::Raw && !cid.isIdentity();
+}
+
 /// The file's node in a dag-pb block; nullopt for a raw leaf.
 Result<std::optional<FileNode>> fileNode(const Cid& cid, const Bytes& block) {
   if (cid.codec() == Codec::Raw) return std::nullopt;
@@ -72,46 +76,62 @@ Result<std::optional<FileWalk::Step>> FileWalk::next() {
   return std::nullopt;
 }
 
-Result<std::optional<FileWalk::Step>> FileWalk::begin() {
-  auto block = readBlock(blocks_, root_);
+Result<FileWalk::Part> FileWalk::look(const Cid& cid) {
+  if (!leaves_ && isLeaf(cid)) {
+    const auto size = blockSize(blocks_, cid);
+    if (!size) return std::unexpected(size.error());
+    return Part{{}, std::nullopt, *size, *size};
+  }
+  auto block = readBlock(blocks_, cid);
   if (!block) return std::unexpected(block.error());
-  auto node = fileNode(root_, *block);
+  auto node = fileNode(cid, *block);
   if (!node) return std::unexpected(node.error());
-  const auto size = *node ? (*node)->size : block->size();
+  const std::uint64_t blockSize = block->size();
+  const auto fileSize = *node ? (*node)->size : blockSize;
+  return Part{std::move(*block), std::move(*node), blockSize, fileSize};
+}
+
+Result<std::optional<FileWalk::Step>> FileWalk::begin() {
+  auto root = look(root_);
+  if (!root) return std::unexpected(root.error());
+  const auto size = root->fileSize;
   asked_ = bytes_.within(size);
-  return stepInto({root_, 0, size, 0}, std::move(*block), std::move(*node));
+  return stepInto({root_, 0, size, 0}, std::move(*root));
 }
 
 Result<std::optional<FileWalk::Step>> FileWalk::read(const Pending& part) {
   if (part.depth > kMaxDagDepth) return malformed(part.cid, "lies too deep in its file");
-  auto block = readBlock(blocks_, part.cid);
-  if (!block) return std::unexpected(block.error());
-  auto node = fileNode(part.cid, *block);
-  if (!node) return std::unexpected(node.error());
-  const auto size = *node ? (*node)->size : block->size();
-  if (size != part.size) {
-    return malformed(part.cid,
-                     fmt::format("has {} bytes, {} by the node above it", size, part.size));
+  auto found = look(part.cid);
+  if (!found) return std::unexpected(found.error());
+  if (found->fileSize != part.size) {
+    return malformed(
+        part.cid, fmt::format("has {} bytes, {} by the node above it", found->fileSize, part.size));
   }
-  return stepInto(part, std::move(*block), std::move(*node));
+  return stepInto(part, std::move(*found));
 }
 
-Result<std::optional<FileWalk::Step>> FileWalk::stepInto(const Pending& part, Bytes block,
-                                                         std::optional<FileNode> node) {
-  if (!node) {
-    auto data = clipped(block, part.offset);
-    return Step{part.cid, std::move(block), std::move(data)};
+FileWalk::Step FileWalk::stepInto(const Pending& part, Part read) {
+  if (!read.node) {
+    auto data = clipped(read.block, part.offset);
+    const auto end = part.offset + read.blockSize;
+    const auto from = std::clamp(asked_.begin, part.offset, end);
+    const auto to = std::clamp(asked_.end, from, end);
+    return Step{part.cid,
+                std::move(read.block),
+                std::move(data),
+                {from - part.offset, to - part.offset},
+                read.blockSize};
   }
-  auto offset = part.offset + node->data.size();
+  auto offset = part.offset + read.node->data.size();
   const auto first = pending_.size();
-  for (auto& child : node->parts) {
+  for (auto& child : read.node->parts) {
     const auto size = child.size;
     if (size > 0) pending_.push_back({std::move(child.cid), offset, size, part.depth + 1});
     offset += size;
   }
   std::reverse(pending_.begin() + static_cast<std::ptrdiff_t>(first), pending_.end());
-  auto data = clipped(Bytes::copyOf(std::string_view(node->data)), part.offset);
-  return Step{part.cid, std::move(block), std::move(data)};
+  auto data = clipped(Bytes::copyOf(std::string_view(read.node->data)), part.offset);
+  return Step{part.cid, std::move(read.block), std::move(data), {}, read.blockSize};
 }
 
 Result<std::uint64_t> fileSize(Blocks& blocks, const Cid& file) {
@@ -134,26 +154,33 @@ void DagWalk::push(std::vector<Cid> links, const Pending& parent) {
   }
 }
 
-Result<void> DagWalk::expandAll(const Pending& item, const Bytes& block) {
+Result<std::vector<Cid>> linksOfBlock(const Cid& cid, std::span<const std::byte> block) {
   std::vector<Cid> links;
-  switch (item.cid.codec()) {
+  switch (cid.codec()) {
     case Codec::DagPb: {
-      auto node = decodeNode(block.view());
+      auto node = decodeNode(block);
       if (!node) return std::unexpected(node.error());
       for (auto& link : node->links) links.push_back(std::move(link.cid));
-      break;
+      return links;
     }
     case Codec::DagCbor:
     case Codec::DagJson: {
-      const auto value = decodeIpld(item.cid.codec(), block.view());
+      const auto value = decodeIpld(cid.codec(), block);
       if (!value) return std::unexpected(value.error());
-      links = linksOf(*value);
-      break;
+      return linksOf(*value);
     }
-    default:
+    case Codec::Cbor:
+    case Codec::Json:
+    case Codec::Raw:
       break;
   }
-  push(std::move(links), item);
+  return links;
+}
+
+Result<void> DagWalk::expandAll(const Pending& item, const Bytes& block) {
+  auto links = linksOfBlock(item.cid, block.view());
+  if (!links) return std::unexpected(links.error());
+  push(std::move(*links), item);
   return {};
 }
 
@@ -175,7 +202,8 @@ Result<void> DagWalk::expandEntity(const Pending& item, const Bytes& block) {
   } else if (std::holds_alternative<FileNode>(*entity)) {
     // It reads the root once more, and gives it.
     seen_.erase(item.cid.normalized());
-    file_.emplace(blocks_, item.cid, options_.bytes.value_or(EntityBytes{}), !options_.duplicates);
+    file_.emplace(blocks_, item.cid, options_.bytes.value_or(EntityBytes{}), !options_.duplicates,
+                  options_.leaves);
   }
   return {};
 }
@@ -194,7 +222,7 @@ Result<std::optional<DagWalk::Step>> DagWalk::nextOfFile() {
     if (!step) return std::unexpected(step.error());
     if (!*step) return std::nullopt;
     if ((*step)->cid.isIdentity() || !isNew((*step)->cid)) continue;
-    return Step{std::move((*step)->cid), std::move((*step)->block)};
+    return Step{std::move((*step)->cid), std::move((*step)->block), (*step)->blockSize};
   }
 }
 
@@ -205,13 +233,19 @@ Result<std::optional<DagWalk::Step>> DagWalk::next() {
     pending_.pop_back();
     if (!isNew(item.cid)) continue;
     if (item.depth > kMaxDagDepth) return malformed(item.cid, "lies too deep");
+    if (!options_.leaves && isLeaf(item.cid)) {
+      const auto size = blockSize(blocks_, item.cid);
+      if (!size) return std::unexpected(size.error());
+      return Step{item.cid, {}, *size};
+    }
     auto block = readBlock(blocks_, item.cid);
     if (!block) return std::unexpected(block.error());
     if (!item.alone) {
       if (auto expanded = expand(item, *block); !expanded) return std::unexpected(expanded.error());
       if (file_) return nextOfFile();
     }
-    if (!item.cid.isIdentity()) return Step{item.cid, std::move(*block)};
+    const std::uint64_t size = block->size();
+    if (!item.cid.isIdentity()) return Step{item.cid, std::move(*block), size};
   }
   return std::nullopt;
 }

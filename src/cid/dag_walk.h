@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <unordered_set>
 #include <variant>
 #include <vector>
@@ -31,14 +32,16 @@ class FileWalk {
  public:
   /// The root may be a raw leaf or a dag-pb node. `once`: a part that was walked as a whole is
   /// passed over when it comes again, so that a file that repeats itself costs no more than its
-  /// blocks.
-  FileWalk(Blocks& blocks, Cid root, EntityBytes bytes = {}, bool once = false)
-      : blocks_(blocks), root_(std::move(root)), bytes_(bytes), once_(once) {}
+  /// blocks. `leaves`: false where raw leaves are only to be named.
+  FileWalk(Blocks& blocks, Cid root, EntityBytes bytes = {}, bool once = false, bool leaves = true)
+      : blocks_(blocks), root_(std::move(root)), bytes_(bytes), once_(once), leaves_(leaves) {}
 
   struct Step {
     Cid cid;
-    Bytes block;
-    Bytes data;  ///< the asked bytes of the file that lie in this very block; may be empty
+    Bytes block;                   ///< empty for a leaf that was not to be read
+    Bytes data = {};               ///< the asked bytes of the file that lie in this very block
+    EntityBytes::Span asked = {};  ///< of a leaf: which of its bytes those are
+    std::uint64_t blockSize = 0;   ///< also of a leaf that was not to be read
   };
 
   /// The next block; nullopt at the end. Protocol when sizes disagree with what is there, for a
@@ -54,10 +57,18 @@ class FileWalk {
     unsigned depth = 0;
   };
 
+  /// One block of the file, looked into as far as it is to be.
+  struct Part {
+    Bytes block;
+    std::optional<FileNode> node;  ///< none for a raw leaf
+    std::uint64_t blockSize = 0;
+    std::uint64_t fileSize = 0;
+  };
+
+  Result<Part> look(const Cid& cid);
   Result<std::optional<Step>> begin();
   Result<std::optional<Step>> read(const Pending& part);
-  Result<std::optional<Step>> stepInto(const Pending& part, Bytes block,
-                                       std::optional<FileNode> node);
+  Step stepInto(const Pending& part, Part read);
   bool isWanted(const Pending& part);
   Bytes clipped(const Bytes& data, std::uint64_t offset) const;
 
@@ -65,6 +76,7 @@ class FileWalk {
   Cid root_;
   EntityBytes bytes_;
   bool once_;
+  bool leaves_;
   bool begun_ = false;
   EntityBytes::Span asked_;
   std::vector<Pending> pending_;    ///< the next one last
@@ -73,6 +85,10 @@ class FileWalk {
 
 /// Bytes of the file of this CID, as its root says.
 Result<std::uint64_t> fileSize(Blocks& blocks, const Cid& file);
+
+/// Every link in a block, in its order; none in a block whose codec has no links. Protocol for a
+/// malformed block.
+Result<std::vector<Cid>> linksOfBlock(const Cid& cid, std::span<const std::byte> block);
 
 enum class DagScope {
   Block,   ///< the block alone
@@ -85,6 +101,8 @@ struct DagWalkOptions {
   DagScope scope = DagScope::All;
   std::optional<EntityBytes> bytes = {};  ///< of a file, in Entity
   bool duplicates = false;                ///< a block comes as often as it is linked to
+  /// False: raw blocks are not read, only named (Step::size), for those who send them as they lie.
+  bool leaves = true;
 };
 
 /// Blocks below `root` in depth-first order, parents before children. Identity blocks are walked
@@ -96,7 +114,8 @@ class DagWalk {
 
   struct Step {
     Cid cid;
-    Bytes block;
+    Bytes block;  ///< empty for a raw block that was not to be read
+    std::uint64_t size = 0;
   };
 
   /// nullopt at the end. Protocol for malformed blocks and too deep DAGs; else the source's errors.

@@ -156,6 +156,43 @@ TEST_F(DagWalkTest, ARangeReadsOnlyItsBlocks) {
   EXPECT_EQ(read(root.cid).error().category, ErrorCategory::NotFound);
 }
 
+TEST_F(DagWalkTest, LeavesThatAreOnlyNamedAreNotRead) {
+  struct SizesOnly : MemoryBlocks {
+    Result<std::uint64_t> sizeOf(const Cid& cid) override {
+      const auto block = MemoryBlocks::get(cid);
+      asked.pop_back();
+      if (!block) return std::unexpected(block.error());
+      return block->size();
+    }
+  };
+  SizesOnly source;
+  const auto root = node({leaf("abc"), node({leaf("de"), pbLeaf("f")})});
+  for (const auto& cid : walk(root.cid).value())
+    source.put(cid, std::string(blocks_.get(cid)->text()));
+  for (const auto scope : {DagScope::All, DagScope::Entity}) {
+    source.asked.clear();
+    DagWalk walking(source, root.cid, {.scope = scope, .leaves = false});
+    std::vector<std::uint64_t> leaves;
+    while (auto step = walking.next().value()) {
+      if (step->cid.codec() != Codec::Raw) {
+        EXPECT_EQ(step->size, step->block.size());
+        continue;
+      }
+      EXPECT_TRUE(step->block.empty());
+      leaves.push_back(step->size);
+    }
+    EXPECT_EQ(leaves, (std::vector<std::uint64_t>{3, 2}));
+    for (const auto& asked : source.asked) EXPECT_NE(asked.codec(), Codec::Raw);
+  }
+  // A leaf of another size than its node says is noticed all the same.
+  auto wrong = leaf("four");
+  wrong.size = 5;
+  const auto liar = node({wrong});
+  DagWalk walking(blocks_, liar.cid, {.scope = DagScope::Entity, .leaves = false});
+  ASSERT_TRUE(walking.next());
+  EXPECT_EQ(walking.next().error().category, ErrorCategory::Protocol);
+}
+
 TEST_F(DagWalkTest, RefusesPartsThatLie) {
   auto wrong = leaf("four");
   wrong.size = 5;

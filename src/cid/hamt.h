@@ -37,7 +37,8 @@ struct FolderTree {
 };
 
 /// A folder as the profile wants it: one plain node, or shards of 256 places where that node would
-/// pass `threshold` bytes. Entries as in buildDirectory(), but for their number.
+/// pass `threshold` bytes. Entries in any order; every link needs its size. InvalidArgument as
+/// sortEntries().
 Result<FolderTree> buildFolder(std::vector<Link> entries,
                                std::size_t threshold = kMaxDirectoryBlock);
 

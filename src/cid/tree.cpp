@@ -107,18 +107,4 @@ Directory plainDirectory(std::vector<Link> entries) {
   return directory;
 }
 
-Result<Directory> buildDirectory(std::vector<Link> entries) {
-  if (auto sorted = sortEntries(entries); !sorted) return std::unexpected(sorted.error());
-  const auto count = entries.size();
-  auto directory = plainDirectory(std::move(entries));
-  if (directory.block.size() > kMaxDirectoryBlock) {
-    return fail(ErrorCategory::Unsupported,
-                fmt::format("a folder of {} entries needs a sharded directory (HAMT), which can't "
-                            "be written here",
-                            count),
-                "split it into sub-folders");
-  }
-  return directory;
-}
-
 }  // namespace webpool::cid

@@ -50,11 +50,7 @@ struct Directory {
 /// one without its size.
 Result<void> sortEntries(std::vector<Link>& entries);
 
-/// The one node of sorted entries, whatever its size.
+/// The one node of sorted entries, whatever its size; buildFolder() (cid/hamt.h) shards large ones.
 Directory plainDirectory(std::vector<Link> entries);
-
-/// Entries in any order; every link needs its size. InvalidArgument as sortEntries(); Unsupported
-/// when the block passes kMaxDirectoryBlock: buildFolder() (cid/hamt.h) shards such a folder.
-Result<Directory> buildDirectory(std::vector<Link> entries);
 
 }  // namespace webpool::cid

@@ -8,6 +8,7 @@
 #include <map>
 #include <sstream>
 
+#include "cid/hamt.h"
 #include "cid/multibase.h"
 #include "cid/unixfs.h"
 
@@ -115,37 +116,26 @@ TEST(Directory, EqualsTheIndependentImplementation) {
     const auto tree = treeOf(pattern(size.to_number<std::size_t>()));
     entries.push_back({tree.root, std::string(name), tree.dagSize});
   }
-  const auto directory = buildDirectory(entries).value();
-  EXPECT_EQ(directory.cid.text(), std::string(flat.at("cid").as_string()));
-  EXPECT_EQ(hexBlock(directory.block),
-            std::string(flat.at("nodes").at(directory.cid.text()).as_string()));
+  const auto folder = buildFolder(entries).value();
+  EXPECT_EQ(folder.root.text(), std::string(flat.at("cid").as_string()));
+  ASSERT_EQ(folder.nodes.size(), 1u);
+  EXPECT_EQ(hexBlock(folder.nodes[0].block),
+            std::string(flat.at("nodes").at(folder.root.text()).as_string()));
 }
 
 TEST(Directory, OrderOfEntriesDoesNotMatter) {
-  const auto one = buildDirectory({entry("a", "1"), entry("b", "2")}).value();
-  const auto two = buildDirectory({entry("b", "2"), entry("a", "1")}).value();
-  EXPECT_EQ(one.cid, two.cid);
+  const auto one = buildFolder({entry("a", "1"), entry("b", "2")}).value();
+  const auto two = buildFolder({entry("b", "2"), entry("a", "1")}).value();
+  EXPECT_EQ(one.root, two.root);
 }
 
 TEST(Directory, RefusesNamesThatCannotBe) {
   using namespace std::string_literals;
   for (const auto& name : {""s, "."s, ".."s, "a/b"s, "a\0b"s}) {
-    EXPECT_FALSE(buildDirectory({entry(name, "x")})) << name;
+    EXPECT_FALSE(buildFolder({entry(name, "x")})) << name;
   }
-  EXPECT_FALSE(buildDirectory({entry("a", "1"), entry("a", "2")}));
-  EXPECT_FALSE(buildDirectory({{entry("a", "1").cid, "a", std::nullopt}}));
-}
-
-TEST(Directory, TooLargeForOneBlockIsUnsupported) {
-  std::vector<Link> entries;
-  while (entries.size() < 5000) entries.push_back(entry(std::to_string(entries.size()), "x"));
-  const auto built = buildDirectory(entries);
-  ASSERT_TRUE(built);
-  EXPECT_LE(built->block.size(), kMaxDirectoryBlock);
-  while (entries.size() < 6000) entries.push_back(entry(std::to_string(entries.size()), "x"));
-  const auto tooLarge = buildDirectory(entries);
-  ASSERT_FALSE(tooLarge);
-  EXPECT_EQ(tooLarge.error().category, ErrorCategory::Unsupported);
+  EXPECT_FALSE(buildFolder({entry("a", "1"), entry("a", "2")}));
+  EXPECT_FALSE(buildFolder({{entry("a", "1").cid, "a", std::nullopt}}));
 }
 
 }  // namespace

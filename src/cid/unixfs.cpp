@@ -179,6 +179,13 @@ Result<UnixFsData> decodeUnixFs(std::span<const std::byte> bytes) {
   }
 }
 
+std::string symlinkBlock(std::string_view target) {
+  UnixFsData data;
+  data.type = UnixFsType::Symlink;
+  data.data = std::string(target);
+  return encodeNode({{}, encodeUnixFs(data)});
+}
+
 bool isUnixFs(const Node& node) {
   return node.data && decodeUnixFs(asBytes(*node.data));
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -75,6 +76,9 @@ std::size_t shardPrefixWidth(std::size_t fanout) noexcept;
 struct SymlinkNode {
   std::string target;
 };
+
+/// The dag-pb block of a symbolic link.
+std::string symlinkBlock(std::string_view target);
 
 /// Every kind of node that UnixFS has, but for metadata nodes, which nobody writes.
 using UnixFsEntity = std::variant<FileNode, DirectoryNode, ShardNode, SymlinkNode>;

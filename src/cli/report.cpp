@@ -64,10 +64,18 @@ boost::json::object toJson(const Error& error) {
 }
 
 boost::json::object toJson(const LoadTimings& timings) {
-  return {{"launch_ms", timings.launchMs},    {"fetch_ms", timings.fetchMs},
-          {"compile_ms", timings.compileMs},  {"warmup_ms", timings.warmupMs},
-          {"total_ms", timings.totalMs},      {"bytes_network", timings.bytesNetwork},
-          {"bytes_cache", timings.bytesCache}};
+  boost::json::array components;
+  for (const auto& one : timings.components) {
+    components.push_back({{"name", one.name},
+                          {"complete_ms", one.completeMs},
+                          {"begun_ms", one.begunMs},
+                          {"ready_ms", one.readyMs}});
+  }
+  return {{"launch_ms", timings.launchMs},     {"fetch_ms", timings.fetchMs},
+          {"compile_ms", timings.compileMs},   {"warmup_ms", timings.warmupMs},
+          {"total_ms", timings.totalMs},       {"bytes_network", timings.bytesNetwork},
+          {"bytes_cache", timings.bytesCache}, {"bytes_peer", timings.bytesPeer},
+          {"source", timings.source()},        {"components", std::move(components)}};
 }
 
 boost::json::object toJson(const RunTimings& timings) {

@@ -73,6 +73,8 @@ LoadTimings loadOf(const Ran& ran) {
     all.warmupMs += one.warmupMs;
     all.bytesNetwork += one.bytesNetwork;
     all.bytesCache += one.bytesCache;
+    all.bytesPeer += one.bytesPeer;
+    all.components.insert(all.components.end(), one.components.begin(), one.components.end());
     // One that is loaded when it is needed tells only its phases.
     all.totalMs += one.totalMs > 0 ? one.totalMs : one.fetchMs + one.compileMs + one.warmupMs;
   }

@@ -34,6 +34,7 @@ struct ServeFlags {
   unsigned warmSpares = 0;
   std::uint64_t memoryBudget = 0;         ///< bytes
   std::uint64_t browserMemoryBudget = 0;  ///< bytes
+  std::string peerSharing = "auto";
   bool adaptiveScaling = true;
   double scaleUp = 0.7;
   double scaleDown = 0.3;
@@ -73,6 +74,8 @@ void setPoolLimits(const ServeFlags& flags, PoolOptions& options) {
   options.warmSpares = flags.warmSpares;
   options.memoryBudget = flags.memoryBudget;
   options.browserMemoryBudget = flags.browserMemoryBudget;
+  // Checked where it was read.
+  options.peerSharing = peerSharingFromName(flags.peerSharing).value_or(PeerSharing::Auto);
   options.adaptiveScaling = flags.adaptiveScaling;
   options.scaleUpThreshold = flags.scaleUp;
   options.scaleDownThreshold = flags.scaleDown;
@@ -372,6 +375,12 @@ void addPoolOptions(CLI::App& command, ServeFlags& flags) {
 
 /// When models get more workers, up to --max-connections, and when fewer.
 void addScalingOptions(CLI::App& command, ServeFlags& flags) {
+  command
+      .add_option("--peer-sharing", flags.peerSharing,
+                  "Browsers give each other model files: auto (where the way from here is slow), "
+                  "on, off")
+      ->check(CLI::IsMember({"auto", "on", "off"}))
+      ->capture_default_str();
   command
       .add_option("--adaptive-scaling", flags.adaptiveScaling,
                   "Give busy models further browsers, up to --max-connections")

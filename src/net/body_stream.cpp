@@ -3,6 +3,13 @@
 #include <utility>
 
 namespace webpool::net {
+namespace {
+
+std::size_t costOf(const std::string& text, const std::optional<FileRegion>& file) {
+  return text.size() + (file ? BodyWriter::kFileCost : 0);
+}
+
+}  // namespace
 
 void BodyStream::attach(std::function<void()> wake) {
   const std::lock_guard lock(mutex_);
@@ -11,8 +18,19 @@ void BodyStream::attach(std::function<void()> wake) {
 
 BodyStream::Part BodyStream::take() {
   const std::lock_guard lock(mutex_);
-  sending_ = text_.size();
-  return {std::exchange(text_, {}), state_ == State::Ended, state_ == State::Failed};
+  Part part;
+  sending_ = 0;
+  if (!pieces_.empty()) {
+    auto& piece = pieces_.front();
+    sending_ = costOf(piece.text, piece.file);
+    part.text = std::move(piece.text);
+    part.file = std::move(piece.file);
+    pieces_.pop_front();
+    waiting_ -= sending_;
+  }
+  part.ended = state_ == State::Ended && pieces_.empty();
+  part.failed = state_ == State::Failed;
+  return part;
 }
 
 void BodyStream::taken() {
@@ -20,7 +38,7 @@ void BodyStream::taken() {
   {
     const std::lock_guard lock(mutex_);
     sending_ = 0;
-    if (text_.empty()) drained = drained_;
+    if (pieces_.empty()) drained = drained_;
   }
   if (drained) drained();
 }
@@ -30,7 +48,8 @@ void BodyStream::leave() {
     const std::lock_guard lock(mutex_);
     wake_ = nullptr;
     left_ = true;
-    text_.clear();
+    pieces_.clear();
+    waiting_ = 0;
     if (state_ == State::Ended) return;
   }
   closed_.request_stop();
@@ -41,20 +60,38 @@ BodyWriter::~BodyWriter() {
 }
 
 BodyWriter::Written BodyWriter::write(std::string_view text) {
+  return add(text.size(), [text](std::deque<BodyStream::Piece>& pieces) {
+    if (pieces.empty() || pieces.back().file) pieces.emplace_back();
+    pieces.back().text += text;
+  });
+}
+
+BodyWriter::Written BodyWriter::write(FileRegion file) {
+  const auto cost = file.length == 0 ? 0 : kFileCost;
+  return add(cost, [&file](std::deque<BodyStream::Piece>& pieces) {
+    if (file.length == 0) return;
+    if (pieces.empty() || pieces.back().file) pieces.emplace_back();
+    pieces.back().file = std::move(file);
+  });
+}
+
+BodyWriter::Written BodyWriter::add(
+    std::size_t cost, const std::function<void(std::deque<BodyStream::Piece>&)>& put) {
   auto& stream = *stream_;
   bool over = false;
   {
     const std::lock_guard lock(stream.mutex_);
     if (stream.left_ || stream.state_ != BodyStream::State::Open) return Written::Closed;
-    const auto waiting = stream.text_.size() + stream.sending_;
-    over = waiting + text.size() > 4 * stream.limit_;
+    const auto waiting = stream.waiting_ + stream.sending_ + cost;
+    over = waiting > 4 * stream.limit_;
     if (over) {
       stream.state_ = BodyStream::State::Failed;
     } else {
-      stream.text_ += text;
+      put(stream.pieces_);
+      stream.waiting_ += cost;
     }
     if (stream.wake_) stream.wake_();
-    if (!over) return waiting + text.size() > stream.limit_ ? Written::Full : Written::Taken;
+    if (!over) return waiting > stream.limit_ ? Written::Full : Written::Taken;
   }
   stream.closed_.request_stop();
   return Written::Closed;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -11,6 +12,8 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+
+#include "net/file_region.h"
 
 namespace webpool::net {
 
@@ -21,7 +24,8 @@ class BodyStream {
 
   struct Part {
     std::string text;
-    bool ended = false;   ///< nothing follows
+    std::optional<FileRegion> file = {};  ///< behind the text
+    bool ended = false;                   ///< nothing follows
     bool failed = false;  ///< the writer gave up: the client must not take it for whole
   };
 
@@ -38,10 +42,16 @@ class BodyStream {
   friend class BodyWriter;
   enum class State { Open, Ended, Failed };
 
+  struct Piece {
+    std::string text;
+    std::optional<FileRegion> file;  ///< behind the text
+  };
+
   std::mutex mutex_;
   const std::size_t limit_;
-  std::string text_;
-  std::size_t sending_ = 0;  ///< bytes taken and not yet sent
+  std::deque<Piece> pieces_;
+  std::size_t waiting_ = 0;  ///< what they count
+  std::size_t sending_ = 0;  ///< what was taken and not yet sent
   State state_ = State::Open;
   bool left_ = false;
   std::function<void()> wake_;
@@ -76,6 +86,10 @@ class BodyWriter {
 
   StreamBody body() const { return {stream_, {}}; }
   Written write(std::string_view text);
+  /// Part of a file, which is sent as it lies and takes no memory; it counts kFileCost bytes.
+  Written write(FileRegion file);
+  static constexpr std::size_t kFileCost = 128u << 10;
+
   /// No more comes. Idempotent.
   void end();
   /// Requested when the client has left or stalls for too long.
@@ -84,6 +98,7 @@ class BodyWriter {
   void onDrained(std::function<void()> drained);
 
  private:
+  Written add(std::size_t cost, const std::function<void(std::deque<BodyStream::Piece>&)>& put);
   void finish(BodyStream::State state);
   std::shared_ptr<BodyStream> stream_;
 };

@@ -22,6 +22,30 @@ TEST(BodyStream, GivesWhatWasWrittenAndThenTheEnd) {
   EXPECT_TRUE(last.ended);
 }
 
+TEST(BodyStream, FilesKeepTheirPlaceAndCostLittle) {
+  BodyWriter writer;
+  const auto stream = writer.body().stream;
+  writer.write("head");
+  EXPECT_EQ(writer.write(FileRegion{nullptr, 5, 1u << 30}), Written::Taken);
+  writer.write(FileRegion{nullptr, 7, 0});  // nothing of a file is nothing
+  writer.write("between");
+  writer.write(FileRegion{nullptr, 6, 1});
+  EXPECT_EQ(writer.write(FileRegion{nullptr, 6, 1}), Written::Full);
+  writer.end();
+  auto part = stream->take();
+  EXPECT_EQ(part.text, "head");
+  EXPECT_EQ(part.file->length, 1u << 30);
+  EXPECT_FALSE(part.ended);
+  part = stream->take();
+  EXPECT_EQ(part.text, "between");
+  EXPECT_EQ(part.file->offset, 6u);
+  EXPECT_FALSE(part.ended);
+  part = stream->take();
+  EXPECT_EQ(part.text, "");
+  EXPECT_TRUE(part.file);
+  EXPECT_TRUE(part.ended);
+}
+
 TEST(BodyStream, ASlowReaderIsToldOfAndThenCutOff) {
   BodyWriter writer(4);
   const auto stream = writer.body().stream;

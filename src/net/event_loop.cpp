@@ -111,6 +111,10 @@ bool EventLoop::onLoopThread() const noexcept {
   return runner == std::thread::id() || runner == std::this_thread::get_id();
 }
 
+bool EventLoop::runsHere() const noexcept {
+  return impl_->runner.load(std::memory_order_relaxed) == std::this_thread::get_id();
+}
+
 asio::io_context& EventLoop::context() noexcept {
   return impl_->context;
 }

@@ -66,6 +66,9 @@ class EventLoop {
   /// True on the thread that is in run(), and on every thread while none is.
   bool onLoopThread() const noexcept;
 
+  /// True on the thread that is in run() and on no other.
+  bool runsHere() const noexcept;
+
   /// For the code inside src/net only.
   boost::asio::io_context& context() noexcept;
 

@@ -19,7 +19,7 @@ namespace {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
-constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable_t<Executor>());
 constexpr std::uint64_t kSlice = 512u << 10;
 constexpr std::size_t kCopySlice = 128u << 10;
 
@@ -51,8 +51,8 @@ error_code shortFile() {
 }
 
 template <class Stream>
-asio::awaitable<error_code> copySlice(Stream& stream, int file, off_t& offset,
-                                      std::uint64_t remaining, std::vector<char>& buffer) {
+Awaitable<error_code> copySlice(Stream& stream, int file, off_t& offset, std::uint64_t remaining,
+                                std::vector<char>& buffer) {
   buffer.resize(std::min<std::uint64_t>(kCopySlice, remaining));
   const auto got = ::pread(file, buffer.data(), buffer.size(), offset);
   if (got < 0 && errno == EINTR) co_return error_code();
@@ -66,8 +66,8 @@ asio::awaitable<error_code> copySlice(Stream& stream, int file, off_t& offset,
 
 }  // namespace
 
-asio::awaitable<error_code> sendFile(asio::ip::tcp::socket& socket, const FileRegion& region,
-                                     const std::function<void()>& progress) {
+Awaitable<error_code> sendFile(Socket& socket, const FileRegion& region,
+                               const std::function<void()>& progress) {
   auto offset = static_cast<off_t>(region.offset);
   const auto end = static_cast<off_t>(region.offset + region.length);
   const int file = region.file->get();
@@ -86,7 +86,7 @@ asio::awaitable<error_code> sendFile(asio::ip::tcp::socket& socket, const FileRe
                                             std::min<std::uint64_t>(kSlice, remaining));
     if (sent > 0) {
       progress();
-      co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+      co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable_t<Executor>());
     } else if (sent == 0) {
       error = shortFile();
     } else if (errno == EAGAIN) {
@@ -101,8 +101,8 @@ asio::awaitable<error_code> sendFile(asio::ip::tcp::socket& socket, const FileRe
   co_return error;
 }
 
-asio::awaitable<error_code> sendFile(TlsStream& stream, const FileRegion& region,
-                                     const std::function<void()>& progress) {
+Awaitable<error_code> sendFile(TlsStream& stream, const FileRegion& region,
+                               const std::function<void()>& progress) {
   auto offset = static_cast<off_t>(region.offset);
   const auto end = static_cast<off_t>(region.offset + region.length);
   std::vector<char> buffer;

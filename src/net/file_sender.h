@@ -2,8 +2,6 @@
 // Inside src/net only.
 #pragma once
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/system/error_code.hpp>
 #include <functional>
 
@@ -16,13 +14,11 @@ namespace webpool::net {
 /// An error when the peer is gone or the file is shorter than it was said to be; what was sent by
 /// then can't be taken back, so the connection must be closed. The region and the function must
 /// outlive the call.
-boost::asio::awaitable<boost::system::error_code> sendFile(boost::asio::ip::tcp::socket& socket,
-                                                           const FileRegion& region,
-                                                           const std::function<void()>& progress);
+Awaitable<boost::system::error_code> sendFile(Socket& socket, const FileRegion& region,
+                                              const std::function<void()>& progress);
 
 /// The same through TLS, where the program has to see the bytes.
-boost::asio::awaitable<boost::system::error_code> sendFile(TlsStream& stream,
-                                                           const FileRegion& region,
-                                                           const std::function<void()>& progress);
+Awaitable<boost::system::error_code> sendFile(TlsStream& stream, const FileRegion& region,
+                                              const std::function<void()>& progress);
 
 }  // namespace webpool::net

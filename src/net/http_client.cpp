@@ -12,7 +12,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/empty_body.hpp>
@@ -110,7 +109,7 @@ struct Connection {
       tls.emplace(io, *trust);
     }
   }
-  tcp::socket& socket() { return tls ? socketOf(*tls) : *plain; }
+  Socket& socket() { return tls ? socketOf(*tls) : *plain; }
 
   /// The server has neither closed it nor sent anything.
   bool isQuiet() {
@@ -363,10 +362,10 @@ class Exchange {
   base::Duration connectTook_{};
   Connection& connection_;
   asio::io_context& io_;
-  asio::steady_timer timer_{io_};
-  asio::steady_timer stall_{io_};
+  SteadyTimer timer_{io_};
+  SteadyTimer stall_{io_};
   tcp::resolver resolver_{io_};
-  tcp::socket* socket_ = nullptr;
+  Socket* socket_ = nullptr;
 };
 
 }  // namespace

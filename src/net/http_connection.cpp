@@ -120,10 +120,10 @@ class HttpConnection final : public Connection,
  private:
   using Parser = http::request_parser<http::string_body>;
 
-  tcp::socket& socket() noexcept { return socketOf(stream_); }
+  Socket& socket() noexcept { return socketOf(stream_); }
 
   // Takes itself as an argument: the coroutine keeps the connection alive.
-  asio::awaitable<void> run(std::shared_ptr<HttpConnection> self) {
+  Awaitable<void> run(std::shared_ptr<HttpConnection> self) {
     bool more = true;
     bool first = true;
     waits(true);
@@ -132,8 +132,14 @@ class HttpConnection final : public Connection,
       waits(true);
       if (buffer_.size() == 0 && !first) {
         deadline_->set(server_->options.idleTimeout);
-        watch();
-        co_await watchEnds();
+        if (watching_) {
+          co_await watchEnds();
+        } else if (!watchError_) {
+          const auto [error, count] =
+              co_await stream_.async_read_some(buffer_.prepare(kFirstRead), kAwait);
+          buffer_.commit(count);
+          watchError_ = error;
+        }
         if (watchError_) break;
       }
       first = false;
@@ -173,23 +179,22 @@ class HttpConnection final : public Connection,
       const int fd = socket().native_handle();
       (void)!::send(fd, kContinue.data(), kContinue.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     }
-    socket().async_wait(tcp::socket::wait_error,
-                        [weak = this->weak_from_this()](error_code /*error*/) {
-                          if (const auto self = weak.lock()) self->closed_.request_stop();
-                        });
+    socket().async_wait(Socket::wait_error, [weak = this->weak_from_this()](error_code /*error*/) {
+      if (const auto self = weak.lock()) self->closed_.request_stop();
+    });
   }
 
-  asio::awaitable<void> watchEnds() {
-    watchEnded_.emplace(stream_.get_executor(), asio::steady_timer::time_point::max());
+  Awaitable<void> watchEnds() {
+    watchEnded_.emplace(stream_.get_executor(), SteadyTimer::time_point::max());
     if (watching_) co_await watchEnded_->async_wait(kAwait);
     watchEnded_.reset();
   }
 
   /// False when it is no TLS that comes; the connection is over then.
-  asio::awaitable<bool> shakeHands() {
+  Awaitable<bool> shakeHands() {
     constexpr unsigned char kHandshakeRecord = 22;
     deadline_->set(server_->options.handshakeTimeout);
-    if (const auto [error] = co_await socket().async_wait(tcp::socket::wait_read, kAwait); error) {
+    if (const auto [error] = co_await socket().async_wait(Socket::wait_read, kAwait); error) {
       co_return false;
     }
     unsigned char first = 0;
@@ -209,7 +214,7 @@ class HttpConnection final : public Connection,
   }
 
   /// Tells the peer that nothing was cut off, waits for what it still sends, closes.
-  asio::awaitable<void> finish() {
+  Awaitable<void> finish() {
     const auto time = server_->options.closeTimeout;
     if constexpr (kIsTls<Stream>) {
       deadline_->set(time);
@@ -220,7 +225,7 @@ class HttpConnection final : public Connection,
   }
 
   /// One request and its answer; false when the connection is over.
-  asio::awaitable<bool> serveOne() {
+  Awaitable<bool> serveOne() {
     const auto& options = server_->options;
     Parser parser;
     parser.header_limit(options.maxHeaderBytes);
@@ -261,7 +266,8 @@ class HttpConnection final : public Connection,
     if (query != std::string::npos) request.query = target.substr(query + 1);
     request.headers = std::move(headers);
     request.body = std::move(parser.get().body());
-    request.peer = peerText(socket());
+    if (peer_.empty()) peer_ = peerText(socket());
+    request.peer = peer_;
     closed_ = std::stop_source();
     request.closed = closed_.get_token();
     const bool http10 = http10_ = parser.get().version() < 11;
@@ -288,7 +294,7 @@ class HttpConnection final : public Connection,
   }
 
   /// `no_buffer_space` when all bodies together are too much.
-  asio::awaitable<error_code> readBody(Parser& parser, BodyRoom& room) {
+  Awaitable<error_code> readBody(Parser& parser, BodyRoom& room) {
     if (parser.is_done()) co_return error_code();
     const auto& options = server_->options;
     const auto expected = parser.content_length().value_or(options.maxBodyBytes);
@@ -306,7 +312,7 @@ class HttpConnection final : public Connection,
     co_return error_code();
   }
 
-  asio::awaitable<Response> answer(Request request) {
+  Awaitable<Response> answer(Request request) {
     const auto match = server_->router.find(request.method, request.path);
     if (std::holds_alternative<Router::NoSuchPath>(match)) {
       if (server_->sockets.contains(request.path)) {
@@ -322,9 +328,7 @@ class HttpConnection final : public Connection,
       co_return response;
     }
 
-    asio::steady_timer woken(stream_.get_executor(), asio::steady_timer::time_point::max());
     answer_ = std::make_shared<Answer>();
-    answer_->wake = [&woken] { woken.cancel(); };
     struct Forget {
       std::shared_ptr<Answer>& answer;
       ~Forget() {
@@ -332,12 +336,14 @@ class HttpConnection final : public Connection,
         answer = nullptr;
       }
     } forget{answer_};
-    // A copy: the handler may stop the server, which forgets its routes.
-    const Handler handler = *std::get<const Handler*>(match);
-    call(handler, std::move(request), answer_);
-    if (!answer_->response) {
+    // `match` holds it: the handler may stop the server, which forgets its routes.
+    call(*std::get<Router::Shared>(match), std::move(request), answer_);
+    if (!answer_->response && socket().is_open()) {
+      SteadyTimer woken(stream_.get_executor(), SteadyTimer::time_point::max());
+      answer_->wake = [&woken] { woken.cancel(); };
       if (buffer_.size() == 0) watch();
       co_await woken.async_wait(kAwait);
+      answer_->wake = nullptr;
     }
     // Nothing when the connection was dropped meanwhile.
     co_return answer_->response ? std::move(*answer_->response) : Response{};
@@ -355,7 +361,7 @@ class HttpConnection final : public Connection,
     }
   }
 
-  asio::awaitable<bool> upgradeTo(Parser& parser, const std::string& target, Headers headers) {
+  Awaitable<bool> upgradeTo(Parser& parser, const std::string& target, Headers headers) {
     const auto query = target.find('?');
     RequestInfo info{.path = target.substr(0, query),
                      .query = query == std::string::npos ? "" : target.substr(query + 1),
@@ -382,7 +388,7 @@ class HttpConnection final : public Connection,
     return form ? form(status, path, reason) : textResponse(status, reason);
   }
 
-  asio::awaitable<bool> refuseBroken(error_code error, std::string path) {
+  Awaitable<bool> refuseBroken(error_code error, std::string path) {
     if (error == http::error::header_limit || error == http::error::buffer_overflow) {
       co_return co_await refuse(431, std::move(path),
                                 "the request's header is larger than " +
@@ -406,7 +412,7 @@ class HttpConnection final : public Connection,
   }
 
   /// Answers and ends the connection, whatever of the request has not been read.
-  asio::awaitable<bool> refuse(int status, std::string path, std::string reason) {
+  Awaitable<bool> refuse(int status, std::string path, std::string reason) {
     waits(false);
     auto response = refusal(status, path, reason);
     if (status == 503) response.headers.set("Retry-After", "1");
@@ -415,8 +421,8 @@ class HttpConnection final : public Connection,
   }
 
   /// Closes the connection in the end unless it is to be kept.
-  asio::awaitable<error_code> write(Response& response, bool keepAlive, bool isHead,
-                                    bool chunked = true) {
+  Awaitable<error_code> write(Response& response, bool keepAlive, bool isHead,
+                              bool chunked = true) {
     const auto& options = server_->options;
     auto head =
         responseHead(response, {.ownHost = ownHost_, .keepAlive = keepAlive, .chunked = chunked});
@@ -457,8 +463,8 @@ class HttpConnection final : public Connection,
   }
 
   /// What the handler writes, as it comes, while the peer's end is watched for.
-  asio::awaitable<error_code> writeStream(std::shared_ptr<BodyStream> body, bool chunked) {
-    asio::steady_timer woken(stream_.get_executor(), asio::steady_timer::time_point::max());
+  Awaitable<error_code> writeStream(std::shared_ptr<BodyStream> body, bool chunked) {
+    SteadyTimer woken(stream_.get_executor(), SteadyTimer::time_point::max());
     struct Leave {
       BodyStream& body;
       ~Leave() { body.leave(); }
@@ -471,31 +477,51 @@ class HttpConnection final : public Connection,
     });
     streaming_ = &woken;
     struct Forget {
-      asio::steady_timer*& streaming;
+      SteadyTimer*& streaming;
       ~Forget() { streaming = nullptr; }
     } forget{streaming_};
     const std::stop_callback wake(closed_.get_token(), [&woken] { woken.cancel(); });
     if (buffer_.size() == 0) watch();
+    std::string_view owed;  // the end of the chunk before, which goes with what follows
     while (true) {
       auto part = body->take();
       if (closed_.stop_requested() || part.failed) co_return asio::error::connection_aborted;
-      if (part.text.empty() && !part.ended) {
+      const bool none = part.text.empty() && !part.file && !part.ended;
+      if (none && owed.empty()) {
         deadline_->clear();
         co_await woken.async_wait(kAwait);
         continue;
       }
-      std::string size;
-      if (chunked && !part.text.empty()) size = fmt::format("{:x}\r\n", part.text.size());
-      std::string_view tail = chunked && !part.text.empty() ? "\r\n" : "";
-      if (chunked && part.ended) tail = part.text.empty() ? "0\r\n\r\n" : "\r\n0\r\n\r\n";
-      const std::array<asio::const_buffer, 3> pieces{asio::buffer(size), asio::buffer(part.text),
-                                                     asio::buffer(tail)};
-      deadline_->set(server_->options.idleTimeout);
-      const auto [error, count] = co_await asio::async_write(stream_, pieces, kAwait);
-      if (error) co_return error;
-      body->taken();
+      if (const auto error = co_await writePart(part, std::exchange(owed, {}), chunked)) {
+        co_return error;
+      }
+      if (part.file && chunked && !part.ended) owed = "\r\n";
+      if (!none) body->taken();
       if (part.ended) co_return error_code();
     }
+  }
+
+  /// `before`: what is written before it. The end of a chunk that ends with a file is left to the
+  /// next part, but for the last.
+  Awaitable<error_code> writePart(const BodyStream::Part& part, std::string_view before,
+                                  bool chunked) {
+    const auto size = part.text.size() + (part.file ? part.file->length : 0);
+    auto head = std::string(before);
+    if (chunked && size > 0) head += fmt::format("{:x}\r\n", size);
+    std::string_view tail = chunked && size > 0 && !part.file ? "\r\n" : "";
+    if (chunked && part.ended) tail = size == 0 ? "0\r\n\r\n" : "\r\n0\r\n\r\n";
+    const std::array<asio::const_buffer, 3> pieces{
+        asio::buffer(head), asio::buffer(part.text),
+        part.file ? asio::const_buffer() : asio::buffer(tail)};
+    deadline_->set(server_->options.idleTimeout);
+    auto [error, count] = co_await asio::async_write(stream_, pieces, kAwait);
+    if (error || !part.file) co_return error;
+    const std::function<void()> progress = [this] { deadline_->set(server_->options.idleTimeout); };
+    error = co_await sendFile(stream_, *part.file, progress);
+    if (!error && !tail.empty()) {
+      std::tie(error, count) = co_await asio::async_write(stream_, asio::buffer(tail), kAwait);
+    }
+    co_return error;
   }
 
   Stream stream_;
@@ -503,17 +529,18 @@ class HttpConnection final : public Connection,
   std::shared_ptr<Deadline> deadline_;
   std::shared_ptr<Answer> answer_;
   std::string ownHost_;
+  std::string peer_;         ///< "address:port"
   std::stop_source closed_;  ///< of the request being answered
   bool http10_ = false;      ///< that request
   bool watching_ = false;
   error_code watchError_;
-  std::optional<asio::steady_timer> watchEnded_;
-  asio::steady_timer* streaming_ = nullptr;
+  std::optional<SteadyTimer> watchEnded_;
+  SteadyTimer* streaming_ = nullptr;
 };
 
 }  // namespace
 
-void serveHttp(std::shared_ptr<Server::State> server, tcp::socket socket) {
+void serveHttp(std::shared_ptr<Server::State> server, Socket socket) {
   if (const auto& tls = server->options.tls) {
     TlsStream stream(std::move(socket), tls->impl().context);
     std::make_shared<HttpConnection<TlsStream>>(std::move(server), std::move(stream))->start();

@@ -8,6 +8,6 @@
 namespace webpool::net {
 
 /// Starts to serve, through TLS where the server has an identity; returns at once.
-void serveHttp(std::shared_ptr<Server::State> server, tcp::socket socket);
+void serveHttp(std::shared_ptr<Server::State> server, Socket socket);
 
 }  // namespace webpool::net

@@ -14,8 +14,8 @@
 #include <variant>
 #include <vector>
 
-#include "base/file.h"
 #include "net/body_stream.h"
+#include "net/file_region.h"
 
 namespace webpool::net {
 
@@ -51,13 +51,6 @@ struct Request {
   /// HTTP/1.0, it counts as gone). Not noticed once the client has sent a further request behind
   /// this one.
   std::stop_token closed{};
-};
-
-/// Bytes [offset, offset + length) of an open file, sent with sendfile(2).
-struct FileRegion {
-  std::shared_ptr<const base::FileDescriptor> file;
-  std::uint64_t offset = 0;
-  std::uint64_t length = 0;
 };
 
 /// Bytes that live as long as the program (the embedded page).

@@ -12,7 +12,7 @@ struct Held {
   Held& operator=(const Held&) = delete;
   // Letting go of `respond` may answer.
   ~Held() {
-    loop.post([last = std::move(respond)] {});
+    if (!loop.runsHere()) loop.post([last = std::move(respond)] {});
   }
 
   EventLoop& loop;
@@ -24,6 +24,7 @@ struct Held {
 std::function<void(Response)> fromAnyThread(EventLoop& loop,
                                             std::function<void(Response)> respond) {
   return [held = std::make_shared<Held>(loop, std::move(respond))](Response response) {
+    if (held->loop.runsHere()) return held->respond(std::move(response));
     held->loop.post([respond = held->respond, response = std::move(response)]() mutable {
       respond(std::move(response));
     });

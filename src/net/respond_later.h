@@ -8,8 +8,8 @@
 
 namespace webpool::net {
 
-/// A `respond` that any thread may call and let go of: both are done on the loop thread. The loop
-/// must outlive every copy.
+/// A `respond` that any thread may call and let go of: both are done on the loop thread, at once
+/// where the caller is on it. The loop must outlive every copy.
 std::function<void(Response)> fromAnyThread(EventLoop& loop, std::function<void(Response)> respond);
 
 }  // namespace webpool::net

@@ -4,20 +4,34 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <utility>
 
 namespace webpool::net {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kDefaults{{
-    // These three make the page cross-origin isolated: SharedArrayBuffer and precise timers.
-    {"Cross-Origin-Opener-Policy", "same-origin"},
-    {"Cross-Origin-Embedder-Policy", "require-corp"},
+using Field = std::pair<std::string_view, std::string_view>;
+
+constexpr std::array<Field, 3> kDefaults{{
     {"Cross-Origin-Resource-Policy", "same-origin"},
     {"X-Content-Type-Options", "nosniff"},
-    {"Referrer-Policy", "no-referrer"},
     {"Cache-Control", "no-store"},
 }};
+
+/// Of what a page is made of, scripts and Workers too. With the resource policy above, the first
+/// two make a page cross-origin isolated: SharedArrayBuffer and precise timers.
+constexpr std::array<Field, 3> kPageDefaults{{
+    {"Cross-Origin-Opener-Policy", "same-origin"},
+    {"Cross-Origin-Embedder-Policy", "require-corp"},
+    {"Referrer-Policy", "no-referrer"},
+}};
+
+/// JSON and events are data, which no browser runs or lays out: what keeps a page in its place
+/// would be half of such an answer.
+bool isData(const Headers& headers) noexcept {
+  const auto type = headers.get("Content-Type");
+  return type == "application/json" || type == "text/event-stream";
+}
 
 constexpr std::array<std::pair<int, std::string_view>, 34> kReasons{{
     {200, "OK"},
@@ -115,18 +129,27 @@ std::string responseHead(Response& response, const HeadContext& context) {
                      });
   if (!sound) response = textResponse(500, "the handler made a response that can't be sent");
 
-  auto head = fmt::format("HTTP/1.1 {} {}\r\n", response.status, reasonPhrase(response.status));
+  std::string head;
+  head.reserve(1024);
+  head.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
+  head.append(reasonPhrase(response.status)).append("\r\n");
   const auto field = [&](std::string_view name, std::string_view value) {
     head.append(name).append(": ").append(value).append("\r\n");
   };
   for (const auto& [name, value] : response.headers.all()) {
     if (!isOfTheServer(name) && !value.empty()) field(name, value);
   }
-  for (const auto& [name, value] : kDefaults) {
-    if (!response.headers.has(name)) field(name, value);
-  }
-  if (!response.headers.has("Content-Security-Policy")) {
-    field("Content-Security-Policy", contentSecurityPolicy(context.ownHost));
+  const auto defaults = [&](std::span<const Field> fields) {
+    for (const auto& [name, value] : fields) {
+      if (!response.headers.has(name)) field(name, value);
+    }
+  };
+  defaults(kDefaults);
+  if (!isData(response.headers)) {
+    defaults(kPageDefaults);
+    if (!response.headers.has("Content-Security-Policy")) {
+      field("Content-Security-Policy", contentSecurityPolicy(context.ownHost));
+    }
   }
   if (mayHaveBody(response.status)) {
     const auto* stream = std::get_if<StreamBody>(&response.body);

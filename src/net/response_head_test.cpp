@@ -26,6 +26,24 @@ TEST(ResponseHead, CarriesTheSecurityFields) {
   EXPECT_THAT(head, Not(HasSubstr("Connection")));
 }
 
+TEST(ResponseHead, DataHasNoFieldsOfPages) {
+  for (const auto* type : {"application/json", "text/event-stream"}) {
+    Response response;
+    response.headers.set("Content-Type", type);
+    const auto head = responseHead(response, {.ownHost = "localhost:80"});
+    for (const auto* field : {"Cross-Origin-Opener-Policy", "Cross-Origin-Embedder-Policy",
+                              "Content-Security-Policy"}) {
+      EXPECT_THAT(head, Not(HasSubstr(field))) << type;
+    }
+    // Pages elsewhere may neither show it as something else nor keep it.
+    for (const auto* field :
+         {"Cross-Origin-Resource-Policy: same-origin\r\n", "X-Content-Type-Options: nosniff\r\n",
+          "Cache-Control: no-store\r\n"}) {
+      EXPECT_THAT(head, HasSubstr(field)) << type;
+    }
+  }
+}
+
 TEST(ResponseHead, PolicyAllowsNoForeignCode) {
   const auto policy = contentSecurityPolicy("");
   EXPECT_THAT(policy, HasSubstr("default-src 'none'"));

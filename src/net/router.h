@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -20,13 +21,14 @@ class Router {
   struct WrongMethod {
     std::string allowed;  ///< "GET, HEAD, POST"
   };
-  using Match = std::variant<const Handler*, NoSuchPath, WrongMethod>;
+  /// A handler lives as long as somebody holds it: a call may replace or end the router.
+  using Shared = std::shared_ptr<const Handler>;
+  using Match = std::variant<Shared, NoSuchPath, WrongMethod>;
 
-  /// The handler is valid until the next add.
   Match find(std::string_view method, std::string_view path) const;
 
  private:
-  using Methods = std::map<std::string, Handler, std::less<>>;
+  using Methods = std::map<std::string, Shared, std::less<>>;
   std::map<std::string, Methods, std::less<>> exact_;
   std::map<std::string, Methods, std::less<>> prefixes_;
 };

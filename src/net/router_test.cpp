@@ -17,7 +17,7 @@ class RouterTest : public testing::Test {
       return "405 " + wrong->allowed;
     }
     if (std::holds_alternative<Router::NoSuchPath>(match)) return "404";
-    (*std::get<const Handler*>(match))({}, {});
+    (*std::get<Router::Shared>(match))({}, {});
     return called_;
   }
 

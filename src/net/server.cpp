@@ -69,8 +69,8 @@ void refuseWhenFull(int fd) noexcept {
   ::close(fd);
 }
 
-asio::awaitable<void> acceptAll(std::shared_ptr<Server::State> state) {
-  asio::steady_timer pause(co_await asio::this_coro::executor);
+Awaitable<void> acceptAll(std::shared_ptr<Server::State> state) {
+  SteadyTimer pause(co_await asio::this_coro::executor);
   while (!state->stopped) {
     const auto [error] = co_await state->acceptor.async_wait(tcp::acceptor::wait_read, kAwait);
     if (error || state->stopped) co_return;
@@ -94,7 +94,7 @@ asio::awaitable<void> acceptAll(std::shared_ptr<Server::State> state) {
       longest->drop();
     }
     boost::system::error_code failed;
-    tcp::socket socket(co_await asio::this_coro::executor);
+    Socket socket(co_await asio::this_coro::executor);
     socket.assign(state->acceptor.local_endpoint(failed).protocol(), fd, failed);
     if (failed) {
       ::close(fd);
@@ -130,7 +130,7 @@ void Connection::waits(bool without) {
   }
 }
 
-Deadline::Deadline(const asio::any_io_executor& executor, std::function<void()> expired)
+Deadline::Deadline(const Executor& executor, std::function<void()> expired)
     : timer_(executor), expired_(std::move(expired)) {}
 
 void Deadline::set(base::Duration fromNow) {
@@ -158,11 +158,11 @@ void Deadline::wait() {
   });
 }
 
-asio::awaitable<void> lingerAndClose(tcp::socket& socket, std::shared_ptr<Deadline> deadline,
-                                     base::Duration time) {
+Awaitable<void> lingerAndClose(Socket& socket, std::shared_ptr<Deadline> deadline,
+                               base::Duration time) {
   deadline->set(time);
   boost::system::error_code ignored;
-  socket.shutdown(tcp::socket::shutdown_send, ignored);
+  socket.shutdown(Socket::shutdown_send, ignored);
   std::array<std::byte, 16384> rest;
   while (socket.is_open()) {
     const auto [error, count] = co_await socket.async_read_some(asio::buffer(rest), kAwait);

@@ -59,6 +59,72 @@ TEST_F(FileResponseTest, BigFileArrivesByteForByte) {
       << "the descriptor is shared: its position must not be used";
 }
 
+std::string unchunked(std::string_view text) {
+  std::string body;
+  while (true) {
+    const auto end = text.find("\r\n");
+    if (end == std::string_view::npos) return body + " (cut off)";
+    const auto size = std::stoull(std::string(text.substr(0, end)), nullptr, 16);
+    body += text.substr(end + 2, size);
+    if (text.substr(end + 2 + size, 2) != "\r\n") return body + " (a chunk that does not end)";
+    text.remove_prefix(end + 4 + size);
+    if (size == 0) return text.empty() ? body : body + " (more behind the end)";
+  }
+}
+
+TEST_F(FileResponseTest, AStreamOfTextAndPartsOfFiles) {
+  constexpr std::size_t kPart = 5'000'003;
+  const auto whole = "head" + patternBytes(3, kPart) + patternBytes(77, 1) + "tail";
+  for (const bool told : {false, true}) {
+    onLoop([&] {
+      server_->route("GET", "/mixed", [&, told](const Request&, const auto& respond) {
+        BodyWriter writer;
+        Response response;
+        auto body = writer.body();
+        if (told) body.length = whole.size();
+        response.body = std::move(body);
+        writer.write("he");
+        writer.write("ad");
+        writer.write(FileRegion{file_, 3, kPart});
+        writer.write(FileRegion{file_, 77, 1});
+        writer.write("tail");
+        writer.end();
+        respond(std::move(response));
+      });
+    });
+    for (const std::string version : {"1.1", "1.0"}) {
+      RawClient client(server_->port());
+      client.send("GET /mixed HTTP/" + version + "\r\nHost: " + host() +
+                  "\r\nConnection: close\r\n\r\n");
+      const auto response = client.receive();
+      client.readToEnd();
+      const auto chunked = response.field("Transfer-Encoding") == "chunked";
+      EXPECT_EQ(chunked, !told && version == "1.1");
+      const auto rest = response.body + client.pending();
+      EXPECT_TRUE((chunked ? unchunked(rest) : rest) == whole) << told << version;
+    }
+  }
+}
+
+TEST_F(FileResponseTest, AChunkThatEndsWithAFileIsWholeBeforeMoreComes) {
+  std::unique_ptr<BodyWriter> writer;
+  onLoop([&] {
+    server_->route("GET", "/slow", [&](const Request&, const auto& respond) {
+      writer = std::make_unique<BodyWriter>();
+      Response response;
+      response.body = writer->body();
+      respond(std::move(response));
+    });
+  });
+  RawClient client(server_->port());
+  client.get("/slow", host());
+  writer->write(FileRegion{file_, 0, 4});
+  std::string got(4 + 3 + 2, ' ');
+  asio::read(client.socket(), asio::buffer(got));
+  EXPECT_EQ(got, "4\r\n" + patternBytes(0, 4) + "\r\n");
+  onLoop([&] { writer.reset(); });
+}
+
 TEST_F(FileResponseTest, RegionsOfAFile) {
   const std::vector<std::pair<std::size_t, std::size_t>> regions{
       {0, 0}, {0, 1}, {kSize - 1, 1}, {4095, 4098}, {1'000'003, 3'000'017}, {kSize, 0}};

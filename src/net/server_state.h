@@ -2,9 +2,7 @@
 #pragma once
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cstdint>
 #include <exception>
@@ -19,6 +17,7 @@
 #include "net/origin_policy.h"
 #include "net/router.h"
 #include "net/server.h"
+#include "net/stream.h"
 
 namespace webpool::net {
 
@@ -26,7 +25,7 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 
 /// Awaits an operation and gets its error as a value.
-inline constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+inline constexpr auto kAwait = asio::as_tuple(asio::use_awaitable_t<Executor>());
 
 /// For co_spawn: what a coroutine throws is a defect and comes out of EventLoop::run().
 inline constexpr auto kRethrow = [](std::exception_ptr defect) {
@@ -80,7 +79,7 @@ struct Server::State {
 /// early.
 class Deadline : public std::enable_shared_from_this<Deadline> {
  public:
-  Deadline(const asio::any_io_executor& executor, std::function<void()> expired);
+  Deadline(const Executor& executor, std::function<void()> expired);
   void set(base::Duration fromNow);
   void clear() noexcept { due_ = base::TimePoint::max(); }
   /// Forgets the function.
@@ -89,7 +88,7 @@ class Deadline : public std::enable_shared_from_this<Deadline> {
  private:
   void wait();
 
-  asio::steady_timer timer_;
+  SteadyTimer timer_;
   std::function<void()> expired_;
   base::TimePoint due_ = base::TimePoint::max();
   base::TimePoint armed_ = base::TimePoint::max();
@@ -97,7 +96,7 @@ class Deadline : public std::enable_shared_from_this<Deadline> {
 
 /// Shuts the sending side and reads what still comes until the peer closes or the time is over, so
 /// that the last bytes sent are not lost to a reset. Then closes.
-asio::awaitable<void> lingerAndClose(tcp::socket& socket, std::shared_ptr<Deadline> deadline,
-                                     base::Duration time);
+Awaitable<void> lingerAndClose(Socket& socket, std::shared_ptr<Deadline> deadline,
+                               base::Duration time);
 
 }  // namespace webpool::net

@@ -2,7 +2,7 @@
 
 namespace webpool::net {
 
-std::string peerText(const boost::asio::ip::tcp::socket& socket) {
+std::string peerText(const Socket& socket) {
   boost::system::error_code error;
   const auto endpoint = socket.remote_endpoint(error);
   if (error) return {};

@@ -43,14 +43,14 @@ struct Layer : Stream {
 template <class Stream, class Handler>
 void async_teardown(beast::role_type, Layer<Stream>& stream, Handler&& handler) {
   error_code error;
-  if constexpr (!kIsTls<Stream>) stream.shutdown(tcp::socket::shutdown_send, error);
+  if constexpr (!kIsTls<Stream>) stream.shutdown(Socket::shutdown_send, error);
   asio::post(stream.get_executor(),
              beast::bind_front_handler(std::forward<Handler>(handler), error));
 }
 
 template <class Stream>
 void teardown(beast::role_type, Layer<Stream>& stream, error_code& error) {
-  socketOf(stream).shutdown(tcp::socket::shutdown_send, error);
+  socketOf(stream).shutdown(Socket::shutdown_send, error);
 }
 
 namespace {
@@ -164,17 +164,17 @@ class WebSocketConnection final : public Connection,
     std::string reason;
   };
 
-  tcp::socket& socket() noexcept { return socketOf(stream_.next_layer()); }
+  Socket& socket() noexcept { return socketOf(stream_.next_layer()); }
 
   void closeSocket() noexcept {
     error_code ignored;
     socket().close(ignored);
   }
 
-  asio::awaitable<void> run(std::shared_ptr<WebSocketConnection> self, UpgradeRequest request,
-                            ChannelFactory factory, RequestInfo info);
-  asio::awaitable<void> readAll();
-  asio::awaitable<error_code> readMessage(MessageBuffer& message);
+  Awaitable<void> run(std::shared_ptr<WebSocketConnection> self, UpgradeRequest request,
+                      ChannelFactory factory, RequestInfo info);
+  Awaitable<void> readAll();
+  Awaitable<error_code> readMessage(MessageBuffer& message);
 
   void writeNext() {
     writing_ = true;
@@ -243,7 +243,7 @@ class WebSocketConnection final : public Connection,
     }
   }
 
-  static asio::awaitable<void> linger(std::shared_ptr<WebSocketConnection> self) {
+  static Awaitable<void> linger(std::shared_ptr<WebSocketConnection> self) {
     const auto time = self->server_->options.closeTimeout;
     if constexpr (kIsTls<Stream>) {
       self->deadline_->set(time);
@@ -293,9 +293,9 @@ class WebSocketChannel final : public session::Channel {
 };
 
 template <class Stream>
-asio::awaitable<void> WebSocketConnection<Stream>::run(std::shared_ptr<WebSocketConnection> self,
-                                                       UpgradeRequest request,
-                                                       ChannelFactory factory, RequestInfo info) {
+Awaitable<void> WebSocketConnection<Stream>::run(std::shared_ptr<WebSocketConnection> self,
+                                                 UpgradeRequest request, ChannelFactory factory,
+                                                 RequestInfo info) {
   deadline_->set(server_->options.headerTimeout);
   const auto [error] = co_await stream_.async_accept(request, kAwait);
   if (ended_) co_return;
@@ -317,7 +317,7 @@ asio::awaitable<void> WebSocketConnection<Stream>::run(std::shared_ptr<WebSocket
 }
 
 template <class Stream>
-asio::awaitable<void> WebSocketConnection<Stream>::readAll() {
+Awaitable<void> WebSocketConnection<Stream>::readAll() {
   while (!ended_ && !closing_) {
     MessageBuffer message;
     const auto error = co_await readMessage(message);
@@ -336,7 +336,7 @@ asio::awaitable<void> WebSocketConnection<Stream>::readAll() {
 
 /// Whole, or with closing_ set when it is none that this server takes.
 template <class Stream>
-asio::awaitable<error_code> WebSocketConnection<Stream>::readMessage(MessageBuffer& message) {
+Awaitable<error_code> WebSocketConnection<Stream>::readMessage(MessageBuffer& message) {
   const auto limit = server_->options.maxFrameBytes;
   std::array<std::byte, kFirstRead> first;
   auto [error, count] = co_await stream_.async_read_some(asio::buffer(first), kAwait);

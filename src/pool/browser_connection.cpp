@@ -84,7 +84,8 @@ void BrowserConnection::startBrowser() {
        .modelsLost = [this](const std::vector<std::string>& handles,
                             const Error& cause) { onModelsLost(handles, cause); },
        .ended = [this](std::optional<Error> cause) { onPageEnded(std::move(cause)); },
-       .lateAnswers = [this](std::uint64_t count) { onLateAnswers(count); }});
+       .lateAnswers = [this](std::uint64_t count) { onLateAnswers(count); },
+       .signal = [this](wire::Signal signal) { onSignal(std::move(signal)); }});
   session_ = admission.session;
   launching_ = true;
   const auto taken = launchSite_.workers.run(

@@ -1,5 +1,7 @@
 #include "pool/connection.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "pool/combination.h"
@@ -102,6 +104,9 @@ void Connection::pageCame(ConnectionFacts facts) {
   tell([](auto& life, auto now) { life.pageReady(now); });
   if (!isUp()) return;
   incarnation_ = nextIncarnation();
+  site_.sharing.pageLeft(pageName_);
+  pageName_ = fmt::format("{}.{}", label_, incarnation_.load());
+  site_.sharing.pageCame(pageName_, {&hub_, session_, address_});
   askStats();
 }
 
@@ -174,6 +179,8 @@ void Connection::onLateAnswers(std::uint64_t count) {
 }
 
 void Connection::leavePage() {
+  site_.sharing.pageLeft(pageName_);
+  pageName_.clear();
   asking_.cancel();
   held_.clear();
   showModels();
@@ -360,6 +367,7 @@ void Connection::close(const Error& error) {
   asking_.cancel();
   incarnation_ = 0;
   endRecord("pool_closed", "");
+  site_.sharing.pageLeft(pageName_);
   for (auto& [id, job] : std::exchange(jobs_, {})) job.answered(std::unexpected(error), false);
 }
 

@@ -19,6 +19,7 @@
 #include "pool/loaded.h"
 #include "pool/memory_keeper.h"
 #include "pool/page_hub.h"
+#include "pool/sharing_desk.h"
 #include "sched/connection_life.h"
 #include "webpool/pool.h"
 #include "webpool/record.h"
@@ -35,6 +36,7 @@ struct ConnectionSite {
   std::function<void(const std::string&, const StateChange&)> onStateChange;  ///< may be empty
   std::shared_ptr<RunObserver> observer;                                      ///< may be null
   base::Duration statsEvery;  ///< between two samples of memory
+  SharingDesk& sharing;
 };
 
 /// What is known of a connection's present browser.
@@ -59,6 +61,9 @@ class Connection {
   Trust trust() const { return trust_; }               ///< any thread
   bool accepting() const { return accepting_; }        ///< nothing new is to be sent; any thread
   const std::string& browserName() const { return name_; }  ///< any thread
+
+  /// Its present page, as other pages are told of it: "joined-3.17"; empty: none.
+  const std::string& pageName() const { return pageName_; }
 
   /// Its page is there and may be sent requests.
   bool isUp() const { return life_ && life_->acceptsLoads(); }
@@ -138,11 +143,15 @@ class Connection {
   void noteMemory(std::uint64_t bytes);
   /// The page answered what had its outcome already.
   void onLateAnswers(std::uint64_t count);
+  /// The page has something to say to another one.
+  void onSignal(wire::Signal signal) { site_.sharing.signalled(pageName_, std::move(signal)); }
 
   ConnectionSite& site_;
   PageHub& hub_;
   std::optional<sched::ConnectionLife> life_;  ///< from the first time that somebody needs it
   std::string session_;                        ///< empty: none
+  std::string pageName_;                       ///< empty: none
+  std::string address_;                        ///< "address:port" of the page, where it is known
   std::optional<Error> cause_;                 ///< why the page ended, by whoever saw it
   bool closed_ = false;
   unsigned openLoads_ = 0;

@@ -213,6 +213,7 @@ class Engine {
   std::unique_ptr<PageHub> hub_;
   std::unique_ptr<net::Server> server_;
   std::unique_ptr<net::WorkerThreads> workers_;
+  SharingDesk sharing_;  ///< loop thread only
   ConnectionSite connectionSite_;
   std::unique_ptr<LaunchSite> launchSite_;
   std::unique_ptr<JoinedDevices> joined_;  ///< null where none may join, and once it is closed

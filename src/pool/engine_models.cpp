@@ -88,23 +88,29 @@ Result<LoadOutcome> Engine::loadOnPage(const std::shared_ptr<Loaded>& model,
                     .options = {}};
     if (!warmUp) load.options["warmup_runs"] = 0;
     if (description.language) load.options["context"] = description.language->context;
+    auto& connection = *model->connection;
+    const auto sharing = sharing_.loadBegan(connection.pageName(), load.files,
+                                            options.peerSharing.value_or(options_.peerSharing),
+                                            model->onThisMachine);
     RequestListener listener;
-    if (options.progress) {
-      listener.progress = [callback = options.progress,
+    if (options.progress || sharing != 0) {
+      listener.progress = [this, sharing, callback = options.progress,
                            name = description.name](const wire::Progress& at) {
         // The bytes are those of all files.
         const bool bytes = at.phase == wire::LoadPhase::Fetch;
+        if (bytes) sharing_.fetched(sharing, at.loaded, at.total);
+        if (!callback) return;
         callback({std::string(wire::loadPhaseName(at.phase)), bytes ? name : at.file,
                   bytes ? at.loaded : 0, bytes ? at.total : 0});
       };
     }
-    auto& connection = *model->connection;
     memory_.loadBegan(model, connection.id(), loop_.now());
     auto sent = connection.submit(
         std::move(load), deadline,
-        [this, pending, model, facts = *facts, incarnation = connection.incarnation()](
+        [this, pending, model, sharing, facts = *facts, incarnation = connection.incarnation()](
             Result<session::Answer> answer, bool) {
           memory_.loadEnded(*model, answer.has_value(), loop_.now());
+          sharing_.loadEnded(sharing, answer.has_value());
           if (!answer) {
             pending->set(std::unexpected(std::move(answer.error())));
             return;
@@ -115,6 +121,7 @@ Result<LoadOutcome> Engine::loadOnPage(const std::shared_ptr<Loaded>& model,
         std::move(listener));
     if (!sent) {
       memory_.gone(*model);
+      sharing_.loadEnded(sharing, false);
       pending->set(std::unexpected(sent.error()));
       return;
     }

@@ -280,6 +280,13 @@ void JoinDesk::onJoin(const net::Request& request, std::string_view key, const R
              if (found != devices_.end() && events_.lateAnswers) {
                events_.lateAnswers(found->second.facts, count);
              }
+           },
+       .signal =
+           [this, secret](wire::Signal signal) {
+             const auto found = devices_.find(secret);
+             if (found != devices_.end() && events_.signal) {
+               events_.signal(found->second.facts, std::move(signal));
+             }
            }});
   device.facts.session = admission.session;
   auto response = jsonResponse(

@@ -54,6 +54,8 @@ struct JoinEvents {
       modelsLost = {};
   /// So many answers came to requests that had theirs already.
   std::function<void(const JoinedDevice&, std::uint64_t count)> lateAnswers = {};
+  /// Its page has something to say to another one.
+  std::function<void(const JoinedDevice&, wire::Signal)> signal = {};
   /// For ever. Only after joined(). `dismissed`: in order, and before its session is closed, so
   /// that open requests can be taken elsewhere; else it was lost, and every request has its answer.
   std::function<void(const JoinedDevice&, const std::string& why, bool dismissed)> left = {};

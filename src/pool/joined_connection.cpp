@@ -23,6 +23,7 @@ JoinedConnection::JoinedConnection(ConnectionSite& site, PageHub& hub, std::uint
                  Trust::Joined),
       dismiss_(std::move(dismiss)) {
   session_ = device.session;
+  address_ = device.peer;
   accepting_ = device.accepting;
   life_.emplace(joinedLife(site_.life), site_.loop.now());
   pageCame({toPublic(device.capabilities, "", ""), 0});

@@ -32,6 +32,7 @@ class JoinedConnection final : public Connection {
     onModelsLost(handles, cause);
   }
   void lateAnswers(std::uint64_t count) { onLateAnswers(count); }
+  void signalled(wire::Signal signal) { onSignal(std::move(signal)); }
   /// `dismissed`: its open requests have no answer yet, and are given back without blame.
   void left(const std::string& why, bool dismissed);
 

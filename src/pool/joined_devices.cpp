@@ -48,6 +48,12 @@ Result<std::unique_ptr<JoinedDevices>> JoinedDevices::open(const Site& site, Des
            [self](const JoinedDevice& device, std::uint64_t count) {
              if (const auto connection = self->find(device)) connection->lateAnswers(count);
            },
+       .signal =
+           [self](const JoinedDevice& device, wire::Signal signal) {
+             if (const auto connection = self->find(device)) {
+               connection->signalled(std::move(signal));
+             }
+           },
        .left = [self](const JoinedDevice& device, const std::string& why,
                       bool dismissed) { self->onLeft(device, why, dismissed); },
        .linkExpired =

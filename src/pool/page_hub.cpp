@@ -130,6 +130,14 @@ void PageHub::cancel(const std::string& session, session::RequestId id) {
   pump();
 }
 
+void PageHub::tell(const std::string& session, const wire::PoolMessage& message) {
+  const auto found = pages_.find(session);
+  if (found == pages_.end()) return;
+  found->second->machine.tell(message);
+  touch(*found->second);
+  pump();
+}
+
 void PageHub::close(const std::string& session, std::string_view reason) {
   const auto found = pages_.find(session);
   if (found == pages_.end()) return;
@@ -290,6 +298,9 @@ void PageHub::perform(Page& page, session::Action action) {
       constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::debug, spdlog::level::info,
                                                        spdlog::level::warn, spdlog::level::err};
       hub.log_->log(kLevels[static_cast<int>(message.level)], "page: {}", message.message);
+    }
+    void operator()(wire::Signal& signal) {
+      if (page.events.signal && !page.forgotten) page.events.signal(std::move(signal));
     }
     void operator()(session::Ended& ended) {
       if (page.events.ended && !page.forgotten) page.events.ended(std::move(ended.cause));

@@ -37,6 +37,8 @@ class PageHub {
     std::function<void(std::optional<Error> cause)> ended;  ///< last; every request is answered
     /// So many further answers came to requests that had theirs already. May be empty.
     std::function<void(std::uint64_t count)> lateAnswers = {};
+    /// For another page. May be empty.
+    std::function<void(wire::Signal)> signal = {};
   };
 
   struct Admission {
@@ -64,6 +66,8 @@ class PageHub {
                                     std::optional<base::TimePoint> deadline, Answered answered,
                                     RequestListener listener = {});
   void cancel(const std::string& session, session::RequestId id);
+  /// What is no request; forgotten where the page is not there.
+  void tell(const std::string& session, const wire::PoolMessage& message);
   void close(const std::string& session, std::string_view reason);
   void abandon(const std::string& session, Error cause);
   /// The same, and whoever waits for it is told nothing more: no event, no answer.

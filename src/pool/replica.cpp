@@ -62,7 +62,11 @@ Result<bool> Replica::ensureLoaded(const ProgressCallback& progress, const std::
                   .warmupMs = checkFollows ? 0 : timings.warmupMs,
                   .totalMs = 0,
                   .bytesNetwork = timings.bytesNetwork,
-                  .bytesCache = timings.bytesCache};
+                  .bytesCache = timings.bytesCache,
+                  .bytesPeer = timings.bytesPeer};
+  for (const auto& one : timings.components) {
+    load.timings.components.push_back({one.name, one.completeMs, one.begunMs, one.readyMs});
+  }
   load.number = engine_->nextLoad();
   loadNumber_ = load.number;
   const bool first = !std::exchange(loadedOnce_, true);

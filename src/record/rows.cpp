@@ -124,6 +124,11 @@ void add(TableAppender& to, const Session& session, const RecordedLoad& load) {
   }
   addMemory(to, load.memory);
   addError(to, load.error);
+  if (load.error && timings.compileMs == 0) {
+    to.null();
+  } else {
+    to.integer(timings.bytesPeer);
+  }
   to.endRow();
 }
 

@@ -61,6 +61,10 @@ ALTER TABLE webpool.runs ADD COLUMN predicted_ms DOUBLE;
 ALTER TABLE webpool.runs ADD COLUMN run_items BIGINT;
 )";
 
+constexpr const char* kPeerBytes = R"(
+ALTER TABLE webpool.loads ADD COLUMN bytes_peer BIGINT;
+)";
+
 std::int64_t microsNow() {
   return std::chrono::duration_cast<std::chrono::microseconds>(
              std::chrono::system_clock::now().time_since_epoch())
@@ -80,7 +84,7 @@ Result<std::vector<std::string>> namesTaken(Database& database) {
   if (!found) return std::unexpected(found.error());
   std::vector<std::string> names;
   for (const auto& row : found->rows) {
-    for (const auto& view : views()) {
+    for (const auto& view : views(ViewVersion::WithPeers)) {
       if (row[0] == view.name) names.emplace_back(view.name);
     }
   }
@@ -89,10 +93,10 @@ Result<std::vector<std::string>> namesTaken(Database& database) {
 
 /// In the schema "webpool" always; in "main", where older queries look, unless a table of another
 /// program has the name.
-Result<void> makeViews(Database& database) {
+Result<void> makeViews(Database& database, ViewVersion version) {
   const auto taken = namesTaken(database);
   if (!taken) return std::unexpected(taken.error());
-  for (const auto& view : views()) {
+  for (const auto& view : views(version)) {
     if (auto made = database.execute(
             fmt::format("CREATE OR REPLACE VIEW webpool.{} AS {}", view.name, view.sql));
         !made) {
@@ -108,9 +112,18 @@ Result<void> makeViews(Database& database) {
   return {};
 }
 
+Result<void> makeFirstViews(Database& database) {
+  return makeViews(database, ViewVersion::First);
+}
+
+Result<void> addPeerBytes(Database& database) {
+  if (auto added = database.execute(kPeerBytes); !added) return added;
+  return makeViews(database, ViewVersion::WithPeers);
+}
+
 /// Step i brings a file from version i to i + 1.
 using Step = Result<void> (*)(Database&);
-constexpr std::array<Step, 3> kSteps{makeTables, makeViews, addPredictions};
+constexpr std::array<Step, 4> kSteps{makeTables, makeFirstViews, addPredictions, addPeerBytes};
 
 Result<void> takeStep(Database& database, int from) {
   if (from == 0) {

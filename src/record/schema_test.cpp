@@ -28,13 +28,39 @@ TEST_F(RecordTest, AnOldFileGetsTheNewSchemaAndKeepsItsRows) {
   ASSERT_FALSE(open()->query("SELECT * FROM webnn_webgpu_results"));
   makeRecord();
   EXPECT_EQ(value("SELECT string_agg(version, ' ' ORDER BY version) FROM webpool.schema_version"),
-            "1 2 3");
+            "1 2 3 4");
   EXPECT_EQ(value("SELECT string_agg(model_name, ' ' ORDER BY model_name) "
                   "FROM webnn_webgpu_results"),
             "all-minilm-l6-v2 old");
   EXPECT_EQ(value("SELECT string_agg(model || coalesce(predicted_ms, -1)::INT, ' ' ORDER BY model) "
                   "FROM webpool.runs"),
             "all-minilm-l6-v29 old-1");
+}
+
+TEST_F(RecordTest, BytesOfOtherBrowsersAreToldOfLoadsThatKnewThem) {
+  ASSERT_TRUE(migrate(*open(), 3));
+  const auto insert = [&](const char* model, const char* network, const char* cache) {
+    ASSERT_TRUE(open()->execute(
+        fmt::format("INSERT INTO webpool.loads (session_id, load_id, started_at, model, total_ms, "
+                    "bytes_network, bytes_cache) VALUES ('s', 1, now(), '{}', 10, {}, {})",
+                    model, network, cache)));
+  };
+  insert("fetched", "5", "0");
+  insert("kept", "0", "5");
+  const auto record = openRecord(options());
+  RecordedLoad load;
+  load.number = 2;
+  load.model = someRun().model;
+  load.model.name = "shared";
+  load.timings.compileMs = 1;
+  load.timings.bytesNetwork = 1;
+  load.timings.bytesPeer = 4;
+  record->loaded(load);
+  record->close();
+  EXPECT_EQ(value("SELECT string_agg(model_name || ' ' || ipfs_source || ' ' || p2p_optimized || "
+                  "' ' || ipfs_cache_hit || ' ' || coalesce(bytes_peer::VARCHAR, '-'), '; ' "
+                  "ORDER BY model_name) FROM ipfs_acceleration_results"),
+            "fetched origin false false -; kept cache false true -; shared peer true false 4");
 }
 
 TEST_F(RecordTest, ReadingAnOldFileBringsItUpToDate) {

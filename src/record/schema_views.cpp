@@ -39,7 +39,7 @@ SELECT r.rowid AS id, r.started_at AS timestamp, r.model AS model_name,
   {precision} AS precision,
   r.dtype = 'q4f16' AS mixed_precision,
   l.load_id IS NOT NULL AS ipfs_accelerated,
-  l.bytes_network = 0 AND l.bytes_cache > 0 AS ipfs_cache_hit,
+  l.bytes_network = 0 AND {l_peer} = 0 AND l.bytes_cache > 0 AS ipfs_cache_hit,
   FALSE AS compute_shader_optimized, FALSE AS precompile_shaders, FALSE AS parallel_loading,
   r.total_ms AS latency_ms,
   CASE WHEN r.error IS NULL AND r.total_ms > 0 THEN r.items * 1000.0 / r.total_ms END
@@ -61,7 +61,8 @@ SELECT s.rowid AS id, s.started_at AS timestamp,
   count(r.run_id) AS total_tests,
   count(r.run_id) FILTER (WHERE r.error IS NULL) AS successful_tests,
   count(r.run_id) FILTER (WHERE l.load_id IS NOT NULL) AS ipfs_accelerated_count,
-  count(r.run_id) FILTER (WHERE l.bytes_network = 0 AND l.bytes_cache > 0) AS ipfs_cache_hits,
+  count(r.run_id) FILTER (WHERE l.bytes_network = 0 AND {l_peer} = 0 AND l.bytes_cache > 0)
+    AS ipfs_cache_hits,
   count(r.run_id) AS real_implementations,
   coalesce(epoch(max(r.started_at + to_microseconds(CAST(r.total_ms * 1000 AS BIGINT)))
     - min(r.started_at)), 0) AS test_duration_seconds,
@@ -93,13 +94,14 @@ SELECT r.rowid AS id, r.started_at AS timestamp, r.model AS model_name,
   r.browser, r.hardware AS is_real_hardware,
   {precision} AS precision,
   r.dtype = 'q4f16' AS mixed_precision,
-  r.bytes_network = 0 AND r.bytes_cache > 0 AS ipfs_cache_hit,
+  r.bytes_network = 0 AND {r_peer} = 0 AND r.bytes_cache > 0 AS ipfs_cache_hit,
   CASE WHEN r.error IS NOT NULL THEN NULL
-       WHEN r.bytes_network = 0 AND r.bytes_cache > 0 THEN 'cache' ELSE 'origin' END AS ipfs_source,
+       WHEN r.bytes_network = 0 AND {r_peer} = 0 AND r.bytes_cache > 0 THEN 'cache'
+       WHEN {r_peer} > r.bytes_network THEN 'peer' ELSE 'origin' END AS ipfs_source,
   r.fetch_ms AS ipfs_load_time, r.fetch_ms AS transfer_time_ms,
   r.total_ms AS load_time_ms, r.total_ms AS total_time_ms,
-  FALSE AS p2p_optimized,
-  r.bytes_network, r.bytes_cache, r.memory_bytes / 1e6 AS memory_usage_mb,
+  {r_peer} > 0 AS p2p_optimized,
+  r.bytes_network, r.bytes_cache,{peer_column} r.memory_bytes / 1e6 AS memory_usage_mb,
   r.adapter_info, s.system AS system_info,
   r.error IS NULL AS success, r.error AS error_category, r.error_message AS error_message,
   r.session_id, r.load_id
@@ -109,13 +111,16 @@ LEFT JOIN webpool.sessions s ON s.session_id = r.session_id)"},
 
 }  // namespace
 
-std::vector<View> views() {
+std::vector<View> views(ViewVersion version) {
+  const bool peers = version == ViewVersion::WithPeers;
   std::vector<View> all;
   for (const auto& view : kViews) {
     all.push_back(
-        {view.name,
-         fmt::format(fmt::runtime(view.sql), fmt::arg("model_type", kModelType),
-                     fmt::arg("platform", kPlatform), fmt::arg("precision", kPrecision))});
+        {view.name, fmt::format(fmt::runtime(view.sql), fmt::arg("model_type", kModelType),
+                                fmt::arg("platform", kPlatform), fmt::arg("precision", kPrecision),
+                                fmt::arg("l_peer", peers ? "coalesce(l.bytes_peer, 0)" : "0"),
+                                fmt::arg("r_peer", peers ? "coalesce(r.bytes_peer, 0)" : "0"),
+                                fmt::arg("peer_column", peers ? " r.bytes_peer," : ""))});
   }
   return all;
 }

@@ -12,6 +12,12 @@ struct View {
   std::string sql;
 };
 
-std::vector<View> views();
+/// Their text is part of the step that makes them, and stays as that was released.
+enum class ViewVersion {
+  First,
+  WithPeers  ///< tells of bytes that came from other browsers
+};
+
+std::vector<View> views(ViewVersion version);
 
 }  // namespace webpool::record

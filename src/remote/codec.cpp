@@ -42,6 +42,14 @@ void fields(A& a, S& model) {
   a("language", model.language);
 }
 
+template <class A, Of<ComponentTimings> S>
+void fields(A& a, S& component) {
+  a("name", component.name);
+  a("complete_ms", component.completeMs);
+  a("begun_ms", component.begunMs);
+  a("ready_ms", component.readyMs);
+}
+
 template <class A, Of<LoadTimings> S>
 void fields(A& a, S& timings) {
   a("launch_ms", timings.launchMs);
@@ -51,6 +59,8 @@ void fields(A& a, S& timings) {
   a("total_ms", timings.totalMs);
   a("bytes_network", timings.bytesNetwork);
   a("bytes_cache", timings.bytesCache);
+  a("bytes_peer", timings.bytesPeer);
+  a("components", timings.components);
 }
 
 template <class A, Of<RunTimings> S>

@@ -77,8 +77,8 @@ struct Ended {
   std::optional<Error> cause;  ///< none after close()
 };
 
-using Action =
-    std::variant<SendFrame, CloseChannel, Ready, Suspended, wire::Progress, wire::Partial,
-                 RequestDone, RequestFailed, ModelsLost, PageFailed, wire::Log, Ended>;
+using Action = std::variant<SendFrame, CloseChannel, Ready, Suspended, wire::Progress,
+                            wire::Partial, RequestDone, RequestFailed, ModelsLost, PageFailed,
+                            wire::Log, wire::Signal, Ended>;
 
 }  // namespace webpool::session

@@ -247,6 +247,10 @@ void WorkerSession::cancel(RequestId id, TimePoint now) {
   if (state_ == State::Connected) std::ignore = send(wire::Cancel{id});
 }
 
+void WorkerSession::tell(const wire::PoolMessage& message) {
+  if (state_ == State::Connected) std::ignore = send(message);
+}
+
 void WorkerSession::close(std::string_view reason) {
   if (state_ == State::Ended) return;
   if (state_ == State::Connected) {
@@ -319,6 +323,10 @@ void WorkerSession::handle(wire::Pong& message) {
 }
 
 void WorkerSession::handle(wire::Log& message) {
+  actions_.push_back(std::move(message));
+}
+
+void WorkerSession::handle(wire::Signal& message) {
   actions_.push_back(std::move(message));
 }
 

@@ -67,6 +67,8 @@ class WorkerSession {
   /// The request's outcome follows: Cancelled, or its answer where that was faster. A model whose
   /// run is cancelled while it runs is lost. Nothing happens where the id is not open.
   void cancel(RequestId id, TimePoint now);
+  /// Sends what is no request and has no answer; forgotten where the page is not there just now.
+  void tell(const wire::PoolMessage& message);
   /// Ends the session in order; what is open fails with Cancelled.
   void close(std::string_view reason);
   /// Ends the session because the page can't come back (its browser died); what is open fails with
@@ -110,6 +112,7 @@ class WorkerSession {
   void handle(wire::Pong& message);
   void handle(wire::Failure& message);
   void handle(wire::Log& message);
+  void handle(wire::Signal& message);
   template <class M>
   void handle(M& message);  ///< the answers
   /// The open request, or its absence counted as a late answer.

@@ -65,6 +65,20 @@ TEST(WorkerSession, RequestsGetTheirAnswers) {
   EXPECT_EQ(std::get<wire::RunResult>(answers[3].answer).outputs.at(0).data.text(), "z");
 }
 
+TEST(WorkerSession, WhatPagesSayToEachOtherIsHandedOn) {
+  SessionScript script;
+  script.session.tell(wire::Peers{"a.1", {}});  // nobody is there: forgotten
+  script.connect();
+  script.session.tell(wire::Peers{"a.1", {{"bafkreia", {"b.2"}}}});
+  script.session.tell(wire::Signal{"b.2", wire::SignalKind::Answer, "{}"});
+  script.page(wire::Signal{"b.2", wire::SignalKind::Offer, "sdp"});
+  EXPECT_THAT(script.takeSent(), ElementsAre("welcome", "peers", "signal"));
+  const auto signals = script.all<wire::Signal>();
+  ASSERT_THAT(signals, SizeIs(1));
+  EXPECT_EQ(signals[0].peer, "b.2");
+  EXPECT_EQ(signals[0].text, "sdp");
+}
+
 TEST(WorkerSession, ACheckGetsItsAnswerAndNoOther) {
   SessionScript script;
   script.connect();

@@ -54,6 +54,8 @@ constexpr std::array kTable{
             1e6},
     Setting{"answer_cache", Type::Size, "", "Memory for answers of each model, to equal calls",
             "serve", 0, 0},
+    Setting{"peer_sharing", Type::Text, "auto",
+            "Browsers give each other model files: auto, on, off", "serve", 0, 0},
     Setting{"no_browser", Type::Switch, "false", "Start no browser here", "serve", 0, 0},
     Setting{"model", Type::List, "", "Models to load", "serve", 0, 0},
     Setting{"join", Type::Switch, "false", "Let other devices join by a link", "serve", 0, 0},

@@ -1,7 +1,9 @@
 // Deleting what nothing needs: ContentStore::collect and the sweep of files without a row.
+#include <algorithm>
 #include <unordered_set>
+#include <utility>
 
-#include "cid/dag_pb.h"
+#include "cid/dag_walk.h"
 #include "store/compact.h"
 #include "store/content_store.h"
 #include "store/index.h"
@@ -16,10 +18,42 @@ std::span<const std::byte> asBytes(std::string_view text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
 
+/// Bytes of the store that were decided on so far.
+class Decided {
+ public:
+  Decided(const JobOptions& options, std::uint64_t total) : options_(options) {
+    progress_.total = total;
+  }
+  /// Cancelled when the collection is to end.
+  Result<void> add(std::uint64_t bytes) {
+    progress_.done = std::min(progress_.done + bytes, progress_.total);
+    if (options_.progress) options_.progress(progress_);
+    if (options_.stop.stop_requested()) return fail(ErrorCategory::Cancelled, "cancelled");
+    return {};
+  }
+
+ private:
+  const JobOptions& options_;
+  Progress progress_{Progress::Phase::Verify, "", 0, 0};
+};
+
+/// Bytes of all files and packs.
+Result<std::uint64_t> bytesOf(Index& index) {
+  std::uint64_t bytes = 0;
+  const auto files = index.files();
+  if (!files) return std::unexpected(files.error());
+  for (const auto& file : *files) bytes += file.stamp.size;
+  const auto packs = index.packs();
+  if (!packs) return std::unexpected(packs.error());
+  for (const auto& pack : *packs) bytes += pack.size;
+  return bytes;
+}
+
 /// What is needed: everything that pins reach, and what living sessions hold.
 class Reached {
  public:
-  Reached(const TreeReader& reader, Index& index) : reader_(reader), index_(index) {}
+  Reached(const TreeReader& reader, Index& index, Decided& decided)
+      : reader_(reader), index_(index), decided_(decided) {}
 
   Result<void> below(std::vector<cid::Cid> pending) {
     while (!pending.empty()) {
@@ -27,7 +61,8 @@ class Reached {
       pending.pop_back();
       auto links = take(cid);
       if (!links) return std::unexpected(links.error());
-      for (auto& link : *links) pending.push_back(std::move(link.cid));
+      if (auto goesOn = decided_.add(std::exchange(newBytes_, 0)); !goesOn) return goesOn;
+      for (auto& link : *links) pending.push_back(std::move(link));
     }
     return {};
   }
@@ -48,17 +83,14 @@ class Reached {
  private:
   /// Keeps the block and every file that it is a part of; its links, where they are not kept by
   /// that.
-  Result<std::vector<cid::Link>> take(const cid::Cid& cid) {
+  Result<std::vector<cid::Cid>> take(const cid::Cid& cid) {
     if (!cids_.insert(cid.normalized().bytes()).second) return {};
     const auto kept = keepFiles(cid);
     if (!kept) return std::unexpected(kept.error());
     if (*kept) return takeTree(cid);
-    if (cid.codec() != cid::Codec::DagPb) return {};
+    if (cid.codec() == cid::Codec::Raw) return {};
     const auto block = reader_.nodeBlock(cid);
-    if (block) {
-      auto node = cid::decodeNode(asBytes(*block));
-      return node ? std::move(node->links) : std::vector<cid::Link>();
-    }
+    if (block) return cid::linksOfBlock(cid, asBytes(*block)).value_or(std::vector<cid::Cid>());
     // A damaged or absent node has nothing below it that could still be read.
     const auto category = block.error().category;
     if (category == ErrorCategory::Integrity || category == ErrorCategory::NotFound) return {};
@@ -66,16 +98,13 @@ class Reached {
   }
 
   /// The inner nodes of a file that is kept whole; its leaves live with it.
-  Result<std::vector<cid::Link>> takeTree(const cid::Cid& cid) {
-    std::vector<cid::Link> inner;
+  Result<std::vector<cid::Cid>> takeTree(const cid::Cid& cid) {
+    std::vector<cid::Cid> inner;
     if (cid.codec() != cid::Codec::DagPb) return inner;
     const auto block = reader_.nodeBlock(cid);
     if (!block) return inner;
-    if (const auto node = cid::decodeNode(asBytes(*block))) {
-      for (const auto& link : node->links) {
-        if (link.cid.codec() == cid::Codec::DagPb) inner.push_back(link);
-      }
-    }
+    inner = cid::linksOfBlock(cid, asBytes(*block)).value_or(std::vector<cid::Cid>());
+    std::erase_if(inner, [](const cid::Cid& link) { return link.codec() != cid::Codec::DagPb; });
     return inner;
   }
 
@@ -88,7 +117,7 @@ class Reached {
     const auto id = cid.normalized();
     for (const auto& region : *regions) {
       if (region.file.root != id) continue;
-      files_.insert(region.file.id);
+      keep(region.file);
       return true;
     }
     for (const auto& region : *regions) {
@@ -97,12 +126,18 @@ class Reached {
     const auto packed = index_.packed(cid);
     if (!packed) return std::unexpected(packed.error());
     if (*packed) return false;
-    files_.insert(regions->front().file.id);
+    keep(regions->front().file);
     return true;
+  }
+
+  void keep(const FileRow& file) {
+    if (files_.insert(file.id).second) newBytes_ += file.stamp.size;
   }
 
   const TreeReader& reader_;
   Index& index_;
+  Decided& decided_;
+  std::uint64_t newBytes_ = 0;            ///< of files that are kept, not told so far
   std::unordered_set<std::string> cids_;  ///< binary, version 1
   std::unordered_set<std::int64_t> files_;
 };
@@ -130,7 +165,7 @@ Result<void> reachAll(Index& index, const StagingArea& staging, Reached& reached
 }
 
 /// Removes the rows of everything else.
-Result<Collected> removeOthers(Index& index, const Reached& reached) {
+Result<Collected> removeOthers(Index& index, const Reached& reached, Decided& decided) {
   Collected collected;
   const auto files = index.files();
   if (!files) return std::unexpected(files.error());
@@ -139,6 +174,9 @@ Result<Collected> removeOthers(Index& index, const Reached& reached) {
     if (auto removed = index.removeFile(file.id); !removed) return std::unexpected(removed.error());
     ++collected.files;
     collected.bytes += file.stamp.size;
+    if (auto goesOn = decided.add(file.stamp.size); !goesOn) {
+      return std::unexpected(goesOn.error());
+    }
   }
   const auto nodes = index.nodeCids();
   if (!nodes) return std::unexpected(nodes.error());
@@ -165,14 +203,17 @@ Result<Collected> removeOthers(Index& index, const Reached& reached) {
 
 }  // namespace
 
-Result<Collected> ContentStore::collect(bool dryRun) {
+Result<Collected> ContentStore::collect(bool dryRun, const JobOptions& options) {
   Collected collected;
   const Error onlyLooking{ErrorCategory::Cancelled, "nothing was deleted", ""};
   auto written = writer_->write([&]() -> Result<void> {
     const TreeReader reader(folder_, *writer_, *packs_);
-    Reached reached(reader, *writer_);
+    const auto total = bytesOf(*writer_);
+    if (!total) return std::unexpected(total.error());
+    Decided decided(options, *total);
+    Reached reached(reader, *writer_, decided);
     if (auto walked = reachAll(*writer_, *staging_, reached); !walked) return walked;
-    auto removed = removeOthers(*writer_, reached);
+    auto removed = removeOthers(*writer_, reached, decided);
     if (!removed) return std::unexpected(removed.error());
     collected = *removed;
     return dryRun ? Result<void>(std::unexpected(onlyLooking)) : Result<void>();

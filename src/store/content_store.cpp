@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "cid/resolve_path.h"
+#include "store/assemble.h"
 #include "store/index.h"
 #include "store/packs.h"
 #include "store/resume_journal.h"
@@ -27,6 +29,20 @@ Result<void> checkIndexIsThere(const std::filesystem::path& folder) {
   return fail(ErrorCategory::Storage,
               fmt::format("the store {} has files and no index", folder.native()),
               "put its index.sqlite back; or move the folder away and add the models again");
+}
+
+Result<Resolved> resolveFolder(const TreeReader& reader, const cid::Cid& folder) {
+  TreeBlocks blocks(reader);
+  auto entries = cid::listFolder(blocks, folder);
+  if (!entries) return std::unexpected(entries.error());
+  ResolvedDirectory resolved{folder, {}};
+  resolved.entries.reserve(entries->size());
+  for (auto& entry : *entries) {
+    resolved.entries.push_back(
+        {std::move(entry.name), std::move(entry.cid), entry.size.value_or(0)});
+  }
+  std::ranges::sort(resolved.entries, {}, &DirectoryEntry::name);
+  return Resolved(std::move(resolved));
 }
 
 }  // namespace
@@ -92,21 +108,23 @@ Result<Resolved> ContentStore::resolve(const cid::Cid& root, std::string_view pa
   auto cid = reader.descend(root, path);
   if (!cid) return std::unexpected(cid.error());
   if (cid->codec() == cid::Codec::DagPb) {
-    auto node = reader.node(*cid);
-    if (!node) return std::unexpected(node.error());
-    if (auto* directory = std::get_if<cid::DirectoryNode>(&*node)) {
-      ResolvedDirectory resolved{*cid, {}};
-      for (auto& entry : directory->entries) {
-        resolved.entries.push_back(
-            {std::move(entry.name), std::move(entry.cid), entry.size.value_or(0)});
-      }
-      std::ranges::sort(resolved.entries, {}, &DirectoryEntry::name);
-      return Resolved(std::move(resolved));
+    const auto entity = reader.entity(*cid);
+    if (!entity) return std::unexpected(entity.error());
+    if (std::holds_alternative<cid::DirectoryNode>(*entity) ||
+        std::holds_alternative<cid::ShardNode>(*entity)) {
+      return resolveFolder(reader, *cid);
     }
   }
-  auto content = reader.content(*cid);
+  auto content = reader.onePiece(*cid);
   if (!content) return std::unexpected(content.error());
-  return Resolved(ResolvedFile{std::move(*cid), std::move(*content)});
+  if (*content) return Resolved(ResolvedFile{std::move(*cid), std::move(**content)});
+  auto assembled = assemble(reader, *cid, folder_ / "tmp");
+  if (!assembled) return std::unexpected(assembled.error());
+  return Resolved(ResolvedFile{std::move(*cid), std::move(*assembled)});
+}
+
+Result<std::optional<Content>> ContentStore::onePiece(const cid::Cid& file) const {
+  return tree().onePiece(file);
 }
 
 Result<Block> ContentStore::block(const cid::Cid& cid) const {

@@ -93,8 +93,13 @@ class ContentStore final : public BlockSource {
   Result<std::unique_ptr<ImportSession>> beginImport(std::string_view resume = {});
 
   /// What lies at `path` ("a/b", empty for the root itself) below `root`. NotFound when the store
-  /// does not hold it; Integrity when the file changed on the disk since it was verified.
+  /// does not hold it; Integrity when the file changed on the disk since it was verified. A file
+  /// that is kept in blocks is put together first, which takes as long as reading it.
   Result<Resolved> resolve(const cid::Cid& root, std::string_view path = {}) const;
+
+  /// A file's bytes, where they lie in one piece; nullopt where it is kept in blocks.
+  /// InvalidArgument for what is no file.
+  Result<std::optional<Content>> onePiece(const cid::Cid& file) const;
 
   /// The CID at `path` below `root`, without opening what it names.
   Result<cid::Cid> resolveCid(const cid::Cid& root, std::string_view path) const;
@@ -124,8 +129,9 @@ class ContentStore final : public BlockSource {
   /// All files below `root`, by path.
   Result<std::vector<TreeFile>> listFiles(const cid::Cid& root) const;
 
-  /// Rehashes everything below `root`. Integrity names the first file that does not match; that
-  /// file is not served again until it is imported anew.
+  /// Rehashes everything below `root`, whatever its codec. NotFound names what is missing,
+  /// Integrity the first that does not match; a file is not served again then until it is imported
+  /// anew.
   Result<void> verify(const cid::Cid& root, const JobOptions& options = {});
 
   /// Whether everything below `root` is there and untouched. Rehashes only files whose size, time
@@ -156,7 +162,8 @@ class ContentStore final : public BlockSource {
   Result<void> remove(const cid::Cid& root);
 
   /// Deletes every file, node and packed block that no pin reaches and no living session holds.
-  Result<Collected> collect(bool dryRun = false);
+  /// Told of bytes that were decided on, to be kept or deleted. Cancelled: nothing was deleted.
+  Result<Collected> collect(bool dryRun = false, const JobOptions& options = {});
 
   /// Deletes what imports that were broken off left to be gone on with.
   Result<void> dropUnfinished();

@@ -9,7 +9,6 @@
 #include <algorithm>
 
 #include "store/import_plan.h"
-#include "store/symlink.h"
 #include "store/testing/test_store.h"
 
 namespace webpool::store {
@@ -84,12 +83,14 @@ TEST_F(ContentTest, HiddenNamesComeWhenAskedFor) {
 
 TEST_F(ContentTest, ALinkIsANodeWithItsTarget) {
   // As Kubo writes it: UnixFS {Type: Symlink, Data: target} in a dag-pb node.
-  const auto block = encodeSymlink("target");
-  EXPECT_EQ(cid::hexText(std::as_bytes(std::span(block))), "0a0a08041206746172676574");
-  EXPECT_EQ(symlinkTarget(std::as_bytes(std::span(block))), "target");
-  const std::string folder("\x0a\x02\x08\x01", 4);
-  EXPECT_EQ(symlinkTarget(std::as_bytes(std::span(folder))), std::nullopt);
-  EXPECT_EQ(symlinkTarget({}), std::nullopt);
+  fs::create_directories(folder_ / "f");
+  fs::create_symlink("target", folder_ / "f/link");
+  const auto root = store_->importPath(folder_ / "f", {}, kKeepLinks)->root;
+  const auto link = store_->resolveCid(root, "link").value();
+  const auto block = readContent(store_->block(link)->content).value();
+  EXPECT_EQ(cid::hexText(block.view()), "0a0a08041206746172676574");
+  EXPECT_EQ(store_->describe(link)->target, "target");
+  EXPECT_EQ(store_->resolve(link).error().category, ErrorCategory::InvalidArgument);
 }
 
 TEST_F(ContentTest, ListSaysKindsAndSizes) {

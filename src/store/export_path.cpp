@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -12,7 +11,7 @@
 #include "store/content_store.h"
 #include "store/index.h"
 #include "store/ingest.h"
-#include "store/symlink.h"
+#include "store/new_file.h"
 #include "store/tree_reader.h"
 
 namespace webpool::store {
@@ -26,15 +25,6 @@ constexpr unsigned kDeepest = 128;
 bool isPlainName(std::string_view name) {
   return !name.empty() && name != "." && name != ".." &&
          name.find_first_of(std::string_view("/\0", 2)) == std::string_view::npos;
-}
-
-/// Gives what was written its name, unless that is taken.
-Result<void> appear(const fs::path& from, const fs::path& to) {
-  int done = ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE);
-  // A file system that can't look and rename in one step.
-  if (done != 0 && errno == EINVAL) done = ::rename(from.c_str(), to.c_str());
-  if (done == 0) return {};
-  return std::unexpected(base::fileError("can't write", to, errno));
 }
 
 class Exporter {
@@ -157,7 +147,7 @@ Result<Imported> ContentStore::exportPath(const cid::Cid& root, const fs::path& 
   auto written = exporter.write(
       {.name = "", .cid = root, .kind = about->kind, .size = about->bytes, .target = about->target},
       between, kDeepest);
-  if (written) written = appear(between, finally);
+  if (written) written = renameToNew(between, finally);
   if (!written) {
     fs::remove_all(between, none);
     return std::unexpected(written.error());

@@ -78,11 +78,11 @@ Result<cid::Link> FolderBuilder::buildFolder(const Folder& folder, std::string n
     entries.push_back(std::move(*link));
   }
   for (const auto& [fileName, link] : folder.files) entries.push_back(link);
-  auto directory = cid::buildDirectory(std::move(entries));
-  if (!directory) return std::unexpected(directory.error());
-  out.push_back({path, std::move(*directory)});
-  const auto& built = out.back().directory;
-  return cid::Link{built.cid, std::move(name), built.dagSize};
+  auto tree = cid::buildFolder(std::move(entries));
+  if (!tree) return std::unexpected(tree.error());
+  out.push_back({path, std::move(*tree)});
+  const auto& built = out.back().tree;
+  return cid::Link{built.root, std::move(name), built.dagSize};
 }
 
 Result<std::vector<BuiltFolder>> FolderBuilder::build() const {

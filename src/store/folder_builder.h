@@ -1,4 +1,4 @@
-// Puts files into folders and gives the dag-pb node of each folder. Pure.
+// Puts files into folders and gives the dag-pb nodes of each folder. Pure.
 #pragma once
 
 #include <cstdint>
@@ -8,14 +8,14 @@
 #include <vector>
 
 #include "cid/cid.h"
-#include "cid/tree.h"
+#include "cid/hamt.h"
 #include "webpool/error.h"
 
 namespace webpool::store {
 
 struct BuiltFolder {
   std::string path;  ///< empty for the root
-  cid::Directory directory;
+  cid::FolderTree tree;
 };
 
 class FolderBuilder {

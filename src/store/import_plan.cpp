@@ -2,10 +2,10 @@
 
 #include <system_error>
 
+#include "cid/unixfs.h"
 #include "store/disk_tree.h"
 #include "store/folder_builder.h"
 #include "store/ingest.h"
-#include "store/symlink.h"
 
 namespace webpool::store {
 namespace {
@@ -34,7 +34,7 @@ class Planner {
   }
 
   Result<void> addLink(const std::string& treePath, const std::string& target) {
-    const auto block = encodeSymlink(target);
+    const auto block = cid::symlinkBlock(target);
     const auto cid = cid::Cid::of(cid::Codec::DagPb, std::as_bytes(std::span(block)));
     plan_.entries.push_back({treePath, cid, ContentKind::Link, target.size()});
     return folders_.addFile(treePath, cid, block.size());
@@ -46,8 +46,8 @@ class Planner {
     auto built = folders_.build();
     if (!built) return std::unexpected(built.error());
     for (auto& [path, folder] : *built) {
-      plan_.imported.root = folder.cid;
-      plan_.entries.push_back({std::move(path), folder.cid, ContentKind::Folder, folder.dagSize});
+      plan_.imported.root = folder.root;
+      plan_.entries.push_back({std::move(path), folder.root, ContentKind::Folder, folder.dagSize});
     }
     return {};
   }

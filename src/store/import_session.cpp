@@ -11,13 +11,14 @@
 
 #include <fmt/format.h>
 
+#include "cid/unixfs.h"
 #include "store/content_store.h"
 #include "store/folder_builder.h"
+#include "store/group_flush.h"
 #include "store/index.h"
 #include "store/ingest.h"
 #include "store/resume_journal.h"
 #include "store/staging.h"
-#include "store/symlink.h"
 #include "store/tree_reader.h"
 
 namespace webpool::store {
@@ -36,8 +37,17 @@ struct Staged {
   std::filesystem::path path;
   FileRow row;
   cid::FileTree tree;
-  bool linked = false;  ///< `path` is the source, which stays
+  bool linked = false;   ///< `path` is the source, which stays
+  bool flushed = false;  ///< as Ingested says
 };
+
+/// Whether a copy that an earlier import completed and did not flush is still what it was: the
+/// machine may have crashed since.
+bool isWhole(const std::filesystem::path& path, const Ingested& copied,
+             const std::stop_token& stop) {
+  const auto now = hashFile(path, {}, stop);
+  return now && now->sha256 == copied.sha256 && now->leaves == copied.leaves;
+}
 
 std::unexpected<Error> linkError(const std::filesystem::path& source, int errnoValue) {
   if (errnoValue == EXDEV || errnoValue == EPERM || errnoValue == EACCES || errnoValue == EMLINK) {
@@ -70,6 +80,9 @@ Result<void> prepareLink(const std::filesystem::path& source, const std::filesys
 }  // namespace
 
 struct ImportSession::State {
+  State(std::unique_ptr<StagingFolder> staging, std::unique_ptr<ResumeJournal> resumed)
+      : folder(std::move(staging)), journal(std::move(resumed)), unflushed(folder->path()) {}
+
   std::unique_ptr<StagingFolder> folder;
   FolderBuilder tree;
   std::vector<Staged> staged;
@@ -78,6 +91,7 @@ struct ImportSession::State {
   std::vector<TreeFile> files;
   std::vector<std::pair<cid::Cid, std::string>> links;  ///< nodes of symbolic links
   std::unique_ptr<ResumeJournal> journal;               ///< none: what is broken off is lost
+  GroupFlush unflushed;
 
   /// Under which leases are kept.
   std::string holder() const { return folder->path().filename().native(); }
@@ -93,7 +107,16 @@ struct ImportSession::State {
                                  const IngestProgress& report, const std::stop_token& stop,
                                  std::filesystem::path& path);
   Result<void> place(const TreeFile& file, std::uint64_t dagSize);
+  /// Brings to the disk what was not yet.
+  Result<void> flush();
 };
+
+Result<void> ImportSession::State::flush() {
+  for (auto& one : staged) {
+    if (!std::exchange(one.flushed, true)) unflushed.add(one.path);
+  }
+  return unflushed.run();
+}
 
 Result<void> ImportSession::State::place(const TreeFile& file, std::uint64_t dagSize) {
   if (singleRoot || (file.path.empty() && !files.empty())) {
@@ -154,7 +177,10 @@ Result<Ingested> ImportSession::State::copy(const Item& item, const IngestProgre
       std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec, status.st_ino};
   if (auto done = journal->finished(source)) {
     path = journal->stagedPath(done->number);
-    return std::move(done->ingested);
+    if (done->ingested.flushed || isWhole(path, done->ingested, stop)) {
+      return std::move(done->ingested);
+    }
+    ::unlink(path.c_str());
   }
   return copyAndRecord(source, item, report, stop, path);
 }
@@ -183,9 +209,7 @@ Result<Ingested> ImportSession::State::ingest(const std::filesystem::path& store
 
 ImportSession::ImportSession(ContentStore& store, std::unique_ptr<StagingFolder> folder,
                              std::unique_ptr<ResumeJournal> journal)
-    : store_(store), state_(std::make_unique<State>()) {
-  state_->folder = std::move(folder);
-  state_->journal = std::move(journal);
+    : store_(store), state_(std::make_unique<State>(std::move(folder), std::move(journal))) {
   state_->folder->keep(state_->journal != nullptr);
 }
 
@@ -240,7 +264,8 @@ Result<StagedFile> ImportSession::addFile(const Item& item, const JobOptions& op
               tree->dagSize,
               std::move(ingested->leaves),
               {ingested->size, ingested->mtimeNs, 0}};
-  state_->staged.push_back({path, std::move(row), std::move(*tree), item.take == Take::Link});
+  state_->staged.push_back(
+      {path, std::move(row), std::move(*tree), item.take == Take::Link, ingested->flushed});
   if (options.progress) {
     options.progress({Progress::Phase::Import, item.treePath, doneBefore + result.size, total});
   }
@@ -266,7 +291,7 @@ Result<void> ImportSession::addExisting(std::string treePath, const cid::Cid& fi
 }
 
 Result<void> ImportSession::addLink(std::string treePath, std::string_view target) {
-  auto block = encodeSymlink(target);
+  auto block = cid::symlinkBlock(target);
   const auto cid = cid::Cid::of(cid::Codec::DagPb, std::as_bytes(std::span(block)));
   if (auto added = state_->tree.addFile(treePath, cid, block.size()); !added) return added;
   state_->links.emplace_back(cid, std::move(block));
@@ -362,12 +387,17 @@ Result<Imported> ImportSession::commit(const Pin& pin, const std::optional<cid::
     if (!built) return std::unexpected(built.error());
     folders = std::move(*built);
   }
-  const auto root = state_->singleRoot ? *state_->singleRoot : folders.back().directory.cid;
+  const auto root = state_->singleRoot ? *state_->singleRoot : folders.back().tree.root;
   if (expected && expected->normalized() != root) {
     return fail(ErrorCategory::Integrity,
                 fmt::format("the folder of {} has the CID {}, expected {}", pin.name, root.text(),
                             expected->text()),
                 "nothing was stored");
+  }
+  // Before the transaction: others write meanwhile.
+  if (auto flushed = state_->flush(); !flushed) {
+    if (flushed.error().category == ErrorCategory::NoSpace) state_->folder->keep(false);
+    return std::unexpected(flushed.error());
   }
   auto& index = *store_.writer_;
   const auto body = [&](Publisher& publisher) -> Result<void> {
@@ -384,8 +414,10 @@ Result<Imported> ImportSession::commit(const Pin& pin, const std::optional<cid::
       }
     }
     if (auto flushed = publisher.flush(); !flushed) return flushed;
-    for (const auto& [path, directory] : folders) {
-      if (auto added = index.addNode(directory.cid, directory.block); !added) return added;
+    for (const auto& folder : folders) {
+      for (const auto& node : folder.tree.nodes) {
+        if (auto added = index.addNode(node.cid, node.block); !added) return added;
+      }
     }
     for (const auto& [cid, block] : state_->links) {
       if (auto added = index.addNode(cid, block); !added) return added;

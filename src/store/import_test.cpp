@@ -165,6 +165,14 @@ TEST_F(ImportTest, ProgressCountsAndCancelStops) {
   EXPECT_EQ(storedFiles().size(), 1u);
 }
 
+TEST_F(ImportTest, ManySmallFilesAreBroughtToTheDiskTogether) {
+  for (int i = 0; i < 300; ++i) file("many/" + std::to_string(i), "file " + std::to_string(i));
+  const auto imported = store_->importPath(folder_ / "many");
+  ASSERT_TRUE(imported) << imported.error().describe();
+  EXPECT_EQ(storedFiles().size(), 300u);
+  EXPECT_TRUE(store_->verify(imported->root));
+}
+
 TEST_F(ImportTest, WrongContentIsRefusedAndNothingStored) {
   const auto path = file("a", "right");
   auto session = store_->beginImport().value();

@@ -125,17 +125,17 @@ Result<std::uint64_t> pump(const Stream& stream, std::uint64_t sizeHint, LeafPip
 /// A file of one leaf needs no thread, and its one hash is both.
 Result<std::optional<Ingested>> ingestSmall(const Stream& stream, std::uint64_t sizeHint) {
   if (sizeHint >= cid::kLeafSize) return std::optional<Ingested>();
-  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(cid::kLeafSize);
-  const std::span<std::byte> span(buffer.get(), static_cast<std::size_t>(cid::kLeafSize));
+  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(sizeHint + 1);
+  const std::span<std::byte> span(buffer.get(), static_cast<std::size_t>(sizeHint + 1));
   auto length = readAt(stream.source, span, 0, stream.sourcePath);
   if (!length) return std::unexpected(length.error());
-  if (*length == cid::kLeafSize) return std::optional<Ingested>();  // it grew
+  if (*length > sizeHint) return std::optional<Ingested>();  // it grew
   if (stream.target >= 0) {
     auto written = writeLeaf(stream.target, span.first(*length), 0, stream.targetPath);
     if (!written) return std::unexpected(written.error());
   }
   const auto digest = cid::sha256(span.first(*length));
-  return std::optional(Ingested{*length, digest, {digest}, 0});
+  return std::optional(Ingested{*length, digest, {digest}});
 }
 
 Result<Ingested> hashStream(const Stream& stream, std::uint64_t sizeHint,
@@ -152,7 +152,7 @@ Result<Ingested> hashStream(const Stream& stream, std::uint64_t sizeHint,
   auto size = pump(stream, sizeHint, pipeline, progress, stop);
   if (!size) return std::unexpected(size.error());
   auto digests = pipeline.finish();
-  return Ingested{*size, digests.whole, std::move(digests.leaves), 0};
+  return Ingested{*size, digests.whole, std::move(digests.leaves)};
 }
 
 /// Gives the target its final size, mode and place on the disk.
@@ -162,7 +162,8 @@ Result<void> seal(int target, const Path& path, Ingested& ingested) {
   if (::fchmod(target, 0444) != 0) {
     return std::unexpected(base::fileError("can't change the mode of", path, errno));
   }
-  if (::fsync(target) != 0) return writeError(path, errno);
+  ingested.flushed = ingested.size >= kFlushAtOnce;
+  if (ingested.flushed && ::fsync(target) != 0) return writeError(path, errno);
   auto state = stateOf(target, path);
   if (!state) return std::unexpected(state.error());
   ingested.mtimeNs = state->mtimeNs;

@@ -20,7 +20,12 @@ struct Ingested {
   cid::Digest sha256{};
   std::vector<cid::Digest> leaves;
   std::int64_t mtimeNs = 0;  ///< of the target, as it stays
+  bool flushed = false;      ///< its content survives a crash of the machine
 };
+
+/// Files of this size on are flushed as soon as they are complete; the caller flushes the smaller
+/// ones together (store/group_flush.h).
+inline constexpr std::uint64_t kFlushAtOnce = 16u << 20;
 
 /// Bytes read so far.
 using IngestProgress = std::function<void(std::uint64_t)>;
@@ -34,15 +39,15 @@ struct CopyState {
 };
 
 /// Copies `source` to the file `target` (shares the disk blocks where the file system can; leaves
-/// holes as holes), read-only and flushed to the disk. What is hashed is what was written. Hashing
-/// runs on two more threads while the copy goes on. The target must not exist, but where
+/// holes as holes), read-only; flushed from kFlushAtOnce on. What is hashed is what was written.
+/// Hashing runs on two more threads while the copy goes on. The target must not exist, but where
 /// `state.leaves` says what it holds; Integrity where it does not hold that. On failure the target
 /// may be there, incomplete: the caller deletes or keeps it.
 Result<Ingested> ingestCopy(const std::filesystem::path& source,
                             const std::filesystem::path& target, const IngestProgress& progress,
                             std::stop_token stop, const CopyState& state = {});
 
-/// The same for a file that already lies where it shall: hashes, makes read-only, flushes.
+/// The same for a file that already lies where it shall: hashes, makes read-only.
 Result<Ingested> ingestInPlace(const std::filesystem::path& file, const IngestProgress& progress,
                                std::stop_token stop);
 

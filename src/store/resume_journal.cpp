@@ -81,7 +81,8 @@ Result<void> ResumeJournal::load() {
   return {};
 }
 
-// "B|F NUMBER SIZE MTIME INODE PATH", F goes on "SHA256 STAGED-MTIME LEAVES"; a check ends each.
+// "KIND NUMBER SIZE MTIME INODE PATH": B begun; F complete and flushed, W complete only, which go
+// on "SHA256 STAGED-MTIME LEAVES". A check ends each.
 void ResumeJournal::takeLine(std::string_view line) {
   if (line.size() <= kCheckSize + 1) return;
   const auto body = line.substr(0, line.size() - kCheckSize - 1);
@@ -101,6 +102,7 @@ void ResumeJournal::takeLine(std::string_view line) {
   }
   std::string sha256, leaves;
   Finished done{number, {}};
+  done.ingested.flushed = kind == "F";
   words >> sha256 >> done.ingested.mtimeNs >> leaves;
   const auto whole = fromHex(sha256);
   if (!words || !whole || whole->size() != sizeof(cid::Digest)) return;
@@ -170,8 +172,9 @@ Result<void> ResumeJournal::recordEnd(unsigned number, const Source& source,
     if (!file) return std::unexpected(file.error());
     if (auto written = base::writeAll(file->get(), bytes, path); !written) return written;
   }
-  return writeLine(fmt::format("F {} {} {} {} x{} {} {} {}", number, source.size, source.mtimeNs,
-                               source.inode, cid::hexText(asBytes(source.treePath)),
+  return writeLine(fmt::format("{} {} {} {} {} x{} {} {} {}", ingested.flushed ? "F" : "W", number,
+                               source.size, source.mtimeNs, source.inode,
+                               cid::hexText(asBytes(source.treePath)),
                                cid::hexText(ingested.sha256), ingested.mtimeNs, leaves));
 }
 

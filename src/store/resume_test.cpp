@@ -119,6 +119,26 @@ TEST_F(ResumeTest, FilesThatWereDoneAreNotReadAgain) {
   EXPECT_EQ(imported->root, store_->importPath(folder_ / "f")->root);
 }
 
+TEST_F(ResumeTest, ASmallCopyThatACrashOfTheMachineToreIsMadeAnew) {
+  for (int i = 0; i < 20; ++i) {
+    file(fmt::format("f/{:02}", i), pattern(static_cast<std::size_t>(3'000'000 + i)));
+  }
+  killAt(folder_ / "f", 40'000'000);
+  // It was complete, but not yet brought to the disk: size and time came there, the content not.
+  const auto staged = kept() / "3";
+  const auto time = fs::last_write_time(staged);
+  fs::permissions(staged, fs::perms(0644));
+  fs::resize_file(staged, 0);
+  fs::resize_file(staged, 3'000'003);
+  fs::last_write_time(staged, time);
+  store_ = openStore();
+  const auto imported = store_->importPath(folder_ / "f", {}, kResume);
+  ASSERT_TRUE(imported) << imported.error().describe();
+  EXPECT_TRUE(store_->verify(imported->root));
+  EXPECT_EQ(storedFiles().size(), 20u);
+  EXPECT_EQ(imported->root, store_->importPath(folder_ / "f")->root);
+}
+
 TEST_F(ResumeTest, AChangedSourceBeginsAnew) {
   const auto path = file("big", pattern(60u << 20));
   killAt(path, 40u << 20);

@@ -4,49 +4,47 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <unordered_set>
 
 #include <fmt/format.h>
 
+#include "cid/dag_walk.h"
+#include "cid/resolve_path.h"
 #include "cid/sha256_lanes.h"
 #include "store/ingest.h"
-#include "store/symlink.h"
 #include "store/tree_reader.h"
 
 namespace webpool::store {
 namespace {
 
-/// A file's tree that is deeper was made to be.
-constexpr unsigned kDeepestFile = 64;
-
 std::span<const std::byte> asBytes(std::string_view text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
 
-ContentKind kindOf(std::span<const std::byte> block) {
-  const auto node = cid::decodeNode(block);
-  if (!node || !node->data) return ContentKind::Block;
-  const auto data = cid::decodeUnixFs(asBytes(*node->data));
-  if (!data) return ContentKind::Block;
-  switch (data->type) {
-    case cid::UnixFsType::File:
-    case cid::UnixFsType::Raw:
-      return ContentKind::File;
-    case cid::UnixFsType::Directory:
-    case cid::UnixFsType::HamtShard:
-      return ContentKind::Folder;
-    case cid::UnixFsType::Symlink:
-      return ContentKind::Link;
-    case cid::UnixFsType::Metadata:
-      break;
+/// What a block that is no raw leaf is, for a person.
+struct Seen {
+  ContentKind kind = ContentKind::Block;
+  std::uint64_t fileSize = 0;
+  std::string target = {};  ///< of a link
+};
+
+Seen look(const cid::Cid& cid, std::string_view block) {
+  if (cid.codec() != cid::Codec::DagPb) return {};
+  auto entity = cid::readUnixFsEntity(asBytes(block));
+  if (!entity) return {};
+  if (const auto* file = std::get_if<cid::FileNode>(&*entity)) {
+    return {ContentKind::File, file->size};
   }
-  return ContentKind::Block;
+  if (auto* link = std::get_if<cid::SymlinkNode>(&*entity)) {
+    return {ContentKind::Link, 0, std::move(link->target)};
+  }
+  return {ContentKind::Folder};
 }
 
 /// The block and what its links say of theirs.
-std::uint64_t dagSizeOf(std::span<const std::byte> block) {
+std::uint64_t dagSizeOf(const cid::Cid& cid, std::string_view block) {
   std::uint64_t size = block.size();
-  if (const auto node = cid::decodeNode(block)) {
+  if (cid.codec() != cid::Codec::DagPb) return size;
+  if (const auto node = cid::decodeNode(asBytes(block))) {
     for (const auto& link : node->links) size += link.size.value_or(0);
   }
   return size;
@@ -72,31 +70,22 @@ std::string_view kindName(ContentKind kind) noexcept {
   return "block";
 }
 
-Result<void> TreeReader::checkComplete(const cid::Cid& root) const {
-  std::unordered_set<std::string> seen;
-  std::vector<cid::Cid> pending{root};
-  while (!pending.empty()) {
-    const auto cid = std::move(pending.back());
-    pending.pop_back();
-    if (cid.hash().function == cid::HashFunction::Identity && cid.codec() == cid::Codec::Raw) {
-      continue;
-    }
-    if (!seen.insert(cid.normalized().bytes()).second) continue;
-    const auto regions = index_.regions(cid);
-    if (!regions) return std::unexpected(regions.error());
-    if (!regions->empty()) continue;  // a whole file, or a part of one
-    if (cid.codec() != cid::Codec::DagPb) {
-      const auto size = fileSize(cid);
-      if (!size) return std::unexpected(size.error());
-      continue;
-    }
-    const auto block = nodeBlock(cid);
-    if (!block) return std::unexpected(block.error());
-    auto node = cid::decodeNode(asBytes(*block));
-    if (!node) return std::unexpected(node.error());
-    for (auto& link : node->links) pending.push_back(std::move(link.cid));
+Result<std::uint64_t> TreeReader::fileSize(const cid::Cid& cid) const {
+  if (cid.codec() != cid::Codec::DagPb && cid.isIdentity()) return cid.hash().digest.size();
+  auto regions = index_.regions(cid);
+  if (!regions) return std::unexpected(regions.error());
+  if (!regions->empty()) return regions->front().length;
+  if (cid.codec() != cid::Codec::DagPb) {
+    const auto packed = index_.packed(cid);
+    if (!packed) return std::unexpected(packed.error());
+    if (*packed) return (*packed)->length;
+    return fail(ErrorCategory::NotFound, fmt::format("the store does not hold {}", cid.text()),
+                "import it, or check the CID");
   }
-  return {};
+  const auto read = entity(cid);
+  if (!read) return std::unexpected(read.error());
+  if (const auto* file = std::get_if<cid::FileNode>(&*read)) return file->size;
+  return fail(ErrorCategory::InvalidArgument, fmt::format("{} is no file", cid.text()));
 }
 
 Result<ContentDescription> TreeReader::describe(const cid::Cid& cid) const {
@@ -123,9 +112,10 @@ Result<ContentDescription> TreeReader::describe(const cid::Cid& cid) const {
   }
   const auto block = nodeBlock(cid);
   if (!block) return std::unexpected(block.error());
-  about.kind = kindOf(asBytes(*block));
-  about.dagSize = dagSizeOf(asBytes(*block));
-  about.target = symlinkTarget(asBytes(*block)).value_or("");
+  auto seen = look(cid, *block);
+  about.kind = seen.kind;
+  about.dagSize = dagSizeOf(cid, *block);
+  about.target = std::move(seen.target);
   about.bytes = about.kind == ContentKind::Link ? about.target.size() : block->size();
   if (about.kind != ContentKind::File && about.kind != ContentKind::Folder) {
     about.files = 0;
@@ -146,36 +136,39 @@ Result<ContentEntry> TreeReader::entry(const cid::Link& link) const {
     entry.here = false;
     return entry;
   };
-  if (link.cid.codec() == cid::Codec::DagPb) {
-    const auto block = nodeBlock(link.cid);
-    if (!block) return missing(block.error());
-    entry.kind = kindOf(asBytes(*block));
-    if (entry.kind == ContentKind::Link) {
-      entry.target = symlinkTarget(asBytes(*block)).value_or("");
-      entry.size = entry.target.size();
-    }
-    if (entry.kind != ContentKind::File) return entry;
+  if (link.cid.codec() == cid::Codec::Raw) {
+    const auto size = fileSize(link.cid);
+    if (!size) return missing(size.error());
+    entry.size = *size;
+    return entry;
   }
-  const auto size = fileSize(link.cid);
-  if (!size) return missing(size.error());
-  entry.size = *size;
+  const auto block = nodeBlock(link.cid);
+  if (!block) return missing(block.error());
+  auto seen = look(link.cid, *block);
+  entry.kind = seen.kind;
+  if (seen.kind == ContentKind::File) entry.size = seen.fileSize;
+  if (seen.kind == ContentKind::Block) entry.size = block->size();
+  if (seen.kind == ContentKind::Link) {
+    entry.target = std::move(seen.target);
+    entry.size = entry.target.size();
+  }
   return entry;
 }
 
 Result<std::vector<ContentEntry>> TreeReader::list(const cid::Cid& cid) const {
-  std::vector<ContentEntry> entries;
   std::vector<cid::Link> links{{cid, "", std::nullopt}};
   if (cid.codec() == cid::Codec::DagPb) {
     const auto block = nodeBlock(cid);
     if (!block) return std::unexpected(block.error());
-    if (kindOf(asBytes(*block)) == ContentKind::Folder) {
-      auto read = cid::readUnixFsNode(asBytes(*block));
-      if (!read) return std::unexpected(read.error());
-      if (auto* directory = std::get_if<cid::DirectoryNode>(&*read)) {
-        links = std::move(directory->entries);
-      }
+    if (look(cid, *block).kind == ContentKind::Folder) {
+      TreeBlocks blocks(*this);
+      auto listed = cid::listFolder(blocks, cid);
+      if (!listed) return std::unexpected(listed.error());
+      links = std::move(*listed);
     }
   }
+  std::vector<ContentEntry> entries;
+  entries.reserve(links.size());
   for (const auto& link : links) {
     auto one = entry(link);
     if (!one) return std::unexpected(one.error());
@@ -226,39 +219,18 @@ Result<void> TreeReader::readWhole(const FileRow& file, const PieceSink& sink,
   return {};
 }
 
-Result<void> TreeReader::readBlocks(const cid::Cid& cid, std::uint64_t length, unsigned depth,
-                                    const PieceSink& sink, const JobOptions& options) const {
-  if (options.stop.stop_requested()) return cancelled();
-  const auto wrong = [&](std::string_view what) {
-    return fail(ErrorCategory::Protocol, fmt::format("{} {}", cid.text(), what));
-  };
-  if (depth > kDeepestFile) return wrong("lies too deep in its file");
-  if (cid.codec() == cid::Codec::Raw) {
-    const auto found = content(cid);
-    if (!found) return std::unexpected(found.error());
-    const auto bytes = readContent(*found);
-    if (!bytes) return std::unexpected(bytes.error());
-    if (!cid.matches(bytes->view())) {
-      return fail(ErrorCategory::Integrity,
-                  fmt::format("the stored leaf {} does not match its hash", cid.text()),
-                  kDamageHint);
-    }
-    if (bytes->size() != length) return wrong("has another size than its file says");
-    return sink(bytes->view());
+Result<void> TreeReader::readBlocks(const cid::Cid& cid, const PieceSink& sink,
+                                    const JobOptions& options) const {
+  TreeBlocks blocks(*this);
+  cid::FileWalk walk(blocks, cid);
+  while (true) {
+    if (options.stop.stop_requested()) return cancelled();
+    const auto step = walk.next();
+    if (!step) return std::unexpected(step.error());
+    if (!*step) return {};
+    if ((*step)->data.empty()) continue;
+    if (auto taken = sink((*step)->data.view()); !taken) return taken;
   }
-  const auto read = node(cid);
-  if (!read) return std::unexpected(read.error());
-  const auto* file = std::get_if<cid::FileNode>(&*read);
-  if (file == nullptr) return wrong("is no part of a file");
-  if (file->size != length) return wrong("has another size than its file says");
-  if (!file->data.empty()) {
-    if (auto taken = sink(asBytes(file->data)); !taken) return taken;
-  }
-  for (const auto& part : file->parts) {
-    auto below = readBlocks(part.cid, part.size, depth + 1, sink, options);
-    if (!below) return below;
-  }
-  return {};
 }
 
 Result<void> TreeReader::read(const cid::Cid& cid, const PieceSink& sink,
@@ -282,7 +254,7 @@ Result<void> TreeReader::read(const cid::Cid& cid, const PieceSink& sink,
     if (options.progress) options.progress(progress);
     return sink(piece);
   };
-  return readBlocks(cid, itself->size, 0, counted, options);
+  return readBlocks(cid, counted, options);
 }
 
 }  // namespace webpool::store

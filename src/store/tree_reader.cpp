@@ -2,18 +2,13 @@
 
 #include <fcntl.h>
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
+#include "cid/resolve_path.h"
 #include "store/ingest.h"
-#include "store/symlink.h"
 
 namespace webpool::store {
 namespace {
-
-constexpr unsigned kMaxDepth = 128;
-constexpr std::size_t kMaxFiles = 1'000'000;
 
 std::span<const std::byte> asBytes(std::string_view text) {
   return std::as_bytes(std::span(text.data(), text.size()));
@@ -24,8 +19,10 @@ std::unexpected<Error> notHeld(const cid::Cid& cid) {
               "import it, or check the CID");
 }
 
-bool isIdentity(const cid::Cid& cid) {
-  return cid.hash().function == cid::HashFunction::Identity;
+std::unexpected<Error> mismatch(std::string_view what, const cid::Cid& cid) {
+  return fail(ErrorCategory::Integrity,
+              fmt::format("the stored {} {} does not match its hash", what, cid.text()),
+              kDamageHint);
 }
 
 }  // namespace
@@ -38,7 +35,7 @@ std::filesystem::path storedPath(const std::filesystem::path& storeFolder,
 }
 
 Result<std::string> TreeReader::nodeBlock(const cid::Cid& cid) const {
-  if (isIdentity(cid)) return cid.hash().digest;
+  if (cid.isIdentity()) return cid.hash().digest;
   auto block = index_.node(cid);
   if (!block) return std::unexpected(block.error());
   if (*block && cid.matches(asBytes(**block))) return std::move(**block);
@@ -47,52 +44,48 @@ Result<std::string> TreeReader::nodeBlock(const cid::Cid& cid) const {
   if (*packed) {
     const auto bytes = readContent(**packed);
     if (!bytes) return std::unexpected(bytes.error());
+    if (!cid.matches(bytes->view())) return mismatch("block", cid);
     return std::string(bytes->text());
   }
   if (!*block) return notHeld(cid);
-  return fail(ErrorCategory::Integrity,
-              fmt::format("the stored node {} does not match its hash", cid.text()), kDamageHint);
+  return mismatch("node", cid);
 }
 
 Result<Content> TreeReader::block(const cid::Cid& cid) const {
-  if (cid.codec() == cid::Codec::Raw) return content(cid);
+  if (cid.codec() == cid::Codec::Raw) return leaf(cid);
   auto node = nodeBlock(cid);
   if (!node) return std::unexpected(node.error());
   return Content(Bytes::adopt(std::move(*node)));
 }
 
-Result<cid::UnixFsNode> TreeReader::node(const cid::Cid& cid) const {
+Result<Bytes> TreeBlocks::get(const cid::Cid& cid) {
+  const auto block = tree_.block(cid);
+  if (!block) return std::unexpected(block.error());
+  auto bytes = readContent(*block);
+  // Other blocks than leaves were hashed when they were read.
+  if (bytes && cid.codec() == cid::Codec::Raw && !cid.matches(bytes->view())) {
+    return mismatch("leaf", cid);
+  }
+  return bytes;
+}
+
+Result<cid::UnixFsEntity> TreeReader::entity(const cid::Cid& cid) const {
   auto block = nodeBlock(cid);
   if (!block) return std::unexpected(block.error());
-  return cid::readUnixFsNode(asBytes(*block));
+  return cid::readUnixFsEntity(asBytes(*block));
 }
 
 Result<cid::Cid> TreeReader::descend(const cid::Cid& root, std::string_view path) const {
-  auto current = root;
-  std::string walked;
-  while (!path.empty()) {
-    const auto name = path.substr(0, path.find('/'));
-    path.remove_prefix(std::min(path.size(), name.size() + 1));
-    if (name.empty()) continue;
-    const cid::Link* found = nullptr;
-    Result<cid::UnixFsNode> read = cid::DirectoryNode{};
-    if (current.codec() == cid::Codec::DagPb) {
-      read = node(current);
-      if (!read) return std::unexpected(read.error());
-      if (const auto* directory = std::get_if<cid::DirectoryNode>(&*read)) {
-        const auto entry = std::ranges::find(directory->entries, name, &cid::Link::name);
-        if (entry != directory->entries.end()) found = &*entry;
-      }
-    }
-    if (!found) {
-      return fail(ErrorCategory::NotFound,
-                  fmt::format("{}{} has no entry \"{}\"", root.text(), walked, name),
-                  "list the folder to see its entries");
-    }
-    current = found->cid;
-    walked += fmt::format("/{}", name);
+  TreeBlocks blocks(*this);
+  auto found = cid::resolvePath(blocks, root, path);
+  if (!found) return std::unexpected(found.error());
+  if (!found->rest.empty()) {
+    return fail(ErrorCategory::NotFound,
+                fmt::format("{} leads to a value inside the block {}, which has no CID", path,
+                            found->cid.text()),
+                "give the path to a block");
   }
-  return current;
+  return std::move(found->cid);
 }
 
 Result<base::FileDescriptor> TreeReader::open(const FileRow& file) const {
@@ -119,10 +112,7 @@ Result<base::FileDescriptor> TreeReader::open(const FileRow& file) const {
   return opened;
 }
 
-Result<Content> TreeReader::content(const cid::Cid& cid) const {
-  if (isIdentity(cid) && cid.codec() == cid::Codec::Raw) {
-    return Content(Bytes::copyOf(std::string_view(cid.hash().digest)));
-  }
+Result<std::optional<Content>> TreeReader::inWholeFile(const cid::Cid& cid) const {
   auto regions = index_.regions(cid);
   if (!regions) return std::unexpected(regions.error());
   std::optional<Error> firstError;
@@ -134,75 +124,34 @@ Result<Content> TreeReader::content(const cid::Cid& cid) const {
     }
     if (!firstError) firstError = opened.error();
   }
-  if (cid.codec() == cid::Codec::Raw) {
-    auto packed = packs_.find(index_, cid);
-    if (!packed) return std::unexpected(packed.error());
-    if (*packed) return Content(std::move(**packed));
-    return firstError ? std::unexpected(*firstError) : notHeld(cid);
-  }
-  if (firstError) return std::unexpected(*firstError);
-  const auto read = node(cid);  // a small file may lie inside its node
-  if (!read) return std::unexpected(read.error());
-  const auto* file = std::get_if<cid::FileNode>(&*read);
-  if (!file) return notHeld(cid);
-  if (!file->parts.empty()) {
-    return fail(ErrorCategory::Unsupported,
-                fmt::format("the file {} is kept in blocks, not whole", cid.text()),
-                "read it block by block");
-  }
-  return Content(Bytes::copyOf(std::string_view(file->data)));
+  if (firstError) return std::unexpected(std::move(*firstError));
+  return std::optional<Content>();
 }
 
-Result<std::uint64_t> TreeReader::fileSize(const cid::Cid& cid) const {
-  if (isIdentity(cid) && cid.codec() == cid::Codec::Raw) return cid.hash().digest.size();
-  auto regions = index_.regions(cid);
-  if (!regions) return std::unexpected(regions.error());
-  if (!regions->empty()) return regions->front().length;
-  if (cid.codec() == cid::Codec::Raw) {
-    const auto packed = index_.packed(cid);
-    if (!packed) return std::unexpected(packed.error());
-    return *packed ? Result<std::uint64_t>((*packed)->length) : notHeld(cid);
-  }
-  auto read = node(cid);
-  if (!read) return std::unexpected(read.error());
-  const auto* file = std::get_if<cid::FileNode>(&*read);
-  return file ? Result<std::uint64_t>(file->size) : notHeld(cid);
+Result<Content> TreeReader::leaf(const cid::Cid& cid) const {
+  if (cid.isIdentity()) return Content(Bytes::copyOf(std::string_view(cid.hash().digest)));
+  auto whole = inWholeFile(cid);
+  if (whole && *whole) return std::move(**whole);
+  auto packed = packs_.find(index_, cid);
+  if (!packed) return std::unexpected(packed.error());
+  if (*packed) return Content(std::move(**packed));
+  if (!whole) return std::unexpected(whole.error());
+  return notHeld(cid);
 }
 
-Result<void> TreeReader::collectFiles(const cid::Cid& cid, const std::string& path, unsigned depth,
-                                      std::vector<TreeFile>& files) const {
-  if (depth > kMaxDepth || files.size() >= kMaxFiles) {
-    return fail(ErrorCategory::Unsupported,
-                fmt::format("the folder is deeper than {} levels or has over {} files", kMaxDepth,
-                            kMaxFiles));
-  }
+Result<std::optional<Content>> TreeReader::onePiece(const cid::Cid& cid) const {
+  if (cid.codec() == cid::Codec::Raw) return leaf(cid);
   if (cid.codec() == cid::Codec::DagPb) {
-    const auto block = nodeBlock(cid);
-    if (!block) return std::unexpected(block.error());
-    if (symlinkTarget(asBytes(*block))) return {};
-    const auto read = cid::readUnixFsNode(asBytes(*block));
+    auto whole = inWholeFile(cid);
+    if (!whole || *whole) return whole;
+    const auto read = entity(cid);
     if (!read) return std::unexpected(read.error());
-    if (const auto* directory = std::get_if<cid::DirectoryNode>(&*read)) {
-      for (const auto& entry : directory->entries) {
-        const auto entryPath = path.empty() ? entry.name : path + "/" + entry.name;
-        auto collected = collectFiles(entry.cid, entryPath, depth + 1, files);
-        if (!collected) return collected;
-      }
-      return {};
+    if (const auto* file = std::get_if<cid::FileNode>(&*read)) {
+      if (!file->parts.empty()) return std::optional<Content>();
+      return Content(Bytes::copyOf(std::string_view(file->data)));  // it lies inside its node
     }
   }
-  auto size = fileSize(cid);
-  if (!size) return std::unexpected(size.error());
-  files.push_back({path, cid, *size});
-  return {};
-}
-
-Result<std::vector<TreeFile>> TreeReader::files(const cid::Cid& root) const {
-  std::vector<TreeFile> files;
-  if (auto collected = collectFiles(root, "", 0, files); !collected) {
-    return std::unexpected(collected.error());
-  }
-  return files;
+  return fail(ErrorCategory::InvalidArgument, fmt::format("{} is no file", cid.text()));
 }
 
 }  // namespace webpool::store

@@ -45,11 +45,11 @@ Result<void> rehash(Index& index, const std::filesystem::path& path, const FileR
 
 Result<void> ContentStore::verify(const cid::Cid& root, const JobOptions& options) {
   const auto reader = tree();
-  auto files = reader.files(root);
-  if (!files) return std::unexpected(files.error());
+  const auto parts = reader.parts(root);
+  if (!parts) return std::unexpected(parts.error());
   Progress progress{Progress::Phase::Verify, "", 0, 0};
-  for (const auto& file : *files) progress.total += file.size;
-  for (const auto& file : *files) {
+  for (const auto& part : *parts) progress.total += part.size;
+  for (const auto& file : *parts) {
     auto row = reader_->fileByRoot(file.cid);
     if (!row) return std::unexpected(row.error());
     progress.item = file.path;
@@ -62,6 +62,8 @@ Result<void> ContentStore::verify(const cid::Cid& root, const JobOptions& option
       auto hashed =
           rehash(*writer_, storedPath(folder_, (*row)->sha256), **row, report, options.stop);
       if (!hashed) return hashed;
+    } else if (file.cid.codec() == cid::Codec::Cbor || file.cid.codec() == cid::Codec::Json) {
+      if (auto block = reader.nodeBlock(file.cid); !block) return std::unexpected(block.error());
     } else {  // a leaf of some file, or a file that is kept in blocks
       const auto drop = [](std::span<const std::byte>) { return Result<void>(); };
       const JobOptions inner{[&](const Progress& part) {

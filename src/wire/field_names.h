@@ -31,6 +31,13 @@ inline constexpr NameTable<LogLevel, 4> kLogLevelNames{{
     {LogLevel::Error, "error"},
 }};
 
+inline constexpr NameTable<SignalKind, 4> kSignalNames{{
+    {SignalKind::Offer, "offer"},
+    {SignalKind::Answer, "answer"},
+    {SignalKind::Candidate, "candidate"},
+    {SignalKind::Gone, "gone"},
+}};
+
 template <class E, std::size_t N>
 constexpr std::string_view nameIn(const NameTable<E, N>& table, E value) noexcept {
   for (const auto& [entry, name] : table) {

@@ -87,12 +87,22 @@ WEBPOOL_FIELDS(Placement) {
   f.counts("by_provider", v.byProvider);
 }
 
+WEBPOOL_FIELDS(ComponentTimings) {
+  f.name("name", v.name);
+  f.number("complete_ms", v.completeMs);
+  f.number("begun_ms", v.begunMs);
+  f.number("ready_ms", v.readyMs);
+}
+
 WEBPOOL_FIELDS(LoadTimings) {
   f.number("fetch_ms", v.fetchMs);
   f.number("compile_ms", v.compileMs);
   f.number("warmup_ms", v.warmupMs);
   f.integer("bytes_network", v.bytesNetwork, 0, kMaxInteger);
   f.integer("bytes_cache", v.bytesCache, 0, kMaxInteger);
+  f.optional("bytes_peer",
+             [&](std::string_view key) { f.integer(key, v.bytesPeer, 0, kMaxInteger); });
+  f.optional("components", [&](std::string_view key) { f.list(key, v.components); });
 }
 
 WEBPOOL_FIELDS(RunTimings) {
@@ -236,6 +246,22 @@ WEBPOOL_FIELDS(EchoRequest) {
 
 WEBPOOL_FIELDS(Close) {
   f.message("reason", v.reason);
+}
+
+WEBPOOL_FIELDS(FilePeers) {
+  f.name("cid", v.cid);
+  f.names("peers", v.peers);
+}
+
+WEBPOOL_FIELDS(Peers) {
+  f.name("self", v.self);
+  f.list("files", v.files);
+}
+
+WEBPOOL_FIELDS(Signal) {
+  f.name("peer", v.peer);
+  f.choice("kind", v.kind, kSignalNames);
+  f.text("text", v.text);
 }
 
 #undef WEBPOOL_FIELDS

@@ -16,11 +16,11 @@ namespace json = boost::json;
 
 // In the order of the variants' alternatives.
 constexpr std::array<std::string_view, std::variant_size_v<PageMessage>> kPageTypes{
-    "hello", "progress", "loaded",  "result", "unloaded", "stats",  "checked",
-    "echo",  "pong",     "drained", "error",  "log",      "partial"};
+    "hello", "progress", "loaded",  "result", "unloaded", "stats",   "checked",
+    "echo",  "pong",     "drained", "error",  "log",      "partial", "signal"};
 constexpr std::array<std::string_view, std::variant_size_v<PoolMessage>> kPoolTypes{
-    "welcome", "load", "run",  "cancel", "unload", "stats",
-    "check",   "echo", "ping", "drain",  "close"};
+    "welcome", "load", "run",   "cancel", "unload", "stats", "check",
+    "echo",    "ping", "drain", "close",  "peers",  "signal"};
 
 template <class Message>
 Result<std::vector<Bytes>> encode(const Message& message, std::string_view type,

@@ -112,8 +112,18 @@ struct Log {
   std::string message;
 };
 
+enum class SignalKind { Offer, Answer, Candidate, Gone };
+
+/// What two pages tell each other through the pool while they connect. In both directions: `peer`
+/// is the other page.
+struct Signal {
+  std::string peer;
+  SignalKind kind = SignalKind::Gone;
+  std::string text;
+};
+
 using PageMessage = std::variant<Hello, Progress, Loaded, RunResult, Unloaded, Stats, Checked,
-                                 EchoResult, Pong, Drained, Failure, Log, Partial>;
+                                 EchoResult, Pong, Drained, Failure, Log, Partial, Signal>;
 
 // Pool to page.
 
@@ -181,8 +191,20 @@ struct Close {
   std::string reason;
 };
 
+struct FilePeers {
+  std::string cid;
+  std::vector<std::string> peers;  ///< pages that have leaves of it, or will
+};
+
+/// Which other pages the page may connect to for files that it is fetching; takes the place of what
+/// was said of these files before.
+struct Peers {
+  std::string self;  ///< how the pool calls this page to the others
+  std::vector<FilePeers> files;
+};
+
 using PoolMessage = std::variant<Welcome, Load, Run, Cancel, Unload, StatsRequest, Check,
-                                 EchoRequest, Ping, Drain, Close>;
+                                 EchoRequest, Ping, Drain, Close, Peers, Signal>;
 
 /// A pool's message with the answers that it confirms.
 struct PoolFrame {

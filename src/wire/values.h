@@ -86,12 +86,22 @@ struct Placement {
   std::map<std::string, std::uint64_t> byProvider;
 };
 
+/// Of one graph's session, from the begin of the load.
+struct ComponentTimings {
+  std::string name;
+  double completeMs = 0;  ///< its last byte was verified
+  double begunMs = 0;
+  double readyMs = 0;
+};
+
 struct LoadTimings {
   double fetchMs = 0;
   double compileMs = 0;
   double warmupMs = 0;
   std::uint64_t bytesNetwork = 0;
   std::uint64_t bytesCache = 0;
+  std::uint64_t bytesPeer = 0;                    ///< from other browsers
+  std::vector<ComponentTimings> components = {};  ///< empty: an older page does not tell
 };
 
 struct RunTimings {

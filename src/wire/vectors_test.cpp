@@ -109,6 +109,10 @@ TEST(WireVectors, OlderPagesAreUnderstood) {
       EXPECT_EQ(hello->capabilities.webgpu.value().subgroupMinSize, std::nullopt);
     } else if (const auto* stats = std::get_if<Stats>(&**message)) {
       EXPECT_EQ(stats->models.at(0).wasmBytes, std::nullopt);
+    } else if (const auto* loaded = std::get_if<Loaded>(&**message)) {
+      EXPECT_EQ(loaded->timings.bytesCache, 7u);
+      EXPECT_EQ(loaded->timings.bytesPeer, 0u);
+      EXPECT_TRUE(loaded->timings.components.empty());
     } else {
       EXPECT_TRUE(std::get<RunResult>(**message).details.empty());
     }

@@ -277,6 +277,7 @@ TEST_F(Bridge, AccelerateNeedsNothingButAName) {
   EXPECT_EQ(object.at("model_type"), "text_embedding");
   EXPECT_EQ(object.at("resource_pool_used"), false);
   EXPECT_EQ(object.at("p2p_optimized"), false);
+  EXPECT_EQ(object.at("results_stored"), false);
   EXPECT_GE(whole.totalMs, whole.loadMs);
 }
 

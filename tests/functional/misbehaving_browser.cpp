@@ -85,6 +85,8 @@ class MisbehavingPage {
   void handle(const wire::Welcome&) {}
   void handle(const wire::Ping& message) { send(wire::Pong{message.id}); }
   void handle(const wire::Close&) {}
+  void handle(const wire::Peers&) {}
+  void handle(const wire::Signal&) {}
   void handle(const wire::Unload& message) { send(wire::Unloaded{message.id}); }
   void handle(const wire::StatsRequest& message) { send(wire::Stats{message.id, {}, {}}); }
   void handle(const wire::Check& message) { send(wire::Checked{message.id, true, 0, ""}); }

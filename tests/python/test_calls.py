@@ -235,10 +235,11 @@ def test_accelerate_shares_a_pool_that_ends_with_python(tmp_path):
     process = run_script(
         f"""
         import webpool, ipfs_accelerate_py
-        config = {{"platform": "cpu", "browser": "chrome", "max_connections": 1}}
+        config = {{"platform": "cpu", "browser": "chrome", "max_connections": 1,
+                   "store_results": True, "db_path": {str(tmp_path / "runs.duckdb")!r}}}
         for _ in range(2):
             result = ipfs_accelerate_py.accelerate("{EMBEDDER}", "a sentence", config)
-            assert result["status"] == "success", result
+            assert result["status"] == "success" and result["results_stored"] is True, result
             print(result["model_type"], result["platform"], result["resource_pool_used"])
         from webpool import _accelerate
         print(_accelerate._default.get_execution_stats()["bridge_stats"]["created_connections"])
@@ -249,12 +250,14 @@ def test_accelerate_shares_a_pool_that_ends_with_python(tmp_path):
     assert out == "text_embedding cpu True\n" * 2 + "1\n", err
     assert process.returncode == 0, err
     assert left_processes(tmp_path) == []
+    assert (tmp_path / "runs.duckdb").stat().st_size > 0
 
 
 def test_accelerate_in_a_given_pool(pool, embedder):
     before = pool.get_execution_stats()["executed_tasks"]
     result = webpool.accelerate(EMBEDDER, "a sentence", {"pool": pool, "hardware": "cpu"})
     assert result["status"] == "success" and result["resource_pool_used"] is True
+    assert result["results_stored"] is False
     assert pool.get_execution_stats()["executed_tasks"] == before + 1
     failed = webpool.accelerate(EMBEDDER, "a", {"pool": pool, "precision": 8})
     assert failed["status"] == "error" and failed["error_type"] == "not_found"

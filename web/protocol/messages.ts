@@ -28,6 +28,16 @@ import {
 export type LoadPhase = 'fetch' | 'compile' | 'warmup';
 export type LogLevel = 'debug' | 'info' | 'warning' | 'error';
 
+export const SIGNAL_KINDS = ['offer', 'answer', 'candidate', 'gone'] as const;
+
+/** What two pages tell each other through the pool while they connect; `peer` is the other one. */
+export interface SignalMessage {
+  type: 'signal';
+  peer: string;
+  kind: (typeof SIGNAL_KINDS)[number];
+  text: string;
+}
+
 /** Page to pool. */
 export type PageMessage =
   | {
@@ -72,7 +82,8 @@ export type PageMessage =
       /** Handles of models that the page no longer holds. */
       lost: string[];
     }
-  | { type: 'log'; level: LogLevel; message: string };
+  | { type: 'log'; level: LogLevel; message: string }
+  | SignalMessage;
 
 /** What answers a request: the messages that an Outbox keeps until the pool has them. */
 export type Answer = Extract<
@@ -107,6 +118,14 @@ export interface RunMessage {
   parameters: JsonObject;
 }
 
+/** Other pages that the page may connect to for files that it is fetching. */
+export interface PeersMessage {
+  type: 'peers';
+  /** How the pool calls this page to the others. */
+  self: string;
+  files: { cid: string; peers: string[] }[];
+}
+
 export interface WelcomeMessage {
   type: 'welcome';
   session: string;
@@ -131,6 +150,8 @@ export type PoolMessage = { received: number[] } & (
   | { type: 'ping'; id: number }
   | { type: 'drain'; id: number }
   | { type: 'close'; reason: string }
+  | PeersMessage
+  | SignalMessage
 );
 
 /** A message's frame, in `buffer` where one is given (see encodeFrame). */
@@ -235,6 +256,22 @@ function readBody(type: string, reader: Reader, frame: Frame): object | undefine
       return { type, id: reader.id() };
     case 'close':
       return { type, reason: reader.message('reason') };
+    case 'peers':
+      return {
+        type,
+        self: reader.name('self'),
+        files: reader.list('files', MAX_LIST, (file) => ({
+          cid: file.name('cid'),
+          peers: file.names('peers'),
+        })),
+      };
+    case 'signal':
+      return {
+        type,
+        peer: reader.name('peer'),
+        kind: reader.choice('kind', SIGNAL_KINDS),
+        text: reader.text('text'),
+      };
     default:
       return undefined;
   }

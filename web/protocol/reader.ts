@@ -80,6 +80,15 @@ export class Reader {
     });
   }
 
+  /** Strings that are not empty. */
+  names(key: string): string[] {
+    return this.array(key).map((name) => {
+      if (typeof name !== 'string' || name === '') this.fail(key, 'an entry is no name');
+      if (utf8Length(name) > MAX_TEXT_BYTES) this.fail(key, 'an entry is too long');
+      return name;
+    });
+  }
+
   ids(key: string): number[] {
     return this.array(key).map((id) => {
       if (typeof id !== 'number' || !Number.isSafeInteger(id) || id < 1) {

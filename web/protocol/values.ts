@@ -98,12 +98,28 @@ export interface Placement {
   by_provider: Record<string, number>;
 }
 
+/** Of one graph's session; ms from the begin of the load. */
+export interface ComponentTimings {
+  name: string;
+  /** Its last byte was verified. */
+  complete_ms: number;
+  /** The making of its session began. */
+  begun_ms: number;
+  ready_ms: number;
+}
+
 export interface LoadTimings {
+  /** Until the last byte was verified. */
   fetch_ms: number;
+  /** All sessions' making together; it may lie within the time of the fetch. */
   compile_ms: number;
   warmup_ms: number;
+  /** From the pool. */
   bytes_network: number;
   bytes_cache: number;
+  /** From other browsers. */
+  bytes_peer: number;
+  components: ComponentTimings[];
 }
 
 export interface RunTimings {

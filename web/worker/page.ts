@@ -1,8 +1,12 @@
 // The page itself: takes the token from the URL, starts the Workers, ends them, shows one line.
 // Nothing heavy runs here.
 
+import { readKept } from './peers/kept-files';
+import { PeerLinks } from './peers/peer-links';
+import { Sharing } from './peers/sharing';
 import type {
   Bundle,
+  FilesToPage,
   PageToFiles,
   PageToRunner,
   PageToSocket,
@@ -38,19 +42,48 @@ function compiled(bundle: Bundle): Promise<WebAssembly.Module | null> {
   return module;
 }
 
+/** Files from and for other pages. WebRTC is there for pages only, not for their Workers. */
+function makeSharing(send: (message: PageToSocket) => void): Sharing {
+  const links = new PeerLinks({
+    make: typeof RTCPeerConnection === 'function' ? () => new RTCPeerConnection() : null,
+    later: (work, ms) => void setTimeout(work, ms),
+    events: {
+      signal: (message) => send({ kind: 'signal', message }),
+      opened: (peer) => sharing.opened(peer),
+      closed: (peer) => sharing.closed(peer),
+      message: (peer, data) => sharing.heard(peer, data),
+    },
+  });
+  const sharing: Sharing = new Sharing({ links, read: readKept });
+  return sharing;
+}
+
 function start(token: string, warm: Bundle | null, threads: number, measureWebNn: boolean): void {
   if (warm) void compiled(warm); // Long before it is needed.
   const socket = new Worker(here(kScripts.socket), { type: 'module', name: 'webpool socket' });
   const send = (message: PageToSocket): void => socket.postMessage(message);
+  const sharing = makeSharing(send);
   socket.onmessage = (event: MessageEvent<SocketToPage>) => {
     const message = event.data;
     if (message.kind === 'spawn') spawn(message, send);
+    if (message.kind === 'peers') sharing.onPool(message.message);
     if (message.kind === 'fetch') {
-      const { files, keep } = message;
-      const request: PageToFiles = { kind: 'fetch', files, keep };
-      workers.get(message.key)?.files.postMessage(request);
+      const { key, files, keep } = message;
+      const worker = workers.get(key)?.files;
+      const request: PageToFiles = {
+        kind: 'fetch',
+        files,
+        keep,
+        firstId: Sharing.firstId(key),
+        peers: sharing.known(files.map(({ cid }) => cid)),
+      };
+      if (!worker) return;
+      sharing.workerBegan(key, (what, transfer = []) => worker.postMessage(what, transfer));
+      worker.onmessage = ({ data }: MessageEvent<FilesToPage>) => sharing.fromWorker(key, data);
+      worker.postMessage(request);
     }
     if (message.kind === 'terminate') {
+      sharing.workerEnded(message.key);
       const pair = workers.get(message.key);
       pair?.run.terminate();
       pair?.files.terminate();

@@ -1,6 +1,7 @@
 // The thread that owns the socket and never runs a model, so that heartbeats, progress and cancels
 // go on while models run.
 
+import type { SignalMessage } from '../protocol/messages';
 import { Connection } from './host/connection';
 import { type Runner, type RunnerFactory, WarmRunners } from './host/runner';
 import { WorkerHost, usualThreads } from './host/worker-host';
@@ -25,11 +26,14 @@ class PageRunners implements RunnerFactory {
     const { port1, port2 } = new MessageChannel();
     const runner: Runner = {
       post: (message, transfer = []) => {
-        if (message.kind === 'load') {
-          const files = message.load.files.map(({ path, cid, size }) => ({ path, cid, size }));
-          toPage({ kind: 'fetch', key, files, keep: this.keep });
+        if (message.kind !== 'load') {
+          port1.postMessage(message, transfer);
+          return;
         }
-        port1.postMessage(message, transfer);
+        const files = message.load.files.map(({ path, cid, size }) => ({ path, cid, size }));
+        toPage({ kind: 'fetch', key, files, keep: this.keep });
+        const at = performance.timeOrigin + performance.now();
+        port1.postMessage({ ...message, at }, transfer);
       },
       onMessage: () => undefined,
       onFailure: () => undefined,
@@ -51,6 +55,8 @@ class PageRunners implements RunnerFactory {
 }
 
 const pageRunners = new PageRunners();
+/** To the pool, where the page is connected. */
+let say: (message: SignalMessage) => void = () => undefined;
 
 async function start(message: Extract<PageToSocket, { kind: 'start' }>): Promise<void> {
   const { token, warm, threads, measureWebNn } = message;
@@ -82,6 +88,7 @@ async function start(message: Extract<PageToSocket, { kind: 'start' }>): Promise
       },
     },
   });
+  say = (message) => connection.send(message);
   connection.connect();
   const found = await capabilities;
   pageRunners.keep = found.opfs;
@@ -91,6 +98,7 @@ async function start(message: Extract<PageToSocket, { kind: 'start' }>): Promise
     capabilities: found,
     memory: memoryStats,
     status,
+    onPeers: (message) => toPage({ kind: 'peers', message }),
     // WebKitGTK isolates pages and has no shared memory all the same.
     shared:
       self.crossOriginIsolated && typeof SharedArrayBuffer === 'function'
@@ -102,5 +110,6 @@ async function start(message: Extract<PageToSocket, { kind: 'start' }>): Promise
 self.onmessage = (event: MessageEvent<PageToSocket>) => {
   const message = event.data;
   if (message.kind === 'start') void start(message);
+  else if (message.kind === 'signal') say(message.message);
   else pageRunners.failed(message.key, message.message);
 };

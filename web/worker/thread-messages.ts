@@ -10,7 +10,13 @@ import type {
   TensorSpec,
   WebGpuInfo,
 } from '../protocol/values';
-import type { LoadMessage, LoadPhase, LogLevel } from '../protocol/messages';
+import type {
+  LoadMessage,
+  LoadPhase,
+  LogLevel,
+  PeersMessage,
+  SignalMessage,
+} from '../protocol/messages';
 import type { Tensor } from '../protocol/tensor';
 import type { JsonObject } from '../protocol/frame';
 import type { ErrorReport } from './error';
@@ -21,13 +27,15 @@ export type Bundle = 'wasm' | 'webgpu';
 /** Page -> socket Worker. */
 export type PageToSocket =
   | { kind: 'start'; token: string; warm: Bundle | null; threads: number; measureWebNn: boolean }
-  | { kind: 'worker-failed'; key: number; message: string };
+  | { kind: 'worker-failed'; key: number; message: string }
+  | { kind: 'signal'; message: SignalMessage };
 
 /** Socket Worker -> page. */
 export type SocketToPage =
   | { kind: 'spawn'; key: number; bundle: Bundle; threads: number; port: MessagePort }
   /** The files of the model that the Worker will load: fetched before its script has even run. */
   | { kind: 'fetch'; key: number; files: WantedFile[]; keep: boolean }
+  | { kind: 'peers'; message: PeersMessage | SignalMessage }
   | { kind: 'terminate'; key: number }
   | { kind: 'status'; text: string; ended: boolean };
 
@@ -37,17 +45,50 @@ export type PageToRunner =
   /** ONNX Runtime's WebAssembly, compiled once for all Workers; null where that failed. */
   | { kind: 'module'; module: WebAssembly.Module | null };
 
+/** Where bytes of a model came from: this browser's storage, the pool, other browsers. */
+export interface BytesBySource {
+  cache: number;
+  pool: number;
+  peer: number;
+}
+
 export interface WantedFile {
   path: string;
   cid: string;
   size: number;
 }
 
+/** The other pages that fetch the file or have it. */
+export interface FilePeersMessage {
+  kind: 'peers';
+  cid: string;
+  self: string;
+  peers: string[];
+}
+
 /** Page -> file Worker: the way to its run Worker, then all files of the model, once. */
 export type PageToFiles =
   | { kind: 'start'; port: MessagePort }
-  /** `keep`: this browser has a storage that works. */
-  | { kind: 'fetch'; files: WantedFile[]; keep: boolean };
+  /**
+   * `keep`: this browser has a storage that works. `firstId`: of the numbers that this Worker gives
+   * to what it wants of other pages. `peers`: what is known of them already.
+   */
+  | { kind: 'fetch'; files: WantedFile[]; keep: boolean; firstId: number; peers: FilePeersMessage[] }
+  | FilePeersMessage
+  | { kind: 'peer-opened'; peer: string }
+  | { kind: 'peer-closed'; peer: string }
+  | { kind: 'peer-message'; peer: string; data: string | ArrayBuffer };
+
+/** File Worker -> page: what it has to do with other pages (peers/sharing.ts). */
+export type FilesToPage =
+  | { kind: 'fetching'; cid: string }
+  | { kind: 'fetched'; cid: string }
+  /** The storage has the whole file. */
+  | { kind: 'kept-file'; cid: string }
+  /** `peer` null: to all. */
+  | { kind: 'peer-send'; peer: string | null; data: (string | ArrayBuffer)[] }
+  | { kind: 'peer-drop'; peer: string }
+  | { kind: 'done' };
 
 /** File Worker -> run Worker. After `kept` or `failed` nothing follows. */
 export type FromFiles =
@@ -57,8 +98,9 @@ export type FromFiles =
       kind: 'file';
       path: string;
       bytes: Uint8Array<ArrayBuffer>;
-      fromNetwork: number;
-      fromCache: number;
+      sources: BytesBySource;
+      /** performance.timeOrigin + performance.now() when its last byte was verified. */
+      completeAt: number;
     }
   /** All files were sent, and the storage has them as far as it could take them. */
   | { kind: 'kept' }
@@ -104,7 +146,14 @@ export interface RunnerMemory {
 
 /** Socket Worker -> run Worker. */
 export type ToRunner =
-  | { kind: 'load'; load: LoadMessage; flags: Int32Array | null; webgpu: WebGpuInfo | null }
+  | {
+      kind: 'load';
+      load: LoadMessage;
+      flags: Int32Array | null;
+      webgpu: WebGpuInfo | null;
+      /** performance.timeOrigin + performance.now() when it was sent: its times count from there. */
+      at?: number;
+    }
   | RunCall
   | CheckCall
   | CancelCall;

@@ -11,12 +11,18 @@
 
 namespace webpool::api::gateway {
 
+/// Bytes, and a part of a file behind them.
+struct Piece {
+  std::string text;
+  std::optional<net::FileRegion> file = {};
+};
+
 /// Pulled by one thread at a time; it reads blocks, so not by the event loop's.
 class BodyReader {
  public:
   virtual ~BodyReader() = default;
-  /// The next piece, up to a block of it; nullopt at the end. Nothing follows an error.
-  virtual Result<std::optional<std::string>> next() = 0;
+  /// The next piece, about a block of it; nullopt at the end. Nothing follows an error.
+  virtual Result<std::optional<Piece>> next() = 0;
 };
 
 /// Bytes [offset, offset + length) of a file; `source` must outlive it.

@@ -5,6 +5,7 @@
 #include <set>
 #include <stop_token>
 #include <utility>
+#include <vector>
 
 #include "api/gateway/gateway.h"
 #include "net/body_stream.h"
@@ -18,19 +19,20 @@ constexpr std::size_t kPiece = 256u << 10;
 constexpr std::size_t kWaiting = 1u << 20;
 
 struct Pulled {
-  std::string bytes;
+  std::vector<Piece> pieces;
   bool ended = false;
   bool failed = false;
 };
 
 Pulled pull(BodyReader& reader) {
   Pulled pulled;
-  while (pulled.bytes.size() < kPiece) {
+  for (std::size_t bytes = 0; bytes < kPiece;) {
     auto piece = reader.next();
     pulled.failed = !piece;
     pulled.ended = piece && !*piece;
     if (pulled.failed || pulled.ended) break;
-    pulled.bytes += **piece;
+    bytes += (*piece)->text.size() + ((*piece)->file ? net::BodyWriter::kFileCost : 0);
+    pulled.pieces.push_back(std::move(**piece));
   }
   return pulled;
 }
@@ -68,17 +70,20 @@ class Stream : public std::enable_shared_from_this<Stream> {
     const auto shared = shared_.lock();
     if (!shared) return;
     pulling_ = true;
-    const auto taken =
-        shared->workers.run([self = shared_from_this()] { return pull(*self->reader_); },
-                            [self = shared_from_this()](Pulled pulled) { self->write(pulled); });
+    const auto taken = shared->workers.run(
+        [self = shared_from_this()] { return pull(*self->reader_); },
+        [self = shared_from_this()](Pulled pulled) { self->write(std::move(pulled)); });
     // Too much to do: the client sees that its body ended too early, and may come again.
     if (!taken) forget();
   }
 
-  void write(const Pulled& pulled) {
+  void write(Pulled pulled) {
     pulling_ = false;
     auto written = net::BodyWriter::Written::Taken;
-    if (!pulled.bytes.empty()) written = writer_.write(pulled.bytes);
+    for (auto& piece : pulled.pieces) {
+      if (!piece.text.empty()) written = writer_.write(piece.text);
+      if (piece.file) written = writer_.write(std::move(*piece.file));
+    }
     if (pulled.ended) writer_.end();
     if (pulled.ended || pulled.failed || written == net::BodyWriter::Written::Closed) {
       return forget();
@@ -98,6 +103,12 @@ class Stream : public std::enable_shared_from_this<Stream> {
   std::optional<std::stop_callback<std::function<void()>>> left_;
   bool pulling_ = false;
 };
+
+net::Response busy() {
+  auto response = net::textResponse(503, "too many requests wait");
+  response.headers.set("Retry-After", "1");
+  return response;
+}
 
 net::Response withBody(const std::shared_ptr<Shared>& shared, Answer answered, bool isHead) {
   auto response = std::move(answered.response);
@@ -127,11 +138,18 @@ net::Handler gatewayHandler(std::shared_ptr<Source> source, net::EventLoop& loop
             respond(withBody(still, std::move(answered), isHead));
           }
         });
-    if (!taken) {
-      auto busy = net::textResponse(503, "too many requests wait");
-      busy.headers.set("Retry-After", "1");
-      respond(std::move(busy));
-    }
+    if (!taken) respond(busy());
+  };
+}
+
+net::Handler routingHandler(std::shared_ptr<Source> source, Provider self, net::EventLoop& loop) {
+  const auto workers = std::make_shared<net::WorkerThreads>(loop, 1);
+  return [workers, source = std::move(source), self = std::move(self)](
+             net::Request request, const std::function<void(net::Response)>& respond) {
+    const auto taken = workers->run(
+        [source, self, asked = std::move(request)] { return answerRouting(*source, self, asked); },
+        [respond](net::Response response) { respond(std::move(response)); });
+    if (!taken) respond(busy());
   };
 }
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "api/gateway/routing.h"
 #include "api/gateway/source.h"
 #include "net/event_loop.h"
 #include "net/http_types.h"
@@ -14,5 +15,8 @@ namespace webpool::api::gateway {
 /// while the loop does not run); the loop must outlive it.
 net::Handler gatewayHandler(std::shared_ptr<Source> source, net::EventLoop& loop,
                             unsigned threads = 2);
+
+/// answerRouting() on a thread of its own.
+net::Handler routingHandler(std::shared_ptr<Source> source, Provider self, net::EventLoop& loop);
 
 }  // namespace webpool::api::gateway

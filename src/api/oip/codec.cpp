@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <boost/json/monotonic_resource.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <charconv>
@@ -162,7 +164,10 @@ Result<InferRequest> parseInfer(const Bytes& body, std::string_view headerLength
   }
   const auto text = body.text().substr(0, length);
   boost::system::error_code error;
-  const auto parsed = json::parse(text, error);
+  // What is kept of it is copied, so that most requests are read without asking the heap.
+  std::array<unsigned char, 4096> room;
+  json::monotonic_resource inRoom(room.data(), room.size());
+  const auto parsed = json::parse(text, error, &inRoom);
   if (error || !parsed.is_object()) {
     return wrong("the request is no JSON object" + (error ? ": " + error.message() : ""));
   }
@@ -219,7 +224,9 @@ Result<InferAnswer> writeInfer(std::string_view model, const InferRequest& reque
       chosen.emplace_back(&tensor, request.binaryOutputs);
     }
   }
-  json::object head{{"model_name", model}, {"model_version", "1"}};
+  std::array<unsigned char, 2048> room;
+  json::monotonic_resource inRoom(room.data(), room.size());
+  json::object head({{"model_name", model}, {"model_version", "1"}}, &inRoom);
   if (!request.id.empty()) head["id"] = request.id;
   head["parameters"] = ranParameters(inference.ranOn, inference.timings);
   InferAnswer answer{json::serialize(head)};

@@ -28,10 +28,11 @@ struct Target {
 /// "{model}[/versions/1][/{action}]"; a model's name may hold slashes.
 std::optional<Target> targetOf(std::string_view path, std::initializer_list<const char*> actions) {
   Target target;
-  for (const auto* action : actions) {
-    if (path.ends_with(fmt::format("/{}", action))) {
+  for (const std::string_view action : actions) {
+    const auto at = path.size() - std::min(path.size(), action.size() + 1);
+    if (path.substr(at).starts_with('/') && path.substr(at + 1) == action) {
       target.action = action;
-      path.remove_suffix(target.action.size() + 1);
+      path = path.substr(0, at);
       break;
     }
   }

@@ -78,6 +78,8 @@ class ModelPage {
     says.push_back(wire::Pong{ping.id});
   }
   void handle(const wire::Close&, std::vector<wire::PageMessage>&) {}
+  void handle(const wire::Peers&, std::vector<wire::PageMessage>&) {}
+  void handle(const wire::Signal&, std::vector<wire::PageMessage>&) {}
   template <class M>
   void handle(const M& request, std::vector<wire::PageMessage>&) {
     const bool isKept =

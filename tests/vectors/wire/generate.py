@@ -279,7 +279,13 @@ TIMINGS = {
     "warmup_ms": 3.75,
     "bytes_network": 90000000,
     "bytes_cache": 7,
+    "bytes_peer": 1048576,
+    "components": [
+        {"name": "encoder_model", "complete_ms": 1.25, "begun_ms": 1.5, "ready_ms": 100.5},
+        {"name": "decoder_model_merged", "complete_ms": 80.5, "begun_ms": 100.5, "ready_ms": 251.75},
+    ],
 }
+SIGNAL = {"type": "signal", "peer": "joined-2.7", "kind": "offer", "text": '{"sdp": "v=0\r\n…"}'}
 
 
 def page_messages():
@@ -369,6 +375,8 @@ def page_messages():
         }
     )
     yield "log", frame({"type": "log", "level": "warning", "message": "no OPFS here"})
+    yield "signal", frame(SIGNAL)
+    yield "signal_that_it_is_gone", frame(dict(SIGNAL, kind="gone", text=""))
 
 
 def older_page_messages():
@@ -393,6 +401,9 @@ def older_page_messages():
     yield "stats", frame(stats)
     result = {"type": "result", "id": 2, "timings": {"queue_ms": 0.25, "run_ms": 12.5}}
     yield "result", frame(result, outputs=EMBEDDING)
+    timings = {key: TIMINGS[key] for key in TIMINGS if key not in ("bytes_peer", "components")}
+    loaded = dict(dict(page_messages())["loaded"]["header"], timings=timings)
+    yield "loaded", frame(loaded)
 
 
 def pool_messages():
@@ -435,6 +446,13 @@ def pool_messages():
     yield "ping", frame({"type": "ping", "id": 6, "received": [5]})
     yield "drain", frame({"type": "drain", "id": 7})
     yield "close", frame({"type": "close", "reason": "done"})
+    files = [
+        {"cid": "bafkreia", "peers": ["joined-2.7", "chromium-0.3"]},
+        {"cid": "bafkreib", "peers": []},
+    ]
+    yield "peers", frame({"type": "peers", "self": "joined-1.4", "files": files})
+    yield "signal", frame(SIGNAL)
+    yield "signal_with_a_candidate", frame(dict(SIGNAL, kind="candidate", received=[5]))
 
 
 def changed(messages, name, key, value):
@@ -513,6 +531,15 @@ def invalid_page_messages():
             ("loaded", "timings.fetch_ms", -0.5),
             ("loaded", "timings.fetch_ms", "1"),
             ("loaded", "timings.bytes_network", 0.5),
+            ("loaded", "timings.bytes_peer", -1),
+            ("loaded", "timings.components", {}),
+            ("loaded", "timings.components.0.name", ...),
+            ("loaded", "timings.components.1.ready_ms", "1"),
+            ("signal", "peer", ""),
+            ("signal", "peer", ...),
+            ("signal", "kind", "shout"),
+            ("signal", "text", "x" * 4097),
+            ("signal", "text", None),
             ("result", "timings", ...),
             ("result", "details", []),
             ("partial", "id", 0),
@@ -595,6 +622,15 @@ def invalid_pool_messages():
             ("check", "model", ...),
             ("check", "id", 0),
             ("close", "reason", ...),
+            ("peers", "self", ""),
+            ("peers", "files", {}),
+            ("peers", "files.0.cid", ...),
+            ("peers", "files.1.peers", ...),
+            ("peers", "files.0.peers", [""]),
+            ("peers", "files.0.peers", [1]),
+            ("signal", "peer", 1),
+            ("signal", "kind", ...),
+            ("signal", "text", "x" * 4097),
         ],
     )
     yield "cancel with tensors", bytes.fromhex(

@@ -59,6 +59,9 @@ export class FakeSource implements Source {
   mostInFlight = 0;
   /** Offset -> how often a byte there still comes wrong. */
   readonly wrong = new Map<number, number>();
+  /** Nothing is sent until it is released. */
+  hold = false;
+  private held: (() => void)[] = [];
 
   constructor(
     private readonly files: Map<string, Uint8Array>,
@@ -82,6 +85,7 @@ export class FakeSource implements Source {
     this.asked.push(`range ${start}-${end}${fresh ? ' fresh' : ''}`);
     this.inFlight += 1;
     this.mostInFlight = Math.max(this.mostInFlight, this.inFlight);
+    if (this.hold) await new Promise<void>((resolve) => this.held.push(resolve));
     const bytes = this.files.get(cid.text)?.slice(start, end);
     if (!bytes) throw new PoolError('not_found', cid.text);
     for (const [offset, times] of this.wrong) {
@@ -94,5 +98,10 @@ export class FakeSource implements Source {
       sink(bytes.subarray(at, at + 700_001));
     }
     this.inFlight -= 1;
+  }
+
+  release(): void {
+    this.hold = false;
+    for (const resolve of this.held.splice(0)) resolve();
   }
 }

@@ -3,7 +3,9 @@
 
 import { toReport } from '../error';
 import { ProgressGate } from '../progress-gate';
-import type { FromFiles, PageToFiles, WantedFile } from '../thread-messages';
+import { FilePeers } from '../peers/file-peers';
+import type { FilesToPage, FromFiles, PageToFiles, WantedFile } from '../thread-messages';
+import { fetchOrder } from './fetch-order';
 import { OpfsStorage } from './opfs-storage';
 import { HttpSource } from './source';
 import { VerifiedCache } from './verified-cache';
@@ -13,6 +15,11 @@ const storage = OpfsStorage.open('webpool-v1'); // Open by the time it is needed
 function lock<T>(name: string, work: () => Promise<T>): Promise<T> {
   return navigator.locks ? (navigator.locks.request(name, work) as Promise<T>) : work();
 }
+
+const toPage = (message: FilesToPage, transfer: Transferable[] = []): void =>
+  self.postMessage(message, transfer);
+let firstId = 0;
+const peers = new FilePeers(toPage, () => firstId);
 
 async function bring(
   files: WantedFile[],
@@ -24,21 +31,28 @@ async function bring(
     source: new HttpSource(self.location.origin, (url, options) => fetch(url, options)),
     lock,
     log: (level, message) => send({ kind: 'log', level, message }),
+    swarms: peers,
+    onKept: (cid) => toPage({ kind: 'kept-file', cid }),
   });
   const gate = new ProgressGate(({ loaded, total, file }) =>
     send({ kind: 'progress', loaded, total, path: file }),
   );
   const total = files.reduce((sum, file) => sum + file.size, 0);
   const loaded = new Map<string, number>();
-  const one = async ({ path, cid, size }: WantedFile): Promise<void> => {
-    const { bytes, fromNetwork, fromCache } = await cache.load(cid, size, (count) => {
+  const ranks = fetchOrder(files);
+  const one = async ({ path, cid, size }: WantedFile, rank: number): Promise<void> => {
+    const onBytes = (count: number): void => {
       loaded.set(path, count);
       const sum = [...loaded.values()].reduce((a, b) => a + b, 0);
       gate.maybe({ phase: 'fetch', loaded: sum, total, file: path });
-    });
-    send({ kind: 'file', path, bytes, fromNetwork, fromCache }, [bytes.buffer]);
+    };
+    const { bytes, sources } = await cache.load(cid, size, onBytes, rank);
+    const completeAt = performance.timeOrigin + performance.now();
+    send({ kind: 'file', path, bytes, sources, completeAt }, [bytes.buffer]);
   };
-  await Promise.all(files.map(one));
+  const ranked = files.map((file, i) => ({ file, rank: ranks[i] ?? 0 }));
+  ranked.sort((a, b) => a.rank - b.rank);
+  await Promise.all(ranked.map(({ file, rank }) => one(file, rank)));
   await cache.kept();
 }
 
@@ -49,6 +63,12 @@ self.onmessage = async ({ data: message }: MessageEvent<PageToFiles>) => {
     port = message.port;
     return;
   }
+  if (message.kind !== 'fetch') {
+    peers.onMessage(message);
+    return;
+  }
+  firstId = message.firstId;
+  for (const known of message.peers) peers.onMessage(known);
   const send = (reply: FromFiles, transfer: Transferable[] = []): void =>
     port?.postMessage(reply, transfer);
   try {
@@ -57,5 +77,6 @@ self.onmessage = async ({ data: message }: MessageEvent<PageToFiles>) => {
   } catch (thrown) {
     send({ kind: 'failed', report: toReport(thrown) });
   }
+  toPage({ kind: 'done' });
   self.close();
 };

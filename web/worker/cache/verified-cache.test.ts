@@ -55,7 +55,7 @@ describe('VerifiedCache', () => {
     const seen: number[] = [];
     const loaded = await visit(storage, (bytes) => seen.push(bytes));
     expectSame(loaded.bytes, file);
-    expect([loaded.fromNetwork, loaded.fromCache]).toEqual([file.length, 0]);
+    expect(loaded.sources).toEqual({ cache: 0, pool: file.length, peer: 0 });
     expect(source.asked.filter((what) => what.startsWith('range'))).toHaveLength(3);
     expect(source.mostInFlight).toBe(3);
     expect(seen.at(-1)).toBe(file.length);
@@ -68,7 +68,7 @@ describe('VerifiedCache', () => {
     source.asked.length = 0;
     const again = await visit();
     expectSame(again.bytes, file);
-    expect([again.fromNetwork, again.fromCache]).toEqual([0, file.length]);
+    expect(again.sources).toEqual({ cache: file.length, pool: 0, peer: 0 });
     expect(source.asked).toEqual([]);
   });
 
@@ -78,7 +78,7 @@ describe('VerifiedCache', () => {
     source.asked.length = 0;
     const again = await visit();
     expectSame(again.bytes, file);
-    expect(again.fromNetwork).toBe(kMiB);
+    expect(again.sources.pool).toBe(kMiB);
     expect(source.asked).toEqual([`range ${4 * kMiB}-${5 * kMiB}`]);
     expectSame(storage.files.get(`${cid}.data`), file);
   });
@@ -111,13 +111,13 @@ describe('VerifiedCache', () => {
     damage(storage);
     const again = await visit();
     expectSame(again.bytes, file);
-    expect(again.fromNetwork).toBe(file.length);
+    expect(again.sources.pool).toBe(file.length);
   });
 
   it('fetches again when the stored file is cut off', async () => {
     await visit();
     storage.files.set(`${cid}.data`, file.slice(0, 3 * kMiB));
-    expect((await visit()).fromNetwork).toBe(file.length);
+    expect((await visit()).sources.pool).toBe(file.length);
     expectSame(storage.files.get(`${cid}.data`), file);
   });
 
@@ -131,7 +131,7 @@ describe('VerifiedCache', () => {
 
   it('works without a storage', async () => {
     expectSame((await visit(null)).bytes, file);
-    expect((await visit(null)).fromNetwork).toBe(file.length);
+    expect((await visit(null)).sources.pool).toBe(file.length);
   });
 
   it('fetches once for two Workers that load the same file', async () => {
@@ -139,8 +139,34 @@ describe('VerifiedCache', () => {
       visit(),
       visit(),
     ]);
-    expect(first.fromNetwork + second.fromNetwork).toBe(file.length);
+    expect(first.sources.pool + second.sources.pool).toBe(file.length);
     expectSame(second.bytes, file);
+  });
+
+  it('brings a file of a lower rank before the rest of another', async () => {
+    const [large, small] = [content(26 * kMiB), content(6 * kMiB)];
+    const [first, second] = [large, small].map((bytes) => importFile(bytes)) as [
+      { cid: string; blocks: Map<string, Uint8Array> },
+      { cid: string; blocks: Map<string, Uint8Array> },
+    ];
+    const files = new Map([
+      [first.cid, large],
+      [second.cid, small],
+    ]);
+    source = new FakeSource(files, new Map([...first.blocks, ...second.blocks]));
+    const cache = page(null);
+    await Promise.all([
+      cache.load(first.cid, large.length, undefined, 2),
+      cache.load(second.cid, small.length, undefined, 1),
+    ]);
+    const ranges = source.asked.filter((what) => what.startsWith('range'));
+    const at = (start: number, end: number): number =>
+      ranges.lastIndexOf(`range ${start * kMiB}-${end * kMiB}`);
+    expect(source.mostInFlight).toBe(5);
+    expect(at(4, 6)).toBeGreaterThanOrEqual(0);
+    expect(at(4, 6)).toBeLessThan(at(20, 24)); // The sixth and the seventh range of the other.
+    expect(at(20, 24)).toBeLessThan(at(24, 26));
+    await cache.kept();
   });
 
   it('hands the file out before it is kept', async () => {

@@ -3,17 +3,20 @@
 // storage needs no trust either: a bad leaf there is fetched again.
 
 import { PoolError, errorText } from '../error';
+import type { Swarms } from '../peers/file-peers';
+import type { BytesBySource } from '../thread-messages';
 import { type Cid, parseCid } from './cid';
+import { FileFetch } from './file-fetch';
 import { type FilePlan, type Leaf, packNodes, packedNodeReader, planFile } from './file-plan';
 import { LeafChecker } from './leaf-checker';
 import type { Source } from './source';
 import type { PendingFile, Storage, StoredFile } from './storage';
+import { Turns } from './turns';
 
 export interface CachedFile {
   /** The whole file, verified; owned by the caller. */
   bytes: Uint8Array<ArrayBuffer>;
-  fromNetwork: number;
-  fromCache: number;
+  sources: BytesBySource;
 }
 
 export interface CacheOptions {
@@ -22,28 +25,37 @@ export interface CacheOptions {
   /** Runs `work` while no other thread of the origin holds the same name. */
   lock: <T>(name: string, work: () => Promise<T>) => Promise<T>;
   log: (level: 'info' | 'warning', message: string) => void;
+  /** Other pages; none where they can't be reached. */
+  swarms?: Swarms;
+  /** Called when the storage has the whole file, whether it was there or came now. */
+  onKept?: (cid: string) => void;
 }
 
 export type OnBytes = (loaded: number, total: number) => void;
 
-const kRange = 4 * 1024 * 1024;
 const kInFlight = 5; // Of a browser's six connections to one host, one is left for the rest.
 const kLargest = 2 ** 31 - 2 ** 16;
 
 export class VerifiedCache {
   private readonly keeping = new Set<Promise<void>>();
+  /** So that a file of a lower rank that was asked for first also fetches first. */
+  private readonly planning = new Turns(1);
+  private readonly fetching = new Turns(kInFlight);
+  /** One file after the other: hashing keeps the cores busy with one. */
+  private readonly reading = new Turns(1);
 
   constructor(private readonly options: CacheOptions) {}
 
   /**
    * Resolves as soon as all bytes are verified; what is still to be done so that they are kept goes
    * on, see `kept`. Throws PoolError: integrity, fetch, not_found, unsupported (too large),
-   * out_of_memory.
+   * out_of_memory. Of several files at once those of a lower `rank` come first.
    */
   async load(
     cidText: string,
     size: number,
     onBytes: OnBytes = () => undefined,
+    rank = 0,
   ): Promise<CachedFile> {
     const cid = parseCid(cidText);
     if (size > kLargest) {
@@ -56,9 +68,12 @@ export class VerifiedCache {
     const bytes = allocate(size);
     return new Promise((resolve, reject) => {
       const work = this.options.lock(`webpool:${cid.text}`, async () => {
-        const stored = await this.fromStorage(cid, bytes, onBytes);
-        if (stored) resolve(stored);
-        else await this.fromSource(cid, bytes, onBytes, resolve);
+        const reading = (): Promise<CachedFile | null> => this.fromStorage(cid, bytes, onBytes);
+        const stored = await this.reading.take(rank, reading);
+        if (stored) {
+          this.options.onKept?.(cid.text);
+          resolve(stored);
+        } else await this.fromSource(cid, bytes, rank, onBytes, resolve);
       });
       const ended = work.catch(reject).finally(() => this.keeping.delete(ended));
       this.keeping.add(ended);
@@ -96,7 +111,7 @@ export class VerifiedCache {
       const bad = await checker.settle();
       if (bad.length > 0) await this.repair(plan, bad, bytes, file);
       const fetched = bad.reduce((sum, leaf) => sum + leaf.size, 0);
-      return { bytes, fromNetwork: fetched, fromCache: bytes.length - fetched };
+      return { bytes, sources: { cache: bytes.length - fetched, pool: fetched, peer: 0 } };
     } catch (thrown) {
       if (thrown instanceof PoolError) throw thrown;
       log('warning', `the stored copy of ${cid.text} can't be read: ${errorText(thrown)}`);
@@ -137,46 +152,40 @@ export class VerifiedCache {
   private async fromSource(
     cid: Cid,
     bytes: Uint8Array<ArrayBuffer>,
+    rank: number,
     onBytes: OnBytes,
     onVerified: (file: CachedFile) => void,
   ): Promise<void> {
-    const { source } = this.options;
-    const plan = await planFile(cid, bytes.length, (node) => source.block(node));
+    const { source, log } = this.options;
+    const planning = (): Promise<FilePlan> =>
+      planFile(cid, bytes.length, (node) => source.block(node));
+    const plan = await this.planning.take(rank, planning);
     const writer = await this.startWriting(cid);
-    try {
-      let loaded = 0;
-      const checker = new LeafChecker(bytes, (leaf, good) => {
+    let loaded = 0;
+    const fetch = new FileFetch(plan, bytes, {
+      source,
+      turns: this.fetching,
+      lanes: kInFlight,
+      rank,
+      swarms: this.options.swarms ?? null,
+      onGood: (leaf, good) => {
         loaded += leaf.size;
         onBytes(loaded, bytes.length);
         writer.write(good, leaf.offset);
-      });
-      await this.fetchAll(plan, checker);
-      await this.retry(plan, await checker.settle(), checker);
+      },
+      log,
+      now: () => performance.now(),
+      later: (work, ms) => void setTimeout(work, ms),
+    });
+    try {
+      await fetch.run();
+      await this.retry(plan, await fetch.checker.settle(), fetch.checker);
     } catch (thrown) {
       await writer.abort();
       throw thrown;
     }
-    onVerified({ bytes, fromNetwork: bytes.length, fromCache: 0 });
-    await writer.finish(packNodes(plan.nodes));
-  }
-
-  /** All leaves, in ranges of several MiB, a few in flight. */
-  private async fetchAll(plan: FilePlan, checker: LeafChecker): Promise<void> {
-    const ranges = cutIntoRanges(plan.leaves);
-    for (const leaf of plan.leaves) if (leaf.size === 0) checker.check(leaf);
-    let next = 0;
-    const lane = async (): Promise<void> => {
-      for (let range = ranges[next++]; range; range = ranges[next++]) {
-        const sink = checker.sinkFrom(plan, range.first);
-        await this.options.source.range(plan.cid, range.start, range.end, false, sink);
-        await checker.room();
-      }
-    };
-    try {
-      await Promise.all(Array.from({ length: kInFlight }, lane));
-    } finally {
-      next = ranges.length; // After a failure no lane begins another range.
-    }
+    onVerified({ bytes, sources: { cache: 0, ...fetch.bytesFrom } });
+    if (await writer.finish(packNodes(plan.nodes))) this.options.onKept?.(cid.text);
   }
 
   private fetchLeaf(
@@ -236,9 +245,9 @@ class Writer {
     }
   }
 
-  /** The node list first: a file under its name always has its list. */
-  async finish(nodes: Uint8Array): Promise<void> {
-    if (!this.storage || !this.pending) return;
+  /** The node list first: a file under its name always has its list. True: it is there now. */
+  async finish(nodes: Uint8Array): Promise<boolean> {
+    if (!this.storage || !this.pending) return false;
     try {
       if (nodes.length > 0) {
         const index = await this.storage.create(nodesName(this.cid));
@@ -252,8 +261,10 @@ class Writer {
       }
       await this.pending.commit();
       this.pending = null;
+      return true;
     } catch (thrown) {
       await this.giveUp(thrown);
+      return false;
     }
   }
 
@@ -291,15 +302,4 @@ function allocate(size: number): Uint8Array<ArrayBuffer> {
       'close other models, or use a smaller dtype',
     );
   }
-}
-
-function cutIntoRanges(leaves: Leaf[]): { first: number; start: number; end: number }[] {
-  const ranges: { first: number; start: number; end: number }[] = [];
-  leaves.forEach((leaf, i) => {
-    const end = leaf.offset + leaf.size;
-    const last = ranges.at(-1);
-    if (last && end - last.start <= kRange) last.end = end;
-    else ranges.push({ first: i, start: leaf.offset, end });
-  });
-  return ranges.filter((range) => range.end > range.start);
 }

@@ -53,7 +53,15 @@ export class FakeRunner implements Runner {
       outputs: [],
       placement: null,
       bytes: 10,
-      timings: { fetch_ms: 1, compile_ms: 1, warmup_ms: 1, bytes_network: 10, bytes_cache: 0 },
+      timings: {
+        fetch_ms: 1,
+        compile_ms: 1,
+        warmup_ms: 1,
+        bytes_network: 10,
+        bytes_cache: 0,
+        bytes_peer: 0,
+        components: [],
+      },
       memory: { wasm: 64, gpu: null },
     });
   }

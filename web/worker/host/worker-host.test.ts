@@ -34,6 +34,7 @@ describe('WorkerHost', () => {
   let link: FakeLink;
   let runners: FakeRunners;
   let host: WorkerHost;
+  let said: string[];
 
   const make = (found: Partial<Capabilities> = {}): WorkerHost =>
     new WorkerHost({
@@ -42,6 +43,7 @@ describe('WorkerHost', () => {
       capabilities: { ...capabilities, ...found },
       memory: async () => ({ js_heap: 1, opfs_used: null, opfs_quota: null }),
       status: () => undefined,
+      onPeers: (message) => void said.push(message.type),
       shared,
     });
   type Request = PoolMessage extends infer M ? Omit<M & { type: string }, 'received'> : never;
@@ -50,6 +52,7 @@ describe('WorkerHost', () => {
 
   beforeEach(() => {
     link = new FakeLink();
+    said = [];
     runners = new FakeRunners();
     host = make();
   });
@@ -70,6 +73,7 @@ describe('WorkerHost', () => {
       capabilities,
       memory: async () => ({ js_heap: 1, opfs_used: null, opfs_quota: null }),
       status: () => undefined,
+      onPeers: () => undefined,
       shared: broken,
     });
     tell(loadMessage(1));
@@ -89,6 +93,13 @@ describe('WorkerHost', () => {
       models: [{ model: 'm', backend: 'wasm', runs: 1, open: 0, bytes: 10 }],
     });
     expect(runners.all[0]!.terminated).toBe(true);
+  });
+
+  it('hands on what is about other pages, and answers nothing', () => {
+    tell({ type: 'peers', self: 'a.1', files: [{ cid: 'bafkreia', peers: ['b.2'] }] });
+    tell({ type: 'signal', peer: 'b.2', kind: 'offer', text: '{}' });
+    expect(said).toEqual(['peers', 'signal']);
+    expect(link.sent).toEqual([]);
   });
 
   it('ignores a request that it has already', () => {

@@ -1,7 +1,13 @@
 // What the page does for the pool, message by message: the models it holds and the answers it
 // owes. Told of messages and of what run Workers say; sends through `Link`. No socket, no timer.
 
-import type { Answer, PageMessage, PoolMessage } from '../../protocol/messages';
+import type {
+  Answer,
+  PageMessage,
+  PeersMessage,
+  PoolMessage,
+  SignalMessage,
+} from '../../protocol/messages';
 import { Outbox } from '../../protocol/outbox';
 import type { Capabilities } from '../../protocol/values';
 import { toReport } from '../error';
@@ -23,11 +29,16 @@ export interface HostOptions {
   capabilities: Capabilities;
   memory: () => Promise<PageMemory>;
   status: (text: string) => void;
+  /** What the pool and other pages say about getting files from each other. */
+  onPeers: (message: PeersMessage | SignalMessage) => void;
   /** Makes shared memory; null where the page is not cross-origin isolated. */
   shared: ((length: number) => Int32Array) | null;
 }
 
-type Request = Exclude<PoolMessage, { type: 'welcome' | 'close' | 'ping' | 'cancel' }>;
+type Request = Exclude<
+  PoolMessage,
+  { type: 'welcome' | 'close' | 'ping' | 'cancel' | 'peers' | 'signal' }
+>;
 
 /** Half the cores, at most four: more made no model faster. The other half is the browser's. */
 export function usualThreads(cores: number): number {
@@ -58,6 +69,10 @@ export class WorkerHost {
         return; // The connection's.
       case 'ping':
         this.options.link.send({ type: 'pong', id: message.id });
+        return;
+      case 'peers':
+      case 'signal':
+        this.options.onPeers(message);
         return;
       case 'cancel':
         for (const slot of this.slots.values()) if (slot.cancel(message.id)) return;

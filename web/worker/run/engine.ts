@@ -5,13 +5,16 @@ import type { Tensor } from '../../protocol/tensor';
 import type { Placement, TensorSpec } from '../../protocol/values';
 import type { JsonObject } from '../../protocol/frame';
 import type { LoadMessage } from '../../protocol/messages';
+import type { Components } from './components';
 
 /** A verified file of the model, by its path in the model's folder. */
 export type ModelFiles = Map<string, Uint8Array<ArrayBuffer>>;
 
 export interface EngineContext {
   load: LoadMessage;
+  /** All of them; only what is there so far for an engine that takes its graphs as they come. */
   files: ModelFiles;
+  components: Components;
   log: (level: 'info' | 'warning', message: string) => void;
   onWarmup: (done: number, total: number) => void;
 }

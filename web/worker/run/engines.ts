@@ -34,6 +34,13 @@ const kLoaders = new Map<string, Loader>([
   ['voice-activity-detection', (runtime, context) => SpeechEngine.load(runtime, context)],
 ]);
 
+/** Whose engines make a session of each graph when it is complete, and don't wait for all files. */
+const kByComponents = new Set(['automatic-speech-recognition']);
+
+export function takesComponents(task: string): boolean {
+  return kByComponents.has(task);
+}
+
 /** Throws PoolError `unsupported` for a task that this page does not know. */
 export function loaderOf(task: string): Loader {
   const loader = kLoaders.get(task);

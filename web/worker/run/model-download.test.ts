@@ -12,14 +12,14 @@ function begin(): {
   const download = new ModelDownload(port as unknown as MessagePort, 2, {
     progress: (loaded, total, path) => void seen.push(`${path} ${loaded}/${total}`),
     log: (level, message) => void seen.push(`${level} ${message}`),
-  });
+  }, 1000);
   const onmessage = (port as { onmessage: unknown }).onmessage as (event: unknown) => void;
   return { download, seen, say: (message) => onmessage({ data: message }) };
 }
 
-function file(path: string, fromNetwork: number, fromCache: number): FromFiles {
-  const bytes = new Uint8Array(fromNetwork + fromCache);
-  return { kind: 'file', path, bytes, fromNetwork, fromCache };
+function file(path: string, pool: number, cache: number, completeAt = 1000): FromFiles {
+  const bytes = new Uint8Array(pool + cache);
+  return { kind: 'file', path, bytes, sources: { cache, pool, peer: 0 }, completeAt };
 }
 
 /** What the promise has come to by now. */
@@ -36,7 +36,7 @@ describe('ModelDownload', () => {
     say(file('config.json', 0, 2));
     const files = await download.files;
     expect([...files.keys()].sort()).toEqual(['config.json', 'onnx/model.onnx']);
-    expect([download.fromNetwork, download.fromCache]).toEqual([3, 2]);
+    expect(download.bytes).toEqual({ cache: 2, pool: 3, peer: 0 });
     expect(await stateOf(download.kept)).toBe('pending');
     say({ kind: 'kept' });
     expect(await stateOf(download.kept)).toBe('done');
@@ -48,6 +48,20 @@ describe('ModelDownload', () => {
     say({ kind: 'failed', report });
     await expect(download.files).rejects.toMatchObject(report);
     await expect(download.kept).rejects.toMatchObject(report);
+  });
+
+  it('has each file when it comes, and says when it was complete', async () => {
+    const { download, say } = begin();
+    const graph = download.file('onnx/model.onnx');
+    expect(await stateOf(graph)).toBe('pending');
+    say(file('onnx/model.onnx', 3, 0, 1250));
+    expect((await graph).length).toBe(3);
+    expect(await stateOf(download.files)).toBe('pending');
+    expect(download.arrivedAt('onnx/model.onnx')).toBe(250);
+    const config = download.file('config.json');
+    const report = { category: 'fetch' as const, message: 'it broke off', hint: '' };
+    say({ kind: 'failed', report });
+    await expect(config).rejects.toMatchObject(report);
   });
 
   it('passes progress and log on', () => {

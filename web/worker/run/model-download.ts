@@ -2,7 +2,8 @@
 
 import type { LogLevel } from '../../protocol/messages';
 import { PoolError } from '../error';
-import type { FromFiles } from '../thread-messages';
+import type { BytesBySource, FromFiles } from '../thread-messages';
+import type { Arrivals } from './components';
 import type { ModelFiles } from './engine';
 
 export interface DownloadEvents {
@@ -10,17 +11,28 @@ export interface DownloadEvents {
   log(level: LogLevel, message: string): void;
 }
 
-export class ModelDownload {
+type Bytes = Uint8Array<ArrayBuffer>;
+
+export class ModelDownload implements Arrivals {
   /** All files, verified. Rejects with the PoolError of the one that failed. */
   readonly files: Promise<ModelFiles>;
   /** The storage has them as far as it could take them. Rejects as `files` does. */
   readonly kept: Promise<void>;
-  fromNetwork = 0;
-  fromCache = 0;
+  readonly present: ModelFiles = new Map();
+  readonly bytes: BytesBySource = { cache: 0, pool: 0, peer: 0 };
+  private readonly times = new Map<string, number>();
+  private readonly waiting = new Map<string, ((bytes: Bytes) => void)[]>();
 
-  /** `count`: so many files will come. */
-  constructor(port: MessagePort, count: number, events: DownloadEvents) {
-    const files: ModelFiles = new Map();
+  /**
+   * `count`: so many files will come. `begun`: when the load began, as performance.timeOrigin +
+   * performance.now() tells it in any thread.
+   */
+  constructor(
+    port: MessagePort,
+    count: number,
+    events: DownloadEvents,
+    private readonly begun: number,
+  ) {
     let onFiles: (files: ModelFiles) => void;
     let onKept: () => void;
     let onFailure: (error: PoolError) => void;
@@ -42,13 +54,11 @@ export class ModelDownload {
           events.log(message.level, message.message);
           return;
         case 'file':
-          files.set(message.path, message.bytes);
-          this.fromNetwork += message.fromNetwork;
-          this.fromCache += message.fromCache;
-          if (files.size === count) onFiles(files);
+          this.come(message);
+          if (this.times.size === count) onFiles(this.present);
           return;
         case 'kept':
-          onFiles(files);
+          onFiles(this.present);
           onKept();
           return;
         case 'failed': {
@@ -57,5 +67,35 @@ export class ModelDownload {
         }
       }
     };
+  }
+
+  /** When the last file was complete that is there, in ms from the begin of the load. */
+  get lastAt(): number {
+    return Math.max(0, ...this.times.values());
+  }
+
+  arrivedAt(path: string): number {
+    return this.times.get(path) ?? NaN;
+  }
+
+  /** Resolves when the file is there; rejects when the download fails. */
+  file(path: string): Promise<Bytes> {
+    const there = this.present.get(path);
+    if (there) return Promise.resolve(there);
+    return new Promise((resolve, reject) => {
+      this.waiting.set(path, [...(this.waiting.get(path) ?? []), resolve]);
+      this.kept.catch(reject);
+    });
+  }
+
+  private come({ path, bytes, sources, completeAt }: Extract<FromFiles, { kind: 'file' }>): void {
+    this.present.set(path, bytes);
+    // Of two clocks of one page: a hair before the begin is at the begin.
+    this.times.set(path, Math.max(0, completeAt - this.begun));
+    this.bytes.cache += sources.cache;
+    this.bytes.pool += sources.pool;
+    this.bytes.peer += sources.peer;
+    for (const resolve of this.waiting.get(path) ?? []) resolve(bytes);
+    this.waiting.delete(path);
   }
 }

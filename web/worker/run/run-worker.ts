@@ -18,10 +18,12 @@ import {
   type RunnerMemory,
   type ToRunner,
 } from '../thread-messages';
-import type { Engine, RunControl } from './engine';
-import { loaderOf } from './engines';
+import { Components } from './components';
+import type { Engine, EngineContext, RunControl } from './engine';
+import { loaderOf, takesComponents } from './engines';
 import { ModelDownload } from './model-download';
 import { Runtime } from './runtime';
+import { componentName } from './session-factory';
 import { type SessionSettings, sessionSettings } from './session-settings';
 import { checkBackend } from './check-backend';
 import { RunFailure, isFatal, loadFailure } from './ort-errors';
@@ -65,7 +67,7 @@ class RunWorker {
   ) {
     port.onmessage = (event: MessageEvent<ToRunner>) => {
       const message = event.data;
-      if (message.kind === 'load') void this.load(message.load, message.flags, message.webgpu);
+      if (message.kind === 'load') void this.load(message);
       else if (message.kind === 'cancel') this.cancel(message.id);
       else {
         this.calls.push(message);
@@ -90,59 +92,71 @@ class RunWorker {
     this.port.postMessage(message, transfer);
   }
 
-  private async load(
-    load: LoadMessage,
-    flags: Int32Array | null,
-    gpu: WebGpuInfo | null,
-  ): Promise<void> {
-    this.flags = flags;
+  private async load(message: Extract<ToRunner, { kind: 'load' }>): Promise<void> {
+    this.flags = message.flags;
     try {
-      await this.tryLoad(load, gpu);
+      await this.tryLoad(message);
     } catch (thrown) {
       this.send({ kind: 'load-failed', report: toReport(thrown) });
     }
   }
 
-  private async tryLoad(load: LoadMessage, gpu: WebGpuInfo | null): Promise<void> {
-    const timings: LoadTimings = {
-      fetch_ms: 0,
-      compile_ms: 0,
-      warmup_ms: 0,
-      bytes_network: 0,
-      bytes_cache: 0,
-    };
+  private async tryLoad({
+    load,
+    webgpu: gpu,
+    at: begun = performance.timeOrigin + performance.now(),
+  }: Extract<ToRunner, { kind: 'load' }>): Promise<void> {
     const gate = new ProgressGate((progress) => this.send({ kind: 'progress', ...progress }));
     const loadEngine = loaderOf(load.task); // Before anything is fetched.
-    const begin = performance.now();
-    const download = new ModelDownload(this.filesPort, load.files.length, {
-      progress: (loaded, total, file) =>
-        this.send({ kind: 'progress', phase: 'fetch', loaded, total, file }),
-      log: (level, message) => this.log(level, message),
+    const now = (): number => performance.timeOrigin + performance.now() - begun;
+    const download = new ModelDownload(
+      this.filesPort,
+      load.files.length,
+      {
+        progress: (loaded, total, file) =>
+          this.send({ kind: 'progress', phase: 'fetch', loaded, total, file }),
+        log: (level, message) => this.log(level, message),
+      },
+      begun,
+    );
+    const components = new Components({
+      task: load.task,
+      paths: load.files.map(({ path }) => path),
+      arrivals: download,
+      now,
+      check: (graph) => checkBackend(load, graph, gpu),
+      ready: () => within(kStartPatience, this.runtime.ready, notStarted),
     });
-    const files = await download.files;
-    timings.fetch_ms = performance.now() - begin;
-
-    checkBackend(load, files, gpu);
-    gate.now({ phase: 'compile', loaded: 0, total: 1, file: '' });
-    const compile = performance.now();
-    await within(kStartPatience, this.runtime.ready, notStarted);
-    const context = {
+    const context: EngineContext = {
       load,
-      files,
-      log: (level: 'info' | 'warning', message: string) => this.log(level, message),
-      onWarmup: (loaded: number, total: number) =>
-        gate.maybe({ phase: 'warmup', loaded, total, file: '' }),
+      files: download.present,
+      components,
+      log: (level, message) => this.log(level, message),
+      onWarmup: (loaded, total) => gate.maybe({ phase: 'warmup', loaded, total, file: '' }),
     };
-    const engine = await loadEngine(this.runtime, context);
-    timings.compile_ms = performance.now() - compile;
-    files.clear(); // ONNX Runtime has its own copy now.
+    const compiling = download.files.then(() =>
+      gate.now({ phase: 'compile', loaded: 0, total: 1, file: '' }),
+    );
+    compiling.catch(() => undefined); // The load itself fails with it.
+    const engine = takesComponents(load.task)
+      ? await loadEngine(this.runtime, context)
+      : await this.loadWhole(load, gpu, download, context, now);
+    const compiled = components.timings.reduce((sum, one) => sum + one.ready_ms - one.begun_ms, 0);
+    download.present.clear(); // ONNX Runtime has its own copy now.
 
     const warmup = performance.now();
     await engine.warmUp();
-    timings.warmup_ms = performance.now() - warmup;
+    const warmedUp = performance.now() - warmup;
     await download.kept; // The next start shall find them.
-    timings.bytes_network = download.fromNetwork;
-    timings.bytes_cache = download.fromCache;
+    const timings: LoadTimings = {
+      fetch_ms: download.lastAt,
+      compile_ms: compiled,
+      warmup_ms: warmedUp,
+      bytes_network: download.bytes.pool,
+      bytes_cache: download.bytes.cache,
+      bytes_peer: download.bytes.peer,
+      components: components.timings,
+    };
     this.engine = engine;
     this.settings = sessionSettings(load);
     this.send({
@@ -155,6 +169,26 @@ class RunWorker {
       cancellable: engine.cancellable ?? false,
       memory: await this.memory(),
     });
+  }
+
+  /** An engine that needs all files at once. */
+  private async loadWhole(
+    load: LoadMessage,
+    gpu: WebGpuInfo | null,
+    download: ModelDownload,
+    context: EngineContext,
+    now: () => number,
+  ): Promise<Engine> {
+    const files = await download.files;
+    checkBackend(load, files, gpu);
+    await within(kStartPatience, this.runtime.ready, notStarted);
+    const begun_ms = now();
+    const engine = await loaderOf(load.task)(this.runtime, context);
+    const graph = load.files.find(({ path }) => /\.(onnx|gguf)$/.test(path));
+    const name = componentName(graph?.path ?? load.name);
+    const complete_ms = download.lastAt;
+    context.components.timings.push({ name, complete_ms, begun_ms, ready_ms: now() });
+    return engine;
   }
 
   private async memory(): Promise<RunnerMemory> {

@@ -42,23 +42,29 @@ export function findGraph(files: ModelFiles, task: string): GraphFile {
 }
 
 /**
- * The graph of that name in a model of several: "encoder_model" is onnx/encoder_model.onnx, or
- * with a dtype, encoder_model_quantized.onnx. Throws PoolError `invalid_model`.
+ * The path of the graph of that name in a model of several: "encoder_model" is
+ * onnx/encoder_model.onnx, or with a dtype, encoder_model_quantized.onnx. Throws PoolError
+ * `invalid_model`.
  */
-export function findComponent(files: ModelFiles, name: string, task: string): GraphFile {
-  const graphs = [...files].filter(([path]) => path.endsWith('.onnx'));
-  const stem = (path: string): string => path.slice(path.lastIndexOf('/') + 1, -'.onnx'.length);
+export function componentPath(paths: readonly string[], name: string, task: string): string {
+  const graphs = paths.filter((path) => path.endsWith('.onnx'));
   const isIt = (path: string): boolean =>
-    stem(path) === name || new RegExp(`^${name}_[a-z0-9]+$`).test(stem(path));
-  const [found] = graphs.filter(([path]) => isIt(path));
-  if (found) return graphFile(files, ...found);
+    componentName(path) === name || new RegExp(`^${name}_[a-z0-9]+$`).test(componentName(path));
+  const found = graphs.find(isIt);
+  if (found) return found;
   throw new PoolError(
     'invalid_model',
-    `task "${task}" needs a graph ${name}, and there are ${graphs.map(([path]) => stem(path))}`,
+    `task "${task}" needs a graph ${name}, and there are ${graphs.map(componentName)}`,
   );
 }
 
-function graphFile(files: ModelFiles, path: string, bytes: Uint8Array): GraphFile {
+/** A graph's file name without its ending. */
+export function componentName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1, path.lastIndexOf('.'));
+}
+
+/** `files`: those in which its weights may lie. */
+export function graphFile(files: ModelFiles, path: string, bytes: Uint8Array): GraphFile {
   const folder = path.slice(0, path.lastIndexOf('/') + 1);
   const externalData = [...files]
     .filter(([other]) => other !== path && other.startsWith(folder))

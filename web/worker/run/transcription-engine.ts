@@ -12,7 +12,7 @@ import type { Engine, EngineContext } from './engine';
 import { runFailure } from './ort-errors';
 import { joinPlacements } from './placement';
 import type { Runtime } from './runtime';
-import { findComponent, makeSession } from './session-factory';
+import { makeSession } from './session-factory';
 import { sessionSettings } from './session-settings';
 import { TokenDecoder } from './token-decoder';
 import { applyRules, choose, logSumExp, seededRandom } from './token-rules';
@@ -40,20 +40,20 @@ export class TranscriptionEngine implements Engine {
   ) {}
 
   static async load(runtime: Runtime, context: EngineContext): Promise<TranscriptionEngine> {
-    const { load, files } = context;
-    const sessions: ort.InferenceSession[] = [];
+    const sessions = new Map<string, ort.InferenceSession>();
     const placements: (Placement | null)[] = [];
-    for (const name of [kEncoder, kDecoder]) {
-      const graph = findComponent(files, name, load.task);
-      const how = sessionSettings(load);
+    const how = sessionSettings(context.load);
+    await context.components.forEach([kEncoder, kDecoder], async (name, graph) => {
       placements.push(
         await makeSession(runtime, how, graph, async (options) => {
           const { externalData } = graph;
-          sessions.push(await ort.InferenceSession.create(graph.bytes, { ...options, externalData }));
+          const all = { ...options, externalData };
+          sessions.set(name, await ort.InferenceSession.create(graph.bytes, all));
         }),
       );
-    }
-    const [encoder, decoder] = sessions;
+    });
+    const encoder = sessions.get(kEncoder);
+    const decoder = sessions.get(kDecoder);
     if (!encoder || !decoder) throw new PoolError('internal', 'ONNX Runtime made no session');
     checkEncoder(encoder);
     TokenDecoder.check(decoder);

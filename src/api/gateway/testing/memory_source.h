@@ -75,7 +75,7 @@ inline Result<std::string> readBody(Answer& answer) {
     auto piece = answer.body->next();
     if (!piece) return std::unexpected(piece.error());
     if (!*piece) return all;
-    all += **piece;
+    all += (*piece)->text;  // nothing here lies in files
   }
 }
 
