@@ -54,9 +54,25 @@ void addGet(CLI::App& parent, const Binder& binder) {
       ->add_option("-o,--output", binder.flags->output,
                    "Where to; '-' is standard output (default: the last name, or the CID)")
       ->type_name("PATH");
+  command->add_option("--gateway", binder.flags->gateways,
+                      "Where to fetch what is not here (default: the setting); not trusted");
+  command->add_flag("--offline", binder.flags->offline, "Only what is here");
   command->footer(
       "\nExamples:\n  webpool content get CID -o photos\n"
       "  webpool content get CID/2024/cat.jpg\n  webpool content get CID/a.txt -o - | less");
+}
+
+void addFetch(CLI::App& parent, const Binder& binder) {
+  auto* command =
+      binder.add(parent, "fetch", "Bring content here from those who have it", fetchContent);
+  binder.address(*command, "What: a CID, or a path below it")->required()->expected(1);
+  command->add_option("--name", binder.flags->name, "Name of the pin (default: the CID)");
+  command->add_option("--gateway", binder.flags->gateways,
+                      "Where from (default: the setting); not trusted");
+  command->footer(
+      "\nA fetch that was broken off goes on where it ended when it is given again.\n"
+      "\nExamples:\n  webpool content fetch ipfs://CID --gateway https://HOST\n"
+      "  webpool content fetch CID/path --name photos --json");
 }
 
 void addShow(CLI::App& parent, const Binder& binder) {
@@ -114,6 +130,7 @@ void addContentCommand(CLI::App& app, Context& context, Action& action) {
   const Binder binder{context, action, std::make_shared<ContentFlags>()};
   addAdd(*command, binder);
   addGet(*command, binder);
+  addFetch(*command, binder);
   addShow(*command, binder);
   addKeep(*command, binder);
   addPins(*command, binder);

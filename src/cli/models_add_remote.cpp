@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cstdlib>
 #include <filesystem>
 
 #include "base/file.h"
 #include "base/random.h"
+#include "cli/content_sources.h"
+#include "sources/catalogue_fetch.h"
 #include "sources/hub.h"
 #include "sources/ipfs.h"
 #include "sources/web.h"
@@ -99,8 +102,43 @@ Result<pool::ResolvedModel> addFromWeb(const Context& context, const std::string
   return added;
 }
 
-/// What the store holds is named; anything else comes out of gateways, is written beside the store
-/// and imported from there.
+/// Whether each file lies in one piece, as a browser is sent it.
+bool isWhole(const store::ContentStore& store, const cid::Cid& root) {
+  const auto files = store.listFiles(root);
+  return files && std::ranges::all_of(*files, [&](const store::TreeFile& file) {
+           return store.hasFile(file.cid).value_or(false);
+         });
+}
+
+/// Names what was fetched. Where its publisher cut files in other blocks than the store does, they
+/// are put together and imported, and the CID is another one.
+Result<pool::ResolvedModel> nameFetched(const Context& context, const cid::Cid& root,
+                                        const std::string& name, const std::string& origin,
+                                        const ModelOptions& options, pool::ModelSource& source) {
+  if (isWhole(source.content(), root)) {
+    auto kept = source.repository().add(name, root.normalized(), "", origin);
+    if (!kept) return std::unexpected(kept.error());
+    return source.findHere(name, options.dtype, "");
+  }
+  const auto folder = context.paths.data / "downloads" / ("model-" + root.normalized().text());
+  if (auto made = base::makeFolders(folder); !made) return std::unexpected(made.error());
+  const auto lock = store::waitForLock(folder / "lock", options.stop);
+  if (!lock) return std::unexpected(lock.error());
+  std::error_code ignored;
+  std::filesystem::remove_all(folder / "content", ignored);
+  const auto written = source.content().exportPath(root, folder / "content", jobOptions(options));
+  auto added = written ? source.add((folder / "content").native(), name, options)
+                       : Result<pool::ResolvedModel>(std::unexpected(written.error()));
+  std::filesystem::remove_all(folder, ignored);
+  if (!added) return added;
+  const auto kept = cid::Cid::parse(added->description.cid);
+  if (!kept) return std::unexpected(kept.error());
+  auto pinned = source.repository().add(name, *kept, "", origin);
+  if (!pinned) return std::unexpected(pinned.error());
+  return added;
+}
+
+/// What the store holds is named; anything else comes out of the sources of the settings.
 Result<pool::ResolvedModel> addFromIpfs(const Context& context, const std::string& model,
                                         std::string name, const RemoteFlags& flags,
                                         const ModelOptions& options, pool::ModelSource& source) {
@@ -113,32 +151,18 @@ Result<pool::ResolvedModel> addFromIpfs(const Context& context, const std::strin
                 fmt::format("'{}' is the name of a catalogue model", name),
                 "keep it under another name with --name NAME");
   }
-  if (const auto held = source.content().listFiles(root->normalized())) {
-    auto kept = source.repository().add(name, root->normalized(), "", origin);
-    if (!kept) return std::unexpected(kept.error());
-    return source.findHere(name, options.dtype, "");
+  auto& content = source.repository().store();
+  auto fetch = beginFetch(context, content, flags.gateways);
+  if (!fetch) return std::unexpected(fetch.error());
+  const auto held = fetchPin(*root);
+  const auto fetched = (*fetch)->fetch(*root, held, jobOptions(options));
+  if (!fetched) return std::unexpected(fetched.error());
+  reportSources(context, fetched->sources);
+  auto named = nameFetched(context, *root, name, origin, options, source);
+  if (auto dropped = content.unpin(held); !dropped && named) {
+    return std::unexpected(dropped.error());
   }
-  auto gateways = flags.gateways;
-  if (const auto set = environment("WEBPOOL_GATEWAY"); gateways.empty() && !set.empty()) {
-    gateways.push_back(set);
-  }
-  const auto folder = context.paths.data / "downloads" / ("ipfs-" + root->text());
-  if (auto made = base::makeFolders(folder); !made) return std::unexpected(made.error());
-  const auto lock = store::waitForLock(folder / "lock", options.stop);
-  if (!lock) return std::unexpected(lock.error());
-  std::error_code ignored;
-  std::filesystem::remove_all(folder / "content", ignored);
-  auto fetched = sources::fetchFromGateways(*context.http, *root, folder / "content",
-                                            {.gateways = gateways}, jobOptions(options));
-  auto added = fetched ? source.add((folder / "content").native(), name, options)
-                       : Result<pool::ResolvedModel>(std::unexpected(fetched.error()));
-  std::filesystem::remove_all(folder, ignored);
-  if (!added) return added;
-  const auto kept = cid::Cid::parse(added->description.cid);
-  if (!kept) return std::unexpected(kept.error());
-  auto pinned = source.repository().add(name, *kept, "", origin);
-  if (!pinned) return std::unexpected(pinned.error());
-  return added;
+  return named;
 }
 
 }  // namespace
@@ -151,9 +175,8 @@ void RemoteFlags::addTo(CLI::App& command) {
       ->allow_extra_args(false);
   command.add_option("--sha256", sha256, "Of a web address: what the file must hash to");
   command
-      .add_option(
-          "--gateway", gateways,
-          "Of ipfs://CID: where blocks are asked for (default: WEBPOOL_GATEWAY); not trusted")
+      .add_option("--gateway", gateways,
+                  "Of ipfs://CID: where blocks are asked for (default: the setting); not trusted")
       ->allow_extra_args(false);
   command.add_flag("--insecure-http", insecureHttp,
                    "Of a web address: http:// to other machines too");
@@ -177,6 +200,17 @@ Result<void> checkRemoteFlags(const std::string& model, const RemoteFlags& flags
     return fail(ErrorCategory::InvalidArgument, "--gateway is for models by their CID",
                 "give ipfs://CID, or leave it out");
   }
+  return {};
+}
+
+Result<void> useContentSources(const Context& context, pool::ModelSource& source) {
+  auto settings = contentSettings(context, {});
+  if (!settings) return std::unexpected(settings.error());
+  auto fetcher =
+      sources::catalogueFetcher(source.repository().store(), *context.http,
+                                {.settings = std::move(*settings), .data = context.paths.data});
+  if (!fetcher) return std::unexpected(fetcher.error());
+  source.useFetcher(std::move(*fetcher));
   return {};
 }
 

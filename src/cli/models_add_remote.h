@@ -28,6 +28,9 @@ bool isRemote(const std::string& model);
 /// InvalidArgument for flags that are for other kinds of sources.
 Result<void> checkRemoteFlags(const std::string& model, const RemoteFlags& flags);
 
+/// Files of catalogue models are asked for there before their packages are.
+Result<void> useContentSources(const Context& context, pool::ModelSource& source);
+
 /// Blocks as long as the download takes.
 Result<pool::ResolvedModel> addRemote(const Context& context, const std::string& model,
                                       const std::string& name, const RemoteFlags& flags,

@@ -75,6 +75,7 @@ int add(const Context& context, const ModelsFlags& flags) {
     return reportError(right.error());
   }
   auto& source = *(*opened)->source;
+  if (auto used = useContentSources(context, source); !used) return reportError(used.error());
   auto resolved = isRemote(flags.model)
                       ? addRemote(context, flags.model, flags.name, flags.remote, options, source)
                       : source.add(flags.model, flags.name, options);

@@ -242,6 +242,10 @@ Result<std::unique_ptr<ModelSource>> ModelSource::open(const std::filesystem::pa
   return std::unique_ptr<ModelSource>(new ModelSource(std::move(*content)));
 }
 
+void ModelSource::useFetcher(std::unique_ptr<store::FileFetcher> byCid) {
+  installer_->useFetcher(std::move(byCid));
+}
+
 Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection, std::string_view task,
                                             std::string_view component, unsigned context) const {
   const auto* entry = catalogue_.find(selection.name);

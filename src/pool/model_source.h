@@ -46,6 +46,9 @@ class ModelSource {
  public:
   static Result<std::unique_ptr<ModelSource>> open(const std::filesystem::path& dataFolder);
 
+  /// Is asked for the files of catalogue models before their packages are. Before all other calls.
+  void useFetcher(std::unique_ptr<store::FileFetcher> byCid);
+
   /// A path (it exists, or contains a '/' or ends in .onnx or .gguf) is imported, anything else is
   /// looked up and, when the catalogue knows it, fetched. `options` gives task, dtype, progress and
   /// stop.

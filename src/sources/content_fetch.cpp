@@ -103,7 +103,11 @@ void ContentFetch::State::search(const cid::Cid& root) {
   if (const auto& kubo = options.settings.kubo; !kubo.empty()) {
     tasks.emplace_back([this, &kubo](std::stop_token stop) {
       if (!answersAsGateway(http, kubo, std::move(stop))) return;
-      for (auto& server : kuboServers(kubo)) blocks.addServer(std::move(server));
+      for (auto& server : kuboServers(kubo)) {
+        if (server.onlyIfCached || options.settings.kuboLooksElsewhere) {
+          blocks.addServer(std::move(server));
+        }
+      }
     });
   }
   for (const auto& router : options.settings.routers) {
@@ -315,7 +319,11 @@ Result<void> TreeFetch::prepareFiles() {
     auto leaves = file.partial.findHeld(job_.stop);
     if (!leaves) return std::unexpected(leaves.error());
     for (std::size_t leaf = 0; leaf < planned.leaves.size(); ++leaf) {
-      if (!(*leaves)[leaf]) places_[planned.leaves[leaf]].push_back({files_.size() - 1, leaf});
+      if (!(*leaves)[leaf]) {
+        places_[planned.leaves[leaf]].push_back({files_.size() - 1, leaf});
+      } else {
+        fromStore_ += std::min<std::uint64_t>(planned.size - leaf * cid::kLeafSize, cid::kLeafSize);
+      }
     }
   }
   return {};

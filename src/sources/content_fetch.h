@@ -25,7 +25,7 @@ struct BytesOf {
 
 struct Fetched {
   cid::Cid root;
-  std::vector<BytesOf> sources;  ///< all that were asked, the store first
+  std::vector<BytesOf> sources;  ///< all that were asked, what was here first
 };
 
 struct ContentFetchOptions {

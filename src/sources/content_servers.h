@@ -19,6 +19,9 @@ struct ContentSettings {
   std::vector<std::string> routers = {};       ///< https://HOST; http:// of this machine only
   std::string kubo = std::string(kUsualKubo);  ///< of this machine; empty or "off": none
 
+  /// Where nobody has it, the Kubo is asked to look for it.
+  bool kuboLooksElsewhere = true;
+
   static constexpr std::string_view kUsualKubo = "http://127.0.0.1:8080";
 };
 

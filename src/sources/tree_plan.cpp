@@ -228,7 +228,7 @@ std::optional<std::vector<TreeEntry>> TreePlan::asImport(
     if (!added) return std::nullopt;
   }
   const auto built = builder.build();
-  if (!built || built->back().directory.cid != root_.normalized()) return std::nullopt;
+  if (!built || built->back().tree.root != root_.normalized()) return std::nullopt;
   return entries;
 }
 
