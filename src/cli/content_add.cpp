@@ -130,9 +130,9 @@ struct Got {
   std::optional<store::Imported> written;  ///< none: it went to standard output
 };
 
+/// `cid`: what the address leads to.
 Result<Got> getHere(const Context& context, const ContentFlags& flags, store::ContentStore& store,
-                    const ContentAddress& address, bool& begun) {
-  const auto cid = store.resolveCid(address.root, address.path);
+                    const ContentAddress& address, const Result<cid::Cid>& cid, bool& begun) {
   if (!cid) return std::unexpected(cid.error());
   LateProgress progress(context);
   if (flags.output == "-") {
@@ -158,13 +158,14 @@ int getContent(const Context& context, const ContentFlags& flags) {
   if (!address) return reportError(address.error());
   bool begun = false;
   std::optional<sources::Fetched> fetched;
-  auto got = getHere(context, flags, **store, *address, begun);
+  auto got = getHere(context, flags, **store, *address,
+                     (*store)->resolveCid(address->root, address->path), begun);
   const bool isGap = !got && got.error().category == ErrorCategory::NotFound;
   if (isGap && !begun && !flags.offline) {
     auto brought = fetchMissing(context, **store, *address, flags);
     if (!brought) return reportError(brought.error());
     fetched = std::move(*brought);
-    got = getHere(context, flags, **store, *address, begun);
+    got = getHere(context, flags, **store, *address, fetched->root, begun);
     dropFetched(**store, *fetched);
   }
   if (!got) return reportError(got.error());

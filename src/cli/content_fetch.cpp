@@ -33,7 +33,7 @@ json::array liarsArray(const std::vector<sources::BytesOf>& sources) {
 Result<sources::Fetched> bring(const Context& context, store::ContentStore& store,
                                const ContentAddress& address, const ContentFlags& flags,
                                store::Pin pin) {
-  auto fetch = beginFetch(context, store, flags.gateways);
+  auto fetch = beginFetch(context, store, flags.sources);
   if (!fetch) return std::unexpected(fetch.error());
   const auto cid = (*fetch)->resolve(address.root, address.path, context.stop);
   if (!cid) return std::unexpected(cid.error());

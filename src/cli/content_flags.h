@@ -25,7 +25,7 @@ struct ContentFlags {
   bool follow = false;
   bool recursive = false;
   bool unfinished = false;
-  std::vector<std::string> gateways;
+  SourceFlags sources;
   bool offline = false;
   bool json = false;
 };

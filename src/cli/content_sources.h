@@ -10,14 +10,13 @@
 
 namespace webpool::cli {
 
-/// What file and environment say; the gateways of a flag take the place of theirs.
-Result<sources::ContentSettings> contentSettings(const Context& context,
-                                                 const std::vector<std::string>& gateways);
+/// What the flags say, else the environment, else the file.
+Result<sources::ContentSettings> contentSettings(const Context& context, const SourceFlags& flags);
 
 /// `store` outlives it.
 Result<std::unique_ptr<sources::ContentFetch>> beginFetch(const Context& context,
                                                           store::ContentStore& store,
-                                                          const std::vector<std::string>& gateways);
+                                                          const SourceFlags& flags);
 
 /// The pin that holds what was fetched until it is where it shall go.
 store::Pin fetchPin(const cid::Cid& root);

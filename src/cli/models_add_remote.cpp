@@ -152,7 +152,7 @@ Result<pool::ResolvedModel> addFromIpfs(const Context& context, const std::strin
                 "keep it under another name with --name NAME");
   }
   auto& content = source.repository().store();
-  auto fetch = beginFetch(context, content, flags.gateways);
+  auto fetch = beginFetch(context, content, flags.sources);
   if (!fetch) return std::unexpected(fetch.error());
   const auto held = fetchPin(*root);
   const auto fetched = (*fetch)->fetch(*root, held, jobOptions(options));
@@ -174,10 +174,7 @@ void RemoteFlags::addTo(CLI::App& command) {
                   "dtype needs)")
       ->allow_extra_args(false);
   command.add_option("--sha256", sha256, "Of a web address: what the file must hash to");
-  command
-      .add_option("--gateway", gateways,
-                  "Of ipfs://CID: where blocks are asked for (default: the setting); not trusted")
-      ->allow_extra_args(false);
+  sources.addTo(command);
   command.add_flag("--insecure-http", insecureHttp,
                    "Of a web address: http:// to other machines too");
 }
@@ -186,7 +183,8 @@ bool isRemote(const std::string& model) {
   return model.starts_with("hf:") || isWebAddress(model) || model.starts_with("ipfs:");
 }
 
-Result<void> checkRemoteFlags(const std::string& model, const RemoteFlags& flags) {
+Result<void> checkRemoteFlags(const std::string& model, const RemoteFlags& flags,
+                              const store::Catalogue& catalogue) {
   if (!flags.files.empty() && !model.starts_with("hf:")) {
     return fail(ErrorCategory::InvalidArgument, "--files is for models of a hub",
                 "give hf:ORGANISATION/NAME, or leave --files out");
@@ -196,19 +194,24 @@ Result<void> checkRemoteFlags(const std::string& model, const RemoteFlags& flags
                 "--sha256 and --insecure-http are for web addresses",
                 "give https://HOST/PATH/MODEL.onnx, or leave them out");
   }
-  if (!flags.gateways.empty() && !model.starts_with("ipfs:")) {
-    return fail(ErrorCategory::InvalidArgument, "--gateway is for models by their CID",
-                "give ipfs://CID, or leave it out");
+  const auto& from = flags.sources;
+  const bool given = !from.gateways.empty() || !from.peers.empty() || !from.routers.empty();
+  if (given && !model.starts_with("ipfs:") && catalogue.find(model) == nullptr) {
+    return fail(ErrorCategory::InvalidArgument,
+                "--gateway, --peer and --router are for models by their CID",
+                "give ipfs://CID or a name of the catalogue, or leave them out");
   }
   return {};
 }
 
-Result<void> useContentSources(const Context& context, pool::ModelSource& source) {
-  auto settings = contentSettings(context, {});
+Result<void> useContentSources(const Context& context, const SourceFlags& flags,
+                               pool::ModelSource& source) {
+  auto settings = contentSettings(context, flags);
   if (!settings) return std::unexpected(settings.error());
   auto fetcher =
       sources::catalogueFetcher(source.repository().store(), *context.http,
-                                {.settings = std::move(*settings), .data = context.paths.data});
+                                {.settings = std::move(*settings), .data = context.paths.data},
+                                [&context](const auto& from) { reportSources(context, from); });
   if (!fetcher) return std::unexpected(fetcher.error());
   source.useFetcher(std::move(*fetcher));
   return {};

@@ -8,6 +8,7 @@
 #include "pool/engine.h"
 #include "pool/signature.h"
 #include "pool/task.h"
+#include "sources/catalogue_fetch.h"
 
 namespace webpool::pool {
 namespace {
@@ -36,6 +37,27 @@ Error lateError() {
 }
 
 }  // namespace
+
+Result<void> Engine::useContentSources() {
+  const auto& from = options_.contentSources;
+  auto fetcher = sources::catalogueFetcher(models_->repository().store(), *http_,
+                                           {.settings = {.gateways = from.gateways,
+                                                         .nodes = from.peers,
+                                                         .routers = from.routers,
+                                                         .kubo = from.kubo},
+                                            .data = options_.dataFolder},
+                                           [this](const std::vector<sources::BytesOf>& gave) {
+                                             log_->debug("a file of a model came from {}",
+                                                         sources::sourcesJson(gave));
+                                             for (const auto& one : gave) {
+                                               if (one.lied && options_.notice)
+                                                 options_.notice(sources::liarText(one));
+                                             }
+                                           });
+  if (!fetcher) return std::unexpected(fetcher.error());
+  models_->useFetcher(std::move(*fetcher));
+  return {};
+}
 
 /// One run from the call to its answer. The deadline is kept here and not by the session: a run
 /// that is too late is cancelled, and its answer comes when the page has told which models that

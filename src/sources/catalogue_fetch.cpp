@@ -1,5 +1,7 @@
 #include "sources/catalogue_fetch.h"
 
+#include <mutex>
+#include <set>
 #include <utility>
 
 namespace webpool::sources {
@@ -7,27 +9,53 @@ namespace {
 
 class CatalogueFetcher final : public store::FileFetcher {
  public:
-  CatalogueFetcher(store::ContentStore& store, base::HttpClient& http, ContentFetchOptions options)
-      : store_(store), http_(http), options_(std::move(options)) {}
+  CatalogueFetcher(store::ContentStore& store, base::HttpClient& http, ContentFetchOptions options,
+                   SourcesReport report)
+      : store_(store), http_(http), options_(std::move(options)), report_(std::move(report)) {}
 
   Result<void> fetch(const cid::Cid& file, const std::filesystem::path& target,
                      const store::JobOptions& job) override {
-    auto fetch = ContentFetch::begin(store_, http_, options_);
+    auto fetch = ContentFetch::begin(store_, http_, honestOptions());
     if (!fetch) return std::unexpected(fetch.error());
-    return (*fetch)->fetchFile(file, target, job);
+    auto fetched = (*fetch)->fetchFile(file, target, job);
+    const auto gave = (*fetch)->sources();
+    noteLiars(gave);
+    if (report_) report_(gave);
+    return fetched;
   }
 
  private:
+  /// Who lied in one file is not asked for the next.
+  ContentFetchOptions honestOptions() {
+    auto options = options_;
+    const std::lock_guard lock(mutex_);
+    const auto lied = [this](const std::string& address) { return liars_.contains(address); };
+    std::erase_if(options.settings.gateways, lied);
+    std::erase_if(options.settings.nodes, lied);
+    return options;
+  }
+
+  void noteLiars(const std::vector<BytesOf>& gave) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& one : gave) {
+      if (one.lied) liars_.insert(one.source);
+    }
+  }
+
   store::ContentStore& store_;
   base::HttpClient& http_;
   ContentFetchOptions options_;
+  std::mutex mutex_;
+  std::set<std::string> liars_;
+  SourcesReport report_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<store::FileFetcher>> catalogueFetcher(store::ContentStore& store,
                                                              base::HttpClient& http,
-                                                             ContentFetchOptions options) {
+                                                             ContentFetchOptions options,
+                                                             SourcesReport report) {
   auto settings = checkedSettings(std::move(options.settings));
   if (!settings) return std::unexpected(settings.error());
   options.settings = std::move(*settings);
@@ -36,7 +64,7 @@ Result<std::unique_ptr<store::FileFetcher>> catalogueFetcher(store::ContentStore
   options.blocks.stripes.mostAttempts = 2;
   options.blocks.stripes.longestAsked = std::chrono::seconds(5);
   options.blocks.stall = std::chrono::seconds(10);
-  return std::make_unique<CatalogueFetcher>(store, http, std::move(options));
+  return std::make_unique<CatalogueFetcher>(store, http, std::move(options), std::move(report));
 }
 
 }  // namespace webpool::sources

@@ -623,6 +623,10 @@ std::vector<BytesOf> ContentFetch::sources() const {
   return all;
 }
 
+std::string liarText(const BytesOf& liar) {
+  return fmt::format("{} sent wrong bytes and was asked nothing more: {}", liar.source, liar.error);
+}
+
 std::string sourcesJson(const std::vector<BytesOf>& sources) {
   boost::json::object object;
   for (const auto& one : sources) {

@@ -68,6 +68,9 @@ class ContentFetch {
   std::unique_ptr<State> state_;
 };
 
+/// What a person is told of one that lied.
+std::string liarText(const BytesOf& liar);
+
 /// "kubo 3 MiB, https://HOST 5 MiB" is up to the caller; this is JSON: {"kubo": 123, …}, those that
 /// gave nothing left out.
 std::string sourcesJson(const std::vector<BytesOf>& sources);
