@@ -34,8 +34,8 @@ fuzz:  ## the parsers' fuzz targets for RUNS inputs each (20000)
 conformance:  ## IPFS's public suite against the gateway: SUITE=its folder FIXTURES=its data
 	@scripts/conformance "$(SUITE)" "$(FIXTURES)"
 
-interop:  ## webpool, Kubo (built with Go) and Helia exchange content; says so where Go is missing
-	@scripts/setup build
+interop:  ## webpool, Kubo (built with Go, from PyPI where it is missing) and Helia exchange content
+	@scripts/setup test
 	@scripts/build $${PRESET:-dev} webpool_cli
 	@scripts/interop
 

@@ -36,6 +36,7 @@ Values optionValues(std::string_view name) {
     }
     return values;
   }
+  if (name == "scope") return {{"block", "entity", "all"}, {}};
   if (name == "model") return {{}, "all", true};
   return {{}, {}, true};
 }
@@ -45,7 +46,7 @@ Values argumentValues(std::string_view command) {
   if (command == "completion") return {{"bash", "zsh", "fish"}, {}};
   if (command == "models add") return {{}, "all", true};
   if (command == "models show" || command == "models rm") return {{}, "here"};
-  return {{}, {}, command == "run" || command == "content add"};
+  return {{}, {}, command == "run" || command == "content add" || command == "content import"};
 }
 
 struct Option {

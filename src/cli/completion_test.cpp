@@ -56,6 +56,9 @@ TEST(Completion, BashOffersTheValuesOfOptions) {
   EXPECT_EQ(completeInBash(script, "webpool run -t text-e"), "text-embedding\n");
   EXPECT_EQ(completeInBash(script, "webpool demo --browser firef"), "firefox\n");
   EXPECT_EQ(completeInBash(script, "webpool completion f"), "fish\n");
+  EXPECT_EQ(completeInBash(script, "webpool content exp"), "export\n");
+  EXPECT_EQ(completeInBash(script, "webpool content export x --scope e"), "entity\n");
+  EXPECT_EQ(completeInBash(script, "webpool content import /proc/meminf"), "/proc/meminfo\n");
   EXPECT_EQ(completeInBash(script, "webpool run --inputs /proc/meminf"), "/proc/meminfo\n");
   EXPECT_EQ(script.find("--names "), script.find("--names all"))
       << "hidden options are not offered";

@@ -83,14 +83,6 @@ Result<void> printFile(const store::ContentStore& store, const cid::Cid& cid,
       job);
 }
 
-/// The last name of the address, else the CID.
-std::string defaultName(const ContentAddress& address, const cid::Cid& cid) {
-  std::string_view path = address.path;
-  while (path.ends_with('/')) path.remove_suffix(1);
-  const auto name = path.substr(path.rfind('/') + 1);
-  return name.empty() ? cid.text() : std::string(name);
-}
-
 }  // namespace
 
 int addContent(const Context& context, const ContentFlags& flags) {

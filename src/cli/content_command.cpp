@@ -76,6 +76,39 @@ void addFetch(CLI::App& parent, const Binder& binder) {
       "  webpool content fetch CID/path --name photos --json");
 }
 
+void addCars(CLI::App& parent, const Binder& binder) {
+  auto& flags = *binder.flags;
+  auto* out =
+      binder.add(parent, "export", "Write content to a CAR, with all its blocks", exportContent);
+  binder.address(*out, "What: a CID, a path below it, or sha256:HEX")->required()->expected(1);
+  out->add_option("-o,--output", flags.output,
+                  "Where to; '-' is standard output (default: the last name, or the CID, and "
+                  "'.car')")
+      ->type_name("FILE");
+  out->add_option("--scope", flags.scope,
+                  "Which blocks: the one alone (block), a file or a folder's own (entity), or all "
+                  "below")
+      ->check(CLI::IsMember({"block", "entity", "all"}))
+      ->capture_default_str();
+  out->footer(
+      "\nExamples:\n  webpool content export CID -o photos.car\n"
+      "  webpool content export CID/2024 -o - | ssh host webpool content import - --pin\n"
+      "  webpool content export CID --scope entity");
+  auto* in = binder.add(parent, "import", "Take the blocks of CARs, each verified", importContent);
+  in->add_option("file", flags.arguments, "CARs of version 1; '-' is standard input")
+      ->required()
+      ->type_name("FILE");
+  in->add_flag("--pin", flags.pin, "Keep what their roots name (else the next gc frees it)");
+  in->add_option("--name", flags.name, "The same under this name, of a CAR with one root");
+  in->add_flag("--skip-foreign", flags.skipForeign,
+               "Leave out blocks whose codec or hash function webpool has not, instead of "
+               "refusing the CAR");
+  in->footer(
+      "\nExamples:\n  webpool content import photos.car --pin\n"
+      "  webpool content import photos.car --name photos\n"
+      "  curl -s 'https://HOST/ipfs/CID?format=car' | webpool content import - --pin --json");
+}
+
 void addShow(CLI::App& parent, const Binder& binder) {
   auto* list = binder.add(parent, "ls", "The entries of a folder; without a CID, what is kept here",
                           listContent);
@@ -101,6 +134,32 @@ void addKeep(CLI::App& parent, const Binder& binder) {
   collect->add_flag("--unfinished", flags.unfinished,
                     "Also what imports left that were broken off and could go on");
   collect->footer("\nExamples:\n  webpool content gc --dry-run\n  webpool content gc");
+}
+
+void addServe(CLI::App& parent, const Binder& binder) {
+  auto& flags = *binder.flags;
+  auto* command =
+      binder.add(parent, "serve", "An IPFS gateway over what is kept here", serveContent);
+  command
+      ->add_option("--listen", flags.listen,
+                   "Where: PORT, ADDRESS or ADDRESS:PORT (default: 127.0.0.1:8080, or any free "
+                   "port where that one is taken; 0.0.0.0: all IPv4 interfaces)")
+      ->type_name("ADDRESS");
+  command
+      ->add_option("--name", flags.names,
+                   "Name or address that clients call it by, beside this machine's own "
+                   "(repeatable)")
+      ->allow_extra_args(false);
+  command->add_flag("--same-origin", flags.sameOrigin,
+                    "Let no page of another origin read (else all may, as of other gateways)");
+  flags.scrub.addTo(*command);
+  command->footer(
+      "\nBlocks, CARs, files, folders and HTTP routing v1, as IPFS clients ask for them.\n"
+      "It asks nobody for a token and fetches nothing: whoever reaches it and knows a\n"
+      "CID reads what is here. docs/gateway.md has the rules.\n"
+      "\nExamples:\n  webpool content serve\n  curl -L http://127.0.0.1:8080/ipfs/CID\n"
+      "  webpool content serve --listen 0.0.0.0:8081\n"
+      "  curl 'http://HOST:8081/ipfs/CID?format=car' | webpool content import - --pin");
 }
 
 void addPins(CLI::App& parent, const Binder& binder) {
@@ -132,9 +191,11 @@ void addContentCommand(CLI::App& app, Context& context, Action& action) {
   addAdd(*command, binder);
   addGet(*command, binder);
   addFetch(*command, binder);
+  addCars(*command, binder);
   addShow(*command, binder);
   addKeep(*command, binder);
   addPins(*command, binder);
+  addServe(*command, binder);
   command->footer(
       "\nExamples:\n  webpool content add photos/\n  webpool content ls\n"
       "  webpool content get CID -o copy");

@@ -58,7 +58,6 @@ Result<std::unique_ptr<store::ContentStore>> openContent(const Context& context)
 
 Result<ContentAddress> parseContentAddress(const store::ContentStore& store,
                                            std::string_view text) {
-  const auto given = text;
   constexpr std::string_view kSha256 = "sha256:";
   for (const std::string_view prefix : {"ipfs://", "ipfs:", "/ipfs/"}) {
     if (text.starts_with(prefix)) text.remove_prefix(prefix.size());
@@ -71,10 +70,17 @@ Result<ContentAddress> parseContentAddress(const store::ContentStore& store,
   if (root) return ContentAddress{std::move(*root), std::move(path)};
   auto error = root.error();
   if (!head.starts_with(kSha256)) {
-    error.message = fmt::format("'{}' is no CID: {}", shownName(given), error.message);
+    error.message = shownName(error.message);
     if (error.hint.empty()) error.hint = "webpool content ls shows the CIDs of what is here";
   }
   return std::unexpected(std::move(error));
+}
+
+std::string defaultName(const ContentAddress& address, const cid::Cid& cid) {
+  std::string_view path = address.path;
+  while (path.ends_with('/')) path.remove_suffix(1);
+  const auto name = path.substr(path.rfind('/') + 1);
+  return name.empty() ? cid.text() : std::string(name);
 }
 
 Result<cid::Cid> findContent(const store::ContentStore& store, std::string_view text) {

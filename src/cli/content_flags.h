@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cli/app.h"
+#include "cli/scrub_flags.h"
 #include "cli/terminal.h"
 #include "sources/content_fetch.h"
 #include "store/content_store.h"
@@ -19,6 +20,9 @@ struct ContentFlags {
   std::vector<std::string> arguments;  ///< paths, or addresses of content
   std::string output;
   std::string name;
+  std::string scope = "all";  ///< of a CAR: "block", "entity" or "all"
+  bool pin = false;
+  bool skipForeign = false;
   bool dryRun = false;
   bool link = false;
   bool hidden = false;
@@ -27,6 +31,10 @@ struct ContentFlags {
   bool unfinished = false;
   SourceFlags sources;
   bool offline = false;
+  std::string listen = "127.0.0.1";
+  std::vector<std::string> names;  ///< under which clients call the gateway
+  bool sameOrigin = false;
+  ScrubFlags scrub;
   bool json = false;
 };
 
@@ -39,6 +47,8 @@ struct ContentAddress {
   std::string path;
 };
 Result<ContentAddress> parseContentAddress(const store::ContentStore& store, std::string_view text);
+/// Under which it is written where no other name is given: the last of the address, else the CID.
+std::string defaultName(const ContentAddress& address, const cid::Cid& cid);
 /// The CID that it leads to.
 Result<cid::Cid> findContent(const store::ContentStore& store, std::string_view text);
 
@@ -72,7 +82,10 @@ boost::json::object withSources(boost::json::object object, const sources::Fetch
 int fetchContent(const Context& context, const ContentFlags& flags);
 int addContent(const Context& context, const ContentFlags& flags);
 int getContent(const Context& context, const ContentFlags& flags);
+int exportContent(const Context& context, const ContentFlags& flags);
+int importContent(const Context& context, const ContentFlags& flags);
 int listContent(const Context& context, const ContentFlags& flags);
+int serveContent(const Context& context, const ContentFlags& flags);
 int statContent(const Context& context, const ContentFlags& flags);
 int verifyContent(const Context& context, const ContentFlags& flags);
 int collectContent(const Context& context, const ContentFlags& flags);

@@ -99,7 +99,9 @@ int collectContent(const Context& context, const ContentFlags& flags) {
   if (flags.unfinished && !flags.dryRun) {
     if (auto dropped = (*store)->dropUnfinished(); !dropped) return reportError(dropped.error());
   }
-  const auto collected = (*store)->collect(flags.dryRun);
+  LateProgress progress(context);
+  const auto collected = (*store)->collect(flags.dryRun, progress.job("gc", ""));
+  progress.clear();
   if (!collected) return reportError(collected.error());
   if (flags.json) {
     std::printf("%s\n",

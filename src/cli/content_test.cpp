@@ -138,9 +138,57 @@ TEST_F(ContentCommand, GetWritesFilesFoldersAndStandardOutput) {
   EXPECT_THAT(again.err, HasSubstr("is there already"));
   EXPECT_EQ(run({"get", cid + "/nothing", "-o", "-"}).code, 4);
   EXPECT_EQ(run({"get", cid, "-o", "-"}).code, 2);  // a folder is no stream
-  EXPECT_THAT(run({"get", "no-cid"}).err, HasSubstr("'no-cid' is no CID"));
+  const auto none = run({"get", "no-cid"}).err;
+  EXPECT_THAT(none, HasSubstr("\"no-cid\" is no usable CID: "));
+  EXPECT_EQ(none.find("no-cid"), none.rfind("no-cid"));
   EXPECT_EQ(run({"get", "b!"}).code, 2);
   EXPECT_THAT(run({"get", "sha256:12"}).err, HasSubstr("64 hexadecimal digits"));
+}
+
+TEST_F(ContentCommand, ExportWritesACarThatImportTakes) {
+  write("f/sub/hello", "hello world");
+  const auto cid = cidOf(folder_ / "f");
+  const auto car = (folder_ / "f.car").native();
+  const auto exported = run({"export", cid, "-o", car, "--json"});
+  EXPECT_EQ(exported.code, 0) << exported.err;
+  EXPECT_EQ(textOf(exported.object().at("cid")), cid);
+  EXPECT_EQ(exported.object().at("blocks"), 3);
+  EXPECT_EQ(run({"export", cid, "-o", car}).code, 2);  // it is there already
+  EXPECT_EQ(run({"export", cid, "-o", "-"}).out, base::readFile(car).value());
+  const auto one = run({"export", cid + "/sub", "-o", car + "1", "--scope", "block", "--json"});
+  EXPECT_EQ(one.object().at("blocks"), 1);
+  EXPECT_EQ(run({"export", cid + "/none", "-o", car + "2"}).code, 4);
+
+  fs::remove_all(folder_ / "data");
+  const auto imported = run({"import", car, "--name", "mine", "--json"});
+  EXPECT_EQ(imported.code, 0) << imported.err;
+  const auto first = imported.object().at("imported").at(0);
+  EXPECT_EQ(textOf(first.at("roots").at(0)), cid);
+  EXPECT_EQ(first.at("blocks"), 3);
+  EXPECT_EQ(first.at("pinned"), true);
+  EXPECT_THAT(run({"pin", "ls"}).out, HasSubstr("mine"));
+  EXPECT_EQ(run({"get", cid + "/sub/hello", "-o", "-"}).out, "hello world");
+}
+
+TEST_F(ContentCommand, ImportSaysWhatIsWrongAndWhatIsNotKept) {
+  const auto cid = cidOf(write("hello", "hello world"));
+  const auto car = (folder_ / "hello.car").native();
+  ASSERT_EQ(run({"export", cid, "-o", car}).code, 0);
+  EXPECT_THAT(run({"import", car}).err, HasSubstr("nothing of it is pinned"));
+  EXPECT_EQ(run({"import", car, car, "--name", "x"}).code, 2);
+  EXPECT_EQ(run({"import", (folder_ / "none.car").native()}).code, 4);
+  const auto text = base::readFile(car).value();
+  const auto cut = run({"import", write("cut.car", text.substr(0, text.size() - 1)), "--pin"});
+  EXPECT_EQ(cut.code, 1);
+  EXPECT_THAT(cut.err, HasSubstr("cut off"));
+  EXPECT_THAT(cut.err, HasSubstr("[protocol]"));
+  const auto lie = run({"import", write("lie.car", text.substr(0, text.size() - 1) + "D")});
+  EXPECT_EQ(lie.code, 7);
+  EXPECT_THAT(lie.err, HasSubstr("lie.car"));
+  // What was good before is told.
+  const auto half = run({"import", car, (folder_ / "none.car").native(), "--json"});
+  EXPECT_EQ(half.code, 4);
+  EXPECT_EQ(half.object().at("imported").as_array().size(), 1u);
 }
 
 TEST_F(ContentCommand, LsShowsNamesThatAreOdd) {
@@ -213,6 +261,8 @@ TEST_F(ContentCommand, LinkKeepsAFurtherName) {
 TEST_F(ContentCommand, EveryHelpHasExamples) {
   for (const std::vector<std::string>& command : {std::vector<std::string>{"add"},
                                                   {"get"},
+                                                  {"export"},
+                                                  {"import"},
                                                   {"ls"},
                                                   {"stat"},
                                                   {"verify"},

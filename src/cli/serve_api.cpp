@@ -6,7 +6,9 @@
 #include <map>
 #include <utility>
 
+#include "api/gateway_routes.h"
 #include "api/protocols.h"
+#include "cli/listen_address.h"
 #include "cli/open_files.h"
 #include "cli/serve_greeting.h"
 #include "cli/server_flags.h"
@@ -31,6 +33,8 @@ Result<std::unique_ptr<api::Front>> listen(const ApiFlags& flags, std::string to
   const auto open = [&](std::uint16_t port) {
     api::FrontOptions options;
     options.server.address = flags.host;
+    options.server.allowedHosts = hostNames(flags.host);
+    if (flags.publicGateway) options.server.openPrefixes = api::gatewayPrefixes();
     options.server.port = port;
     options.server.refusal = api::refusal;
     options.server.maxConnections =
@@ -100,6 +104,7 @@ ServeApi::ServeApi(const ApiFlags& flags, ResourcePool& pool, std::unique_ptr<Se
 Result<std::unique_ptr<ServeApi>> ServeApi::open(const ApiFlags& flags, ResourcePool& pool,
                                                  const std::filesystem::path& dataFolder,
                                                  const std::vector<std::string>& models,
+                                                 const ServedContent& content,
                                                  ServeOutput& output) {
   auto token = tokenOf(flags);
   if (!token) return std::unexpected(token.error());
@@ -127,7 +132,14 @@ Result<std::unique_ptr<ServeApi>> ServeApi::open(const ApiFlags& flags, Resource
   api::addProtocols(*server->front_, served);
   server->native_ = std::make_unique<api::native::NativeApi>(pool, served, knows);
   server->native_->addRoutes(*server->front_);
-  server->front_->metrics().read([&pool, &served] { return gauges(pool, served); });
+  server->front_->metrics().read([&pool, &served, &content] {
+    auto all = gauges(pool, served);
+    for (auto& gauge : content.gauges()) all.push_back(std::move(gauge));
+    return all;
+  });
+  if (!flags.noGateway) {
+    content.addTo(*server->front_, reachedAddresses(flags.host), flags.publicGateway);
+  }
   server->greet(output);
   return server;
 }

@@ -11,6 +11,7 @@
 #include "api/served_models.h"
 #include "cli/serve_models.h"
 #include "cli/serve_output.h"
+#include "cli/served_content.h"
 #include "webpool/pool.h"
 
 namespace webpool::pool {
@@ -26,17 +27,20 @@ struct ApiFlags {
   std::filesystem::path tokenFile;  ///< whose text clients send as a bearer token
   std::string token;                ///< or that itself; never both
   std::size_t maxConnections = 0;   ///< 0: as many as files may be open
+  bool noGateway = false;
+  bool publicGateway = false;  ///< without the token, and for pages of every origin
 };
 
 /// Made before the pool's models are loaded, destroyed before the pool. Any thread but the loops'.
 class ServeApi {
  public:
   /// Listens. `models`: those that are loaded at the start; others are those of `dataFolder` and of
-  /// the catalogue. InvalidArgument for a host beyond loopback without a token.
+  /// the catalogue. InvalidArgument for a host beyond loopback without a token. `content` must
+  /// outlive it.
   static Result<std::unique_ptr<ServeApi>> open(const ApiFlags& flags, ResourcePool& pool,
                                                 const std::filesystem::path& dataFolder,
                                                 const std::vector<std::string>& models,
-                                                ServeOutput& output);
+                                                const ServedContent& content, ServeOutput& output);
   ~ServeApi();
   ServeApi(const ServeApi&) = delete;
   ServeApi& operator=(const ServeApi&) = delete;

@@ -55,6 +55,7 @@ struct ServeFlags {
   std::uint64_t linkTtl = 24 * 60 * 60;  ///< seconds
   std::vector<std::string> webdrivers;
   ApiFlags api;
+  ScrubFlags scrub;
   bool json = false;
 };
 
@@ -289,9 +290,11 @@ int serve(const Context& context, const ServeFlags& flags) {
   const WebDriverGuests guests(
       *context.http, base::systemRandom(), context.paths.data / "join/webdriver",
       guestPlans(std::move(*targets), invitation, flags, context.quiet), guestEventsTo(output));
+  const auto content = ServedContent::open(context.paths.data, flags.scrub, output);
+  if (!content) return reportError(content.error());
   std::unique_ptr<ServeApi> server;
   if (!api.off) {
-    auto opened = ServeApi::open(api, **pool, context.paths.data, flags.models, output);
+    auto opened = ServeApi::open(api, **pool, context.paths.data, flags.models, **content, output);
     if (!opened) return reportError(opened.error());
     server = std::move(*opened);
   }
@@ -315,7 +318,8 @@ chat completions, completions, transcriptions and models (/v1), the Open
 Inference Protocol (/v2), Text Embeddings Inference (/embed) and Prometheus'
 /metrics; /openapi.json describes them. A model of the catalogue or of this
 machine's store is loaded when it is first asked for. docs/serving.md has the
-details.
+details. What the store holds is there by its CID, too (/ipfs/CID, an IPFS
+gateway), for those who may call; --public-gateway opens it to everybody.
 
 With --join a second server listens on all IPv4 interfaces. That is safe to
 leave open as far as its key is kept: without the link's 128-bit key it gives
@@ -450,7 +454,14 @@ void addApiOptions(CLI::App& command, ApiFlags& flags) {
       .add_option("--api-max-connections", flags.maxConnections,
                   "Connections at most (default: as many as files may be open)")
       ->check(CLI::Range(1, 1'000'000));
+  auto* everybody =
+      command.add_flag("--public-gateway", flags.publicGateway,
+                       "Let everybody read what the store holds by its CID at /ipfs/: without the "
+                       "token, and pages of every origin");
+  command.add_flag("--no-gateway", flags.noGateway, "Give out nothing of the store")
+      ->excludes(everybody);
   command.add_flag("--no-api", flags.off, "Let no programs call")
+      ->excludes(everybody)
       ->excludes(host)
       ->excludes(port)
       ->excludes(token);
@@ -509,6 +520,7 @@ void addServeCommand(CLI::App& app, Context& context, Action& action) {
   addScalingOptions(*command, *flags);
   addQueueOptions(*command, *flags);
   addApiOptions(*command, flags->api);
+  flags->scrub.addTo(*command);
   command
       ->add_option("--browser-path", flags->browser.browserPaths,
                    "Use this executable, e.g. chromium=/opt/chromium/chrome")

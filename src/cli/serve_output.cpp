@@ -98,6 +98,14 @@ void ServeOutput::put(const std::string& text) {
   writer_.write(text, json_ ? leftOutAsJson : leftOutInWords);
 }
 
+void ServeOutput::event(std::string_view event, json::object fields) {
+  if (json_) line(event, std::move(fields), {});
+}
+
+void ServeOutput::text(const std::string& text) {
+  if (!json_) put(text);
+}
+
 void ServeOutput::line(std::string_view event, json::object fields, const std::string& text) {
   if (json_) {
     json::object line{{"event", event}};

@@ -32,6 +32,10 @@ class ServeOutput {
   void scaled(const ScalingEvent& event);
   /// A model that is loaded and may be called.
   void model(const ModelInfo& info);
+  /// What only programs are told.
+  void event(std::string_view event, boost::json::object fields);
+  /// For a person, as it is; nothing as JSON.
+  void text(const std::string& text);
   /// Anything else that happens; `text` is for a person, the rest for a program.
   void line(std::string_view event, boost::json::object fields, const std::string& text);
 

@@ -79,6 +79,13 @@ constexpr std::array kTable{
     Setting{"api_token", Type::Text, "", "Token that programs send", "serve", 0, 0, "", true},
     Setting{"api_max_connections", Type::Integer, "", "Connections of programs at most", "serve", 1,
             1e6},
+    Setting{"no_gateway", Type::Switch, "false", "Give out nothing of the store", "serve", 0, 0},
+    Setting{"public_gateway", Type::Switch, "false",
+            "Let everybody read what the store holds, by its CID", "serve", 0, 0},
+    Setting{"scrub_rate", Type::Size, "8MB", "Bytes a second of the store that are hashed again",
+            "serve", 0, 0},
+    Setting{"no_scrub", Type::Switch, "false", "Don't look for what rots in the store", "serve", 0,
+            0},
     Setting{"webdriver", Type::List, "", "WebDrivers that open the link: [NAME=]URL", "serve", 0,
             0},
 };

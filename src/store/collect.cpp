@@ -37,15 +37,21 @@ class Decided {
   Progress progress_{Progress::Phase::Verify, "", 0, 0};
 };
 
-/// Bytes of all files and packs.
-Result<std::uint64_t> bytesOf(Index& index) {
-  std::uint64_t bytes = 0;
-  const auto files = index.files();
-  if (!files) return std::unexpected(files.error());
-  for (const auto& file : *files) bytes += file.stamp.size;
+Result<std::uint64_t> bytesOfPacks(Index& index) {
   const auto packs = index.packs();
   if (!packs) return std::unexpected(packs.error());
+  std::uint64_t bytes = 0;
   for (const auto& pack : *packs) bytes += pack.size;
+  return bytes;
+}
+
+/// Of all files and packs.
+Result<std::uint64_t> bytesOf(Index& index) {
+  auto bytes = bytesOfPacks(index);
+  const auto files = index.files();
+  if (!files) return std::unexpected(files.error());
+  if (!bytes) return bytes;
+  for (const auto& file : *files) *bytes += file.stamp.size;
   return bytes;
 }
 
@@ -187,7 +193,13 @@ Result<Collected> removeOthers(Index& index, const Reached& reached, Decided& de
   }
   const auto packed = index.packedCids();
   if (!packed) return std::unexpected(packed.error());
+  const auto packBytes = bytesOfPacks(index);
+  if (!packBytes) return std::unexpected(packBytes.error());
   for (const auto& block : *packed) {
+    // Blocks are not alike, but their number is what takes the time.
+    if (auto goesOn = decided.add(*packBytes / packed->size()); !goesOn) {
+      return std::unexpected(goesOn.error());
+    }
     if (reached.hasBlock(block)) continue;
     if (const auto cid = cid::Cid::fromBytes(asBytes(block))) {
       const auto row = index.packed(*cid);

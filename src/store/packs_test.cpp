@@ -422,5 +422,27 @@ TEST_F(PacksTest, AFullDiskIsNoSpaceAndLosesNothing) {
   ::umount2(disk.c_str(), MNT_DETACH);
 }
 
+TEST_F(PacksTest, ACollectionTellsHowFarItIsAndDeletesNothingWhereItIsStopped) {
+  const auto kept = store_->importPath(file("kept", pattern(5000))).value().root;
+  const auto dropped = store_->importPath(file("dropped", pattern(3000))).value().root;
+  ASSERT_TRUE(store_->unpin({"import", (folder_ / "dropped").native(), "", dropped}));
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(store_->collect(false, {{}, stop.get_token()}).error().category,
+            ErrorCategory::Cancelled);
+  EXPECT_TRUE(store_->resolve(dropped));
+  Progress last;
+  const auto collected = store_->collect(false, {[&](const Progress& progress) {
+                                                   EXPECT_GE(progress.done, last.done);
+                                                   last = progress;
+                                                 },
+                                                 {}});
+  EXPECT_EQ(collected->files, 1u);
+  EXPECT_EQ(last.done, 8000u);
+  EXPECT_EQ(last.total, 8000u);
+  EXPECT_TRUE(store_->resolve(kept));
+  EXPECT_FALSE(store_->resolve(dropped));
+}
+
 }  // namespace
 }  // namespace webpool::store

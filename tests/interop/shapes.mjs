@@ -39,9 +39,9 @@ function folderOfBlockSize(folder, size) {
   if (rest !== 0) throw new Error(`no folder has a block of ${size} bytes`)
 }
 
-function manyEntries(folder, count, nameOf) {
+function manyEntries(folder, count, nameOf, textOf) {
   fs.mkdirSync(folder, { recursive: true })
-  for (let i = 0; i < count; i++) fs.writeFileSync(path.join(folder, nameOf(i)), `entry ${i}\n`)
+  for (let i = 0; i < count; i++) fs.writeFileSync(path.join(folder, nameOf(i)), textOf(i))
 }
 
 const files = {
@@ -110,13 +110,15 @@ const folders = {
   },
   'a-block-of-256-KiB': (folder) => folderOfBlockSize(folder, 256 * 1024),
   'a-block-of-256-KiB-and-one': (folder) => folderOfBlockSize(folder, 256 * 1024 + 1),
-  'long-names': (folder) => manyEntries(folder, 1200, (i) => `${i}-`.padEnd(230, 'n')),
+  'long-names': (folder) => manyEntries(folder, 1200, (i) => `${i}-`.padEnd(230, 'n'), (i) => `long ${i}\n`),
   'shards-in-a-folder': (folder) => {
-    manyEntries(path.join(folder, 'many'), 6000, (i) => `file-${i}.txt`)
+    manyEntries(path.join(folder, 'many'), 6000, (i) => `file-${i}.txt`, (i) => `file ${i}\n`)
     write(path.join(folder, 'many/sub/x'), 'x')
     write(path.join(folder, 'few/y'), 'y')
   },
-  '100000-entries': (folder) => manyEntries(folder, 100_000, (i) => `entry-${i}`)
+  // No other shape has files like these: when nothing pins the folder, all of them go.
+  '100000-entries': (folder) =>
+    manyEntries(folder, 100_000, (i) => `entry-${i}`, (i) => `entry ${i}\n`)
 }
 
 export const kLargest = '100000-entries'
@@ -130,10 +132,37 @@ export function makeShapes(folder) {
   return made
 }
 
-/** A folder in the layout of a model; what its weights say is of no meaning here. */
+/** A protobuf field of a number, or of bytes (or a text, or a message made of such fields). */
+function field(number, value) {
+  const varint = (n) => {
+    const bytes = []
+    for (; n > 127; n = Math.floor(n / 128)) bytes.push((n % 128) + 128)
+    return Buffer.from([...bytes, n])
+  }
+  if (typeof value === 'number') return Buffer.concat([varint(number * 8), varint(value)])
+  const bytes = Buffer.from(value)
+  return Buffer.concat([varint(number * 8 + 2), varint(bytes.length), bytes])
+}
+
+/** An ONNX model (onnx.proto of ONNX 1.14) that adds `count` numbers of a pattern to its input. */
+function additionModel(count) {
+  const message = (...fields) => Buffer.concat(fields)
+  const kFloat = 1
+  const shape = field(2, field(1, field(1, count)))
+  const tensor = field(2, field(1, message(field(1, kFloat), shape)))
+  const graph = message(
+    field(1, message(field(1, 'x'), field(1, 'w'), field(2, 'y'), field(4, 'Add'))),
+    field(2, 'addition'),
+    field(5, message(field(1, count), field(2, kFloat), field(8, 'w'), field(9, pattern(4 * count, 2)))),
+    field(11, message(field(1, 'x'), tensor)),
+    field(12, message(field(1, 'y'), tensor)))
+  return message(field(1, 8), field(7, graph), field(8, message(field(1, ''), field(2, 17))))
+}
+
+/** A folder in the layout of a model. */
 export function makeModelFolder(folder) {
   write(path.join(folder, 'config.json'), '{"model_type": "none"}\n')
   write(path.join(folder, 'tokenizer.json'), pattern(300_000, 1))
-  write(path.join(folder, 'onnx/model.onnx'), pattern(23 * MiB + 4321, 2))
+  write(path.join(folder, 'onnx/model.onnx'), additionModel(6_000_000))
   return folder
 }
