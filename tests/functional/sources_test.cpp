@@ -244,6 +244,30 @@ TEST_F(Sources, FlagsAreStrongerThanTheEnvironmentAndThatThanTheFile) {
   EXPECT_THAT(shown.out, HasSubstr("WEBPOOL_PEER"));
 }
 
+/// `webpool content serve` over the other store; its address.
+std::string addressOf(Running& node) {
+  EXPECT_TRUE(node.waitForOutput("\n")) << node.soFar().err;
+  return std::string(node.soFar().json().at("url").as_string());
+}
+
+TEST_F(Sources, TwoWebpoolNodesGiveAFileTogether) {
+  const auto bytes = randomBytes(40 * kMegabyte);
+  const auto cid = publish(write("file", bytes));
+  useData("theirs");
+  const auto one = start({"content", "serve", "--no-scrub", "--json"});
+  const auto two = start({"content", "serve", "--no-scrub", "--json"});
+  useData("ours");
+  const auto first = addressOf(*one), second = addressOf(*two);
+  ASSERT_NE(first, second);
+  const auto got = run(
+      {"content", "get", cid, "-o", folder() / "got", "--json", "--peer", first, "--peer", second});
+  ASSERT_EQ(got.code, 0) << got.err;
+  EXPECT_TRUE(onDisk(folder() / "got") == bytes);
+  const auto from = got.json().at("sources").as_object();
+  EXPECT_GT(from.at(first).as_int64(), kMegabyte);
+  EXPECT_GT(from.at(second).as_int64(), kMegabyte);
+}
+
 TEST_F(Sources, AKuboIsFirstAskedForWhatItHas) {
   const auto bytes = randomBytes(2 * kMegabyte);
   const auto cid = publish(write("file", bytes));
