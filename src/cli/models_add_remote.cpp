@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
-#include <algorithm>
 #include <boost/json.hpp>
 #include <cstdlib>
 #include <filesystem>
@@ -102,69 +101,6 @@ Result<pool::ResolvedModel> addFromWeb(const Context& context, const std::string
   return added;
 }
 
-/// Whether each file lies in one piece, as a browser is sent it.
-bool isWhole(const store::ContentStore& store, const cid::Cid& root) {
-  const auto files = store.listFiles(root);
-  return files && std::ranges::all_of(*files, [&](const store::TreeFile& file) {
-           return store.hasFile(file.cid).value_or(false);
-         });
-}
-
-/// Names what was fetched. Where its publisher cut files in other blocks than the store does, they
-/// are put together and imported, and the CID is another one.
-Result<pool::ResolvedModel> nameFetched(const Context& context, const cid::Cid& root,
-                                        const std::string& name, const std::string& origin,
-                                        const ModelOptions& options, pool::ModelSource& source) {
-  if (isWhole(source.content(), root)) {
-    auto kept = source.repository().add(name, root.normalized(), "", origin);
-    if (!kept) return std::unexpected(kept.error());
-    return source.findHere(name, options.dtype, "");
-  }
-  const auto folder = context.paths.data / "downloads" / ("model-" + root.normalized().text());
-  if (auto made = base::makeFolders(folder); !made) return std::unexpected(made.error());
-  const auto lock = store::waitForLock(folder / "lock", options.stop);
-  if (!lock) return std::unexpected(lock.error());
-  std::error_code ignored;
-  std::filesystem::remove_all(folder / "content", ignored);
-  const auto written = source.content().exportPath(root, folder / "content", jobOptions(options));
-  auto added = written ? source.add((folder / "content").native(), name, options)
-                       : Result<pool::ResolvedModel>(std::unexpected(written.error()));
-  std::filesystem::remove_all(folder, ignored);
-  if (!added) return added;
-  const auto kept = cid::Cid::parse(added->description.cid);
-  if (!kept) return std::unexpected(kept.error());
-  auto pinned = source.repository().add(name, *kept, "", origin);
-  if (!pinned) return std::unexpected(pinned.error());
-  return added;
-}
-
-/// What the store holds is named; anything else comes out of the sources of the settings.
-Result<pool::ResolvedModel> addFromIpfs(const Context& context, const std::string& model,
-                                        std::string name, const RemoteFlags& flags,
-                                        const ModelOptions& options, pool::ModelSource& source) {
-  const auto root = sources::parseIpfsAddress(model);
-  if (!root) return std::unexpected(root.error());
-  if (name.empty()) name = root->text();
-  const auto origin = json::serialize(json::object{{"kind", "ipfs"}, {"cid", root->text()}});
-  if (source.catalogue().find(name) != nullptr) {
-    return fail(ErrorCategory::InvalidArgument,
-                fmt::format("'{}' is the name of a catalogue model", name),
-                "keep it under another name with --name NAME");
-  }
-  auto& content = source.repository().store();
-  auto fetch = beginFetch(context, content, flags.sources);
-  if (!fetch) return std::unexpected(fetch.error());
-  const auto held = fetchPin(*root);
-  const auto fetched = (*fetch)->fetch(*root, held, jobOptions(options));
-  if (!fetched) return std::unexpected(fetched.error());
-  reportSources(context, fetched->sources);
-  auto named = nameFetched(context, *root, name, origin, options, source);
-  if (auto dropped = content.unpin(held); !dropped && named) {
-    return std::unexpected(dropped.error());
-  }
-  return named;
-}
-
 }  // namespace
 
 void RemoteFlags::addTo(CLI::App& command) {
@@ -208,12 +144,15 @@ Result<void> useContentSources(const Context& context, const SourceFlags& flags,
                                pool::ModelSource& source) {
   auto settings = contentSettings(context, flags);
   if (!settings) return std::unexpected(settings.error());
-  auto fetcher =
-      sources::catalogueFetcher(source.repository().store(), *context.http,
-                                {.settings = std::move(*settings), .data = context.paths.data},
-                                [&context](const auto& from) { reportSources(context, from); });
-  if (!fetcher) return std::unexpected(fetcher.error());
-  source.useFetcher(std::move(*fetcher));
+  const sources::ContentFetchOptions options{.settings = std::move(*settings),
+                                             .data = context.paths.data};
+  auto& store = source.repository().store();
+  const auto report = [&context](const auto& from) { reportSources(context, from); };
+  auto files = sources::catalogueFetcher(store, *context.http, options, report);
+  if (!files) return std::unexpected(files.error());
+  auto trees = sources::treeFetcher(store, *context.http, options, report);
+  if (!trees) return std::unexpected(trees.error());
+  source.useFetchers(std::move(*files), std::move(*trees));
   return {};
 }
 
@@ -222,7 +161,9 @@ Result<pool::ResolvedModel> addRemote(const Context& context, const std::string&
                                       const ModelOptions& options, pool::ModelSource& source) {
   if (model.starts_with("hf:")) return addFromHub(context, model, name, flags, options, source);
   if (isWebAddress(model)) return addFromWeb(context, model, name, flags, options, source);
-  return addFromIpfs(context, model, name, flags, options, source);
+  const auto root = sources::parseIpfsAddress(model);
+  if (!root) return std::unexpected(root.error());
+  return source.addByCid(*root, name, options);
 }
 
 }  // namespace webpool::cli

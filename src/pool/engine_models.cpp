@@ -40,22 +40,23 @@ Error lateError() {
 
 Result<void> Engine::useContentSources() {
   const auto& from = options_.contentSources;
-  auto fetcher = sources::catalogueFetcher(models_->repository().store(), *http_,
-                                           {.settings = {.gateways = from.gateways,
-                                                         .nodes = from.peers,
-                                                         .routers = from.routers,
-                                                         .kubo = from.kubo},
-                                            .data = options_.dataFolder},
-                                           [this](const std::vector<sources::BytesOf>& gave) {
-                                             log_->debug("a file of a model came from {}",
-                                                         sources::sourcesJson(gave));
-                                             for (const auto& one : gave) {
-                                               if (one.lied && options_.notice)
-                                                 options_.notice(sources::liarText(one));
-                                             }
-                                           });
-  if (!fetcher) return std::unexpected(fetcher.error());
-  models_->useFetcher(std::move(*fetcher));
+  const sources::ContentFetchOptions options{.settings = {.gateways = from.gateways,
+                                                          .nodes = from.peers,
+                                                          .routers = from.routers,
+                                                          .kubo = from.kubo},
+                                             .data = options_.dataFolder};
+  const auto report = [this](const std::vector<sources::BytesOf>& gave) {
+    log_->debug("what a model needs came from {}", sources::sourcesJson(gave));
+    for (const auto& one : gave) {
+      if (one.lied && options_.notice) options_.notice(sources::liarText(one));
+    }
+  };
+  auto& store = models_->repository().store();
+  auto files = sources::catalogueFetcher(store, *http_, options, report);
+  if (!files) return std::unexpected(files.error());
+  auto trees = sources::treeFetcher(store, *http_, options, report);
+  if (!trees) return std::unexpected(trees.error());
+  models_->useFetchers(std::move(*files), std::move(*trees));
   return {};
 }
 

@@ -67,4 +67,20 @@ Result<std::unique_ptr<store::FileFetcher>> catalogueFetcher(store::ContentStore
   return std::make_unique<CatalogueFetcher>(store, http, std::move(options), std::move(report));
 }
 
+Result<TreeFetcher> treeFetcher(store::ContentStore& store, base::HttpClient& http,
+                                ContentFetchOptions options, SourcesReport report) {
+  auto settings = checkedSettings(std::move(options.settings));
+  if (!settings) return std::unexpected(settings.error());
+  options.settings = std::move(*settings);
+  return [&store, &http, options = std::move(options), report = std::move(report)](
+             const cid::Cid& root, const store::Pin& pin,
+             const store::JobOptions& job) -> Result<void> {
+    auto fetch = ContentFetch::begin(store, http, options);
+    if (!fetch) return std::unexpected(fetch.error());
+    const auto fetched = (*fetch)->fetch(root, pin, job);
+    if (report) report((*fetch)->sources());
+    return fetched ? Result<void>() : std::unexpected(fetched.error());
+  };
+}
+
 }  // namespace webpool::sources

@@ -1,4 +1,5 @@
-// Files of the catalogue's models from whoever has them, before their packages are asked.
+// What a pool fetches of models: the files of the catalogue's, before their packages are asked, and
+// whole trees by their CIDs.
 #pragma once
 
 #include <functional>
@@ -20,5 +21,13 @@ Result<std::unique_ptr<store::FileFetcher>> catalogueFetcher(store::ContentStore
                                                              base::HttpClient& http,
                                                              ContentFetchOptions options,
                                                              SourcesReport report = {});
+
+/// Brings all below a root and pins it, as ContentFetch::fetch() says. Blocks.
+using TreeFetcher = std::function<Result<void>(const cid::Cid& root, const store::Pin& pin,
+                                               const store::JobOptions& job)>;
+
+/// As catalogueFetcher().
+Result<TreeFetcher> treeFetcher(store::ContentStore& store, base::HttpClient& http,
+                                ContentFetchOptions options, SourcesReport report = {});
 
 }  // namespace webpool::sources

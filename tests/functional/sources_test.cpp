@@ -290,12 +290,13 @@ TEST_F(Sources, AKuboIsFirstAskedForWhatItHas) {
   EXPECT_GT(got.json().at("sources").at("kubo (network)").as_int64(), 1'900'000);
 }
 
-TEST_F(Sources, APoolFetchesAModelOfTheCatalogueByItsFiles) {
+TEST_F(Sources, APoolFetchesModelsByWhatTheyContain) {
   ensureModel("all-minilm-l6-v2", "q4");
   environment_["WEBPOOL_DATA_DIR"] = sharedData();
   const auto shown = run({"models", "show", "all-minilm-l6-v2", "--dtype", "q4", "--json"});
   ASSERT_EQ(shown.code, 0) << shown.err;
-  serveTree(sharedData(), std::string(shown.json().at("cid").as_string()));
+  const auto cid = std::string(shown.json().at("cid").as_string());
+  serveTree(sharedData(), cid);
   // No package manager delivers anything.
   std::filesystem::create_directories(folder() / "bin");
   for (const auto* name : {"npm", "pip", "pip3", "mvn", "python3"}) {
@@ -319,6 +320,12 @@ TEST_F(Sources, APoolFetchesAModelOfTheCatalogueByItsFiles) {
   EXPECT_EQ(result.json().at("embeddings").as_array().size(), 1u);
   EXPECT_GT(peer.requests(), before);
   EXPECT_THAT(result.err, HasSubstr(liar.address() + " sent wrong bytes"));
+  // And by its CID, which nothing here has a name for.
+  useData("another");
+  const auto byCid = run({"run", "--model", "ipfs://" + cid, "--backend", "wasm", "--browser",
+                          "chromium", "--ephemeral", "--json", "a sentence"});
+  ASSERT_EQ(byCid.code, 0) << byCid.err;
+  EXPECT_EQ(byCid.json().at("embeddings"), result.json().at("embeddings"));
   expectNothingLeft();
 }
 
