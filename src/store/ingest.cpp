@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <optional>
 #include <span>
 
@@ -24,6 +25,15 @@ using Path = std::filesystem::path;
 
 // The disk begins to write while the rest is still being hashed.
 constexpr std::uint64_t kWritebackStep = 8u << 20;
+
+// Files from this size on go to the disk past the page cache: it saves a copy and the memory, which
+// is why small files, which are read soon, do not.
+constexpr std::uint64_t kDirectFrom = 64u << 20;
+
+// A disk that takes so much of a file at less than this rate, one request after another, is given
+// the rest through the page cache.
+constexpr std::uint64_t kDirectTrial = 32u << 20;
+constexpr double kDirectBytesPerSecond = 250e6;
 
 /// EFBIG: over the process's file size limit, which is as good as a full disk.
 std::unexpected<Error> writeError(const Path& path, int errnoValue) {
@@ -44,6 +54,70 @@ Result<void> writeLeaf(int file, std::span<const std::byte> bytes, std::uint64_t
   }
   return {};
 }
+
+/// Writes the leaves of a file in order, past the page cache where that is wanted, possible and
+/// fast.
+class LeafWriter {
+ public:
+  LeafWriter(int file, const Path& path, bool direct) : file_(file), path_(path), wanted_(direct) {}
+
+  /// `bytes` begin at a page boundary.
+  Result<void> write(std::span<const std::byte> bytes, std::uint64_t offset) {
+    auto written = writeOnce(bytes, offset);
+    if (written && !direct_ && offset + bytes.size() - begun_ >= kWritebackStep) {
+      const auto end = offset + bytes.size();
+      ::sync_file_range(file_, static_cast<off_t>(begun_), static_cast<off_t>(end - begun_),
+                        SYNC_FILE_RANGE_WRITE);
+      begun_ = end;
+    }
+    return written;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  Result<void> writeOnce(std::span<const std::byte> bytes, std::uint64_t offset) {
+    // Only whole leaves have a length that the disk takes as it is.
+    if (bytes.size() != cid::kLeafSize) switchDirect(false);
+    if (wanted_ && !direct_) wanted_ = switchDirect(true);
+    const auto begun = Clock::now();
+    auto written = writeLeaf(file_, bytes, offset, path_);
+    if (!direct_) return written;
+    if (!written) {  // Some file systems refuse only the write itself.
+      if (switchDirect(false)) written = writeLeaf(file_, bytes, offset, path_);
+      return written;
+    }
+    judge(bytes.size(), Clock::now() - begun);
+    return written;
+  }
+
+  bool switchDirect(bool on) {
+    if (!on) wanted_ = false;
+    if (on == direct_) return true;
+    const int flags = ::fcntl(file_, F_GETFL);
+    if (flags < 0) return false;
+    if (::fcntl(file_, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) != 0) return false;
+    direct_ = on;
+    return true;
+  }
+
+  void judge(std::uint64_t bytes, Clock::duration taken) {
+    if (tried_ >= kDirectTrial) return;
+    tried_ += bytes;
+    trial_ += taken;
+    const std::chrono::duration<double> seconds = trial_;
+    const bool slow = static_cast<double>(tried_) < kDirectBytesPerSecond * seconds.count();
+    if (tried_ >= kDirectTrial && slow) switchDirect(false);
+  }
+
+  int file_;
+  const Path& path_;
+  bool wanted_;
+  bool direct_ = false;
+  std::uint64_t begun_ = 0;  ///< up to here the disk was told to begin
+  std::uint64_t tried_ = 0;
+  Clock::duration trial_{};
+};
 
 /// Knows where a file has holes, where the file system tells.
 class HoleFinder {
@@ -76,50 +150,41 @@ struct Stream {
   const Path& sourcePath;
   const Path& targetPath;
   std::uint64_t copied = 0;  ///< bytes that the target has already, of whole leaves
+  bool stays = false;        ///< the target is the store's: nobody else waits to read it
 };
 
-/// Moves one leaf; its length, or none for a hole (a whole leaf).
-Result<std::optional<std::size_t>> moveLeaf(const Stream& stream, HoleFinder& holes,
+/// Reads one leaf; its length, or none for a hole (a whole leaf).
+Result<std::optional<std::size_t>> readLeaf(const Stream& stream, HoleFinder& holes,
                                             std::uint64_t offset, std::span<std::byte> buffer) {
-  if (offset < stream.copied) {
-    auto length = readAt(stream.target, buffer, offset, stream.targetPath);
-    if (!length) return std::unexpected(length.error());
-    return std::optional(*length);
-  }
-  if (holes.isHole(offset)) return std::optional<std::size_t>();
-  auto length = readAt(stream.source, buffer, offset, stream.sourcePath);
+  const bool there = offset < stream.copied;
+  if (!there && holes.isHole(offset)) return std::optional<std::size_t>();
+  auto length = there ? readAt(stream.target, buffer, offset, stream.targetPath)
+                      : readAt(stream.source, buffer, offset, stream.sourcePath);
   if (!length) return std::unexpected(length.error());
-  if (stream.target >= 0) {
-    auto written = writeLeaf(stream.target, buffer.first(*length), offset, stream.targetPath);
-    if (!written) return std::unexpected(written.error());
-  }
   return std::optional(*length);
 }
 
-/// The loop of the filling thread; returns the size of the stream.
+/// The loop of the filling thread; returns the size of the stream. Ends early when a leaf could not
+/// be written.
 Result<std::uint64_t> pump(const Stream& stream, std::uint64_t sizeHint, LeafPipeline& pipeline,
                            const IngestProgress& progress, const std::stop_token& stop) {
   HoleFinder holes(stream.source, sizeHint);
   std::uint64_t offset = 0;
-  std::uint64_t flushed = 0;
-  while (true) {
+  while (!pipeline.failed()) {
     if (stop.stop_requested()) return fail(ErrorCategory::Cancelled, "cancelled");
-    auto length = moveLeaf(stream, holes, offset, pipeline.slot());
+    auto length = readLeaf(stream, holes, offset, pipeline.slot());
     if (!length) return std::unexpected(length.error());
     if (!*length) {
       pipeline.publishZeros();
     } else if (**length > 0) {
-      pipeline.publish(**length);
+      pipeline.publish(**length, offset < stream.copied);
     }
-    offset += length->value_or(static_cast<std::size_t>(cid::kLeafSize));
+    const auto read = length->value_or(static_cast<std::size_t>(cid::kLeafSize));
+    offset += read;
     if (progress) progress(offset);
-    if (length->value_or(static_cast<std::size_t>(cid::kLeafSize)) < cid::kLeafSize) return offset;
-    if (stream.target >= 0 && offset - flushed >= kWritebackStep) {
-      ::sync_file_range(stream.target, static_cast<off_t>(flushed),
-                        static_cast<off_t>(offset - flushed), SYNC_FILE_RANGE_WRITE);
-      flushed = offset;
-    }
+    if (read < cid::kLeafSize) return offset;
   }
+  return offset;
 }
 
 /// A file of one leaf needs no thread, and its one hash is both.
@@ -148,11 +213,19 @@ Result<Ingested> hashStream(const Stream& stream, std::uint64_t sizeHint,
     if (progress) progress((*small)->size);
     return std::move(**small);
   }
-  LeafPipeline pipeline(hashes, onLeaves);
+  LeafWriter writer(stream.target, stream.targetPath, stream.stays && sizeHint >= kDirectFrom);
+  LeafSink sink;
+  if (stream.target >= 0) {
+    sink = [&](std::span<const std::byte> leaf, std::uint64_t offset) {
+      return writer.write(leaf, offset);
+    };
+  }
+  LeafPipeline pipeline(hashes, onLeaves, std::move(sink));
   auto size = pump(stream, sizeHint, pipeline, progress, stop);
   if (!size) return std::unexpected(size.error());
   auto digests = pipeline.finish();
-  return Ingested{*size, digests.whole, std::move(digests.leaves)};
+  if (!digests) return std::unexpected(digests.error());
+  return Ingested{*size, digests->whole, std::move(digests->leaves)};
 }
 
 /// Gives the target its final size, mode and place on the disk.
@@ -235,9 +308,13 @@ Result<Ingested> ingestCopy(const Path& source, const Path& target, const Ingest
   auto to = base::openFile(target, O_RDWR | O_NOFOLLOW | (anew ? O_CREAT | O_EXCL : 0), 0600);
   if (!to) return std::unexpected(to.error());
   const bool shared = anew && ::ioctl(to->get(), FICLONE, from->file.get()) == 0;
-  const Stream stream = shared ? Stream{to->get(), -1, target, target}
-                               : Stream{from->file.get(), to->get(), source, target,
-                                        state.leaves.size() * cid::kLeafSize};
+  const Stream stream =
+      shared ? Stream{to->get(), -1, target, target} : Stream{from->file.get(),
+                                                              to->get(),
+                                                              source,
+                                                              target,
+                                                              state.leaves.size() * cid::kLeafSize,
+                                                              true};
   auto ingested = hashStream(stream, from->state.size, LeafPipeline::Hashes::LeavesAndWhole,
                              progress, stop, shared ? LeafRecorder() : state.onLeaves);
   if (!ingested) return ingested;

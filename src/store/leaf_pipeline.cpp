@@ -7,15 +7,17 @@
 
 namespace webpool::store {
 
-LeafPipeline::LeafPipeline(Hashes hashes, LeafRecorder recorder)
+LeafPipeline::LeafPipeline(Hashes hashes, LeafRecorder recorder, LeafSink sink)
     : hashes_(hashes),
       recorder_(std::move(recorder)),
+      sink_(std::move(sink)),
       zeros_(static_cast<std::size_t>(cid::kLeafSize)) {
   for (auto& slot : slots_) {
-    slot.buffer = std::make_unique_for_overwrite<std::byte[]>(cid::kLeafSize);
+    slot.buffer.reset(new (kPage) std::byte[cid::kLeafSize]);
   }
   leafThread_ = std::thread([this] { hashLeaves(); });
   if (hashes_ == Hashes::LeavesAndWhole) wholeThread_ = std::thread([this] { hashWhole(); });
+  if (sink_) writeThread_ = std::thread([this] { writeLeaves(); });
 }
 
 LeafPipeline::~LeafPipeline() {
@@ -23,7 +25,10 @@ LeafPipeline::~LeafPipeline() {
 }
 
 std::uint64_t LeafPipeline::slowest() const {
-  return hashes_ == Hashes::LeavesOnly ? leavesRead_ : std::min(leavesRead_, wholeRead_);
+  auto slowest = leavesRead_;
+  if (hashes_ == Hashes::LeavesAndWhole) slowest = std::min(slowest, wholeRead_);
+  if (sink_ && !failure_) slowest = std::min(slowest, written_);
+  return slowest;
 }
 
 std::span<std::byte> LeafPipeline::slot() {
@@ -32,11 +37,12 @@ std::span<std::byte> LeafPipeline::slot() {
   return {slots_[published_ % kSlots].buffer.get(), static_cast<std::size_t>(cid::kLeafSize)};
 }
 
-void LeafPipeline::publish(std::size_t length) {
+void LeafPipeline::publish(std::size_t length, bool there) {
   const std::scoped_lock lock(mutex_);
   auto& slot = slots_[published_ % kSlots];
   slot.length = length;
   slot.zeros = false;
+  slot.there = there;
   ++published_;
   changed_.notify_all();
 }
@@ -92,7 +98,8 @@ void LeafPipeline::hashLeaves() {
     digests.resize(batch.size());
     cid::sha256Each(batch, digests);
     for (std::size_t i = 0; i < digests.size(); ++i) leaves[targets[i]] = digests[i];
-    if (recorder_) recorder_(std::span<const cid::Digest>(leaves).last(count));
+    if (recorder_ && waitUntilWritten(position + count))
+      recorder_(std::span<const cid::Digest>(leaves).last(count));
     position += count;
     release(leavesRead_, count);
   }
@@ -109,6 +116,33 @@ void LeafPipeline::hashWhole() {
   digests_.whole = hash.finish();
 }
 
+void LeafPipeline::writeLeaves() {
+  for (std::uint64_t position = 0; waitFor(position, 1) > 0; ++position) {
+    const auto& slot = at(position);
+    if (!slot.zeros && !slot.there) {
+      if (auto written = sink_(contentOf(slot), position * cid::kLeafSize); !written) {
+        const std::scoped_lock lock(mutex_);
+        failure_ = std::move(written.error());
+        changed_.notify_all();
+        return;
+      }
+    }
+    release(written_, 1);
+  }
+}
+
+bool LeafPipeline::waitUntilWritten(std::uint64_t position) {
+  if (!sink_) return true;
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return written_ >= position || failure_ || abandoned_; });
+  return written_ >= position;
+}
+
+bool LeafPipeline::failed() const {
+  const std::scoped_lock lock(mutex_);
+  return failure_.has_value();
+}
+
 void LeafPipeline::stopThreads(bool abandon) {
   {
     const std::scoped_lock lock(mutex_);
@@ -118,10 +152,12 @@ void LeafPipeline::stopThreads(bool abandon) {
   }
   if (leafThread_.joinable()) leafThread_.join();
   if (wholeThread_.joinable()) wholeThread_.join();
+  if (writeThread_.joinable()) writeThread_.join();
 }
 
-LeafPipeline::Digests LeafPipeline::finish() {
+Result<LeafPipeline::Digests> LeafPipeline::finish() {
   stopThreads(false);
+  if (failure_) return std::unexpected(std::move(*failure_));
   return std::move(digests_);
 }
 

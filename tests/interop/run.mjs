@@ -135,7 +135,7 @@ await reader.end()
 await check('verified-fetch reads a model from webpool\'s gateway', async () => {
   const { readThrough } = await import('./verified-fetch.mjs')
   for (const name of ['config.json', 'tokenizer.json', 'onnx/model.onnx']) {
-    const bytes = await readThrough(webpool.origin, `ipfs://${modelCid}/${name}`)
+    const { bytes } = await readThrough(webpool.origin, `ipfs://${modelCid}/${name}`)
     equal(Buffer.compare(bytes, fs.readFileSync(path.join(model, name))), 0, name)
   }
 })
