@@ -127,6 +127,7 @@ std::optional<PlannedFile> TreePlan::planFile(const Cid& cid) const {
   file.size = std::get<cid::FileNode>(nodes_.at(cid).entity).size;
   if (!collectLeaves(cid, file.size, kDeepest, file)) return std::nullopt;
   std::vector<cid::Digest> digests;
+  digests.reserve(file.leaves.size());
   for (const auto& leaf : file.leaves) digests.push_back(digestOf(leaf));
   const auto tree = cid::buildFileTree(digests, file.size);
   if (!tree || tree->root != cid) return std::nullopt;
