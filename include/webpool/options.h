@@ -62,9 +62,20 @@ std::string_view peerSharingName(PeerSharing sharing) noexcept;
 /// InvalidArgument for another word.
 Result<PeerSharing> peerSharingFromName(std::string_view name);
 
+/// Where the files of models are asked for by what they contain, before their packages are
+/// (docs/store.md). None is trusted: every block is checked.
+struct ContentSources {
+  std::vector<std::string> gateways{};         ///< "https://HOST"; http:// of this machine only
+  std::vector<std::string> peers{};            ///< other webpool nodes; http:// too
+  std::vector<std::string> routers{};          ///< HTTP routing v1: "https://HOST"
+  std::string kubo = "http://127.0.0.1:8080";  ///< of this machine; empty or "off": none
+};
+
 struct PoolOptions {
   /// Where models are kept; empty: $WEBPOOL_DATA_DIR, else $XDG_DATA_HOME/webpool.
   std::filesystem::path dataFolder{};
+  /// Where models come from that are not there.
+  ContentSources contentSources{};
   /// Where browser profiles are kept; empty: $WEBPOOL_CACHE_DIR, else $XDG_CACHE_HOME/webpool.
   std::filesystem::path cacheFolder{};
   /// The browsers that may be launched, best first, by name: "chromium", "firefox", …; none: the

@@ -36,6 +36,8 @@ struct HttpResponse {
   std::string body = {};
   /// That answered, after redirects.
   std::string url = {};
+  /// What the last connection took, TLS included; zero where there was one already.
+  Duration connectTook = {};
 };
 
 struct HttpRequest {
@@ -56,6 +58,9 @@ struct HttpRequest {
   /// of HttpResponse::body: for what is larger than memory. `head` has no body. An error ends the
   /// call with it.
   std::function<Result<void>(const HttpResponse& head, std::string_view piece)> onBody = {};
+  /// The connection may be one that an earlier such request left, and is left for the next: for GET
+  /// and HEAD only, since a request that finds it closed is sent once more.
+  bool keepAlive = false;
   /// How much longer a call that has begun may take after a stop: for a request whose answer is
   /// needed to undo it.
   Duration graceAfterStop = {};

@@ -5,6 +5,7 @@
 
 #include <sstream>
 
+#include "cli/content_sources.h"
 #include "cli/record_flags.h"
 #include "cli/settings_flags.h"
 #include "webpool/version.h"
@@ -79,6 +80,7 @@ void BrowserFlags::addTo(CLI::App& command) {
   command.add_option("--threads", threads, "WASM threads per model (default: chosen)")
       ->check(CLI::Range(0, 64));
   addDbPath(command, dbPath, "Keep a record of every run in this DuckDB file");
+  sources.addTo(command);
 }
 
 Result<PoolOptions> BrowserFlags::poolOptions(
@@ -94,6 +96,12 @@ Result<PoolOptions> BrowserFlags::poolOptions(
   options.wasmThreads = threads;
   options.notice = std::move(notice);
   if (context.verbose) options.logLevel = "debug";
+  auto from = contentSettings(context, sources);
+  if (!from) return std::unexpected(from.error());
+  options.contentSources = {.gateways = std::move(from->gateways),
+                            .peers = std::move(from->nodes),
+                            .routers = std::move(from->routers),
+                            .kubo = std::move(from->kubo)};
   for (const auto& text : browserPaths) {
     const auto equals = text.find('=');
     if (equals == 0 || equals == std::string::npos || equals + 1 == text.size()) {

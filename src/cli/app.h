@@ -32,6 +32,16 @@ struct Context {
   base::HttpClient* http = nullptr;  ///< never null once main has made it
 };
 
+/// Where content comes from that is not here; empty ones are the settings'.
+struct SourceFlags {
+  std::vector<std::string> gateways;
+  std::vector<std::string> peers;
+  std::vector<std::string> routers;
+  std::string kubo;
+
+  void addTo(CLI::App& command);
+};
+
 /// Options that every command which starts a browser shares.
 struct BrowserFlags {
   std::string browser = "auto";
@@ -41,6 +51,7 @@ struct BrowserFlags {
   unsigned port = 0;
   unsigned threads = 0;
   std::string dbPath;  ///< for KeptRecord; empty: no record
+  SourceFlags sources;
 
   void addTo(CLI::App& command);
   /// PoolOptions with the context's folders; InvalidArgument for a malformed --browser-path.

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 
 #include "base/file.h"
 #include "cli/content_flags.h"
@@ -69,12 +70,14 @@ int planContent(const Context& context, const ContentFlags& flags) {
 }
 
 /// To standard output, piece by piece; each is checked before it goes out.
+/// `begun`: some of it went out.
 Result<void> printFile(const store::ContentStore& store, const cid::Cid& cid,
-                       const store::JobOptions& job) {
+                       const store::JobOptions& job, bool& begun) {
   if (std::fflush(stdout) != 0) return fail(ErrorCategory::Storage, "can't write standard output");
   return store.read(
       cid,
-      [](std::span<const std::byte> piece) {
+      [&begun](std::span<const std::byte> piece) {
+        begun = true;
         return base::writeAll(STDOUT_FILENO, piece, "standard output");
       },
       job);
@@ -110,28 +113,61 @@ int addContent(const Context& context, const ContentFlags& flags) {
   return code;
 }
 
+namespace {
+
+/// What of a `get` is known before and after a fetch.
+struct Got {
+  cid::Cid cid;
+  std::string target;
+  std::optional<store::Imported> written;  ///< none: it went to standard output
+};
+
+/// `cid`: what the address leads to.
+Result<Got> getHere(const Context& context, const ContentFlags& flags, store::ContentStore& store,
+                    const ContentAddress& address, const Result<cid::Cid>& cid, bool& begun) {
+  if (!cid) return std::unexpected(cid.error());
+  LateProgress progress(context);
+  if (flags.output == "-") {
+    const auto printed =
+        printFile(store, *cid, progress.job("write", flags.arguments.front()), begun);
+    progress.clear();
+    if (!printed) return std::unexpected(printed.error());
+    return Got{*cid, "-", std::nullopt};
+  }
+  const auto target = flags.output.empty() ? defaultName(address, *cid) : flags.output;
+  auto written = store.exportPath(*cid, target, progress.job("write", target));
+  progress.clear();
+  if (!written) return std::unexpected(written.error());
+  return Got{*cid, target, *written};
+}
+
+}  // namespace
+
 int getContent(const Context& context, const ContentFlags& flags) {
   auto store = openContent(context);
   if (!store) return reportError(store.error());
-  const auto& text = flags.arguments.front();
-  const auto address = parseContentAddress(**store, text);
+  const auto address = parseContentAddress(**store, flags.arguments.front());
   if (!address) return reportError(address.error());
-  const auto cid = (*store)->resolveCid(address->root, address->path);
-  if (!cid) return reportError(cid.error());
-  LateProgress progress(context);
-  if (flags.output == "-") {
-    const auto printed = printFile(**store, *cid, progress.job("write", text));
-    progress.clear();
-    return printed ? 0 : reportError(printed.error());
+  bool begun = false;
+  std::optional<sources::Fetched> fetched;
+  auto got = getHere(context, flags, **store, *address,
+                     (*store)->resolveCid(address->root, address->path), begun);
+  const bool isGap = !got && got.error().category == ErrorCategory::NotFound;
+  if (isGap && !begun && !flags.offline) {
+    auto brought = fetchMissing(context, **store, *address, flags);
+    if (!brought) return reportError(brought.error());
+    fetched = std::move(*brought);
+    got = getHere(context, flags, **store, *address, fetched->root, begun);
+    dropFetched(**store, *fetched);
   }
-  const auto target = flags.output.empty() ? defaultName(*address, *cid) : flags.output;
-  const auto written = (*store)->exportPath(*cid, target, progress.job("write", target));
-  progress.clear();
-  if (!written) return reportError(written.error());
+  if (!got) return reportError(got.error());
+  if (!got->written) return 0;
   if (flags.json) {
-    std::printf("%s\n", json::serialize(importedJson(target, *written)).c_str());
+    auto object = importedJson(got->target, *got->written);
+    if (fetched) object = withSources(std::move(object), *fetched);
+    std::printf("%s\n", json::serialize(object).c_str());
   } else {
-    printImported(target, *written);
+    printImported(got->target, *got->written);
   }
   return 0;
 }

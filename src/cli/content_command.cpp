@@ -54,9 +54,26 @@ void addGet(CLI::App& parent, const Binder& binder) {
       ->add_option("-o,--output", binder.flags->output,
                    "Where to; '-' is standard output (default: the last name, or the CID)")
       ->type_name("PATH");
+  binder.flags->sources.addTo(*command);
+  command->add_flag("--offline", binder.flags->offline, "Only what is here");
   command->footer(
+      "\nWhat is not here is fetched from the sources, several at once, and not kept. A get that\n"
+      "was broken off goes on where it ended when it is given again.\n"
       "\nExamples:\n  webpool content get CID -o photos\n"
-      "  webpool content get CID/2024/cat.jpg\n  webpool content get CID/a.txt -o - | less");
+      "  webpool content get CID/2024/cat.jpg\n  webpool content get CID/a.txt -o - | less\n"
+      "  webpool content get ipfs://CID --gateway https://HOST --peer http://10.0.0.7:8080");
+}
+
+void addFetch(CLI::App& parent, const Binder& binder) {
+  auto* command =
+      binder.add(parent, "fetch", "Bring content here from those who have it", fetchContent);
+  binder.address(*command, "What: a CID, or a path below it")->required()->expected(1);
+  command->add_option("--name", binder.flags->name, "Name of the pin (default: the CID)");
+  binder.flags->sources.addTo(*command);
+  command->footer(
+      "\nA fetch that was broken off goes on where it ended when it is given again.\n"
+      "\nExamples:\n  webpool content fetch ipfs://CID --gateway https://HOST\n"
+      "  webpool content fetch CID/path --name photos --json");
 }
 
 void addCars(CLI::App& parent, const Binder& binder) {
@@ -173,6 +190,7 @@ void addContentCommand(CLI::App& app, Context& context, Action& action) {
   const Binder binder{context, action, std::make_shared<ContentFlags>()};
   addAdd(*command, binder);
   addGet(*command, binder);
+  addFetch(*command, binder);
   addCars(*command, binder);
   addShow(*command, binder);
   addKeep(*command, binder);

@@ -1,6 +1,7 @@
 // The subcommands of `webpool content`, and what they share.
 #pragma once
 
+#include <boost/json/object.hpp>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -10,6 +11,7 @@
 #include "cli/app.h"
 #include "cli/scrub_flags.h"
 #include "cli/terminal.h"
+#include "sources/content_fetch.h"
 #include "store/content_store.h"
 
 namespace webpool::cli {
@@ -27,6 +29,8 @@ struct ContentFlags {
   bool follow = false;
   bool recursive = false;
   bool unfinished = false;
+  SourceFlags sources;
+  bool offline = false;
   std::string listen = "127.0.0.1";
   std::vector<std::string> names;  ///< under which clients call the gateway
   bool sameOrigin = false;
@@ -66,6 +70,16 @@ class LateProgress {
   std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
 };
 
+/// Brings what is not here, out of the sources of the settings; held by a pin of kind "fetch" until
+/// the caller drops that (dropFetched()).
+Result<sources::Fetched> fetchMissing(const Context& context, store::ContentStore& store,
+                                      const ContentAddress& address, const ContentFlags& flags);
+/// The next collection may take it.
+void dropFetched(store::ContentStore& store, const sources::Fetched& fetched);
+/// The object with "sources" (name: bytes) and "lied" (names).
+boost::json::object withSources(boost::json::object object, const sources::Fetched& fetched);
+
+int fetchContent(const Context& context, const ContentFlags& flags);
 int addContent(const Context& context, const ContentFlags& flags);
 int getContent(const Context& context, const ContentFlags& flags);
 int exportContent(const Context& context, const ContentFlags& flags);

@@ -11,8 +11,11 @@
 #include <fstream>
 
 #include "base/file.h"
+#include "cid/unixfs.h"
 #include "cli/app.h"
 #include "cli/content_flags.h"
+#include "net/http_client.h"
+#include "sources/testing/odd_server.h"
 
 namespace webpool::cli {
 namespace {
@@ -38,12 +41,14 @@ class ContentCommand : public testing::Test {
   void SetUp() override {
     char name[] = "/tmp/webpool-content-test-XXXXXX";
     folder_ = ::mkdtemp(name);
+    ::setenv("WEBPOOL_KUBO", "off", 1);  // what runs on this machine is no part of the tests
   }
   void TearDown() override { fs::remove_all(folder_); }
 
   Ended run(std::vector<std::string> words) const {
     Context context;
     context.paths.data = folder_ / "data";
+    context.http = &http_;
     Action action;
     CLI::App app("webpool");
     app.require_subcommand(1);
@@ -75,6 +80,7 @@ class ContentCommand : public testing::Test {
   }
 
   fs::path folder_;
+  mutable net::HttpClient http_;
 };
 
 constexpr auto kHelloCid = "bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e";
@@ -281,6 +287,86 @@ TEST(ShownName, KeepsWhatIsTextAndEscapesTheRest) {
   EXPECT_EQ(shownName("\xc2\x9b"), "\\xc2\\x9b");           // a control character
   EXPECT_EQ(shownName("\xf4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80");
   EXPECT_EQ(shownName("\xe2\x82"), "\\xe2\\x82");  // cut off
+}
+
+/// A gateway with one file of two leaves and a folder around it.
+class ContentFromElsewhere : public ContentCommand {
+ protected:
+  void SetUp() override {
+    ContentCommand::SetUp();
+    const auto leaf = add(cid::Codec::Raw, std::string(1u << 20, 'a'));
+    const auto last = add(cid::Codec::Raw, "end");
+    cid::UnixFsData file;
+    file.fileSize = (1u << 20) + 3;
+    file.blockSizes = {1u << 20, 3};
+    file_ = add(cid::Codec::DagPb,
+                cid::encodeNode({{{leaf, "", 1u << 20}, {last, "", 3}}, cid::encodeUnixFs(file)}));
+    cid::UnixFsData folder;
+    folder.type = cid::UnixFsType::Directory;
+    const auto size = (1u << 20) + 3 + blocks_.at(file_).size();
+    folderCid_ =
+        add(cid::Codec::DagPb, cid::encodeNode({{{file_, "x", size}}, cid::encodeUnixFs(folder)}));
+  }
+
+  cid::Cid add(cid::Codec codec, const std::string& block) {
+    const auto cid = cid::Cid::of(codec, std::as_bytes(std::span(block)));
+    blocks_[cid] = block;
+    return cid;
+  }
+
+  sources::BlockMap blocks_;
+  cid::Cid file_;
+  cid::Cid folderCid_;
+};
+
+TEST_F(ContentFromElsewhere, GetFetchesWhatIsNotHere) {
+  const sources::OddServer server(blocks_);
+  const sources::OddServer liar(blocks_, [](auto&, const auto& request) {
+    sources::OddServer::answer(request.socket, 200, "not it");
+    return true;
+  });
+  const auto address = "ipfs://" + folderCid_.text() + "/x";
+  const auto out = (folder_ / "out").native();
+  const auto offline = run({"get", address, "-o", out, "--offline", "--gateway", server.address()});
+  EXPECT_EQ(offline.code, 4) << offline.err;
+  EXPECT_EQ(server.requests(), 0u);
+  const auto got = run({"get", address, "-o", out, "--json", "--gateway", liar.address(),
+                        "--gateway", server.address()});
+  ASSERT_EQ(got.code, 0) << got.err;
+  EXPECT_EQ(fs::file_size(out), (1u << 20) + 3);
+  EXPECT_THAT(got.err, HasSubstr("from " + server.address()));
+  const auto object = got.object();
+  EXPECT_GE(object.at("sources").at(server.address()).as_int64(), 1 << 20);
+  EXPECT_THAT(run({"pin", "ls"}).out, Not(HasSubstr("fetch"))) << "it is not kept";
+  EXPECT_EQ(run({"gc"}).code, 0);
+  EXPECT_EQ(run({"stat", file_.text()}).code, 4);
+  const auto printed = run({"get", address, "-o", "-", "--gateway", server.address()});
+  EXPECT_EQ(printed.code, 0) << printed.err;
+  EXPECT_EQ(printed.out.size(), (1u << 20) + 3);
+}
+
+TEST_F(ContentFromElsewhere, FetchBringsAndPins) {
+  const sources::OddServer server(blocks_);
+  const auto none = run({"fetch", folderCid_.text()});
+  EXPECT_EQ(none.code, 4);
+  EXPECT_THAT(none.err, HasSubstr("--gateway"));
+  ::setenv("WEBPOOL_GATEWAY", server.address().c_str(), 1);
+  const auto fetched = run({"fetch", folderCid_.text(), "--name", "mine", "--json"});
+  ::unsetenv("WEBPOOL_GATEWAY");
+  ASSERT_EQ(fetched.code, 0) << fetched.err;
+  const auto object = fetched.object();
+  EXPECT_EQ(textOf(object.at("cid")), folderCid_.text());
+  EXPECT_EQ(object.at("files"), 1);
+  EXPECT_GE(object.at("sources").at(server.address()).as_int64(), 1 << 20);
+  EXPECT_EQ(object.at("lied").as_array().size(), 0u);
+  EXPECT_THAT(run({"pin", "ls"}).out, HasSubstr("mine"));
+  EXPECT_EQ(run({"gc"}).code, 0);
+  EXPECT_EQ(run({"verify", folderCid_.text()}).code, 0);
+  const auto before = server.requests();
+  EXPECT_EQ(run({"fetch", folderCid_.text(), "--gateway", server.address()}).code, 0);
+  EXPECT_EQ(server.requests(), before) << "nothing is asked for that is here";
+  EXPECT_EQ(run({"fetch", "b!"}).code, 2);
+  EXPECT_EQ(run({"fetch", folderCid_.text(), "--gateway", "http://192.0.2.1"}).code, 2);
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 
 #include "base/file.h"
 #include "base/random.h"
+#include "cli/content_sources.h"
+#include "sources/catalogue_fetch.h"
 #include "sources/hub.h"
 #include "sources/ipfs.h"
 #include "sources/web.h"
@@ -99,48 +101,6 @@ Result<pool::ResolvedModel> addFromWeb(const Context& context, const std::string
   return added;
 }
 
-/// What the store holds is named; anything else comes out of gateways, is written beside the store
-/// and imported from there.
-Result<pool::ResolvedModel> addFromIpfs(const Context& context, const std::string& model,
-                                        std::string name, const RemoteFlags& flags,
-                                        const ModelOptions& options, pool::ModelSource& source) {
-  const auto root = sources::parseIpfsAddress(model);
-  if (!root) return std::unexpected(root.error());
-  if (name.empty()) name = root->text();
-  const auto origin = json::serialize(json::object{{"kind", "ipfs"}, {"cid", root->text()}});
-  if (source.catalogue().find(name) != nullptr) {
-    return fail(ErrorCategory::InvalidArgument,
-                fmt::format("'{}' is the name of a catalogue model", name),
-                "keep it under another name with --name NAME");
-  }
-  if (const auto held = source.content().listFiles(root->normalized())) {
-    auto kept = source.repository().add(name, root->normalized(), "", origin);
-    if (!kept) return std::unexpected(kept.error());
-    return source.findHere(name, options.dtype, "");
-  }
-  auto gateways = flags.gateways;
-  if (const auto set = environment("WEBPOOL_GATEWAY"); gateways.empty() && !set.empty()) {
-    gateways.push_back(set);
-  }
-  const auto folder = context.paths.data / "downloads" / ("ipfs-" + root->text());
-  if (auto made = base::makeFolders(folder); !made) return std::unexpected(made.error());
-  const auto lock = store::waitForLock(folder / "lock", options.stop);
-  if (!lock) return std::unexpected(lock.error());
-  std::error_code ignored;
-  std::filesystem::remove_all(folder / "content", ignored);
-  auto fetched = sources::fetchFromGateways(*context.http, *root, folder / "content",
-                                            {.gateways = gateways}, jobOptions(options));
-  auto added = fetched ? source.add((folder / "content").native(), name, options)
-                       : Result<pool::ResolvedModel>(std::unexpected(fetched.error()));
-  std::filesystem::remove_all(folder, ignored);
-  if (!added) return added;
-  const auto kept = cid::Cid::parse(added->description.cid);
-  if (!kept) return std::unexpected(kept.error());
-  auto pinned = source.repository().add(name, *kept, "", origin);
-  if (!pinned) return std::unexpected(pinned.error());
-  return added;
-}
-
 }  // namespace
 
 void RemoteFlags::addTo(CLI::App& command) {
@@ -150,11 +110,7 @@ void RemoteFlags::addTo(CLI::App& command) {
                   "dtype needs)")
       ->allow_extra_args(false);
   command.add_option("--sha256", sha256, "Of a web address: what the file must hash to");
-  command
-      .add_option(
-          "--gateway", gateways,
-          "Of ipfs://CID: where blocks are asked for (default: WEBPOOL_GATEWAY); not trusted")
-      ->allow_extra_args(false);
+  sources.addTo(command);
   command.add_flag("--insecure-http", insecureHttp,
                    "Of a web address: http:// to other machines too");
 }
@@ -163,7 +119,8 @@ bool isRemote(const std::string& model) {
   return model.starts_with("hf:") || isWebAddress(model) || model.starts_with("ipfs:");
 }
 
-Result<void> checkRemoteFlags(const std::string& model, const RemoteFlags& flags) {
+Result<void> checkRemoteFlags(const std::string& model, const RemoteFlags& flags,
+                              const store::Catalogue& catalogue) {
   if (!flags.files.empty() && !model.starts_with("hf:")) {
     return fail(ErrorCategory::InvalidArgument, "--files is for models of a hub",
                 "give hf:ORGANISATION/NAME, or leave --files out");
@@ -173,10 +130,29 @@ Result<void> checkRemoteFlags(const std::string& model, const RemoteFlags& flags
                 "--sha256 and --insecure-http are for web addresses",
                 "give https://HOST/PATH/MODEL.onnx, or leave them out");
   }
-  if (!flags.gateways.empty() && !model.starts_with("ipfs:")) {
-    return fail(ErrorCategory::InvalidArgument, "--gateway is for models by their CID",
-                "give ipfs://CID, or leave it out");
+  const auto& from = flags.sources;
+  const bool given = !from.gateways.empty() || !from.peers.empty() || !from.routers.empty();
+  if (given && !model.starts_with("ipfs:") && catalogue.find(model) == nullptr) {
+    return fail(ErrorCategory::InvalidArgument,
+                "--gateway, --peer and --router are for models by their CID",
+                "give ipfs://CID or a name of the catalogue, or leave them out");
   }
+  return {};
+}
+
+Result<void> useContentSources(const Context& context, const SourceFlags& flags,
+                               pool::ModelSource& source) {
+  auto settings = contentSettings(context, flags);
+  if (!settings) return std::unexpected(settings.error());
+  const sources::ContentFetchOptions options{.settings = std::move(*settings),
+                                             .data = context.paths.data};
+  auto& store = source.repository().store();
+  const auto report = [&context](const auto& from) { reportSources(context, from); };
+  auto files = sources::catalogueFetcher(store, *context.http, options, report);
+  if (!files) return std::unexpected(files.error());
+  auto trees = sources::treeFetcher(store, *context.http, options, report);
+  if (!trees) return std::unexpected(trees.error());
+  source.useFetchers(std::move(*files), std::move(*trees));
   return {};
 }
 
@@ -185,7 +161,9 @@ Result<pool::ResolvedModel> addRemote(const Context& context, const std::string&
                                       const ModelOptions& options, pool::ModelSource& source) {
   if (model.starts_with("hf:")) return addFromHub(context, model, name, flags, options, source);
   if (isWebAddress(model)) return addFromWeb(context, model, name, flags, options, source);
-  return addFromIpfs(context, model, name, flags, options, source);
+  const auto root = sources::parseIpfsAddress(model);
+  if (!root) return std::unexpected(root.error());
+  return source.addByCid(*root, name, options);
 }
 
 }  // namespace webpool::cli

@@ -17,7 +17,7 @@ struct RemoteFlags {
   std::vector<std::string> files;  ///< patterns, of a hub's repository
   std::string sha256;
   bool insecureHttp = false;
-  std::vector<std::string> gateways;  ///< of a CID
+  SourceFlags sources;  ///< of a CID, and of a catalogue model
 
   void addTo(CLI::App& command);
 };
@@ -26,7 +26,12 @@ struct RemoteFlags {
 bool isRemote(const std::string& model);
 
 /// InvalidArgument for flags that are for other kinds of sources.
-Result<void> checkRemoteFlags(const std::string& model, const RemoteFlags& flags);
+Result<void> checkRemoteFlags(const std::string& model, const RemoteFlags& flags,
+                              const store::Catalogue& catalogue);
+
+/// Files of catalogue models are asked for there before their packages are.
+Result<void> useContentSources(const Context& context, const SourceFlags& flags,
+                               pool::ModelSource& source);
 
 /// Blocks as long as the download takes.
 Result<pool::ResolvedModel> addRemote(const Context& context, const std::string& model,

@@ -71,10 +71,12 @@ int add(const Context& context, const ModelsFlags& flags) {
                              .progress = (*opened)->progress.callback(),
                              .timeout = {},
                              .stop = context.stop};
-  if (auto right = checkRemoteFlags(flags.model, flags.remote); !right) {
+  auto& source = *(*opened)->source;
+  if (auto right = checkRemoteFlags(flags.model, flags.remote, source.catalogue()); !right) {
     return reportError(right.error());
   }
-  auto& source = *(*opened)->source;
+  if (auto used = useContentSources(context, flags.remote.sources, source); !used)
+    return reportError(used.error());
   auto resolved = isRemote(flags.model)
                       ? addRemote(context, flags.model, flags.name, flags.remote, options, source)
                       : source.add(flags.model, flags.name, options);
@@ -287,7 +289,8 @@ void addModelsCommand(CLI::App& app, Context& context, Action& action) {
       "  webpool models add all-minilm-l6-v2 --dtype fp32\n"
       "  webpool models add ./my-model/ --name my-model\n"
       "  HF_ENDPOINT=https://HUB webpool models add hf:org/name --dtype q4\n"
-      "  webpool models add ipfs://CID --gateway https://HOST --name my-model");
+      "  webpool models add ipfs://CID --gateway https://HOST --name my-model\n"
+      "  webpool models add all-minilm-l6-v2 --peer http://10.0.0.7:8080");
   bind(added, add);
 
   auto* listed = command->add_subcommand("list", "What is here, and what the catalogue offers");

@@ -528,6 +528,7 @@ void addServeCommand(CLI::App& app, Context& context, Action& action) {
   command->add_flag("--ephemeral", flags->browser.ephemeral,
                     "Delete the browser's profile (and its cache) afterwards");
   addDbPath(*command, flags->browser.dbPath, "Keep a record of every run in this DuckDB file");
+  flags->browser.sources.addTo(*command);
   command->add_flag("--json", flags->json, "One JSON object a line");
   command->footer(kServeFooter);
   command->callback([flags, &context, &action] {

@@ -39,7 +39,9 @@ Result<settings::Values> fromFile(const std::filesystem::path& path) {
 void apply(CLI::Option& option, const settings::Value& value) {
   try {
     if (option.get_items_expected_max() > 1) {
-      option.default_val(value.texts);
+      // CLI11 takes several values apart only for an option that may have them at once.
+      const auto extra = option.get_allow_extra_args();
+      option.allow_extra_args(true)->default_val(value.texts)->allow_extra_args(extra);
     } else if (!value.texts.empty()) {
       option.default_val(value.texts.front());
     }

@@ -70,6 +70,21 @@ TEST_F(SettingsFlags, FoldersAreSettingsOfAllCommands) {
   EXPECT_EQ(context_.paths.data, "/some/where");
 }
 
+TEST_F(SettingsFlags, AListIsTakenApart) {
+  for (const bool extra : {false, true}) {
+    write("peer = [\"http://one\", \"http://two\"]\n");
+    CLI::App app;
+    std::vector<std::string> peers;
+    app.add_subcommand("serve")->add_option("--peer", peers)->allow_extra_args(extra);
+    takeSettings(app, context_);
+    app.parse(std::vector<std::string>{"serve"});
+    EXPECT_EQ(peers, (std::vector<std::string>{"http://one", "http://two"}));
+    peers.clear();
+    app.parse(std::vector<std::string>{"http://three", "--peer", "serve"});
+    EXPECT_EQ(peers, std::vector<std::string>{"http://three"});
+  }
+}
+
 TEST(ConfigFileOf, TheWordBehindIt) {
   std::vector<std::string> words{"webpool", "serve", "--config=a.toml"};
   std::vector<char*> argv;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <boost/asio/connect.hpp>
@@ -19,11 +20,13 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
 #include <utility>
+#include <vector>
 
 #include "net/http_types.h"
 #include "net/http_url.h"
@@ -45,6 +48,8 @@ constexpr unsigned kSwitchingProtocols = 101;
 constexpr unsigned kOk = 200;
 constexpr unsigned kPartialContent = 206;
 constexpr std::size_t kPieceBytes = 256u << 10;
+constexpr std::size_t kMostKept = 64;  ///< connections that wait for a next request
+constexpr auto kKeptFor = std::chrono::seconds(20);
 
 bool isToken(std::string_view text) {
   constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
@@ -75,7 +80,7 @@ http::request<http::string_body> messageOf(const HttpUrl& url, const base::HttpR
   message.target(url.target);
   for (const auto& [name, value] : request.headers) message.insert(name, value);
   message.set(http::field::host, url.hostField());
-  message.set(http::field::connection, "close");
+  message.set(http::field::connection, request.keepAlive ? "keep-alive" : "close");
   message.body() = request.body;
   message.prepare_payload();
   return message;
@@ -95,34 +100,74 @@ bool isRedirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
+/// A connection with the context that runs it, so that it can be kept between two calls.
+struct Connection {
+  explicit Connection(ssl::context* trust) {
+    if (trust == nullptr) {
+      plain.emplace(io);
+    } else {
+      tls.emplace(io, *trust);
+    }
+  }
+  Socket& socket() { return tls ? socketOf(*tls) : *plain; }
+
+  /// The server has neither closed it nor sent anything.
+  bool isQuiet() {
+    pollfd state{.fd = socket().native_handle(), .events = POLLIN, .revents = 0};
+    return socket().is_open() && ::poll(&state, 1, 0) == 0;
+  }
+
+  asio::io_context io;
+  std::optional<PlainStream> plain;
+  std::optional<TlsStream> tls;
+  bool connected = false;
+  std::chrono::steady_clock::time_point keptSince{};
+};
+
 /// One call, on the calling thread: each step is begun, then waited for by running the context.
 /// Time and stop end a step by closing the socket under it.
 class Exchange {
  public:
-  Exchange(const HttpUrl& url, const base::HttpRequest& request) : url_(url), request_(request) {}
+  Exchange(const HttpUrl& url, const base::HttpRequest& request, Connection& connection)
+      : url_(url), request_(request), connection_(connection), io_(connection.io) {}
 
-  Result<base::HttpResponse> run(const std::stop_token& stop, ssl::context* trust) {
+  Result<base::HttpResponse> run(const std::stop_token& stop) {
     limit(deadline_, timedOut_);
-    const std::stop_callback onStop(stop, [this] { asio::post(io_, [this] { stopLater(); }); });
-    if (trust == nullptr) {
-      PlainStream stream(io_);
-      return runOver(stream);
-    }
-    TlsStream stream(io_, *trust);
-    return runOver(stream);
+    auto response = [&] {
+      const std::stop_callback onStop(stop, [this] { asio::post(io_, [this] { stopLater(); }); });
+      return connection_.tls ? runOver(*connection_.tls) : runOver(*connection_.plain);
+    }();
+    // What is still queued knows this exchange.
+    timer_.cancel();
+    stall_.cancel();
+    io_.restart();
+    io_.poll();
+    if (response) response->connectTook = connectTook_;
+    return response;
   }
+
+  /// The answer came to its end, and both sides would take another request.
+  bool canGoOn() const { return canGoOn_ && !timedOut_ && !cancelled_ && !stalled_; }
+  /// The server hung up before it said anything.
+  bool wasClosed() const { return closed_ && !timedOut_ && !cancelled_ && !stalled_; }
 
  private:
   template <class Stream>
   Result<base::HttpResponse> runOver(Stream& stream) {
     socket_ = &socketOf(stream);
-    auto done = connect();
-    if constexpr (kIsTls<Stream>) {
-      if (done) done = shakeHands(stream);
+    if (!connection_.connected) {
+      const auto begun = std::chrono::steady_clock::now();
+      auto done = connect();
+      if constexpr (kIsTls<Stream>) {
+        if (done) done = shakeHands(stream);
+      }
+      if (!done) return std::unexpected(std::move(done.error()));
+      connection_.connected = true;
+      connectTook_ = std::chrono::steady_clock::now() - begun;
     }
-    if (!done) return std::unexpected(std::move(done.error()));
     auto message = messageOf(url_, request_);
     const auto sent = wait([&](auto handler) { http::async_write(stream, message, handler); });
+    closed_ = bool(sent);
     if (sent) return failed(sent, "can't send to");
     return receive(stream);
   }
@@ -200,6 +245,7 @@ class Exchange {
       }
       if (error) return failed(error, "no whole answer from");
     }
+    canGoOn_ = parser.keep_alive() && buffer.size() == 0;
     return head;
   }
 
@@ -213,11 +259,13 @@ class Exchange {
       begin.skip(request_.method == "HEAD");
       auto error =
           wait([&](auto handler) { http::async_read_header(stream, buffer, begin, handler); });
+      closed_ = bool(error) && i == 0 && buffer.size() == 0 && !begin.got_some();
       if (error) return failed(error, "no answer from");
       const auto status = begin.get().result_int();
       if (status < kFirstFinalStatus && status != kSwitchingProtocols) continue;
       if (request_.onBody && (status == kOk || status == kPartialContent)) {
         auto head = headOf(begin.get(), url_);
+        head.connectTook = connectTook_;
         http::response_parser<http::buffer_body> parser(std::move(begin));
         return receivePieces(stream, buffer, parser, std::move(head));
       }
@@ -226,6 +274,7 @@ class Exchange {
         error = wait([&](auto handler) { http::async_read(stream, buffer, parser, handler); });
         if (error) return failed(error, "no answer from");
       }
+      canGoOn_ = parser.keep_alive() && buffer.size() == 0;
       auto response = headOf(parser.get(), url_);
       response.body = std::move(parser.get().body());
       return response;
@@ -308,7 +357,11 @@ class Exchange {
   bool timedOut_ = false;
   bool cancelled_ = false;
   bool stalled_ = false;
-  asio::io_context io_;
+  bool canGoOn_ = false;
+  bool closed_ = false;
+  base::Duration connectTook_{};
+  Connection& connection_;
+  asio::io_context& io_;
   SteadyTimer timer_{io_};
   SteadyTimer stall_{io_};
   tcp::resolver resolver_{io_};
@@ -341,10 +394,62 @@ struct HttpClient::Trust {
   std::optional<ssl::context> context;
 };
 
+/// Connections that wait for a next request. Thread-safe.
+struct HttpClient::Kept {
+  std::unique_ptr<Connection> take(const std::string& origin) {
+    const std::lock_guard lock(mutex);
+    auto& its = connections[origin];
+    while (!its.empty()) {
+      auto connection = std::move(its.back());
+      its.pop_back();
+      --count;
+      const auto age = std::chrono::steady_clock::now() - connection->keptSince;
+      if (age < kKeptFor && connection->isQuiet()) return connection;
+    }
+    connections.erase(origin);
+    return nullptr;
+  }
+
+  void give(const std::string& origin, std::unique_ptr<Connection> connection) {
+    connection->keptSince = std::chrono::steady_clock::now();
+    const std::lock_guard lock(mutex);
+    if (count >= kMostKept) return;
+    ++count;
+    connections[origin].push_back(std::move(connection));
+  }
+
+  std::mutex mutex;
+  std::size_t count = 0;
+  std::map<std::string, std::vector<std::unique_ptr<Connection>>> connections;
+};
+
 HttpClient::HttpClient(HttpClientOptions options)
-    : trust_(std::make_unique<Trust>(std::move(options))) {}
+    : trust_(std::make_unique<Trust>(std::move(options))), kept_(std::make_unique<Kept>()) {}
 
 HttpClient::~HttpClient() = default;
+
+Result<base::HttpResponse> HttpClient::exchange(const HttpUrl& url,
+                                                const base::HttpRequest& request,
+                                                const std::stop_token& stop) {
+  const bool mayKeep = request.keepAlive && (request.method == "GET" || request.method == "HEAD");
+  auto asked = request;
+  asked.keepAlive = mayKeep;
+  const auto origin = url.origin();
+  auto connection = mayKeep ? kept_->take(origin) : nullptr;
+  while (true) {
+    const bool old = connection != nullptr;
+    auto* trust = url.tls ? trust_->get() : nullptr;
+    if (!old) connection = std::make_unique<Connection>(trust);
+    Exchange exchange(url, asked, *connection);
+    auto response = exchange.run(stop);
+    if (old && !response && exchange.wasClosed()) {
+      connection = nullptr;  // it was closed while it waited, which says nothing of the server
+      continue;
+    }
+    if (mayKeep && exchange.canGoOn()) kept_->give(origin, std::move(connection));
+    return response;
+  }
+}
 
 Result<base::HttpResponse> HttpClient::request(const base::HttpRequest& request,
                                                std::stop_token stop) {
@@ -354,8 +459,7 @@ Result<base::HttpResponse> HttpClient::request(const base::HttpRequest& request,
     if (!url) return std::unexpected(url.error());
     if (auto checked = checkRequest(current); !checked) return std::unexpected(checked.error());
     if (stop.stop_requested()) return fail(ErrorCategory::Cancelled, "given up before it began");
-    Exchange exchange(*url, current);
-    auto response = exchange.run(stop, url->tls ? trust_->get() : nullptr);
+    auto response = exchange(*url, current, stop);
     if (!response || request.maxRedirects == 0 || !isRedirect(response->status) ||
         (request.method != "GET" && request.method != "HEAD")) {
       return response;

@@ -1,5 +1,5 @@
 // HTTP and HTTPS as a client: one connection a request, so that nothing is kept that could be
-// stale.
+// stale; but for requests that ask for one that is kept.
 #pragma once
 
 #include <memory>
@@ -8,6 +8,8 @@
 #include "base/http_client.h"
 
 namespace webpool::net {
+
+struct HttpUrl;
 
 struct HttpClientOptions {
   /// PEM of authorities that are trusted beside the system's own.
@@ -27,7 +29,13 @@ class HttpClient final : public base::HttpClient {
 
  private:
   struct Trust;
+  struct Kept;
+  /// Without redirects.
+  Result<base::HttpResponse> exchange(const HttpUrl& url, const base::HttpRequest& request,
+                                      const std::stop_token& stop);
+
   std::unique_ptr<Trust> trust_;
+  std::unique_ptr<Kept> kept_;
 };
 
 }  // namespace webpool::net

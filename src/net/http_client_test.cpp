@@ -390,5 +390,94 @@ TEST_F(HttpClientTest, RedirectsAreFollowedWithoutTheSecretOfAnotherOrigin) {
   EXPECT_EQ(answer->status, 302);
 }
 
+TEST_F(HttpClientTest, AConnectionIsKeptOnlyWhereTheRequestSaysSo) {
+  start();
+  server_->route("GET", "/", [](const Request& request, const auto& respond) {
+    respond(textResponse(200, request.peer));
+  });
+  const auto ask = [&](bool keep) {
+    const auto answer = client_.request({.url = url(), .keepAlive = keep}, {});
+    EXPECT_TRUE(answer) << (answer ? "" : answer.error().describe());
+    return answer ? *answer : base::HttpResponse{};
+  };
+  const auto first = ask(true);
+  EXPECT_GT(first.connectTook.count(), 0);
+  const auto second = ask(true);
+  EXPECT_EQ(second.body, first.body);
+  EXPECT_EQ(second.connectTook.count(), 0);
+  const auto alone = ask(false);
+  EXPECT_NE(alone.body, first.body);
+  EXPECT_EQ(ask(true).body, first.body);
+  std::string pieces;
+  const auto streamed = client_.request(
+      {.url = url(),
+       .onBody = [&](const base::HttpResponse&, std::string_view piece) -> Result<void> {
+         pieces += piece;
+         return {};
+       },
+       .keepAlive = true},
+      {});
+  ASSERT_TRUE(streamed) << streamed.error().describe();
+  EXPECT_EQ(pieces, first.body);
+  EXPECT_EQ(ask(true).body, first.body);
+}
+
+TEST_F(HttpClientTest, AKeptConnectionThatTheServerClosedCostsNothing) {
+  start();
+  server_->route("GET", "/", [](const Request& request, const auto& respond) {
+    respond(textResponse(200, request.peer));
+  });
+  const HttpRequest request{.url = url(), .keepAlive = true};
+  ASSERT_TRUE(client_.request(request, {}));
+  const auto port = server_->port();
+  onLoop([this] { server_.reset(); });
+  onLoop([&] {
+    auto listening = Server::listen(loop_, {.port = port});
+    ASSERT_TRUE(listening) << listening.error().describe();
+    server_ = std::move(*listening);
+    server_->route("GET", "/",
+                   [](const Request&, const auto& respond) { respond(textResponse(200, "new")); });
+  });
+  const auto answer = client_.request(request, {});
+  ASSERT_TRUE(answer) << answer.error().describe();
+  EXPECT_EQ(answer->body, "new\n");
+}
+
+TEST_F(HttpClientTest, AKeptConnectionThatIsClosedUnderARequestIsTriedOnceMore) {
+  // Closed only when the second request is there: nothing shows that before it is sent.
+  asio::io_context io;
+  tcp::acceptor acceptor(io, tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0));
+  std::jthread server([&] {
+    const auto readHead = [](tcp::socket& socket) {
+      std::string head;
+      char byte = 0;
+      boost::system::error_code error;
+      while (!head.ends_with("\r\n\r\n") &&
+             asio::read(socket, asio::buffer(&byte, 1), error) == 1) {
+        head += byte;
+      }
+    };
+    auto first = acceptor.accept();
+    readHead(first);
+    say(first, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none");
+    readHead(first);
+    first.close();
+    auto second = acceptor.accept();
+    readHead(second);
+    say(second, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\ntwo");
+    readToEnd(second);
+  });
+  {
+    HttpClient client;
+    const HttpRequest request{
+        .url = "http://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()) + "/",
+        .keepAlive = true};
+    EXPECT_EQ(client.request(request, {}).value().body, "one");
+    const auto answer = client.request(request, {});
+    ASSERT_TRUE(answer) << answer.error().describe();
+    EXPECT_EQ(answer->body, "two");
+  }
+}
+
 }  // namespace
 }  // namespace webpool::net

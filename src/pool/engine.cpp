@@ -13,6 +13,7 @@
 #include "browsers/blocked_ports.h"
 #include "embedded/page_files.h"
 #include "gguf/memory_estimate.h"
+#include "net/http_client.h"
 #include "onnx/memory_estimate.h"
 #include "pool/backend_choice.h"
 
@@ -119,6 +120,7 @@ Result<std::shared_ptr<Engine>> Engine::open(PoolOptions options) {
   if (!host) return std::unexpected(host.error());
   std::shared_ptr<Engine> engine(
       new Engine(std::move(options), std::move(log), std::move(*models), std::move(*host)));
+  if (auto used = engine->useContentSources(); !used) return std::unexpected(used.error());
   if (auto listening = engine->listen(); !listening) return std::unexpected(listening.error());
   if (const auto& join = engine->options_.join) {
     if (auto opened = engine->openDesk(*join); !opened) return std::unexpected(opened.error());
@@ -131,6 +133,7 @@ Engine::Engine(PoolOptions options, std::shared_ptr<spdlog::logger> log,
                std::unique_ptr<ModelSource> models, std::unique_ptr<BrowserHost> host)
     : options_(std::move(options)),
       log_(std::move(log)),
+      http_(std::make_unique<net::HttpClient>()),
       models_(std::move(models)),
       refusals_(options_.cacheFolder / "refused.json"),
       runTimes_(options_.cacheFolder / "run-times.json"),

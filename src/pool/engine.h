@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/http_client.h"
 #include "net/embedded_files.h"
 #include "net/event_loop.h"
 #include "net/server.h"
@@ -194,6 +195,8 @@ class Engine {
  private:
   Engine(PoolOptions options, std::shared_ptr<spdlog::logger> log,
          std::unique_ptr<ModelSource> models, std::unique_ptr<BrowserHost> host);
+  /// Models are asked for where the options say.
+  Result<void> useContentSources();
   Result<void> listen();
   Result<void> openDesk(const JoinOptions& join);
   void closeDesk();
@@ -210,6 +213,7 @@ class Engine {
 
   PoolOptions options_;
   std::shared_ptr<spdlog::logger> log_;
+  std::unique_ptr<base::HttpClient> http_;  ///< that models are fetched with
   std::unique_ptr<ModelSource> models_;
   Refusals refusals_;
   RunTimes runTimes_;

@@ -8,6 +8,7 @@
 #include "pool/engine.h"
 #include "pool/signature.h"
 #include "pool/task.h"
+#include "sources/catalogue_fetch.h"
 
 namespace webpool::pool {
 namespace {
@@ -36,6 +37,28 @@ Error lateError() {
 }
 
 }  // namespace
+
+Result<void> Engine::useContentSources() {
+  const auto& from = options_.contentSources;
+  const sources::ContentFetchOptions options{.settings = {.gateways = from.gateways,
+                                                          .nodes = from.peers,
+                                                          .routers = from.routers,
+                                                          .kubo = from.kubo},
+                                             .data = options_.dataFolder};
+  const auto report = [this](const std::vector<sources::BytesOf>& gave) {
+    log_->debug("what a model needs came from {}", sources::sourcesJson(gave));
+    for (const auto& one : gave) {
+      if (one.lied && options_.notice) options_.notice(sources::liarText(one));
+    }
+  };
+  auto& store = models_->repository().store();
+  auto files = sources::catalogueFetcher(store, *http_, options, report);
+  if (!files) return std::unexpected(files.error());
+  auto trees = sources::treeFetcher(store, *http_, options, report);
+  if (!trees) return std::unexpected(trees.error());
+  models_->useFetchers(std::move(*files), std::move(*trees));
+  return {};
+}
 
 /// One run from the call to its answer. The deadline is kept here and not by the session: a run
 /// that is too late is cancelled, and its answer comes when the page has told which models that

@@ -10,18 +10,31 @@
 #include <span>
 #include <utility>
 
+#include "base/file.h"
 #include "base/random.h"
 #include "onnx/model_file.h"
 #include "pool/precision.h"
 #include "pool/signature.h"
 #include "pool/task.h"
+#include "sources/ipfs.h"
 #include "store/model_layout.h"
+#include "store/staging.h"
 #include "tasks/model_config.h"
 
 namespace webpool::pool {
 namespace {
 
 constexpr std::string_view kNotes = "webpool.json";
+
+constexpr std::string_view kByCid = "ipfs:";
+
+/// Whether each file lies in one piece, as a browser is sent it.
+bool isWhole(const store::ContentStore& store, const cid::Cid& root) {
+  const auto files = store.listFiles(root);
+  return files && std::ranges::all_of(*files, [&](const store::TreeFile& file) {
+           return store.hasFile(file.cid).value_or(false);
+         });
+}
 
 store::JobOptions jobOptions(const ModelOptions& options) {
   store::JobOptions job;
@@ -229,8 +242,10 @@ std::string guessTask(const std::vector<store::ModelFile>& files, const onnx::Mo
 
 }  // namespace
 
-ModelSource::ModelSource(std::unique_ptr<store::ContentStore> content)
-    : content_(std::move(content)),
+ModelSource::ModelSource(std::filesystem::path dataFolder,
+                         std::unique_ptr<store::ContentStore> content)
+    : dataFolder_(std::move(dataFolder)),
+      content_(std::move(content)),
       catalogue_(store::Catalogue::builtIn()),
       repository_(std::make_unique<store::ModelRepository>(*content_)),
       installer_(std::make_unique<store::ModelInstaller>(*repository_, catalogue_,
@@ -239,7 +254,13 @@ ModelSource::ModelSource(std::unique_ptr<store::ContentStore> content)
 Result<std::unique_ptr<ModelSource>> ModelSource::open(const std::filesystem::path& dataFolder) {
   auto content = store::ContentStore::open(dataFolder / "store", base::systemRandom());
   if (!content) return std::unexpected(content.error());
-  return std::unique_ptr<ModelSource>(new ModelSource(std::move(*content)));
+  return std::unique_ptr<ModelSource>(new ModelSource(dataFolder, std::move(*content)));
+}
+
+void ModelSource::useFetchers(std::unique_ptr<store::FileFetcher> byCid,
+                              sources::TreeFetcher tree) {
+  installer_->useFetcher(std::move(byCid));
+  fetchTree_ = std::move(tree);
 }
 
 Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection, std::string_view task,
@@ -506,6 +527,7 @@ Result<ResolvedModel> ModelSource::resolveBits(std::string_view model,
 
 Result<ResolvedModel> ModelSource::resolve(std::string_view model, const ModelOptions& options) {
   if (options.precision != 0) return resolveBits(model, options);
+  if (model.starts_with(kByCid)) return resolveCid(model, options);
   std::error_code ignored;
   if (looksLikePath(model) || std::filesystem::exists(model, ignored)) {
     // A name of its own for each path: running ./b/model.onnx must not displace ./a/model.onnx.
@@ -576,6 +598,67 @@ Result<ResolvedModel> ModelSource::add(std::string_view model, const std::string
 std::vector<std::string> ModelSource::dtypesHere(std::string_view name) const {
   const auto model = repository_->show(name);
   return model ? model->dtypes() : std::vector<std::string>();
+}
+
+Result<ResolvedModel> ModelSource::resolveCid(std::string_view address,
+                                              const ModelOptions& options) {
+  const auto root = sources::parseIpfsAddress(address);
+  if (!root) return std::unexpected(root.error());
+  const auto name = root->text();
+  return repository_->show(name) ? selectHere(name, options) : addByCid(*root, name, options);
+}
+
+Result<ResolvedModel> ModelSource::addByCid(const cid::Cid& root, std::string name,
+                                            const ModelOptions& options) {
+  if (name.empty()) name = root.text();
+  if (catalogue_.find(name) != nullptr) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("'{}' is the name of a catalogue model", name),
+                "keep it under another name with --name NAME");
+  }
+  const store::Pin held{"fetch", root.normalized().text(), "", root, 0, ""};
+  const auto fetched = fetchTree_ ? fetchTree_(root, held, jobOptions(options))
+                                  : fail(ErrorCategory::NotFound, root.text() + " is not here");
+  if (!fetched) return std::unexpected(fetched.error());
+  auto named = nameFetched(root, name, options);
+  if (auto dropped = content_->unpin(held); !dropped && named) {
+    return std::unexpected(dropped.error());
+  }
+  return named;
+}
+
+Result<ResolvedModel> ModelSource::nameFetched(const cid::Cid& root, const std::string& name,
+                                               const ModelOptions& options) {
+  const auto origin =
+      boost::json::serialize(boost::json::object{{"kind", "ipfs"}, {"cid", root.text()}});
+  if (isWhole(*content_, root)) {
+    auto kept = repository_->add(name, root.normalized(), "", origin);
+    if (!kept) return std::unexpected(kept.error());
+    return selectHere(name, options);
+  }
+  const auto folder = dataFolder_ / "downloads" / ("model-" + root.normalized().text());
+  if (auto made = base::makeFolders(folder); !made) return std::unexpected(made.error());
+  const auto lock = store::waitForLock(folder / "lock", options.stop);
+  if (!lock) return std::unexpected(lock.error());
+  std::error_code ignored;
+  std::filesystem::remove_all(folder / "content", ignored);
+  const auto written = content_->exportPath(root, folder / "content", jobOptions(options));
+  auto added = written ? add((folder / "content").native(), name, options)
+                       : Result<ResolvedModel>(std::unexpected(written.error()));
+  std::filesystem::remove_all(folder, ignored);
+  if (!added) return added;
+  const auto kept = cid::Cid::parse(added->description.cid);
+  if (!kept) return std::unexpected(kept.error());
+  auto pinned = repository_->add(name, *kept, "", origin);
+  if (!pinned) return std::unexpected(pinned.error());
+  return added;
+}
+
+Result<ResolvedModel> ModelSource::selectHere(const std::string& name,
+                                              const ModelOptions& options) const {
+  auto selection = repository_->select(name, options.dtype);
+  if (!selection) return std::unexpected(selection.error());
+  return describe(std::move(*selection), options.task, options.component, options.context);
 }
 
 Result<ResolvedModel> ModelSource::findHere(std::string_view name, std::string_view dtype,

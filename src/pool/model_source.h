@@ -12,6 +12,7 @@
 #include "gguf/model.h"
 #include "onnx/model.h"
 #include "pool/golden.h"
+#include "sources/catalogue_fetch.h"
 #include "store/catalogue.h"
 #include "store/model_installer.h"
 #include "store/model_repository.h"
@@ -46,14 +47,23 @@ class ModelSource {
  public:
   static Result<std::unique_ptr<ModelSource>> open(const std::filesystem::path& dataFolder);
 
-  /// A path (it exists, or contains a '/' or ends in .onnx or .gguf) is imported, anything else is
-  /// looked up and, when the catalogue knows it, fetched. `options` gives task, dtype, progress and
-  /// stop.
+  /// `byCid` is asked for the files of catalogue models before their packages are, `tree` for
+  /// models by their CIDs. Before all other calls.
+  void useFetchers(std::unique_ptr<store::FileFetcher> byCid, sources::TreeFetcher tree);
+
+  /// "ipfs://CID" is fetched, a path (it exists, or contains a '/' or ends in .onnx or .gguf) is
+  /// imported, anything else is looked up and, when the catalogue knows it, fetched. `options`
+  /// gives task, dtype, progress and stop.
   Result<ResolvedModel> resolve(std::string_view model, const ModelOptions& options);
 
   /// The same, kept under `name` (a path needs one unless its file name is a good one).
   Result<ResolvedModel> add(std::string_view model, const std::string& name,
                             const ModelOptions& options);
+
+  /// A model by its CID under `name` (empty: the CID). Where its publisher cut files in other
+  /// blocks than the store does, they are put together and imported, and its CID is another one.
+  Result<ResolvedModel> addByCid(const cid::Cid& root, std::string name,
+                                 const ModelOptions& options);
 
   /// Only what is here; fetches nothing.
   Result<ResolvedModel> findHere(std::string_view name, std::string_view dtype,
@@ -73,7 +83,12 @@ class ModelSource {
   const store::ContentStore& content() const { return *content_; }
 
  private:
-  ModelSource(std::unique_ptr<store::ContentStore> content);
+  ModelSource(std::filesystem::path dataFolder, std::unique_ptr<store::ContentStore> content);
+  Result<ResolvedModel> resolveCid(std::string_view address, const ModelOptions& options);
+  Result<ResolvedModel> nameFetched(const cid::Cid& root, const std::string& name,
+                                    const ModelOptions& options);
+  /// Named as it is here.
+  Result<ResolvedModel> selectHere(const std::string& name, const ModelOptions& options) const;
   Result<ResolvedModel> describe(store::ModelSelection selection, std::string_view task,
                                  std::string_view component, unsigned context = 0) const;
   /// For `options.precision` bits.
@@ -86,10 +101,12 @@ class ModelSource {
   Result<void> readTaskFile(ResolvedModel& resolved, const Task& task) const;
   Result<void> findGolden(ResolvedModel& resolved, const store::ModelFile& graph) const;
 
+  std::filesystem::path dataFolder_;
   std::unique_ptr<store::ContentStore> content_;
   store::Catalogue catalogue_;
   std::unique_ptr<store::ModelRepository> repository_;
   std::unique_ptr<store::ModelInstaller> installer_;
+  sources::TreeFetcher fetchTree_;
 };
 
 }  // namespace webpool::pool

@@ -9,10 +9,16 @@ namespace webpool::settings {
 namespace {
 
 constexpr std::string_view kBrowsers = "serve run chat";
+constexpr std::string_view kSourced = "content models serve run chat demo";
 
 constexpr std::array kTable{
     Setting{"data_dir", Type::Text, "", "Folder of the models", "", 0, 0},
     Setting{"cache_dir", Type::Text, "", "Folder of the browser profiles", "", 0, 0},
+    Setting{"gateway", Type::List, "", "IPFS gateways to fetch content from", kSourced, 0, 0},
+    Setting{"peer", Type::List, "", "Other webpool nodes to fetch it from", kSourced, 0, 0},
+    Setting{"router", Type::List, "", "HTTP routing servers that know who has it", kSourced, 0, 0},
+    Setting{"kubo", Type::Text, "http://127.0.0.1:8080", "Kubo of this machine, or off", kSourced,
+            0, 0},
     Setting{"browser", Type::List, "auto", "Browsers to launch, best first", kBrowsers, 0, 0},
     Setting{"browser_path", Type::List, "", "Executables: NAME=PATH", kBrowsers, 0, 0},
     Setting{"visible", Type::Switch, "false", "Show the browser's window", "run chat", 0, 0},

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include <fmt/format.h>
+#include <map>
 
 #include "store/model_installer.h"
 #include "store/testing/test_store.h"
@@ -313,6 +314,50 @@ TEST_F(InstallerTest, AFolderIsASource) {
   ASSERT_TRUE(installer_->ensure("tiny"));
   EXPECT_EQ(calls("npm"), 0);
   EXPECT_TRUE(fs::exists(folder_ / "tar/package/model/config.json"));  // the user's file stays
+}
+
+/// Gives what it is told to, and counts.
+class FakeFileFetcher final : public FileFetcher {
+ public:
+  FakeFileFetcher(std::map<cid::Cid, std::string> files, int& asked)
+      : files_(std::move(files)), asked_(asked) {}
+
+  Result<void> fetch(const cid::Cid& file, const fs::path& target, const JobOptions&) override {
+    ++asked_;
+    const auto found = files_.find(file);
+    if (found == files_.end()) return fail(ErrorCategory::NotFound, "nobody has it");
+    writeFile(target, found->second);
+    return {};
+  }
+
+ private:
+  std::map<cid::Cid, std::string> files_;
+  int& asked_;
+};
+
+TEST_F(InstallerTest, FilesByTheirCidsComeBeforePackages) {
+  const auto& files = catalogue_->entries()[0].files;
+  int asked = 0;
+  installer_->useFetcher(std::make_unique<FakeFileFetcher>(
+      std::map<cid::Cid, std::string>{{files[0].cid, "{\"a\": 1}"}, {files[1].cid, weights_}},
+      asked));
+  const auto model = installer_->ensure("tiny");
+  ASSERT_TRUE(model) << model.error().describe();
+  EXPECT_EQ(asked, 2);
+  EXPECT_EQ(calls("npm"), 0);
+  EXPECT_TRUE(store_->verify(model->root));
+}
+
+TEST_F(InstallerTest, WhatNobodyHasByItsCidComesOutOfThePackage) {
+  const auto& files = catalogue_->entries()[0].files;
+  int asked = 0;
+  installer_->useFetcher(std::make_unique<FakeFileFetcher>(
+      std::map<cid::Cid, std::string>{{files[0].cid, "other bytes"}}, asked));
+  const auto model = installer_->ensure("tiny");
+  ASSERT_TRUE(model) << model.error().describe();
+  EXPECT_EQ(asked, 2);
+  EXPECT_EQ(calls("npm"), 1);
+  EXPECT_TRUE(store_->verify(model->root));
 }
 
 }  // namespace

@@ -33,6 +33,12 @@ class Fetching {
     total_ += file.size;
   }
 
+  /// No other source could help.
+  static bool isFinal(const Error& error) {
+    return error.category == ErrorCategory::Cancelled || error.category == ErrorCategory::NoSpace ||
+           error.category == ErrorCategory::Storage;
+  }
+
   Result<void> run() {
     while (!pending_.empty()) {
       const auto* first = pending_.front().source();
@@ -93,11 +99,6 @@ class Fetching {
     return {};
   }
 
-  static bool isFinal(const Error& error) {
-    return error.category == ErrorCategory::Cancelled || error.category == ErrorCategory::NoSpace ||
-           error.category == ErrorCategory::Storage;
-  }
-
   /// Wrong content says more than a source that can't be reached.
   void note(const Error& error) {
     if (!error_ || error_->category != ErrorCategory::Integrity) error_ = error;
@@ -144,6 +145,31 @@ ModelInstaller::ModelInstaller(ModelRepository& repository, const Catalogue& cat
                                std::unique_ptr<PackageFetcher> fetcher)
     : repository_(repository), catalogue_(catalogue), fetcher_(std::move(fetcher)) {}
 ModelInstaller::~ModelInstaller() = default;
+
+void ModelInstaller::useFetcher(std::unique_ptr<FileFetcher> byCid) {
+  byCid_ = std::move(byCid);
+}
+
+Result<bool> ModelInstaller::fetchByCid(const CatalogueFile& file, ImportSession& session,
+                                        const JobOptions& options) {
+  if (!byCid_) return false;
+  const auto work = session.workFolder();
+  if (!work) return std::unexpected(work.error());
+  const auto target = *work / file.cid.text();
+  const auto fetched = byCid_->fetch(file.cid, target, options);
+  if (!fetched) {
+    if (Fetching::isFinal(fetched.error())) return std::unexpected(fetched.error());
+    return false;
+  }
+  const auto added = session.addFile({.treePath = file.path,
+                                      .source = target,
+                                      .expected = file.cid,
+                                      .origin = "what was fetched by its CID",
+                                      .take = ImportSession::Take::Move},
+                                     options);
+  if (!added && Fetching::isFinal(added.error())) return std::unexpected(added.error());
+  return added.has_value();
+}
 
 Result<bool> ModelInstaller::isWhole(const std::string& name, const CatalogueVariant& variant,
                                      const JobOptions& options) const {
@@ -226,7 +252,9 @@ Result<void> ModelInstaller::install(const CatalogueEntry& entry, const Catalogu
     auto held = store.hasFile(file->cid);
     if (!held) return std::unexpected(held.error());
     if (!*held) {
-      fetching.add(*file);
+      const auto fetched = fetchByCid(*file, **session, options);
+      if (!fetched) return std::unexpected(fetched.error());
+      if (!*fetched) fetching.add(*file);
     } else if (auto added = (*session)->addExisting(file->path, file->cid); !added) {
       return added;
     }

@@ -20,6 +20,9 @@ class ModelInstaller {
                  std::unique_ptr<PackageFetcher> fetcher);
   ~ModelInstaller();
 
+  /// Is asked for each file before the packages are. Before the first ensure().
+  void useFetcher(std::unique_ptr<FileFetcher> byCid);
+
   /// A model of the catalogue or of the repository, ready to load; an empty dtype means the
   /// catalogue's default. Only missing or damaged files are fetched; two processes that ask at the
   /// same time fetch once, the second waits.
@@ -33,10 +36,14 @@ class ModelInstaller {
                        const JobOptions& options) const;
   Result<void> install(const CatalogueEntry& entry, const CatalogueVariant& variant,
                        const JobOptions& options);
+  /// False where the packages have to be asked.
+  Result<bool> fetchByCid(const CatalogueFile& file, ImportSession& session,
+                          const JobOptions& options);
 
   ModelRepository& repository_;
   const Catalogue& catalogue_;
   std::unique_ptr<PackageFetcher> fetcher_;
+  std::unique_ptr<FileFetcher> byCid_;
 };
 
 }  // namespace webpool::store

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "cid/cid.h"
 #include "store/catalogue.h"
 #include "store/progress.h"
 
@@ -30,6 +31,18 @@ class PackageFetcher {
                                                  const std::vector<std::string>& members,
                                                  const std::filesystem::path& folder,
                                                  const JobOptions& options) = 0;
+};
+
+/// Brings single files by their CIDs, from whoever has them.
+class FileFetcher {
+ public:
+  virtual ~FileFetcher() = default;
+
+  /// Writes the file to `target`, which does not exist. Blocks. NotFound, Fetch, Timeout and
+  /// Integrity where nobody gave it right, Unsupported for another layout than the store's;
+  /// NoSpace, Storage, Cancelled.
+  virtual Result<void> fetch(const cid::Cid& file, const std::filesystem::path& target,
+                             const JobOptions& options) = 0;
 };
 
 /// npm, Maven, PyPI and folders. `timeout` bounds one client's run.

@@ -326,12 +326,13 @@ TEST_F(CliTest, AModelComesByItsCid) {
   const Gateway right(**store, false);
 
   environment_["WEBPOOL_DATA_DIR"] = folder() / "ours";
+  environment_["WEBPOOL_KUBO"] = "off";  // what runs on this machine is no part of the test
   const auto add = [&](std::vector<std::string> more) {
     more.insert(more.begin(), {"models", "add", "ipfs://" + cid, "--name", "ours", "--json"});
     return run(more);
   };
   const auto unnamed = add({});
-  EXPECT_EQ(unnamed.code, 2) << unnamed.err;
+  EXPECT_EQ(unnamed.code, 4) << unnamed.err;
   EXPECT_THAT(unnamed.err, HasSubstr("WEBPOOL_GATEWAY"));
   const auto lied = add({"--gateway", liar.address()});
   EXPECT_EQ(lied.code, 7) << lied.err;
@@ -339,6 +340,7 @@ TEST_F(CliTest, AModelComesByItsCid) {
   EXPECT_EQ(run({"models", "show", "ours"}).code, 4);
   const auto added = add({"--gateway", liar.address(), "--gateway", right.address()});
   ASSERT_EQ(added.code, 0) << added.err;
+  EXPECT_THAT(added.err, HasSubstr(liar.address() + " sent wrong bytes"));
   EXPECT_EQ(added.json().at("cid").as_string(), cid);
   const auto shown = run({"models", "show", "ours"});
   EXPECT_THAT(shown.out, HasSubstr("ipfs://" + cid));
@@ -347,6 +349,36 @@ TEST_F(CliTest, AModelComesByItsCid) {
   EXPECT_EQ(again.code, 0) << again.err;
   EXPECT_EQ(run({"models", "add", "ipfs://nothing"}).code, 6);
   EXPECT_EQ(run({"models", "add", model, "--gateway", "https://x"}).code, 2);
+}
+
+TEST_F(CliTest, ContentComesOutOfTwoGatewaysAtOnce) {
+  std::ofstream(folder() / "big", std::ios::binary) << std::string(20'000'000, 'x') << "end";
+  environment_["WEBPOOL_DATA_DIR"] = folder() / "theirs";
+  environment_["WEBPOOL_KUBO"] = "off";
+  const auto theirs = run({"content", "add", folder() / "big", "--json"});
+  ASSERT_EQ(theirs.code, 0) << theirs.err;
+  const auto cid = std::string(theirs.json().at("added").at(0).at("cid").as_string());
+  const auto store = store::ContentStore::open(folder() / "theirs/store", base::systemRandom());
+  ASSERT_TRUE(store) << store.error().describe();
+  const Gateway one(**store, false), two(**store, false);
+  environment_["WEBPOOL_DATA_DIR"] = folder() / "ours";
+  environment_["WEBPOOL_GATEWAY"] = one.address() + "," + two.address();
+  const auto got = run({"content", "get", "ipfs://" + cid, "-o", folder() / "got", "--json"});
+  ASSERT_EQ(got.code, 0) << got.err;
+  EXPECT_EQ(std::filesystem::file_size(folder() / "got"), 20'000'003u);
+  std::int64_t bytes = 0;
+  const auto answer = got.json();
+  for (const auto& [name, count] : answer.at("sources").as_object()) {
+    EXPECT_TRUE(name == one.address() || name == two.address()) << name;
+    bytes += count.as_int64();
+  }
+  EXPECT_GT(bytes, 1 << 20) << "leaves that are alike are asked for once";
+  EXPECT_EQ(run({"content", "fetch", cid, "--json"}).code, 0);
+  EXPECT_EQ(run({"content", "verify", cid}).code, 0);
+  const auto none =
+      run({"content", "get", "bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e"});
+  EXPECT_EQ(none.code, 4) << none.err;
+  EXPECT_THAT(none.err, HasSubstr(one.address() + ": HTTP 404"));
 }
 
 TEST_F(CliTest, AModelOfAHubRunsInChromium) {

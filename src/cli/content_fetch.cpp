@@ -1,0 +1,84 @@
+// `webpool content fetch`, and what `get` does for content that is not here.
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <cstdio>
+
+#include "cli/content_flags.h"
+#include "cli/content_sources.h"
+#include "cli/exit_code.h"
+
+namespace webpool::cli {
+namespace {
+
+namespace json = boost::json;
+
+json::object sourcesObject(const std::vector<sources::BytesOf>& sources) {
+  json::object object;
+  for (const auto& one : sources) {
+    if (one.bytes > 0) object[one.source] = one.bytes;
+  }
+  return object;
+}
+
+json::array liarsArray(const std::vector<sources::BytesOf>& sources) {
+  json::array liars;
+  for (const auto& one : sources) {
+    if (one.lied) liars.emplace_back(one.source);
+  }
+  return liars;
+}
+
+/// Brings it, and pins it as `pin` with the name or else its CID.
+Result<sources::Fetched> bring(const Context& context, store::ContentStore& store,
+                               const ContentAddress& address, const ContentFlags& flags,
+                               store::Pin pin) {
+  auto fetch = beginFetch(context, store, flags.sources);
+  if (!fetch) return std::unexpected(fetch.error());
+  const auto cid = (*fetch)->resolve(address.root, address.path, context.stop);
+  if (!cid) return std::unexpected(cid.error());
+  if (pin.name.empty()) pin.name = cid->normalized().text();
+  LateProgress progress(context);
+  auto fetched = (*fetch)->fetch(*cid, pin, progress.job("fetch", flags.arguments.front()));
+  progress.clear();
+  reportSources(context, (*fetch)->sources());
+  return fetched;
+}
+
+}  // namespace
+
+Result<sources::Fetched> fetchMissing(const Context& context, store::ContentStore& store,
+                                      const ContentAddress& address, const ContentFlags& flags) {
+  return bring(context, store, address, flags, {"fetch", "", "", {}, 0, ""});
+}
+
+void dropFetched(store::ContentStore& store, const sources::Fetched& fetched) {
+  (void)store.unpin(fetchPin(fetched.root));  // where it fails, it is kept, which harms nothing
+}
+
+json::object withSources(json::object object, const sources::Fetched& fetched) {
+  object["sources"] = sourcesObject(fetched.sources);
+  object["lied"] = liarsArray(fetched.sources);
+  return object;
+}
+
+int fetchContent(const Context& context, const ContentFlags& flags) {
+  auto store = openContent(context);
+  if (!store) return reportError(store.error());
+  const auto address = parseContentAddress(**store, flags.arguments.front());
+  if (!address) return reportError(address.error());
+  const auto fetched = bring(context, **store, *address, flags, {"pin", flags.name, "", {}, 0, ""});
+  if (!fetched) return reportError(fetched.error());
+  const auto about = (*store)->describe(fetched->root);
+  if (!about) return reportError(about.error());
+  if (flags.json) {
+    const json::object object{
+        {"cid", fetched->root.text()}, {"bytes", about->bytes}, {"files", about->files}};
+    std::printf("%s\n", json::serialize(withSources(object, *fetched)).c_str());
+  } else {
+    std::printf("%s  %s\n", fetched->root.text().c_str(), bytesText(about->bytes).c_str());
+  }
+  return 0;
+}
+
+}  // namespace webpool::cli

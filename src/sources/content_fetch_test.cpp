@@ -1,0 +1,294 @@
+// Content of every layout, out of servers that behave.
+#include "sources/content_fetch.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "cid/hamt.h"
+#include "cid/ipld.h"
+#include "sources/testing/fetch_test_support.h"
+
+namespace webpool::sources {
+namespace {
+
+using testing::HasSubstr;
+
+class ContentFetchTest : public FetchTest {};
+
+std::string unixFs(cid::UnixFsType type, std::string data, std::uint64_t size,
+                   std::vector<std::uint64_t> sizes, std::vector<cid::Link> links) {
+  cid::UnixFsData message;
+  message.type = type;
+  if (!data.empty()) message.data = std::move(data);
+  message.fileSize = size;
+  message.blockSizes = std::move(sizes);
+  return cid::encodeNode({std::move(links), cid::encodeUnixFs(message)});
+}
+
+TEST_F(ContentFetchTest, AFileIsKeptInOnePiece) {
+  const auto root = publishFile(5'300'000);
+  const OddServer server(blocks_);
+  const auto fetched = fetch(root, {server.address()});
+  ASSERT_TRUE(fetched) << fetched.error().describe();
+  expectWhole(root);
+  EXPECT_EQ(wholeFiles(), 1u);
+  EXPECT_TRUE(store_->hasFile(root).value());
+  for (const auto& name : storedFiles()) EXPECT_FALSE(name.starts_with("packs/")) << name;
+  EXPECT_EQ(store_->pins()->size(), 1u);
+  EXPECT_GE(bytesOf(server.address()), 5'300'000u);
+  EXPECT_LE(server.requests(), 7u) << "six leaves and their node";
+  EXPECT_TRUE(std::filesystem::is_empty(folder_ / "data/downloads")) << "no leftovers";
+}
+
+TEST_F(ContentFetchTest, SmallAndEmptyFilesToo) {
+  for (const std::size_t size : {0u, 1u, 1u << 20, (1u << 20) + 1}) {
+    const auto root = publishFile(size, "file" + std::to_string(size));
+    const OddServer server(blocks_);
+    const auto fetched = fetch(root, {server.address()});
+    ASSERT_TRUE(fetched) << size << ": " << fetched.error().describe();
+    expectWhole(root);
+    EXPECT_TRUE(store_->hasFile(root).value()) << size;
+  }
+}
+
+TEST_F(ContentFetchTest, AFolderWithAllThatIsInIt) {
+  file("model/config.json", "{}");
+  file("model/onnx/model.onnx", store::pattern(3'000'000));
+  file("model/onnx/again.onnx", store::pattern(3'000'000));
+  file("model/empty", "");
+  std::filesystem::create_symlink("config.json", folder_ / "model/link");
+  std::filesystem::create_directories(folder_ / "model/nothing");
+  const auto root = publish(folder_ / "model");
+  const OddServer server(blocks_);
+  const auto fetched = fetch(root, {server.address()});
+  ASSERT_TRUE(fetched) << fetched.error().describe();
+  expectWhole(root);
+  EXPECT_EQ(wholeFiles(), 3u);
+  for (const auto& name : storedFiles()) EXPECT_FALSE(name.starts_with("packs/")) << name;
+  const auto out = store_->exportPath(root, folder_ / "out");
+  ASSERT_TRUE(out) << out.error().describe();
+  EXPECT_EQ(std::filesystem::read_symlink(folder_ / "out/link"), "config.json");
+  EXPECT_EQ(std::filesystem::file_size(folder_ / "out/onnx/again.onnx"), 3'000'000u);
+}
+
+TEST_F(ContentFetchTest, TwoServersShareTheWork) {
+  const auto root = publishFile(40 << 20);
+  OddServer one(blocks_), two(blocks_);
+  one.limit(40e6);
+  two.limit(40e6);
+  const auto fetched = fetch(root, {one.address(), two.address()});
+  ASSERT_TRUE(fetched) << fetched.error().describe();
+  expectWhole(root);
+  EXPECT_GE(bytesOf(one.address()), 10u << 20);
+  EXPECT_GE(bytesOf(two.address()), 10u << 20);
+  EXPECT_EQ(std::accumulate(sources_.begin(), sources_.end(), std::uint64_t{0},
+                            [](auto sum, const BytesOf& one) { return sum + one.bytes; }),
+            (40u << 20) + blocks_.at(root).size());
+  EXPECT_LT(one.connections(), one.requests()) << "connections are used again";
+}
+
+TEST_F(ContentFetchTest, OtherLayoutsAreKeptInBlocksUnderTheirOwnNames) {
+  const std::string a(300'000, 'a'), b(200'000, 'b');
+  const auto first = add(cid::Codec::Raw, a);
+  const auto second = add(cid::Codec::DagPb, unixFs(cid::UnixFsType::File, b, b.size(), {}, {}));
+  const auto root = add(cid::Codec::DagPb,
+                        unixFs(cid::UnixFsType::File, "", a.size() + b.size(), {a.size(), b.size()},
+                               {{first, "", a.size()}, {second, "", b.size() + 14}}));
+  const OddServer server(blocks_);
+  const auto fetched = fetch(root, {server.address()});
+  ASSERT_TRUE(fetched) << fetched.error().describe();
+  expectWhole(root);
+  std::string read;
+  ASSERT_TRUE(store_->read(root, [&](std::span<const std::byte> piece) -> Result<void> {
+    read.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+    return {};
+  }));
+  EXPECT_EQ(read, a + b);
+  EXPECT_EQ(wholeFiles(), 0u);
+}
+
+TEST_F(ContentFetchTest, ShardedFoldersAndWholeFilesTogether) {
+  std::vector<cid::Link> entries;
+  const auto big = publishFile(2'500'000);
+  for (int i = 0; i < 400; ++i) {
+    entries.push_back({i == 7 ? big : add(cid::Codec::Raw, "small " + std::to_string(i)),
+                       "name " + std::to_string(i), i == 7 ? 2'500'150u : 8u});
+  }
+  const auto tree = cid::buildFolder(entries, 1000);
+  ASSERT_TRUE(tree);
+  for (const auto& node : tree->nodes) blocks_[node.cid] = node.block;
+  const OddServer server(blocks_);
+  const auto fetched = fetch(tree->root, {server.address()});
+  ASSERT_TRUE(fetched) << fetched.error().describe();
+  expectAllBlocks(tree->root);
+  EXPECT_TRUE(store_->hasFile(big).value());
+  const auto pins = store_->pins().value();
+  ASSERT_EQ(pins.size(), 1u);
+  EXPECT_EQ(pins[0].kind, "pin");
+  ASSERT_TRUE(store_->collect());
+  expectAllBlocks(tree->root);
+  EXPECT_TRUE(store_->hasFile(big).value()) << "still needed";
+}
+
+TEST_F(ContentFetchTest, WhatIsHereIsNotAskedFor) {
+  file("a/one", store::pattern(3'000'000));
+  file("a/two", "two");
+  const auto root = publish(folder_ / "a");
+  ASSERT_TRUE(store_->importPath(folder_ / "a/one"));
+  const OddServer server(blocks_);
+  const auto fetched = fetch(root, {server.address()});
+  ASSERT_TRUE(fetched) << fetched.error().describe();
+  expectWhole(root);
+  EXPECT_LE(server.requests(), 2u);
+  EXPECT_GE(bytesOf("store"), 3'000'000u);
+}
+
+TEST_F(ContentFetchTest, APathIsFollowed) {
+  file("a/b/c", "deep");
+  const auto root = publish(folder_ / "a");
+  const OddServer server(blocks_);
+  auto begun = ContentFetch::begin(*store_, http_, options({server.address()}));
+  ASSERT_TRUE(begun);
+  const auto found = (*begun)->resolve(root, "b/c", {});
+  ASSERT_TRUE(found) << found.error().describe();
+  const auto fetched = (*begun)->fetch(*found, {"pin", "c", "", {}, 0, ""}, {});
+  ASSERT_TRUE(fetched) << fetched.error().describe();
+  expectWhole(*found);
+  EXPECT_EQ((*begun)->resolve(root, "b/none", {}).error().category, ErrorCategory::NotFound);
+}
+
+TEST_F(ContentFetchTest, AFileAloneGoesWhereItIsWanted) {
+  const auto root = publishFile(2'000'000);
+  const OddServer server(blocks_);
+  auto begun = ContentFetch::begin(*store_, http_, options({server.address()}));
+  ASSERT_TRUE(begun);
+  const auto done = (*begun)->fetchFile(root, folder_ / "out", {});
+  ASSERT_TRUE(done) << done.error().describe();
+  EXPECT_EQ(base::readFile(folder_ / "out").value(), store::pattern(2'000'000));
+  expectNothingKept();
+}
+
+TEST_F(ContentFetchTest, AKuboOfThisMachineIsAskedForWhatItHas) {
+  const auto root = publishFile(1'500'000);
+  std::atomic<unsigned> cachedOnly{0};
+  const OddServer kubo(blocks_, [&](OddServer&, const OddServer::Request& request) {
+    if (request.head.find("only-if-cached") != std::string::npos) ++cachedOnly;
+    return false;
+  });
+  auto how = options({});
+  how.settings.kubo = kubo.address();
+  const auto fetched = fetch(root, how);
+  ASSERT_TRUE(fetched) << fetched.error().describe();
+  EXPECT_GE(bytesOf("kubo"), 1'500'000u);
+  EXPECT_EQ(cachedOnly, 3u);
+}
+
+TEST_F(ContentFetchTest, AKuboLooksElsewhereOnlyWhereNobodyElseHasIt) {
+  const auto root = publishFile(1'500'000);
+  std::atomic<unsigned> looked{0};
+  const OddServer kubo(blocks_, [&](OddServer&, const OddServer::Request& request) {
+    if (request.target.find("bafkqaaa") != std::string::npos) return false;
+    if (request.head.find("only-if-cached") == std::string::npos) {
+      ++looked;
+      return false;
+    }
+    OddServer::answer(request.socket, 412, "");
+    return true;
+  });
+  auto how = options({});
+  how.settings.kubo = kubo.address();
+  const auto fetched = fetch(root, how);
+  ASSERT_TRUE(fetched) << fetched.error().describe();
+  EXPECT_EQ(looked, 3u);
+  EXPECT_EQ(bytesOf("kubo"), 0u);
+  EXPECT_GE(bytesOf("kubo (network)"), 1'500'000u);
+}
+
+TEST_F(ContentFetchTest, WithoutASourceItSaysWhatToDo) {
+  const auto root = publishFile(1000);
+  const auto none = fetch(root, std::vector<std::string>{});
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().category, ErrorCategory::NotFound);
+  EXPECT_THAT(none.error().hint, HasSubstr("--gateway"));
+}
+
+TEST_F(ContentFetchTest, ACancelledFetchGoesOnWhereItWas) {
+  const auto root = publishFile(30 << 20);
+  OddServer server(blocks_);
+  server.limit(60e6);
+  std::stop_source stop;
+  const auto broken = fetch(root, options({server.address()}),
+                            {.progress =
+                                 [&](const store::Progress& progress) {
+                                   if (progress.done > 10u << 20) stop.request_stop();
+                                 },
+                             .stop = stop.get_token()});
+  ASSERT_FALSE(broken);
+  EXPECT_EQ(broken.error().category, ErrorCategory::Cancelled);
+  expectNothingKept();
+  const auto before = server.served();
+  ASSERT_GT(before, 8u);
+  const OddServer rest(blocks_);
+  const auto fetched = fetch(root, {rest.address()});
+  ASSERT_TRUE(fetched) << fetched.error().describe();
+  expectWhole(root);
+  EXPECT_LE(rest.served(), 22u) << "what had come is not asked for again";
+}
+
+TEST_F(ContentFetchTest, DamageInWhatHadComeIsFound) {
+  const auto root = publishFile(4 << 20);
+  const auto part = folder_ / "data/downloads" / ("ipfs-" + root.text()) / (root.text() + ".part");
+  auto bytes = store::pattern(3 << 20);
+  bytes[1'500'000] ^= 1;
+  store::writeFile(part, bytes);
+  const OddServer server(blocks_);
+  const auto fetched = fetch(root, {server.address()});
+  ASSERT_TRUE(fetched) << fetched.error().describe();
+  expectWhole(root);
+  EXPECT_EQ(server.served(), 3u) << "the node, the damaged leaf and the one that was missing";
+}
+
+TEST_F(ContentFetchTest, AFileThatClaimsToBeHugeIsRefusedAtOnce) {
+  const auto leaf = add(cid::Codec::Raw, std::string(1u << 20, 'x'));
+  std::vector<cid::Link> links;
+  std::vector<std::uint64_t> sizes;
+  std::uint64_t size = 1u << 20;
+  auto below = leaf;
+  for (int level = 0; level < 4; ++level) {  // 1024 to the fourth leaves: an exabyte
+    links.assign(1024, {below, "", size});
+    sizes.assign(1024, size);
+    size *= 1024;
+    below = add(cid::Codec::DagPb, unixFs(cid::UnixFsType::File, "", size, sizes, links));
+  }
+  const OddServer server(blocks_);
+  const auto fetched = fetch(below, {server.address()});
+  ASSERT_FALSE(fetched);
+  EXPECT_EQ(fetched.error().category, ErrorCategory::NoSpace);
+  expectNothingKept();
+}
+
+TEST_F(ContentFetchTest, AFileThatSaysAWrongSizeIsRefused) {
+  const auto leaf = add(cid::Codec::Raw, std::string(1000, 'x'));
+  const auto last = add(cid::Codec::Raw, std::string(10, 'y'));
+  const auto root =
+      add(cid::Codec::DagPb, unixFs(cid::UnixFsType::File, "", (1u << 20) + 10, {1u << 20, 10},
+                                    {{leaf, "", 1u << 20}, {last, "", 10}}));
+  const OddServer server(blocks_);
+  const auto fetched = fetch(root, {server.address()});
+  ASSERT_FALSE(fetched);
+  EXPECT_EQ(fetched.error().category, ErrorCategory::Integrity);
+  EXPECT_THAT(fetched.error().message, HasSubstr("wrong size"));
+  expectNothingKept();
+}
+
+TEST_F(ContentFetchTest, WhatIsNeitherAFileNorAFolderIsRefused) {
+  const auto root = add(cid::Codec::DagCbor, cid::encodeDagCbor({cid::IpldMap{}}));
+  const OddServer server(blocks_);
+  const auto fetched = fetch(root, {server.address()});
+  ASSERT_FALSE(fetched);
+  EXPECT_EQ(fetched.error().category, ErrorCategory::Unsupported);
+  EXPECT_THAT(fetched.error().message, HasSubstr("dag-cbor"));
+}
+
+}  // namespace
+}  // namespace webpool::sources

@@ -1,0 +1,176 @@
+#include "sources/content_servers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <charconv>
+
+#include "net/http_url.h"
+
+namespace webpool::sources {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::string_view kGatewayProtocol = "transport-ipfs-gateway-http";
+constexpr std::uint64_t kMostAnswer = 1u << 20;
+
+std::unexpected<Error> refused(std::string_view kind, const net::HttpUrl& url,
+                               std::string_view hint) {
+  return fail(ErrorCategory::InvalidArgument,
+              fmt::format("the {} {} is not encrypted", kind, url.origin()), std::string(hint));
+}
+
+/// Without '/' at the end.
+Result<std::string> checkedAddress(std::string_view kind, std::string address, bool plainToo) {
+  while (address.ends_with('/')) address.pop_back();
+  const auto url = net::parseHttpUrl(address);
+  if (!url) return std::unexpected(url.error());
+  if (url->target.find('?') != std::string::npos) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("the address of the {} {} has a query", kind, url->origin()),
+                "give it without '?' and what follows");
+  }
+  if (!url->tls && !plainToo && !url->isLoopback()) {
+    return refused(kind, *url, "use its https:// address; http:// is for this machine only");
+  }
+  return address;
+}
+
+Result<void> checkAll(std::string_view kind, std::vector<std::string>& addresses, bool plainToo) {
+  for (auto& address : addresses) {
+    auto checked = checkedAddress(kind, address, plainToo);
+    if (!checked) return std::unexpected(checked.error());
+    address = std::move(*checked);
+  }
+  return {};
+}
+
+std::string_view nextPart(std::string_view& text) {
+  const auto end = text.find('/');
+  const auto part = text.substr(0, end);
+  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  return part;
+}
+
+bool isOneOf(std::string_view text, std::initializer_list<std::string_view> list) {
+  return std::ranges::find(list, text) != list.end();
+}
+
+bool isGatewayRecord(const json::object& record) {
+  const auto* protocols = record.if_contains("Protocols");
+  return protocols != nullptr && protocols->is_array() &&
+         std::ranges::any_of(protocols->get_array(), [](const json::value& protocol) {
+           return protocol.is_string() && protocol.get_string() == kGatewayProtocol;
+         });
+}
+
+}  // namespace
+
+Result<ContentSettings> checkedSettings(ContentSettings settings) {
+  if (auto right = checkAll("gateway", settings.gateways, false); !right) {
+    return std::unexpected(right.error());
+  }
+  if (auto right = checkAll("webpool node", settings.nodes, true); !right) {
+    return std::unexpected(right.error());
+  }
+  if (auto right = checkAll("router", settings.routers, false); !right) {
+    return std::unexpected(right.error());
+  }
+  if (settings.kubo == "off") settings.kubo.clear();
+  if (settings.kubo.empty()) return settings;
+  auto kubo = checkedAddress("Kubo", settings.kubo, true);
+  if (!kubo) return std::unexpected(kubo.error());
+  if (!net::parseHttpUrl(*kubo)->isLoopback()) {
+    return fail(ErrorCategory::InvalidArgument, fmt::format("{} is not this machine", *kubo),
+                "a Kubo of another machine is a gateway: --gateway https://HOST");
+  }
+  settings.kubo = std::move(*kubo);
+  return settings;
+}
+
+std::vector<ContentServer> namedServers(const ContentSettings& settings) {
+  std::vector<ContentServer> servers;
+  const auto add = [&](const std::string& origin) {
+    if (std::ranges::find(servers, origin, &ContentServer::origin) != servers.end()) return;
+    servers.push_back({.name = origin, .origin = origin});
+  };
+  std::ranges::for_each(settings.nodes, add);
+  std::ranges::for_each(settings.gateways, add);
+  return servers;
+}
+
+std::vector<ContentServer> kuboServers(const std::string& origin) {
+  return {{.name = "kubo", .origin = origin, .onlyIfCached = true},
+          {.name = "kubo (network)", .origin = origin, .rank = 1}};
+}
+
+bool answersAsGateway(base::HttpClient& http, const std::string& origin, std::stop_token stop) {
+  const auto answer = http.request({.url = origin + "/ipfs/bafkqaaa",
+                                    .headers = {{"Accept", "application/vnd.ipld.raw"}},
+                                    .timeout = std::chrono::seconds(2),
+                                    .maxBodyBytes = 1024},
+                                   std::move(stop));
+  return answer && answer->status == 200 && answer->body.empty();
+}
+
+std::string originOfMultiaddr(std::string_view address) {
+  if (!address.starts_with('/')) return {};
+  address.remove_prefix(1);
+  const auto kind = nextPart(address);
+  const auto host = nextPart(address);
+  if (!isOneOf(kind, {"ip4", "ip6", "dns", "dns4", "dns6"}) || nextPart(address) != "tcp") {
+    return {};
+  }
+  const auto port = nextPart(address);
+  auto scheme = nextPart(address);
+  if (scheme == "tls") {
+    const auto next = nextPart(address);
+    // The name that its certificate is for may stand between them; here that is the host's.
+    scheme = next == "http" ? "https" : std::string_view();
+  }
+  if (!isOneOf(scheme, {"http", "https"}) || !address.empty()) return {};
+  const auto origin = kind == "ip6" ? fmt::format("{}://[{}]:{}", scheme, host, port)
+                                    : fmt::format("{}://{}:{}", scheme, host, port);
+  const auto url = net::parseHttpUrl(origin);
+  return url && url->target == "/" ? url->origin() : std::string();
+}
+
+std::vector<ContentServer> serversInAnswer(std::string_view text, std::size_t most) {
+  std::vector<ContentServer> servers;
+  boost::system::error_code error;
+  const auto value = json::parse(text, error);
+  if (error || !value.is_object()) return servers;
+  const auto* providers = value.get_object().if_contains("Providers");
+  if (providers == nullptr || !providers->is_array()) return servers;
+  for (const auto& record : providers->get_array()) {
+    if (!record.is_object() || !isGatewayRecord(record.get_object())) continue;
+    const auto* addresses = record.get_object().if_contains("Addrs");
+    if (addresses == nullptr || !addresses->is_array()) continue;
+    for (const auto& address : addresses->get_array()) {
+      if (!address.is_string()) continue;
+      const auto origin = originOfMultiaddr(address.get_string());
+      if (!origin.starts_with("https://") || servers.size() >= most) continue;
+      if (std::ranges::find(servers, origin, &ContentServer::origin) != servers.end()) continue;
+      servers.push_back({.name = origin, .origin = origin});
+    }
+  }
+  return servers;
+}
+
+std::vector<ContentServer> askRouter(base::HttpClient& http, const std::string& router,
+                                     const cid::Cid& cid, std::stop_token stop) {
+  const auto answer =
+      http.request({.url = fmt::format("{}/routing/v1/providers/{}?filter-protocols={}", router,
+                                       cid.normalized().text(), kGatewayProtocol),
+                    .headers = {{"Accept", "application/json"}},
+                    .timeout = std::chrono::seconds(10),
+                    .maxBodyBytes = kMostAnswer,
+                    .maxRedirects = 3},
+                   std::move(stop));
+  if (!answer || answer->status != 200) return {};
+  return serversInAnswer(answer->body);
+}
+
+}  // namespace webpool::sources

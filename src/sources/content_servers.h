@@ -1,0 +1,62 @@
+// Which servers content is asked for: a local Kubo, other webpool nodes, gateways, and those that a
+// router (HTTP routing v1) names. None is trusted: every block is checked.
+#pragma once
+
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/http_client.h"
+#include "cid/cid.h"
+
+namespace webpool::sources {
+
+/// As a person says it (docs/settings.md).
+struct ContentSettings {
+  std::vector<std::string> gateways = {};      ///< https://HOST; http:// of this machine only
+  std::vector<std::string> nodes = {};         ///< other webpool nodes: http:// too
+  std::vector<std::string> routers = {};       ///< https://HOST; http:// of this machine only
+  std::string kubo = std::string(kUsualKubo);  ///< of this machine; empty or "off": none
+
+  /// Where nobody has it, the Kubo is asked to look for it.
+  bool kuboLooksElsewhere = true;
+
+  static constexpr std::string_view kUsualKubo = "http://127.0.0.1:8080";
+};
+
+struct ContentServer {
+  std::string name;    ///< "kubo", or its address
+  std::string origin;  ///< "https://HOST", perhaps with a path, no '/' at the end
+  /// It is asked for what it has, and not to look for it elsewhere.
+  bool onlyIfCached = false;
+  unsigned rank = 0;  ///< as fetch::Source::rank
+};
+
+/// Without '/' at the ends. InvalidArgument names an address that is none, that has a query, or
+/// that is not encrypted and should be.
+Result<ContentSettings> checkedSettings(ContentSettings settings);
+
+/// Those that the settings name, but for the Kubo.
+std::vector<ContentServer> namedServers(const ContentSettings& settings);
+
+/// What a Kubo that answers is asked: first for what it has; and where nobody else has it, to look
+/// for it.
+std::vector<ContentServer> kuboServers(const std::string& origin);
+
+/// Whether a gateway answers there: GET /ipfs/bafkqaaa, the empty block in its own CID. Blocks, two
+/// seconds at most.
+bool answersAsGateway(base::HttpClient& http, const std::string& origin, std::stop_token stop);
+
+/// "https://HOST:PORT" of an address such as "/dns4/HOST/tcp/443/https"; empty for what is no HTTP.
+std::string originOfMultiaddr(std::string_view address);
+
+/// The gateways that an answer of HTTP routing v1 names, each once, at most `most`. What is not
+/// encrypted, and what is no gateway, is left out.
+std::vector<ContentServer> serversInAnswer(std::string_view json, std::size_t most = 8);
+
+/// Asks a router who has it. Blocks, ten seconds at most; none where that fails.
+std::vector<ContentServer> askRouter(base::HttpClient& http, const std::string& router,
+                                     const cid::Cid& cid, std::stop_token stop);
+
+}  // namespace webpool::sources

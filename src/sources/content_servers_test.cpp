@@ -1,0 +1,91 @@
+#include "sources/content_servers.h"
+
+#include <gmock/gmock.h>
+
+namespace webpool::sources {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+TEST(ContentServers, AddressesAreCheckedAndTidied) {
+  const auto right = checkedSettings({.gateways = {"https://a.example/", "http://127.0.0.1:81"},
+                                      .nodes = {"http://192.0.2.7:8090"},
+                                      .routers = {"https://r.example//"},
+                                      .kubo = "http://localhost:8080/"});
+  ASSERT_TRUE(right) << right.error().describe();
+  EXPECT_THAT(right->gateways, ElementsAre("https://a.example", "http://127.0.0.1:81"));
+  EXPECT_THAT(right->routers, ElementsAre("https://r.example"));
+  EXPECT_EQ(right->kubo, "http://localhost:8080");
+  EXPECT_EQ(checkedSettings({.kubo = "off"})->kubo, "");
+  EXPECT_EQ(checkedSettings({})->kubo, "http://127.0.0.1:8080");
+}
+
+TEST(ContentServers, WhatIsNoAddressOrNotEncryptedIsRefused) {
+  const auto refused = [](const ContentSettings& settings) {
+    const auto checked = checkedSettings(settings);
+    EXPECT_FALSE(checked);
+    return checked ? Error{} : checked.error();
+  };
+  for (const auto& error :
+       {refused({.gateways = {"http://a.example"}}), refused({.gateways = {"nonsense"}}),
+        refused({.gateways = {"https://a.example/?token=x"}}), refused({.nodes = {"ftp://a"}}),
+        refused({.routers = {"http://a.example"}}), refused({.kubo = "http://192.0.2.1:8080"})}) {
+    EXPECT_EQ(error.category, ErrorCategory::InvalidArgument) << error.message;
+  }
+  EXPECT_THAT(refused({.gateways = {"http://a.example"}}).message, HasSubstr("not encrypted"));
+}
+
+TEST(ContentServers, EachIsNamedOnce) {
+  const auto servers =
+      namedServers({.gateways = {"https://a", "https://b", "https://a"}, .nodes = {"https://b"}});
+  ASSERT_EQ(servers.size(), 2u);
+  EXPECT_EQ(servers[0].name, "https://b");
+  EXPECT_EQ(servers[1].name, "https://a");
+}
+
+TEST(ContentServers, AKuboIsAskedForWhatItHasFirst) {
+  const auto servers = kuboServers("http://127.0.0.1:8080");
+  ASSERT_EQ(servers.size(), 2u);
+  EXPECT_TRUE(servers[0].onlyIfCached);
+  EXPECT_FALSE(servers[1].onlyIfCached);
+  EXPECT_LT(servers[0].rank, servers[1].rank);
+}
+
+TEST(ContentServers, MultiaddressesOfHttpAreRead) {
+  EXPECT_EQ(originOfMultiaddr("/dns4/gw.example/tcp/443/https"), "https://gw.example");
+  EXPECT_EQ(originOfMultiaddr("/dns/gw.example/tcp/8443/tls/http"), "https://gw.example:8443");
+  EXPECT_EQ(originOfMultiaddr("/ip4/127.0.0.1/tcp/8080/http"), "http://127.0.0.1:8080");
+  EXPECT_EQ(originOfMultiaddr("/ip6/::1/tcp/8080/http"), "http://[::1]:8080");
+  for (const auto* none :
+       {"", "/", "x", "/ip4/127.0.0.1", "/ip4/127.0.0.1/tcp/80", "/ip4/1.2.3.4/udp/80/http",
+        "/dns4/a b/tcp/443/https", "/dns4/a/tcp/99999/https", "/dns4/a/tcp/443/https/more",
+        "/dns4/a@b/tcp/443/https", "/dns4/a?x/tcp/443/https", "/unix/x/tcp/1/http",
+        "/dns4/a/tcp/443/tls/ws"}) {
+    EXPECT_EQ(originOfMultiaddr(none), "") << none;
+  }
+}
+
+TEST(ContentServers, ARoutersAnswerNamesGateways) {
+  const auto servers = serversInAnswer(R"({"Providers":[
+    {"Schema":"peer","ID":"x","Protocols":["transport-bitswap"],"Addrs":["/dns4/no.example/tcp/443/https"]},
+    {"Schema":"peer","ID":"y","Protocols":["transport-ipfs-gateway-http"],
+     "Addrs":["/dns4/a.example/tcp/443/https","/ip4/192.0.2.1/tcp/80/http","/ip4/192.0.2.1/tcp/4001",7]},
+    {"Schema":"peer","Protocols":["transport-ipfs-gateway-http"],"Addrs":["/dns4/a.example/tcp/443/https"]},
+    {"Schema":"peer"}, 3]})");
+  ASSERT_EQ(servers.size(), 1u);
+  EXPECT_EQ(servers[0].origin, "https://a.example");
+  for (const auto* none : {"", "{", "[]", "{}", R"({"Providers":{}})", R"({"Providers":[]})"}) {
+    EXPECT_TRUE(serversInAnswer(none).empty()) << none;
+  }
+  std::string many = R"({"Providers":[)";
+  for (int i = 0; i < 50; ++i) {
+    many += (i == 0 ? "" : ",");
+    many += R"({"Protocols":["transport-ipfs-gateway-http"],"Addrs":["/dns4/h)" +
+            std::to_string(i) + R"(.example/tcp/443/https"]})";
+  }
+  EXPECT_EQ(serversInAnswer(many + "]}").size(), 8u);
+}
+
+}  // namespace
+}  // namespace webpool::sources
