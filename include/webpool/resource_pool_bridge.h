@@ -197,8 +197,8 @@ class ResourcePoolBridgeIntegration {
   /// Opens the pool and begins to launch its first browser. BrowserNotFound where none is there.
   Result<void> initialize();
 
-  /// Whether runs go into a DuckDB file (BridgeOptions::dbPath) and nothing was lost so far. Rows are
-  /// written off the calls' path, so trouble shows a little later.
+  /// Whether runs go into a DuckDB file (BridgeOptions::dbPath) and nothing was lost so far. Rows
+  /// are written off the calls' path, so trouble shows a little later.
   bool keepsRecord() const;
 
   /// Types: "text", "text_embedding", "text_generation", "vision", "audio", "multimodal". The same
