@@ -153,10 +153,12 @@ void addServe(CLI::App& parent, const Binder& binder) {
   command->add_flag("--same-origin", flags.sameOrigin,
                     "Let no page of another origin read (else all may, as of other gateways)");
   flags.scrub.addTo(*command);
+  flags.sources.addTo(*command);
   command->footer(
       "\nBlocks, CARs, files, folders and HTTP routing v1, as IPFS clients ask for them.\n"
-      "It asks nobody for a token and fetches nothing: whoever reaches it and knows a\n"
-      "CID reads what is here. docs/gateway.md has the rules.\n"
+      "It asks nobody for a token and fetches nothing for anybody: whoever reaches it\n"
+      "and knows a CID reads what is here. Only what is found damaged is fetched anew,\n"
+      "out of the sources. docs/gateway.md has the rules.\n"
       "\nExamples:\n  webpool content serve\n  curl -L http://127.0.0.1:8080/ipfs/CID\n"
       "  webpool content serve --listen 0.0.0.0:8081\n"
       "  curl 'http://HOST:8081/ipfs/CID?format=car' | webpool content import - --pin");

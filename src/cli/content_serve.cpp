@@ -99,7 +99,7 @@ int serveContent(const Context& context, const ContentFlags& flags) {
   const auto listen = parseListenAddress(flags.listen);
   if (!listen) return reportError(listen.error());
   ServeOutput output(flags.json);
-  const auto content = ServedContent::open(context.paths.data, flags.scrub, output);
+  const auto content = ServedContent::open(context, flags.scrub, flags.sources, output);
   if (!content) return reportError(content.error());
   auto front = openFront(flags, *listen, output);
   if (!front) return reportError(front.error());

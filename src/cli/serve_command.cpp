@@ -290,7 +290,7 @@ int serve(const Context& context, const ServeFlags& flags) {
   const WebDriverGuests guests(
       *context.http, base::systemRandom(), context.paths.data / "join/webdriver",
       guestPlans(std::move(*targets), invitation, flags, context.quiet), guestEventsTo(output));
-  const auto content = ServedContent::open(context.paths.data, flags.scrub, output);
+  const auto content = ServedContent::open(context, flags.scrub, flags.browser.sources, output);
   if (!content) return reportError(content.error());
   std::unique_ptr<ServeApi> server;
   if (!api.off) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <boost/json.hpp>
 #include <charconv>
 #include <utility>
 
@@ -10,11 +11,62 @@
 #include "api/gateway_routes.h"
 #include "base/random.h"
 #include "cli/byte_size.h"
+#include "cli/content_sources.h"
 
 namespace webpool::cli {
 namespace {
 
-store::BackgroundScrub::Options scrubOptions(const ScrubFlags& flags, ServeOutput& output) {
+/// Fetches anew what a scrub found damaged.
+class Mender {
+ public:
+  Mender(const Context& context, store::ContentStore& store, sources::ContentSettings settings,
+         std::stop_token stop, ServeOutput& output)
+      : context_(context),
+        store_(store),
+        settings_(std::move(settings)),
+        stop_(std::move(stop)),
+        output_(output) {}
+
+  void mend(const std::vector<cid::Cid>& damaged) const {
+    for (const auto& cid : damaged) {
+      if (stop_.stop_requested()) return;
+      const auto fetched = fetch(cid);
+      if (stop_.stop_requested()) return;
+      if (!fetched) {
+        output_.line("not_mended", {{"cid", cid.text()}, {"message", fetched.error().message}},
+                     fmt::format("{} stays damaged: {}", cid.text(), fetched.error().describe()));
+        continue;
+      }
+      output_.line("mended",
+                   {{"cid", cid.text()},
+                    {"sources", boost::json::parse(sources::sourcesJson(fetched->sources))}},
+                   fmt::format("{} was fetched anew and is served again", cid.text()));
+    }
+  }
+
+ private:
+  Result<sources::Fetched> fetch(const cid::Cid& cid) const {
+    const auto fetch = sources::ContentFetch::begin(
+        store_, *context_.http, {.settings = settings_, .data = context_.paths.data});
+    if (!fetch) return std::unexpected(fetch.error());
+    // What kept it before keeps it on.
+    const store::Pin held{"scrub", cid.normalized().text(), "", cid, 0, ""};
+    auto fetched = (*fetch)->fetch(cid, held, {{}, stop_});
+    if (!fetched) return fetched;
+    if (auto dropped = store_.unpin(held); !dropped) return std::unexpected(dropped.error());
+    return fetched;
+  }
+
+  const Context& context_;
+  store::ContentStore& store_;
+  const sources::ContentSettings settings_;
+  const std::stop_token stop_;
+  ServeOutput& output_;
+};
+
+store::BackgroundScrub::Options scrubOptions(const ScrubFlags& flags,
+                                             std::shared_ptr<const Mender> mender,
+                                             ServeOutput& output) {
   return {.bytesPerSecond = flags.rate,
           .onDamage =
               [&output](const cid::Cid& cid, const Error& error) {
@@ -22,7 +74,7 @@ store::BackgroundScrub::Options scrubOptions(const ScrubFlags& flags, ServeOutpu
                             fmt::format("damaged, and not served any more: {}", error.describe()));
               },
           .onRound =
-              [&output](const Result<store::ScrubReport>& report) {
+              [&output, mender = std::move(mender)](const Result<store::ScrubReport>& report) {
                 if (!report) {
                   return output.line("scrub_failed", {{"message", report.error().message}},
                                      "the scrub can't go on: " + report.error().describe());
@@ -30,6 +82,7 @@ store::BackgroundScrub::Options scrubOptions(const ScrubFlags& flags, ServeOutpu
                 output.event("scrubbed", {{"checked", report->checked},
                                           {"bytes", report->bytes},
                                           {"damaged", report->damaged.size()}});
+                mender->mend(report->damaged);
               }};
 }
 
@@ -46,17 +99,27 @@ void ScrubFlags::addTo(CLI::App& command) {
 ServedContent::ServedContent(std::unique_ptr<store::ContentStore> store, std::string peerId)
     : store_(std::move(store)), peerId_(std::move(peerId)) {}
 
-Result<std::unique_ptr<ServedContent>> ServedContent::open(const std::filesystem::path& dataFolder,
+ServedContent::~ServedContent() {
+  ending_.request_stop();
+}
+
+Result<std::unique_ptr<ServedContent>> ServedContent::open(const Context& context,
                                                            const ScrubFlags& scrub,
+                                                           const SourceFlags& sources,
                                                            ServeOutput& output) {
+  const auto& dataFolder = context.paths.data;
+  auto settings = contentSettings(context, sources);
+  if (!settings) return std::unexpected(settings.error());
   auto store = store::ContentStore::open(dataFolder / "store", base::systemRandom());
   if (!store) return std::unexpected(store.error());
   auto peer = api::gateway::keptPeerId(dataFolder / "peer-key.pem");
   if (!peer) return std::unexpected(peer.error());
   std::unique_ptr<ServedContent> content(new ServedContent(std::move(*store), std::move(*peer)));
   if (!scrub.off) {
-    content->scrub_ =
-        std::make_unique<store::BackgroundScrub>(*content->store_, scrubOptions(scrub, output));
+    auto mender = std::make_shared<const Mender>(context, *content->store_, std::move(*settings),
+                                                 content->ending_.get_token(), output);
+    content->scrub_ = std::make_unique<store::BackgroundScrub>(
+        *content->store_, scrubOptions(scrub, std::move(mender), output));
   }
   return content;
 }

@@ -1,15 +1,17 @@
 // The store as a server gives it to others: the IPFS gateway over it, and the scrub that looks for
-// rot meanwhile.
+// rot meanwhile, and has it mended out of the sources of the settings.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "api/front.h"
 #include "api/gateway/routing.h"
+#include "cli/app.h"
 #include "cli/scrub_flags.h"
 #include "cli/serve_output.h"
 #include "store/background_scrub.h"
@@ -20,9 +22,13 @@ namespace webpool::cli {
 /// Destroyed after the front that it was added to.
 class ServedContent {
  public:
-  /// Opens the store and begins to scrub. `output` is told of what is damaged, and must outlive it.
-  static Result<std::unique_ptr<ServedContent>> open(const std::filesystem::path& dataFolder,
-                                                     const ScrubFlags& scrub, ServeOutput& output);
+  /// Opens the store and begins to scrub. What a round found damaged is fetched anew after it.
+  /// `output` is told of both; it and the context must outlive this.
+  static Result<std::unique_ptr<ServedContent>> open(const Context& context,
+                                                     const ScrubFlags& scrub,
+                                                     const SourceFlags& sources,
+                                                     ServeOutput& output);
+  ~ServedContent();
   ServedContent(const ServedContent&) = delete;
   ServedContent& operator=(const ServedContent&) = delete;
 
@@ -39,6 +45,7 @@ class ServedContent {
 
   std::unique_ptr<store::ContentStore> store_;
   std::string peerId_;
+  std::stop_source ending_;
   std::unique_ptr<store::BackgroundScrub> scrub_;
 };
 

@@ -62,6 +62,15 @@ class ContentServe : public ServeTest {
     return head.body + client.pending();
   }
 
+  static std::filesystem::path fileOfSize(const std::filesystem::path& folder,
+                                          std::uintmax_t size) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      if (entry.is_regular_file() && entry.file_size() == size) return entry.path();
+    }
+    ADD_FAILURE() << "no file of its size in " << folder;
+    return {};
+  }
+
   std::string big_;
   std::string root_;
   std::uint16_t port_ = 0;
@@ -134,6 +143,35 @@ TEST_F(ContentServe, WhatComesWhileItRunsIsThereAtOnce) {
   const std::string cid(added.json().at("added").at(0).at("cid").as_string());
   EXPECT_EQ(get("/ipfs/" + cid).body, "late");
   EXPECT_EQ(get("/ipfs/" + cid, kPage).status, 403);
+}
+
+TEST_F(ContentServe, WhatRottedIsFetchedAnew) {
+  // Two nodes with the same content, of which one rots: the whole file's middle.
+  const auto whole = serve();
+  const auto healthy = "http://127.0.0.1:" + std::to_string(port_);
+  environment_["WEBPOOL_DATA_DIR"] = folder() / "other";
+  ASSERT_EQ(run({"content", "add", folder() / "in"}).code, 0);
+  const auto stored = fileOfSize(folder() / "other/store/files", big_.size());
+  const auto time = std::filesystem::last_write_time(stored);
+  std::filesystem::permissions(stored, std::filesystem::perms(0644));
+  {
+    std::fstream file(stored, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(1 << 20);
+    file.put(static_cast<char>(big_[1 << 20] ^ 1));
+  }
+  std::filesystem::last_write_time(stored, time);
+
+  const auto running = serve({"--peer", healthy});
+  ASSERT_TRUE(waitForEvent(*running, "mended")) << running->soFar().out;
+  const auto mended = event(*running, "mended");
+  EXPECT_EQ(mended.at("cid"), event(*running, "damaged").at("cid"));
+  EXPECT_TRUE(mended.at("sources").as_object().contains(healthy)) << running->soFar().out;
+  EXPECT_TRUE(get("/ipfs/" + root_ + "/sub/big").body == big_);
+  running->signal(SIGINT);
+  running->wait();
+  const auto verified = run({"content", "verify", root_, "--json"});
+  EXPECT_EQ(verified.code, 0) << verified.out;
+  EXPECT_EQ(run({"content", "pin", "ls", "--json"}).json().at("pins").as_array().size(), 1U);
 }
 
 TEST_F(ContentServe, RotIsFoundAndToldAndNotServed) {
