@@ -240,23 +240,42 @@ Result<Collected> ContentStore::collect(bool dryRun, const JobOptions& options) 
   return collected;
 }
 
+Result<std::vector<std::filesystem::path>> ContentStore::orphans() {
+  auto rows = writer_->files();
+  if (!rows) return std::unexpected(rows.error());
+  std::unordered_set<std::string> known;
+  for (const auto& row : *rows) known.insert(cid::hexText(row.sha256));
+  std::error_code failure;
+  std::filesystem::directory_iterator entries(folder_ / "files", failure);
+  if (failure) {
+    return std::unexpected(base::fileError("can't list", folder_ / "files", failure.value()));
+  }
+  auto found = packs_->orphans(*writer_);
+  if (!found) return found;
+  for (const auto& entry : entries) {
+    if (!known.contains(entry.path().filename().native())) found->push_back(entry.path());
+  }
+  return found;
+}
+
 Result<void> ContentStore::sweepOrphans() {
+  bool any = false;
+  const auto looked = writer_->write([&]() -> Result<void> {
+    const auto found = orphans();
+    if (!found) return std::unexpected(found.error());
+    any = !found->empty();
+    // Their rows may be in a commit that its dead process told nobody of.
+    return any ? writer_->bury() : Result<void>();
+  });
+  if (!looked || !any) return looked;
   return writer_->write([&]() -> Result<void> {
-    auto rows = writer_->files();
-    if (!rows) return std::unexpected(rows.error());
-    std::unordered_set<std::string> known;
-    for (const auto& row : *rows) known.insert(cid::hexText(row.sha256));
-    std::error_code failure;
-    std::filesystem::directory_iterator entries(folder_ / "files", failure);
-    if (failure) {
-      return std::unexpected(base::fileError("can't list", folder_ / "files", failure.value()));
-    }
-    for (const auto& entry : entries) {
-      if (known.contains(entry.path().filename().native())) continue;
+    const auto found = orphans();
+    if (!found) return std::unexpected(found.error());
+    for (const auto& path : *found) {
       std::error_code ignored;  // the next sweep tries again
-      std::filesystem::remove_all(entry.path(), ignored);
+      std::filesystem::remove_all(path, ignored);
     }
-    return packs_->sweep(*writer_);
+    return {};
   });
 }
 

@@ -180,7 +180,9 @@ class ContentStore final : public BlockSource {
   friend class ImportSession;
   ContentStore(std::filesystem::path folder, base::RandomSource random);
 
-  /// Deletes files that no row of the index names: what a crash or a removal left.
+  /// Files and packs that no row of the index names. Inside a write transaction.
+  Result<std::vector<std::filesystem::path>> orphans();
+  /// Deletes them: what a crash or a removal left.
   Result<void> sweepOrphans();
   /// Over the connection that never waits for a writer.
   TreeReader tree() const;

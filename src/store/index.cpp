@@ -252,4 +252,10 @@ Result<std::vector<FileRow>> Index::files() {
   }
 }
 
+Result<void> Index::bury() {
+  const std::scoped_lock lock(mutex_);
+  // The header's page is written although nothing in it changes.
+  return database_->execute(fmt::format("PRAGMA user_version = {}", kSchemaVersion));
+}
+
 }  // namespace webpool::store

@@ -79,6 +79,12 @@ class Index {
   /// Remembers that a file was found as it should be, or (mtimeNs is kDamaged) not.
   Result<void> setStamp(std::int64_t file, const FileStamp& stamp);
 
+  /// Whoever was killed in the middle of a commit may have written all of it, and not yet told the
+  /// other processes: they don't see it, but it comes to life when the last of them has ended and
+  /// the log is read anew. This commits something, after which it can't. To be called before
+  /// anything is deleted because no row names it. May be called inside write().
+  Result<void> bury();
+
   /// Runs `body` inside one write transaction, alone among all threads and processes; commits when
   /// it succeeds. Inside, use the functions below and those of the Index itself.
   Result<void> write(const std::function<Result<void>()>& body);

@@ -184,7 +184,10 @@ class KillTest : public StoreTest {
     for (const auto& [name, cid] : pinned_) {
       EXPECT_EQ(there[name], cid) << name;
     }
-    EXPECT_TRUE(store_->scrub()->damaged.empty());
+    const auto scrubbed = store_->scrub({.onDamage = [](const cid::Cid& cid, const Error& error) {
+      ADD_FAILURE() << cid.text() << ": " << error.describe();
+    }});
+    EXPECT_TRUE(scrubbed) << (scrubbed ? "" : scrubbed.error().describe());
     blocks_.clear();
     store_.reset();
   }

@@ -116,6 +116,22 @@ Result<std::optional<StoredRegion>> Packs::findAndHash(Index& index, const cid::
   return look(index, cid, true);
 }
 
+namespace {
+
+/// The row of a pack whose lock is held. Where the file is longer, whoever wrote it last is dead,
+/// and what it may have committed is either in the row or never will be.
+Result<std::optional<PackRow>> settledPack(Index& writer, std::int64_t id,
+                                           const std::filesystem::path& file) {
+  auto row = writer.pack(id);
+  std::error_code none;
+  const auto size = std::filesystem::file_size(file, none);
+  if (!row || !*row || none || size <= (*row)->size) return row;
+  if (auto buried = writer.bury(); !buried) return std::unexpected(buried.error());
+  return writer.pack(id);
+}
+
+}  // namespace
+
 Result<void> Packs::cutTornTails(Index& writer) {
   const auto rows = writer.packs();
   if (!rows) return std::unexpected(rows.error());
@@ -125,7 +141,7 @@ Result<void> Packs::cutTornTails(Index& writer) {
     if (!std::filesystem::exists(at, none)) continue;
     const auto lock = base::FileLock::tryAcquire(at);
     if (!lock) continue;  // someone writes it
-    const auto now = writer.pack(row.id);
+    const auto now = settledPack(writer, row.id, at);
     if (!now) return std::unexpected(now.error());
     if (!*now) continue;
     const auto size = std::filesystem::file_size(at, none);
@@ -136,10 +152,11 @@ Result<void> Packs::cutTornTails(Index& writer) {
   return {};
 }
 
-Result<void> Packs::sweep(Index& writer) const {
+Result<std::vector<std::filesystem::path>> Packs::orphans(Index& writer) const {
   std::error_code failure;
   std::filesystem::directory_iterator entries(folder_, failure);
   if (failure) return std::unexpected(base::fileError("can't list", folder_, failure.value()));
+  std::vector<std::filesystem::path> found;
   for (const auto& entry : entries) {
     const auto name = entry.path().stem().native();
     std::int64_t id = 0;
@@ -147,11 +164,9 @@ Result<void> Packs::sweep(Index& writer) const {
     if (parsed.ec != std::errc()) continue;
     const auto row = writer.pack(id);
     if (!row) return std::unexpected(row.error());
-    if (*row) continue;
-    std::error_code ignored;  // the next sweep tries again
-    std::filesystem::remove(entry.path(), ignored);
+    if (!*row) found.push_back(entry.path());
   }
-  return {};
+  return found;
 }
 
 Result<PackAppender> PackAppender::create(const Packs& packs, Index& writer) {
@@ -185,7 +200,7 @@ Result<std::optional<PackAppender>> PackAppender::tryOpen(const Packs& packs, In
   auto lock = base::FileLock::tryAcquire(at);
   if (!lock) return std::optional<PackAppender>();
   // Only now: whoever held the lock before may have written, or emptied and removed the pack.
-  const auto row = writer.pack(id);
+  const auto row = settledPack(writer, id, at);
   if (!row) return std::unexpected(row.error());
   auto file = base::openFile(at, O_RDWR);
   if (!*row || !file) return std::optional<PackAppender>();

@@ -9,6 +9,7 @@
 #include <span>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 #include "base/file.h"
 #include "cid/cid.h"
@@ -39,8 +40,8 @@ class Packs {
   /// Cuts what was written and never acknowledged, of packs that nobody is writing.
   Result<void> cutTornTails(Index& writer);
 
-  /// Deletes packs without a row. Inside a write transaction.
-  Result<void> sweep(Index& writer) const;
+  /// Packs without a row. Inside a write transaction.
+  Result<std::vector<std::filesystem::path>> orphans(Index& writer) const;
 
  private:
   Result<std::optional<StoredRegion>> look(Index& index, const cid::Cid& cid, bool always);

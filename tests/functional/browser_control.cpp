@@ -8,13 +8,17 @@
 #include <boost/json.hpp>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 
 namespace webpool::functional {
 namespace {
 
 std::string contentsOf(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
+  // Not by iterators, which throw: a process of /proc may end while it is read.
+  std::ostringstream text;
+  text << in.rdbuf();
+  return std::move(text).str();
 }
 
 /// One HTTP/1.0 exchange with a port of this machine; the body of the answer.

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <stdexcept>
 
 namespace webpool::functional {
@@ -18,7 +19,10 @@ namespace {
 
 std::string contentsOf(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
+  // Not by iterators, which throw: a process of /proc may end while it is read.
+  std::ostringstream text;
+  text << in.rdbuf();
+  return std::move(text).str();
 }
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {

@@ -84,7 +84,9 @@ class RemoteWebKit {
       const auto pid = std::stoi(name);
       if (pid == driver_->pid() || pid == display_->pid()) continue;
       std::ifstream in(entry.path() / "environ", std::ios::binary);
-      const std::string environment(std::istreambuf_iterator<char>(in), {});
+      std::ostringstream text;  // by iterators it would throw where the process has just ended
+      text << in.rdbuf();
+      const auto environment = text.str();
       if (environment.find("HOME=" + folder_.native()) == std::string::npos) continue;
       base::FileDescriptor pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
       if (pidfd.valid()) found.push_back(std::move(pidfd));
