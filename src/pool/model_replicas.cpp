@@ -275,12 +275,8 @@ void Model::State::deviceCame(const pool::ConnectionRef& device) {
   engine->inBackground([weak = weak_from_this(), device] {
     const auto self = weak.lock();
     if (!self) return;
-    // Not under `providing_`: devices that join together load together, a few at once, and share
-    // what they fetch.
-    self->devicesAtOnce_.acquire();
-    const auto there = self->provideOn(device, {}, {});
-    self->devicesAtOnce_.release();
-    self->tellOf(device, there);
+    const std::lock_guard lock(self->providing_);
+    self->tellOf(device, self->provideOn(device, {}, {}));
   });
 }
 

@@ -8,7 +8,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <semaphore>
 #include <span>
 #include <string>
 #include <vector>
@@ -222,9 +221,7 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
               const std::stop_token& stop);
   bool measure(pool::Replica& trial, const pool::Sample& sample, const std::stop_token& stop);
 
-  std::mutex providing_;  ///< one replica is provided at a time, but on devices that join
-  /// Enough for them to share what they fetch; more would starve each other on a slow uplink.
-  std::counting_semaphore<> devicesAtOnce_{4};
+  std::mutex providing_;  ///< one replica is provided at a time
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<pool::Replica>> replicas_;
   bool sparesUnderWay_ = false;
