@@ -2,8 +2,10 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -20,12 +22,27 @@ struct PicturesAndTexts {
   std::vector<std::string> texts{};
 };
 
+/// Messages, or one text as a message of the user, with how they are to be answered.
+struct GenerationRequest {
+  std::vector<Message> messages;
+  GenerationOptions generation{};
+  /// Called for what is new in the answer, as generate() does, on the thread that runs the call.
+  std::function<void(std::string_view)> onText{};
+};
+
+/// A sound with how it is to be written down.
+struct TranscriptionRequest {
+  std::variant<Bytes, std::filesystem::path, Sound, Tensor> sound;
+  TranscribeOptions transcribe{};
+};
+
 /// What a model is asked about. Which of these it takes, its task tells: texts (embedding), one
-/// text or messages (generation), the bytes of a file or its path (sound, picture, any), samples,
-/// tensors. A single tensor needs no name: it is the model's only input, a picture (UINT8, height x
-/// width [x 1, 3 or 4]) or sound (FP32, samples of 16 kHz).
+/// text or messages (generation; GenerationRequest says how), the bytes of a file or its path
+/// (sound, picture, any), samples, tensors. A single tensor needs no name: it is the model's only
+/// input, a picture (UINT8, height x width [x 1, 3 or 4]) or sound (FP32, samples of 16 kHz).
 using Content = std::variant<std::string, std::vector<std::string>, Bytes, std::filesystem::path,
-                             std::vector<Message>, std::vector<Tensor>, Sound, PicturesAndTexts>;
+                             std::vector<Message>, std::vector<Tensor>, Sound, PicturesAndTexts,
+                             GenerationRequest, TranscriptionRequest>;
 
 /// What a caller prefers. Empty members leave the choice to the pool.
 struct HardwarePreferences {
@@ -40,6 +57,11 @@ struct HardwarePreferences {
   /// Whether the browser may get the model's bytes from other browsers too, and give them to such;
   /// unset: what the pool was opened with (PoolOptions::peerSharing).
   std::optional<bool> p2pOptimization{};
+  /// Wishes that a caller may have and that nothing here fulfils yet: results repeat them under
+  /// what was asked, and say of each that it did not happen.
+  bool computeShaders = false;
+  bool precompileShaders = false;
+  bool parallelLoading = false;
 };
 
 }  // namespace webpool

@@ -55,6 +55,9 @@ struct WebModelResult {
   std::string cid;              ///< of the model's folder in the content store
   std::string weights;          ///< "random" where the model was never trained; else empty
   HardwarePreferences asked;
+  std::string preferredBrowser{};  ///< what browserPreferences say of its type; empty: nothing
+  /// Why it is in another browser than asked for or preferred; empty where it is not.
+  std::string fallback{};
   RanOn ran;  ///< empty where a backend outside the browsers ran it
   std::optional<OwnBackend> ownBackend{};
   bool ipfsAccelerated = false;  ///< its bytes came by CID, each verified
@@ -75,12 +78,16 @@ struct WebModelResult {
 
 struct WebModelStats {
   std::uint64_t totalCalls = 0;
-  std::uint64_t totalItems = 0;
-  std::uint64_t errors = 0;
-  double totalTimeMs = 0;  ///< of the calls, each from its begin to its end
-  std::map<std::size_t, std::uint64_t> batchSizes;  ///< how many calls had so many items
+  std::uint64_t totalItems = 0;  ///< that were answered
+  std::uint64_t errors = 0;      ///< calls that failed
+  /// Of the calls that were answered, each from its begin to its end: one that is refused at once
+  /// would make the others look fast.
+  double totalTimeMs = 0;
+  std::map<std::size_t, std::uint64_t> batchSizes;  ///< how many of those had so many items
 
-  double averageLatencyMs() const { return totalCalls > 0 ? totalTimeMs / double(totalCalls) : 0; }
+  double averageLatencyMs() const {
+    return totalCalls > errors ? totalTimeMs / double(totalCalls - errors) : 0;
+  }
   double itemsPerSecond() const {
     return totalTimeMs > 0 ? 1000 * double(totalItems) / totalTimeMs : 0;
   }
@@ -138,7 +145,8 @@ struct BridgeOptions {
   unsigned maxConnections = 4;
   unsigned minConnections = 1;
   /// By model type, e.g. {"audio", "firefox"}: the browser that a model of it is put in where it
-  /// says nothing itself and the browser is installed.
+  /// says nothing itself. A wish: where it can't be had, another of its family is taken, else any,
+  /// and results say why.
   std::map<std::string, std::string> browserPreferences{};
   bool enableGpu = true;  ///< false: neither "webgpu" nor "webnn", whatever is asked for
   bool enableCpu = true;  ///< false: not "cpu"
@@ -162,7 +170,7 @@ struct BridgeOptions {
 struct ExecutionStats {
   std::uint64_t executedTasks = 0;
   std::uint64_t errors = 0;
-  double totalExecutionTimeMs = 0;
+  double totalExecutionTimeMs = 0;   ///< of the calls that were answered
   std::uint64_t concurrentPeak = 0;  ///< calls under way at once
   std::uint64_t currentlyUnderWay = 0;
   /// Calls of executeConcurrent() and runConcurrent() that wait because as many are under way as
@@ -194,7 +202,8 @@ class ResourcePoolBridgeIntegration {
   ResourcePoolBridgeIntegration(const ResourcePoolBridgeIntegration&) = delete;
   ResourcePoolBridgeIntegration& operator=(const ResourcePoolBridgeIntegration&) = delete;
 
-  /// Opens the pool and begins to launch its first browser. BrowserNotFound where none is there.
+  /// Opens the pool and begins to launch its first browser; also one that was closed, whose models
+  /// are then to be asked for again. BrowserNotFound where none is there.
   Result<void> initialize();
 
   /// Whether runs go into a DuckDB file (BridgeOptions::dbPath) and nothing was lost so far. Rows

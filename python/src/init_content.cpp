@@ -1,10 +1,17 @@
 // From what a Python program has to Content, and from results to dicts.
 #include <pybind11/numpy.h>
 
+#include <algorithm>
 #include <array>
+#include <boost/json.hpp>
 #include <cstring>
 #include <optional>
+#include <span>
+#include <type_traits>
+#include <variant>
 
+#include "bridge/request.h"
+#include "pipelines/generation_json.h"
 #include "python.h"
 
 namespace webpool::python {
@@ -67,6 +74,14 @@ Tensor tensorOf(std::string name, py::handle given) {
   raiseInput("an array of " + wanted + " is no tensor", "bool, int8 to uint64, float16 to float64");
 }
 
+unsigned rateOf(const py::object& given) {
+  const auto number = py::module_::import("numbers").attr("Number");
+  const auto rate = py::isinstance(given, number) ? py::cast<double>(py::float_(given)) : 0.0;
+  if (rate >= 1 && rate <= 10'000'000) return static_cast<unsigned>(rate);
+  raiseInput("'sampling_rate' is not to be " + std::string(py::repr(given)),
+             "give the samples a second, e.g. 16000");
+}
+
 bool hasAttributes(py::handle given, std::initializer_list<const char*> names) {
   for (const auto* name : names) {
     if (!py::hasattr(given, name)) return false;
@@ -80,16 +95,47 @@ bool isMessage(py::handle given) {
   return dict.contains("role") && dict.contains("content");
 }
 
+/// An object as JSON, by Python's own json.
+boost::json::value jsonOf(const py::handle& object, const char* what) {
+  std::string text;
+  try {
+    text = py::cast<std::string>(py::module_::import("json").attr("dumps")(object));
+  } catch (py::error_already_set& raised) {
+    if (!raised.matches(PyExc_Exception)) throw;  // Ctrl-C
+    raise(errorOf(raised, ErrorCategory::InvalidArgument, std::string(what) + " can't be JSON"));
+  }
+  boost::system::error_code broken;
+  auto value = boost::json::parse(text, broken);
+  if (broken) {
+    raise(Error{ErrorCategory::InvalidArgument, std::string(what) + ": " + broken.message(),
+                "give texts, numbers, lists and dicts of them"});
+  }
+  return value;
+}
+
 Message messageOf(py::handle given) {
   constexpr auto kExample = R"({"role": "user", "content": "a text"})";
   if (!isMessage(given)) raiseInput("a message is a dict with role and content", kExample);
   const auto dict = py::reinterpret_borrow<py::dict>(given);
+  for (const auto& [key, value] : dict) {
+    const auto name = std::string(py::str(key));
+    if (name == "role" || name == "content" || name == "tool_calls" || name == "tool_call_id" ||
+        name == "name") {
+      continue;
+    }
+    raiseInput("a message has no '" + name + "'", "role, content, tool_calls, tool_call_id");
+  }
   const py::object role = dict["role"];
   const py::object content = dict["content"];
-  if (!py::isinstance<py::str>(role) || !py::isinstance<py::str>(content)) {
+  if (py::isinstance<py::str>(role) && py::isinstance<py::str>(content) &&
+      !dict.contains("tool_calls") && !dict.contains("tool_call_id")) {
+    return {textOf(role), textOf(content)};
+  }
+  const bool written = py::isinstance<py::list>(content) || content.is_none();
+  if (!py::isinstance<py::str>(role) || !(py::isinstance<py::str>(content) || written)) {
     raiseInput("a message's role and content are texts", kExample);
   }
-  return {textOf(role), textOf(content)};
+  return orRaise(pipelines::messageFromJson(jsonOf(dict, "a message")));
 }
 
 Content listOf(const py::sequence& items) {
@@ -121,7 +167,7 @@ Content listOf(const py::sequence& items) {
 std::optional<PicturesAndTexts> picturesAndTextsOf(const py::dict& dict) {
   const auto* image = dict.contains("image") ? "image" : "images";
   const auto* text = dict.contains("text") ? "text" : "texts";
-  if (py::len(dict) != 2 || !dict.contains(image) || !dict.contains(text)) return std::nullopt;
+  if (!dict.contains(image) || !dict.contains(text)) return std::nullopt;
   PicturesAndTexts both;
   const auto take = [&](py::handle one) {
     auto content = contentOf(one);
@@ -159,20 +205,68 @@ std::optional<PicturesAndTexts> picturesAndTextsOf(const py::dict& dict) {
   return both;
 }
 
-Content dictOf(const py::dict& dict) {
-  if (isMessage(dict)) return std::vector{messageOf(dict)};
-  if (dict.contains("messages")) return listOf(py::cast<py::sequence>(dict["messages"]));
+/// Numbers in an array or a (nested) list: a tensor.
+bool isNumbers(py::handle given) {
+  if (py::isinstance<py::list>(given) || py::isinstance<py::tuple>(given)) {
+    const auto items = py::reinterpret_borrow<py::sequence>(given);
+    return std::all_of(items.begin(), items.end(), isNumbers);
+  }
+  return py::isinstance<py::int_>(given) || py::isinstance<py::float_>(given) ||
+         py::hasattr(given, "__array__");
+}
+
+/// The content that a dict names; what is left in it is how the call is to be answered.
+std::optional<Content> takeContent(const py::dict& rest) {
+  const auto take = [&](const char* name) {
+    py::object value = rest[name];
+    PyDict_DelItemString(rest.ptr(), name);
+    return value;
+  };
+  if (rest.contains("messages")) {
+    const auto messages = take("messages");
+    if (py::isinstance<py::list>(messages) || py::isinstance<py::tuple>(messages)) {
+      auto content = listOf(py::reinterpret_borrow<py::sequence>(messages));
+      if (std::holds_alternative<std::vector<Message>>(content)) return content;
+    }
+    raiseInput("'messages' is no list of messages", R"([{"role": "user", "content": "a text"}])");
+  }
   // As datasets of sound come.
-  if (dict.contains("array") && dict.contains("sampling_rate")) {
-    const auto samples = Samples::ensure(dict["array"]);
+  if (rest.contains("array") && rest.contains("sampling_rate")) {
+    const auto samples = Samples::ensure(take("array"));
+    if (!samples) PyErr_Clear();
     if (!samples || samples.ndim() != 1)
       raiseInput("'array' is no row of samples", "give one number a sample, as float32");
-    return Sound{py::cast<unsigned>(dict["sampling_rate"]),
-                 {samples.data(), samples.data() + samples.size()}};
+    return Sound{rateOf(take("sampling_rate")), {samples.data(), samples.data() + samples.size()}};
   }
-  if (const auto both = picturesAndTextsOf(dict)) return *both;
+  if (auto both = picturesAndTextsOf(rest)) {
+    for (const auto* name : {"image", "images", "text", "texts"}) {
+      if (rest.contains(name)) take(name);
+    }
+    return std::move(*both);
+  }
   for (const auto* name : {"text", "texts", "image", "audio", "file", "path"}) {
-    if (dict.contains(name) && py::len(dict) == 1) return contentOf(dict[name]);
+    if (rest.contains(name)) return contentOf(take(name));
+  }
+  return std::nullopt;
+}
+
+Content dictOf(const py::dict& dict) {
+  if (isMessage(dict)) return std::vector{messageOf(dict)};
+  const bool isSound = dict.contains("array") && dict.contains("sampling_rate");
+  const bool isOne = py::len(dict) == 1;
+  const bool isAsked = dict.contains("messages") || dict.contains("language") ||
+                       (dict.contains("audio") && dict.contains("translate"));
+  bool numbers = !isAsked && !isSound;
+  for (const auto& [name, value] : dict) numbers = numbers && isNumbers(value);
+  if (numbers && !isOne) return tensorsOf(dict);
+  const py::dict rest(dict.attr("copy")());
+  if (auto content = takeContent(rest)) return withOptions(std::move(*content), rest);
+  for (const auto& [name, value] : dict) {
+    if (isNumbers(value)) continue;
+    const auto named = std::string(py::str(name));
+    raiseInput("'" + named + "' is neither content nor a tensor, but a " + typeName(value),
+               "beside arrays a dict holds one of messages, text, image, audio, file and path, "
+               "and options of the call");
   }
   return tensorsOf(dict);
 }
@@ -226,6 +320,12 @@ Content contentOf(py::handle given) {
              "str, list, dict, bytes, a path, a numpy array or a PIL image");
 }
 
+Content withOptions(Content content, const py::dict& options) {
+  if (options.empty()) return content;
+  const auto object = jsonOf(options, "the options of a call");
+  return orRaise(bridge::withOptions(std::move(content), object.as_object()));
+}
+
 void Inputs::add(py::handle given) {
   errors.emplace_back();
   try {
@@ -259,14 +359,25 @@ py::object contentToPython(const Content& content) {
     return py::module_::import("pathlib").attr("Path")(path->string());
   }
   if (const auto* messages = std::get_if<std::vector<Message>>(&content)) {
-    py::list all;
-    for (const auto& message : *messages) {
-      py::dict one;
-      one["role"] = message.role;
-      one["content"] = message.content;
-      all.append(one);
-    }
-    return all;
+    return jsonToPython(boost::json::serialize(pipelines::toJson(std::span(*messages))));
+  }
+  if (const auto* request = std::get_if<GenerationRequest>(&content)) {
+    auto object = bridge::optionsOf(content);
+    object["messages"] = pipelines::toJson(std::span(request->messages));
+    return jsonToPython(boost::json::serialize(object));
+  }
+  if (const auto* request = std::get_if<TranscriptionRequest>(&content)) {
+    auto object = jsonToPython(boost::json::serialize(bridge::optionsOf(content)));
+    object["audio"] = contentToPython(std::visit(
+        []<class Kind>(const Kind& kind) {
+          if constexpr (std::is_same_v<Kind, Tensor>) {
+            return Content(std::vector{kind});
+          } else {
+            return Content(kind);
+          }
+        },
+        request->sound));
+    return object;
   }
   if (const auto* sound = std::get_if<Sound>(&content)) {
     py::dict one;

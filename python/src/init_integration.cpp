@@ -49,6 +49,9 @@ HardwarePreferences preferencesOf(py::handle given) {
   take(dict, "precision", preferences.precision);
   take(dict, "mixed_precision", preferences.mixedPrecision);
   take(dict, "p2p_optimization", preferences.p2pOptimization);
+  take(dict, "compute_shaders", preferences.computeShaders);
+  take(dict, "precompile_shaders", preferences.precompileShaders);
+  take(dict, "parallel_loading", preferences.parallelLoading);
   return preferences;
 }
 

@@ -3,10 +3,49 @@
 namespace webpool::python {
 namespace {
 
+/// As content of which the answer can be had as it comes.
+Content asGeneration(Content content) {
+  if (auto* text = std::get_if<std::string>(&content)) {
+    return GenerationRequest{.messages = {{"user", std::move(*text)}}};
+  }
+  if (auto* messages = std::get_if<std::vector<Message>>(&content)) {
+    return GenerationRequest{.messages = std::move(*messages)};
+  }
+  if (std::holds_alternative<GenerationRequest>(content)) return content;
+  raise(Error{ErrorCategory::InvalidInput, "only the answer to a text or messages comes bit by bit",
+              "call the model without stream()"});
+}
+
 Inputs inputsOf(const py::iterable& given) {
   Inputs inputs;
   for (const auto& item : given) inputs.add(item);
   return inputs;
+}
+
+/// `onText`, if it is not None, is called with what is new in the answer of a language model. What
+/// it raises ends the call, and is what the call raises.
+py::object run(const std::shared_ptr<EnhancedWebModel>& model, py::handle inputs,
+               const py::dict& options, const Stop& given, const py::object& onText) {
+  auto content = withOptions(contentOf(inputs), options);
+  const auto stop = given ? given : std::make_shared<std::stop_source>();
+  std::optional<py::error_already_set> raised;
+  if (!onText.is_none()) {
+    content = asGeneration(std::move(content));
+    std::get<GenerationRequest>(content).onText = [&](std::string_view text) {
+      const py::gil_scoped_acquire held;
+      if (raised) return;
+      try {
+        onText(py::str(text.data(), text.size()));
+      } catch (py::error_already_set& error) {
+        raised.emplace(std::move(error));
+        stop->request_stop();
+      }
+    };
+  }
+  const auto result =
+      waitFor(stop, [&](const std::stop_token& token) { return (*model)(content, token); });
+  if (raised) throw std::move(*raised);
+  return resultToPython(result);
 }
 
 }  // namespace
@@ -22,14 +61,8 @@ void initModel(py::module_& module) {
                              [](const EnhancedWebModel& model) { return model.info().task; })
       .def_property("max_batch_size", &EnhancedWebModel::maxBatchSize,
                     &EnhancedWebModel::setMaxBatchSize)
-      .def(
-          "run",
-          [](const ModelPtr& model, py::handle inputs, const Stop& stop) {
-            const auto content = contentOf(inputs);
-            return resultToPython(waitFor(
-                stop, [&](const std::stop_token& token) { return (*model)(content, token); }));
-          },
-          py::arg("inputs"), py::arg("stop") = nullptr)
+      .def("run", run, py::arg("inputs"), py::arg("options") = py::dict(),
+           py::arg("stop") = nullptr, py::arg("on_text") = py::none())
       .def(
           "run_batch",
           [](const ModelPtr& model, const py::iterable& inputs, const Stop& stop) {

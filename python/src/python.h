@@ -31,8 +31,12 @@ T orRaise(Result<T> result) {
   if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
-/// str, list, dict, bytes, path, numpy array, PIL image. Raises webpool.Error (invalid_input).
+/// str, list, dict, bytes, path, numpy array, PIL image. Raises webpool.Error (invalid_input, or
+/// invalid_argument for an option beside the content that is none).
 Content contentOf(py::handle given);
+
+/// With the options of one call (bridge/request.h). Raises webpool.Error (invalid_argument).
+Content withOptions(Content content, const py::dict& options);
 
 /// Of several inputs, those that are content, and by their places why the others are none.
 struct Inputs {

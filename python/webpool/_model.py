@@ -1,17 +1,39 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Iterable, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Iterable, Mapping, Optional, Sequence, TypedDict, Union
 
 from . import _webpool
 from ._errors import Error
+from ._stream import TextStream
 from ._twins import twin
 
 if TYPE_CHECKING:
     import asyncio
 
+    from typing_extensions import Unpack
+
     from ._integration import ResourcePoolBridgeIntegration
 
 Result = dict[str, Any]
+
+
+class CallOptions(TypedDict, total=False):
+    """How one call is to be answered: by a language model, but for the last two, which are for a
+    model that writes down what is said. docs/python.md says what each means."""
+
+    max_tokens: int
+    temperature: float
+    top_p: float
+    top_k: int
+    seed: int
+    stop: Union[str, Sequence[str]]
+    tools: Sequence[Mapping[str, Any]]
+    tool_choice: str
+    conversation: str
+    raw: bool
+    token_ids: bool
+    language: str
+    translate: bool
 
 
 class EnhancedWebModel:
@@ -70,9 +92,15 @@ class EnhancedWebModel:
     def max_batch_size(self) -> int:
         return self._native.max_batch_size
 
-    def __call__(self, inputs: Any) -> Result:
-        """Runs once. A failure is a result whose ``success`` is False."""
-        return self._native.run(inputs)
+    def __call__(self, inputs: Any, **options: Unpack[CallOptions]) -> Result:
+        """Runs once. The options may also stand in ``inputs``, where these are a dict. A failure is a
+        result whose ``success`` is False; inputs and options that are none raise Error."""
+        return self._native.run(inputs, options)
+
+    def stream(self, inputs: Any, **options: Unpack[CallOptions]) -> TextStream:
+        """What a language model writes, as it comes: iterate over it, with ``for`` or ``async for``.
+        Its ``result`` is that of the call."""
+        return TextStream(self._native, inputs, options)
 
     def run_batch(self, batch_inputs: Iterable[Any]) -> list[Result]:
         """A result for each, in order; texts for an embedding model go together."""
@@ -97,9 +125,9 @@ class EnhancedWebModel:
             raise Error(f"a batch of {batch_size} is none", "invalid_argument", "1 or more")
         self._native.max_batch_size = batch_size
 
-    async def call_async(self, inputs: Any) -> Result:
+    async def call_async(self, inputs: Any, **options: Unpack[CallOptions]) -> Result:
         """``__call__`` to be awaited; when cancelled, the run ends in the browser too."""
-        return await twin(lambda stop: self._native.run(inputs, stop))
+        return await twin(lambda stop: self._native.run(inputs, options, stop))
 
     async def run_batch_async(self, batch_inputs: Iterable[Any]) -> list[Result]:
         return await twin(lambda stop: self._native.run_batch(batch_inputs, stop))

@@ -12,13 +12,13 @@ from . import _webpool
 _Answer = TypeVar("_Answer")
 
 # Its threads only wait for browsers.
-_threads = concurrent.futures.ThreadPoolExecutor(max_workers=64, thread_name_prefix="webpool")
+threads = concurrent.futures.ThreadPoolExecutor(max_workers=64, thread_name_prefix="webpool")
 
 
 async def twin(call: Callable[[_webpool.Stop], _Answer]) -> _Answer:
     stop = _webpool.Stop()
     try:
-        return await asyncio.get_running_loop().run_in_executor(_threads, call, stop)
+        return await asyncio.get_running_loop().run_in_executor(threads, call, stop)
     except asyncio.CancelledError:
         stop.request()
         raise

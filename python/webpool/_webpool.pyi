@@ -21,7 +21,13 @@ class Model:
     @property
     def task(self) -> str: ...
     max_batch_size: int
-    def run(self, inputs: Any, stop: Optional[Stop] = None) -> dict[str, Any]: ...
+    def run(
+        self,
+        inputs: Any,
+        options: Mapping[str, Any] = {},
+        stop: Optional[Stop] = None,
+        on_text: Optional[Callable[[str], None]] = None,
+    ) -> dict[str, Any]: ...
     def run_batch(
         self, inputs: Iterable[Any], stop: Optional[Stop] = None
     ) -> list[dict[str, Any]]: ...

@@ -4,10 +4,13 @@
 
 #include <boost/json.hpp>
 #include <span>
+#include <type_traits>
 #include <utility>
+#include <variant>
 
 #include "base/file.h"
 #include "pipelines/answers_json.h"
+#include "pipelines/generation_json.h"
 #include "webpool/file_type.h"
 #include "webpool/multimodal.h"
 #include "webpool/speech.h"
@@ -35,6 +38,12 @@ std::string_view kindOf(const Content& content) {
     }
     std::string_view operator()(const Sound&) const { return "sound"; }
     std::string_view operator()(const PicturesAndTexts&) const { return "pictures with texts"; }
+    std::string_view operator()(const GenerationRequest&) const {
+      return "a text or messages with options of a language model";
+    }
+    std::string_view operator()(const TranscriptionRequest&) const {
+      return "a sound with options of a transcription";
+    }
   };
   return std::visit(Kind(), content);
 }
@@ -116,6 +125,20 @@ Result<Sound> soundOf(const Content& content, const Model& model) {
   return decodeSound(bytes->view());
 }
 
+/// A picture or a sound as content by itself.
+template <class... Kinds>
+Content contentOf(const std::variant<Kinds...>& given) {
+  return std::visit(
+      []<class Kind>(const Kind& kind) {
+        if constexpr (std::is_same_v<Kind, Tensor>) {
+          return Content(std::vector{kind});
+        } else {
+          return Content(kind);
+        }
+      },
+      given);
+}
+
 std::vector<std::string> textsOf(const Content& content) {
   if (const auto* text = std::get_if<std::string>(&content)) return {*text};
   if (const auto* texts = std::get_if<std::vector<std::string>>(&content)) return *texts;
@@ -152,25 +175,30 @@ class GenerationAdapter final : public Adapter {
   explicit GenerationAdapter(Model model) : model_(std::move(model)) {}
 
   Result<Answer> run(const Content& content, const RunOptions& options) const override {
-    std::vector<Message> messages;
+    GenerationRequest request;
     if (const auto* text = std::get_if<std::string>(&content)) {
-      messages.push_back({"user", *text});
+      request.messages.push_back({"user", *text});
     } else if (const auto* given = std::get_if<std::vector<Message>>(&content)) {
-      messages = *given;
+      request.messages = *given;
+    } else if (const auto* whole = std::get_if<GenerationRequest>(&content)) {
+      request = *whole;
     } else {
       return notTaken(model_, content, "a text, or messages");
     }
-    const auto said = generate(model_, messages, {}, options);
+    const auto said =
+        generate(model_, request.messages, request.generation, options, request.onText);
     if (!said) return std::unexpected(said.error());
-    return Answer{
-        json::serialize(json::object{{"text", said->text},
-                                     {"finish_reason", std::string(finishReasonName(said->finish))},
-                                     {"prompt_tokens", said->promptTokens},
-                                     {"completion_tokens", said->generatedTokens},
-                                     {"tokens_per_second", said->tokensPerSecond()}}),
-        {},
-        said->timings,
-        said->ranOn};
+    json::object output{{"text", said->text},
+                        {"finish_reason", std::string(finishReasonName(said->finish))},
+                        {"prompt_tokens", said->promptTokens},
+                        {"cached_tokens", said->cachedTokens},
+                        {"completion_tokens", said->generatedTokens},
+                        {"tokens_per_second", said->tokensPerSecond()}};
+    if (!said->toolCalls.empty()) {
+      output["tool_calls"] = pipelines::toJson(std::span(said->toolCalls));
+    }
+    if (request.generation.tokenIds) output["tokens"] = json::value_from(said->tokens);
+    return Answer{json::serialize(output), {}, said->timings, said->ranOn};
   }
 
  private:
@@ -182,10 +210,13 @@ class SoundAdapter final : public Adapter {
   explicit SoundAdapter(Model model) : model_(std::move(model)) {}
 
   Result<Answer> run(const Content& content, const RunOptions& options) const override {
-    const auto sound = soundOf(content, model_);
+    const bool detects = model_.info().task == "voice-activity-detection";
+    const auto* request = std::get_if<TranscriptionRequest>(&content);
+    if (detects && request != nullptr) return notTaken(model_, content, "a sound alone");
+    const auto sound = soundOf(request != nullptr ? contentOf(request->sound) : content, model_);
     if (!sound) return std::unexpected(sound.error());
-    return model_.info().task == "voice-activity-detection" ? detect(*sound, options)
-                                                            : say(*sound, options);
+    if (detects) return detect(*sound, options);
+    return say(*sound, request != nullptr ? request->transcribe : TranscribeOptions{}, options);
   }
 
  private:
@@ -199,8 +230,9 @@ class SoundAdapter final : public Adapter {
                   found->inference.ranOn};
   }
 
-  Result<Answer> say(const Sound& sound, const RunOptions& options) const {
-    const auto said = transcribe(model_, sound, {}, options);
+  Result<Answer> say(const Sound& sound, const TranscribeOptions& how,
+                     const RunOptions& options) const {
+    const auto said = transcribe(model_, sound, how, options);
     if (!said) return std::unexpected(said.error());
     json::array segments;
     for (const auto& [start, end, text] : said->segments) {
@@ -322,13 +354,6 @@ class ImageLabelsAdapter final : public Adapter {
  private:
   Model model_;
 };
-
-/// A picture as content by itself.
-Content contentOf(const std::variant<Bytes, std::filesystem::path, Tensor>& picture) {
-  if (const auto* bytes = std::get_if<Bytes>(&picture)) return *bytes;
-  if (const auto* path = std::get_if<std::filesystem::path>(&picture)) return *path;
-  return std::vector{std::get<Tensor>(picture)};
-}
 
 class PictureTextAdapter final : public Adapter {
  public:

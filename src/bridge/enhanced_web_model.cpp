@@ -47,6 +47,8 @@ WebModelResult EnhancedWebModel::run(const Content& content, std::size_t items,
   result.cid = info().cid;
   result.weights = info().weights;
   result.asked = state_->asked;
+  result.preferredBrowser = state_->preferredBrowser;
+  result.fallback = state_->fallback;
   result.ownBackend = state_->ownBackend;
   auto& record = state_->pool->record();
   record.began();
@@ -81,11 +83,14 @@ WebModelResult EnhancedWebModel::run(const Content& content, std::size_t items,
   const std::lock_guard lock(state_->mutex);
   auto& stats = state_->stats;
   ++stats.totalCalls;
-  stats.totalItems += result.success ? items : 0;
-  stats.errors += result.success ? 0 : 1;
+  if (!result.success) {
+    ++stats.errors;
+    return result;
+  }
+  stats.totalItems += items;
   stats.totalTimeMs += result.metrics.latencyMs;
   ++stats.batchSizes[items];
-  if (result.success) state_->latest = result;
+  state_->latest = result;
   return result;
 }
 

@@ -18,13 +18,17 @@ struct EnhancedWebModel::State {
         info(std::move(placed.info)),
         ownBackend(std::move(placed.ownBackend)),
         adapter(std::move(placed.adapter)),
-        asked(std::move(preferences)) {}
+        asked(std::move(preferences)),
+        preferredBrowser(std::move(placed.preferredBrowser)),
+        fallback(std::move(placed.fallback)) {}
 
   std::shared_ptr<bridge::Pool> pool;
   ModelInfo info;
   std::optional<OwnBackend> ownBackend;
   std::unique_ptr<bridge::Adapter> adapter;
   HardwarePreferences asked;
+  std::string preferredBrowser;
+  std::string fallback;
   LoadTimings load{};
   std::atomic<std::size_t> maxBatch{16};
   mutable std::mutex mutex;

@@ -13,11 +13,11 @@ void ExecutionRecord::ended(const WebModelResult& result) {
   const std::lock_guard lock(mutex_);
   --stats_.currentlyUnderWay;
   ++stats_.executedTasks;
-  stats_.totalExecutionTimeMs += result.metrics.latencyMs;
   if (!result.success) {
     ++stats_.errors;
     return;
   }
+  stats_.totalExecutionTimeMs += result.metrics.latencyMs;
   auto& times = stats_.modelExecutionTimesMs[result.modelId];
   if (times.size() >= kKeptTimes) times.erase(times.begin());
   times.push_back(result.metrics.latencyMs);

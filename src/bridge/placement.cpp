@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "bridge/pool.h"
@@ -17,19 +18,44 @@ bool isOfThePlatform(ErrorCategory category) {
          category == ErrorCategory::DeviceLost || category == ErrorCategory::OutOfMemory;
 }
 
+/// Another browser may be had where this one can't: the pool is full, or it does not start.
+bool isOfTheBrowser(ErrorCategory category) {
+  return category == ErrorCategory::Busy || category == ErrorCategory::BrowserNotFound ||
+         category == ErrorCategory::BrowserFailed;
+}
+
+/// Why it is not the browser that was asked for; empty where it is.
+std::string insteadOf(const std::string& asked, const std::string& found,
+                      std::span<const std::string> installed) {
+  if (asked.empty() || asked == "auto" || asked == found) return {};
+  if (std::ranges::find(installed, asked) != installed.end()) return {};
+  if (found.empty()) {
+    return fmt::format("neither {} nor another browser of its family is here", asked);
+  }
+  return fmt::format("{} is not here: {}, of its family, stands for it", asked, found);
+}
+
 }  // namespace
 
-Result<std::string> Pool::browserFor(const std::string& type,
-                                     const HardwarePreferences& preferences) const {
+Result<Pool::Wish> Pool::browserFor(const std::string& type,
+                                    const HardwarePreferences& preferences) const {
+  Wish wish;
   if (!preferences.browser.empty()) {
     auto names = browsersFor(preferences.browser, installed_);
     if (!names) return std::unexpected(names.error());
-    return preferences.browser == "auto" ? "" : names->front();
+    if (preferences.browser == "auto") return wish;
+    wish.browser = names->front();
+    wish.isBinding = true;
+    wish.fallback = insteadOf(preferences.browser, wish.browser, installed_);
+    return wish;
   }
   const auto prior = options_.browserPreferences.find(type);
-  if (prior == options_.browserPreferences.end()) return "";
+  if (prior == options_.browserPreferences.end()) return wish;
+  wish.preferred = prior->second;
   const auto names = browsersFor(prior->second, installed_);
-  return names && prior->second != "auto" ? names->front() : "";
+  if (names && prior->second != "auto") wish.browser = names->front();
+  wish.fallback = insteadOf(prior->second, wish.browser, installed_);
+  return wish;
 }
 
 Result<std::vector<Backend>> Pool::allowedBackends(
@@ -99,11 +125,12 @@ Result<std::vector<Pool::Platform>> Pool::platformsFor(
 Result<void> Pool::askIntegration(const std::string& type, HardwarePreferences& preferences) {
   const auto integration = locked(integration_);
   if (!integration) return {};
-  auto browser = browserFor(type, preferences);
-  if (!browser) return std::unexpected(browser.error());
+  const auto wish = browserFor(type, preferences);
+  if (!wish) return std::unexpected(wish.error());
   // It is asked about the browser that the model is then put in.
-  if (browser->empty() && !installed_.empty()) browser = installed_.front();
-  const auto said = integration->optimizeForBrowser(*browser, type);
+  auto browser = wish->browser;
+  if (browser.empty() && !installed_.empty()) browser = installed_.front();
+  const auto said = integration->optimizeForBrowser(browser, type);
   if (!said) return std::unexpected(said.error());
   if (preferences.priorityList.empty()) preferences.priorityList = said->priorityList;
   if (preferences.precision == 0) {
@@ -111,7 +138,7 @@ Result<void> Pool::askIntegration(const std::string& type, HardwarePreferences& 
     preferences.mixedPrecision = preferences.mixedPrecision || said->mixedPrecision;
   }
   if (preferences.browser.empty()) {
-    preferences.browser = said->browser.empty() ? *browser : said->browser;
+    preferences.browser = said->browser.empty() ? browser : said->browser;
   }
   return {};
 }
@@ -180,51 +207,72 @@ Result<Placed> Pool::load(ResourcePool& pool, const std::string& type, const std
                             description->task, type),
                 fmt::format("ask for it as \"{}\"", typeOf(description->task)));
   }
-  const auto browser = browserFor(type, preferences);
-  if (!browser) return std::unexpected(browser.error());
+  const auto wish = browserFor(type, preferences);
+  if (!wish) return std::unexpected(wish.error());
   if (const auto said = policy()) {
     if (auto allowed = said->allocateMemory(type, description->bytes); !allowed) {
       return std::unexpected(allowed.error());
     }
   }
-  std::optional<PeerSharing> sharing;
+  ModelOptions options{.task = description->task, .dtype = description->dtype, .stop = stop};
   if (preferences.p2pOptimization) {
-    sharing = *preferences.p2pOptimization ? PeerSharing::On : PeerSharing::Off;
+    options.peerSharing = *preferences.p2pOptimization ? PeerSharing::On : PeerSharing::Off;
   }
-  std::string why;
-  std::optional<Error> last;
-  std::size_t tried = 0;
+  Tries tries;
   for (const auto& platform : *platforms) {
-    const auto* backend = std::get_if<Backend>(&platform);
-    // A platform that one browser has not, another may have.
-    std::vector<std::string> browsers{*browser};
-    if (backend != nullptr && *backend != Backend::Auto && preferences.browser.empty()) {
-      for (const auto& other : installed_) {
-        if (other != browsers.front() && !(browsers.front().empty() && other == installed_.front()))
-          browsers.push_back(other);
-      }
-    }
-    for (const auto& one : browsers) {
-      auto placed = place(pool, type, platform, *description,
-                          {.task = description->task,
-                           .browser = one,
-                           .dtype = description->dtype,
-                           .stop = stop,
-                           .peerSharing = sharing});
-      if (placed || (backend != nullptr && !isOfThePlatform(placed.error().category))) {
+    for (const auto& browser : browsersToTry(*wish, platform)) {
+      options.browser = browser;
+      auto placed = place(pool, type, platform, *description, options);
+      if (placed) {
+        placed->preferredBrowser = wish->preferred;
+        placed->fallback = wish->fallback;
+        if (wish->fallback.empty() && !wish->browser.empty() && browser != wish->browser) {
+          placed->fallback = tries.why;
+        }
         return placed;
       }
-      last = placed.error();
-      ++tried;
-      why +=
-          fmt::format("{}{}{}: {}", why.empty() ? "" : "; ",
-                      backend != nullptr ? platformName(*backend) : std::get<std::string>(platform),
-                      one.empty() ? "" : " in " + one, placed.error().message);
+      const auto category = placed.error().category;
+      const bool mayFall =
+          isOfThePlatform(category) || (!wish->isBinding && isOfTheBrowser(category));
+      if (std::holds_alternative<Backend>(platform) && !mayFall) return placed;
+      tries.failed(platform, browser, placed.error());
     }
   }
-  if (tried == 1) return std::unexpected(*last);
-  return fail(last->category, fmt::format("no platform that was asked for runs {}: {}", name, why),
-              "add \"cpu\" to the list, or leave it out");
+  return std::unexpected(tries.error(name));
+}
+
+std::vector<std::string> Pool::browsersToTry(const Wish& wish, const Platform& platform) const {
+  std::vector<std::string> browsers{wish.browser};
+  const auto* backend = std::get_if<Backend>(&platform);
+  if (backend == nullptr || wish.isBinding) return browsers;
+  if (*backend == Backend::Auto) {
+    // A wish that can't be met leaves it to the pool.
+    if (!wish.browser.empty()) browsers.emplace_back();
+    return browsers;
+  }
+  // A platform that one browser has not, another may have.
+  for (const auto& other : installed_) {
+    if (other != wish.browser && !(wish.browser.empty() && other == installed_.front())) {
+      browsers.push_back(other);
+    }
+  }
+  return browsers;
+}
+
+void Pool::Tries::failed(const Platform& platform, const std::string& browser, const Error& error) {
+  const auto* backend = std::get_if<Backend>(&platform);
+  why += fmt::format("{}{}{}: {}", why.empty() ? "" : "; ",
+                     backend != nullptr ? platformName(*backend) : std::get<std::string>(platform),
+                     browser.empty() ? "" : " in " + browser, error.message);
+  // What a platform can't do says more than that another browser was not to be had.
+  if (!first || (isOfTheBrowser(first->category) && !isOfTheBrowser(error.category))) first = error;
+  ++count;
+}
+
+Error Pool::Tries::error(const std::string& name) const {
+  if (count == 1) return *first;
+  return {first->category, fmt::format("no platform that was asked for runs {}: {}", name, why),
+          "add \"cpu\" to the list, or leave it out"};
 }
 
 }  // namespace webpool::bridge

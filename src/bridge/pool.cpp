@@ -52,8 +52,11 @@ std::string keyOf(const std::string& type, const std::string& name,
                   const HardwarePreferences& preferences) {
   std::string key = type + ':' + name;
   for (const auto& platform : preferences.priorityList) key += '|' + platform;
-  return fmt::format("{}#{}#{}#{}", key, preferences.browser, preferences.precision,
-                     preferences.mixedPrecision);
+  const auto& p2p = preferences.p2pOptimization;
+  return fmt::format("{}#{}#{}#{}#{}#{}{}{}", key, preferences.browser, preferences.precision,
+                     preferences.mixedPrecision, p2p ? (*p2p ? "on" : "off") : "",
+                     preferences.computeShaders, preferences.precompileShaders,
+                     preferences.parallelLoading);
 }
 
 }  // namespace
@@ -66,8 +69,14 @@ std::optional<double> memoryMb(const std::vector<ConnectionStats>& connections,
 }
 
 Result<void> Pool::initialize() {
+  const auto isOpen = [&] { return pool_ && !closed_; };
+  {
+    const std::lock_guard lock(mutex_);
+    if (isOpen()) return {};
+  }
+  const std::lock_guard one(loading_);  // a load that goes on has the pool that was closed
   const std::lock_guard lock(mutex_);
-  if (pool_) return {};
+  if (isOpen()) return {};
   for (const auto& [type, browser] : options_.browserPreferences) {
     if (!isType(type)) {
       return fail(ErrorCategory::InvalidArgument, fmt::format("there is no model type '{}'", type),
@@ -106,8 +115,9 @@ Result<void> Pool::initialize() {
   };
   auto opened = ResourcePool::open(std::move(options));
   if (!opened) return std::unexpected(opened.error());
+  pool_ = std::move(*opened);  // the one before, if any, was closed
   file_ = std::move(file);
-  pool_ = std::move(*opened);
+  closed_ = false;
   if (remote && installed_.empty()) {
     installed_ = launchedBrowsers(*pool_);
     // A server that has just begun may be launching its first one, which this waits for.
@@ -119,9 +129,9 @@ Result<void> Pool::initialize() {
 
 Result<ResourcePool*> Pool::opened() {
   const std::lock_guard lock(mutex_);
-  if (pool_) return pool_.get();
+  if (pool_ && !closed_) return pool_.get();
   return fail(ErrorCategory::InvalidArgument, "the integration is not initialised, or closed",
-              "call initialize() first");
+              "call initialize() first, which also opens a closed one again");
 }
 
 Result<std::shared_ptr<EnhancedWebModel>> Pool::getModel(const std::string& type,
@@ -145,6 +155,9 @@ Result<std::shared_ptr<EnhancedWebModel>> Pool::getModel(const std::string& type
   state->load = timings;
   std::shared_ptr<EnhancedWebModel> made(new EnhancedWebModel(type, name, std::move(state)));
   const std::lock_guard lock(mutex_);
+  if (closed_)
+    return fail(ErrorCategory::Cancelled, "the integration was closed meanwhile",
+                "initialize() opens it again");
   models_.push_back({key, made});
   return made;
 }
@@ -211,6 +224,7 @@ void Pool::close() {
   {
     const std::lock_guard lock(mutex_);
     models = std::exchange(models_, {});
+    closed_ = true;
     if (pool_) pool_->close();
     if (file_) file_->close();  // what the pool told of its end is in it
   }

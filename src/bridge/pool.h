@@ -23,6 +23,8 @@ struct Placed {
   ModelInfo info;
   std::unique_ptr<Adapter> adapter;
   std::optional<OwnBackend> ownBackend{};
+  std::string preferredBrowser{};  ///< what BridgeOptions::browserPreferences say of its type
+  std::string fallback{};          ///< why it is in another browser; empty where it is not
 };
 
 /// Thread-safe.
@@ -64,6 +66,23 @@ class Pool : public std::enable_shared_from_this<Pool> {
   }
   using Platform = std::variant<Backend, std::string>;  ///< a browser's, or a program's own by name
 
+  /// The browser that a model is to be in.
+  struct Wish {
+    std::string browser{};    ///< that is here; "" leaves it to the pool
+    std::string preferred{};  ///< of the integration's preferences, whether it is here or not
+    std::string fallback{};   ///< why it is another than asked for
+    bool isBinding = false;   ///< the caller named it
+  };
+  /// The platforms that could not be had.
+  struct Tries {
+    std::size_t count = 0;
+    std::string why{};
+    std::optional<Error> first{};
+
+    void failed(const Platform& platform, const std::string& browser, const Error& error);
+    Error error(const std::string& name) const;
+  };
+
   Result<Placed> load(ResourcePool& pool, const std::string& type, const std::string& name,
                       HardwarePreferences preferences, const std::stop_token& stop);
   Result<Placed> place(ResourcePool& pool, const std::string& type, const Platform& platform,
@@ -72,9 +91,9 @@ class Pool : public std::enable_shared_from_this<Pool> {
   Result<std::vector<Platform>> platformsFor(const std::vector<std::string>& priorityList) const;
   /// Fills in what the caller left open with what the integration says of the browser.
   Result<void> askIntegration(const std::string& type, HardwarePreferences& preferences);
-  /// The browser that the model is to be in; "" leaves it to the pool.
-  Result<std::string> browserFor(const std::string& type,
-                                 const HardwarePreferences& preferences) const;
+  Result<Wish> browserFor(const std::string& type, const HardwarePreferences& preferences) const;
+  /// In their order, for a platform.
+  std::vector<std::string> browsersToTry(const Wish& wish, const Platform& platform) const;
   /// The order of the list, without what the integration has switched off.
   Result<std::vector<Backend>> allowedBackends(const std::vector<std::string>& priorityList) const;
   /// The first of the dtypes with so many bits that the model has.
@@ -92,13 +111,14 @@ class Pool : public std::enable_shared_from_this<Pool> {
   ExecutionRecord record_;
   /// The pool's threads tell it of changes until the pool is closed.
   ConnectionTime connectionTime_;
-  std::mutex loading_;  ///< one model is loaded at a time
+  std::mutex loading_;  ///< one model is loaded at a time; taken before mutex_
   mutable std::mutex mutex_;
   std::shared_ptr<Record> file_;  ///< null: none is kept; it ends after the pool
   /// The pool's loop asks the policy: it never waits for mutex_, under which the pool is closed.
   mutable std::mutex policyMutex_;
   std::shared_ptr<MemoryPolicy> policy_;
   std::unique_ptr<ResourcePool> pool_;
+  bool closed_ = false;
   std::vector<Known> models_;
   std::map<std::string, HardwareBackend> backends_;
   std::shared_ptr<BrowserIntegration> integration_;

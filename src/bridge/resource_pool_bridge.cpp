@@ -54,7 +54,12 @@ std::vector<WebModelResult> ResourcePoolBridgeIntegration::executeConcurrent(
     const auto* id = std::get_if<std::string>(&which);
     const auto model =
         id != nullptr ? pool_->modelById(*id) : std::get<std::shared_ptr<EnhancedWebModel>>(which);
-    if (!model) return unknownModel(id != nullptr ? *id : "");
+    if (!model) {
+      pool_->record().began();
+      auto unknown = unknownModel(id != nullptr ? *id : "");
+      pool_->record().ended(unknown);
+      return unknown;
+    }
     return (*model)(content, stop);
   });
 }

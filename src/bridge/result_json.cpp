@@ -25,11 +25,22 @@ json::value bitsOf(std::string_view dtype) {
   return nullptr;
 }
 
-json::object askedJson(const HardwarePreferences& asked) {
+json::value orNull(const std::string& text) {
+  return text.empty() ? json::value() : json::value(text);
+}
+
+json::object askedJson(const WebModelResult& result) {
+  const auto& asked = result.asked;
   return {{"priority_list", json::value_from(asked.priorityList)},
           {"browser", asked.browser},
+          {"browser_preference", orNull(result.preferredBrowser)},
           {"precision", asked.precision},
-          {"mixed_precision", asked.mixedPrecision}};
+          {"mixed_precision", asked.mixedPrecision},
+          {"p2p_optimization",
+           asked.p2pOptimization ? json::value(*asked.p2pOptimization) : json::value()},
+          {"compute_shaders", asked.computeShaders},
+          {"precompile_shaders", asked.precompileShaders},
+          {"parallel_loading", asked.parallelLoading}};
 }
 
 void addError(json::object& object, const Error& error) {
@@ -46,8 +57,9 @@ void addRan(json::object& object, const WebModelResult& result) {
   const bool any = !ran.browser.empty() || (result.ownBackend && result.success);
   object["platform"] = any ? json::value(result.platform()) : json::value();
   object["hardware"] = object["platform"];
-  object["browser"] = ran.browser.empty() ? json::value() : json::value(ran.browser);
+  object["browser"] = orNull(ran.browser);
   object["browser_version"] = ran.browserVersion;
+  object["fallback_reason"] = orNull(result.fallback);
   object["is_real_hardware"] =
       result.ownBackend ? result.ownBackend->isRealHardware : ran.isRealHardware();
   object["adapter_info"] = ran.adapter ? json::value(ran.adapter->label()) : json::value();
@@ -55,13 +67,12 @@ void addRan(json::object& object, const WebModelResult& result) {
   object["dtype"] = ran.dtype;
   object["mixed_precision"] = ran.dtype == "q4f16";
   object["checked_by"] = ran.checkedBy;
-  object["server"] = ran.server.empty() ? json::value() : json::value(ran.server);
+  object["server"] = orNull(ran.server);
   object["cid"] = result.cid;
-  object["weights"] = result.weights.empty() ? json::value() : json::value(result.weights);
+  object["weights"] = orNull(result.weights);
   object["ipfs_accelerated"] = result.ipfsAccelerated;
   object["ipfs_cache_hit"] = result.ipfsCacheHit;
-  object["ipfs_source"] =
-      result.ipfsSource.empty() ? json::value() : json::value(result.ipfsSource);
+  object["ipfs_source"] = orNull(result.ipfsSource);
   object["p2p_optimized"] = result.bytesPeer > 0;
   object["bytes_by_source"] = json::object{
       {"opfs", result.bytesOpfs}, {"pool", result.bytesPool}, {"peer", result.bytesPeer}};
@@ -82,7 +93,7 @@ std::string WebModelResult::toJson() const {
   json::object object{{"success", success},           {"status", success ? "success" : "error"},
                       {"model_id", modelId},          {"model_name", modelName},
                       {"model_type", modelType},      {"output", outputOf(*this)},
-                      {"requested", askedJson(asked)}};
+                      {"requested", askedJson(*this)}};
   addRan(object, *this);
   // Nothing here does these: they would be claims.
   object["compute_shader_optimized"] = false;
@@ -166,7 +177,7 @@ std::string AccelerateResult::toJson() const {
                       {"model_name", result.modelName},
                       {"model_type", result.modelType},
                       {"output", outputOf(result)},
-                      {"requested", askedJson(result.asked)},
+                      {"requested", askedJson(result)},
                       {"inference_time", result.metrics.inferenceTimeMs / 1000},
                       {"processing_time", result.metrics.latencyMs / 1000},
                       {"total_time", totalMs / 1000},

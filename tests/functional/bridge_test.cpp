@@ -88,8 +88,8 @@ TEST_F(Bridge, BatchesAndCallsAtOnceAnswerInOrder) {
   EXPECT_EQ(results[2].error.value().category, ErrorCategory::NotFound);
   EXPECT_EQ(results[3].error.value().category, ErrorCategory::InvalidInput);
   const auto stats = integration.getExecutionStats();
-  EXPECT_EQ(stats.executedTasks, 5U);
-  EXPECT_EQ(stats.errors, 1U);
+  EXPECT_EQ(stats.executedTasks, 6U);
+  EXPECT_EQ(stats.errors, 2U) << "the model that is none, and the bytes";
   EXPECT_EQ(stats.platformUsage.at("cpu"), 4U);
   integration.close();
   EXPECT_FALSE((**model)(contents[0]).success) << "the integration is closed";
@@ -112,6 +112,34 @@ TEST_F(Bridge, APriorityListGoesToTheFirstPlatformThatAnswersRight) {
                                          {.priorityList = {"webgpu"}, .browser = "chromium"});
   ASSERT_FALSE(only);
   EXPECT_EQ(only.error().category, ErrorCategory::WrongResult);
+}
+
+TEST_F(Bridge, ATextIsAnsweredAsItIsAskedAndAsItComes) {
+  ensureModel("smollm2-135m", "q4_1");
+  ResourcePoolBridgeIntegration integration(options());
+  ASSERT_TRUE(integration.initialize());
+  const auto model =
+      integration.getModel("text_generation", "smollm2-135m", {.priorityList = {"cpu"}});
+  ASSERT_TRUE(model) << model.error().describe();
+  std::string streamed;
+  const auto result = (**model)(GenerationRequest{
+      .messages = {{"user", "What is the capital of France?"}},
+      .generation = {.maxTokens = 4, .tokenIds = true},
+      .onText = [&](std::string_view text) { streamed += text; }});
+  ASSERT_TRUE(result.success) << result.error->describe();
+  const auto output = boost::json::parse(result.output).as_object();
+  EXPECT_EQ(output.at("finish_reason"), "length");
+  EXPECT_EQ(output.at("completion_tokens"), 4);
+  EXPECT_EQ(output.at("tokens").as_array().size(), 4U);
+  EXPECT_EQ(output.at("text"), streamed);
+  const auto wrong = (**model)(TranscriptionRequest{.sound = Bytes::copyOf("no text")});
+  EXPECT_EQ(wrong.error.value().category, ErrorCategory::InvalidInput);
+  // A refused call does not make the others look faster.
+  const auto stats = (*model)->stats();
+  EXPECT_EQ(stats.totalCalls, 2U);
+  EXPECT_EQ(stats.errors, 1U);
+  EXPECT_DOUBLE_EQ(stats.averageLatencyMs(), result.metrics.latencyMs);
+  EXPECT_EQ(stats.batchSizes, (std::map<std::size_t, std::uint64_t>{{1, 1}}));
 }
 
 TEST_F(Bridge, WrongUseIsNamedBeforeABrowserIsAsked) {

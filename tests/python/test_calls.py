@@ -12,7 +12,7 @@ import threading
 import pytest
 
 import webpool
-from conftest import CLI, EMBEDDER, add_model, left_processes
+from conftest import CLI, EMBEDDER, SPEECH, add_model, left_processes
 
 
 def test_errors_say_what_to_do_next(pool):
@@ -275,6 +275,43 @@ def test_after_the_end(tmp_path):
     pool.close()
     assert left_processes(tmp_path) == []
     assert model("late")["success"] is False
+    with pytest.raises(webpool.Error, match="closed") as raised:
+        pool.get_model("text_embedding", EMBEDDER)
+    assert "initialize" in raised.value.recovery_suggestion
+    # It can be opened again; models of before stay ended.
+    assert pool.initialize() is True
+    assert pool.get_model("text_embedding", EMBEDDER)("again")["success"]
+    assert model("late")["success"] is False
+    pool.close()
+    assert left_processes(tmp_path) == []
+
+
+def test_a_preference_that_cannot_be_met_falls_to_what_is_there(cache):
+    add_model("silero-vad-v5", "--dtype", "fp32")
+    add_model(EMBEDDER, "--dtype", "q4")
+    with webpool.ResourcePoolBridgeIntegration(
+        max_connections=1,
+        ephemeral=True,
+        browsers=["chromium", "firefox"],
+        browser_preferences={"audio": "firefox", "text_embedding": "edge", "text": "safari"},
+    ) as pool:
+        # Chromium is of Edge's family, and then the only browser that there may be.
+        model = pool.get_model("text_embedding", EMBEDDER, {"priority_list": ["cpu"]})
+        result = model("a")
+        assert result["browser"] == "chromium" and result["requested"]["browser_preference"] == "edge"
+        assert "edge is not here" in result["fallback_reason"]
+        for preferences in ({"priority_list": ["cpu"]}, None):
+            model = pool.get_model("audio", "silero-vad-v5", preferences)
+            result = model(SPEECH)
+            assert result["success"], result
+            assert result["browser"] == "chromium"
+            assert result["requested"]["browser_preference"] == "firefox"
+            assert "in firefox: the pool has 1 browsers" in result["fallback_reason"]
+        result = pool.get_model("text", "silero-vad-v5", {"priority_list": ["cpu"]})
+        assert result.get_performance_metrics()["platform"] == "cpu"
+        # Who names a browser is bound to it.
+        with pytest.raises(webpool.Error, match="may have no more"):
+            pool.get_model("audio", "silero-vad-v5", {"browser": "firefox"})
 
 
 def test_a_model_made_by_hand(pool, embedder):

@@ -1,96 +1,19 @@
 #include "api/openai/chat.h"
 
 #include <boost/json.hpp>
+#include <span>
 
 #include "api/openai/fields.h"
+#include "pipelines/generation_json.h"
 
 namespace webpool::api::openai {
 namespace {
 
 namespace json = boost::json;
 
-Result<std::string> contentOf(const json::object& message) {
-  const auto* content = given(message, "content");
-  if (content == nullptr) return std::string{};
-  if (const auto* text = content->if_string()) return std::string(*text);
-  const auto* parts = content->if_array();
-  if (parts == nullptr) return wrong("messages: content is neither a text nor a list");
-  std::string all;
-  for (const auto& part : *parts) {
-    const auto* object = part.if_object();
-    const auto* text = object == nullptr ? nullptr : object->if_contains("text");
-    if (text == nullptr || !text->is_string()) {
-      return fail(ErrorCategory::Unsupported, "messages: content that is no text can't be taken");
-    }
-    all += std::string_view(text->get_string());
-  }
-  return all;
-}
-
-Result<Message> messageOf(const json::value& value) {
-  const auto* object = value.if_object();
-  if (object == nullptr) return wrong("messages: one is no object");
-  Message message;
-  message.role = textOf(*object, "role");
-  if (message.role == "developer") message.role = "system";  // its newer name
-  if (message.role.empty()) return wrong("messages: one has no role");
-  auto content = contentOf(*object);
-  if (!content) return std::unexpected(content.error());
-  message.content = std::move(*content);
-  message.toolCallId = textOf(*object, "tool_call_id");
-  if (const auto* calls = given(*object, "tool_calls")) {
-    if (!calls->is_array()) return wrong("messages: tool_calls is no list");
-    for (const auto& call : calls->get_array()) {
-      const auto* one = call.if_object();
-      const auto* function = one == nullptr ? nullptr : one->if_contains("function");
-      if (function == nullptr || !function->is_object()) {
-        return wrong("messages: a tool call has no function");
-      }
-      message.toolCalls.push_back({textOf(*one, "id"), textOf(function->get_object(), "name"),
-                                   textOf(function->get_object(), "arguments")});
-    }
-  }
-  return message;
-}
-
-Result<void> readTools(const json::object& object, GenerationOptions& options) {
-  if (const auto* tools = given(object, "tools")) {
-    if (!tools->is_array()) return wrong("tools: no list");
-    for (const auto& tool : tools->get_array()) {
-      const auto* one = tool.if_object();
-      const auto* function = one == nullptr ? nullptr : one->if_contains("function");
-      if (function == nullptr || !function->is_object()) return wrong("tools: one is no function");
-      const auto& named = function->get_object();
-      const auto* parameters = given(named, "parameters");
-      options.tools.push_back({textOf(named, "name"), textOf(named, "description"),
-                               parameters == nullptr ? "" : json::serialize(*parameters)});
-      if (options.tools.back().name.empty()) return wrong("tools: a function has no name");
-    }
-  }
-  const auto* choice = given(object, "tool_choice");
-  if (choice == nullptr || *choice == "auto") return {};
-  if (*choice == "none") {
-    options.toolChoice = ToolChoice::None;
-  } else if (*choice == "required") {
-    options.toolChoice = ToolChoice::Required;
-  } else if (choice->is_object()) {
-    return fail(ErrorCategory::Unsupported, "tool_choice: no function can be named",
-                "use \"required\" and offer that tool alone");
-  } else {
-    return wrong("tool_choice: not \"auto\", \"none\" or \"required\"");
-  }
-  return {};
-}
-
 json::array callsOf(const Generation& generation, bool indexed) {
-  json::array calls;
-  for (const auto& call : generation.toolCalls) {
-    json::object one{{"id", call.id},
-                     {"type", "function"},
-                     {"function", {{"name", call.name}, {"arguments", call.arguments}}}};
-    if (indexed) one["index"] = calls.size();
-    calls.push_back(std::move(one));
-  }
+  auto calls = pipelines::toJson(std::span(generation.toolCalls));
+  for (std::size_t i = 0; indexed && i < calls.size(); ++i) calls[i].get_object()["index"] = i;
   return calls;
 }
 
@@ -114,11 +37,11 @@ Result<ChatRequest> parseChat(std::string_view body) {
     return wrong("messages: missing, or not a list of messages");
   }
   for (const auto& value : messages->get_array()) {
-    auto message = messageOf(value);
+    auto message = pipelines::messageFromJson(value);
     if (!message) return std::unexpected(message.error());
     request.messages.push_back(std::move(*message));
   }
-  for (auto* read : {readTools, readStop, readNumbers}) {
+  for (auto* read : {pipelines::readTools, pipelines::readStop, readNumbers}) {
     if (auto fits = read(*object, request.generation); !fits) {
       return std::unexpected(fits.error());
     }

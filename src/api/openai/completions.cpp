@@ -79,7 +79,7 @@ Result<CompletionRequest> parseCompletion(std::string_view body) {
   if (auto fits = refuseOthers(*object); !fits) return std::unexpected(fits.error());
   request.generation.maxTokens = kUsualTokens;
   request.generation.raw = true;
-  for (auto* read : {readStop, readNumbers}) {
+  for (auto* read : {pipelines::readStop, readNumbers}) {
     if (auto fits = read(*object, request.generation); !fits) {
       return std::unexpected(fits.error());
     }

@@ -3,11 +3,10 @@
 
 #include <boost/json/object.hpp>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
-#include "webpool/generation.h"
+#include "pipelines/generation_json.h"
 
 namespace webpool::api::openai {
 
@@ -17,17 +16,12 @@ std::unexpected<Error> wrong(std::string message);
 /// InvalidArgument for what is no JSON object.
 Result<boost::json::object> objectOf(std::string_view body);
 
-/// Null where it is missing or null.
-const boost::json::value* given(const boost::json::object& object, std::string_view name);
-/// Empty where it is no text.
-std::string textOf(const boost::json::object& object, std::string_view name);
+using pipelines::given;
+using pipelines::numberOf;
+using pipelines::textOf;
 /// False where it is missing; InvalidArgument for what is neither true nor false.
 Result<bool> flagOf(const boost::json::object& object, std::string_view name);
-Result<std::optional<double>> numberOf(const boost::json::object& object, std::string_view name,
-                                       double least, double most);
 
-/// `stop`
-Result<void> readStop(const boost::json::object& object, GenerationOptions& options);
 /// `temperature`, `top_p`, `seed`, `max_tokens`; Unsupported for `n` above 1.
 Result<void> readNumbers(const boost::json::object& object, GenerationOptions& options);
 

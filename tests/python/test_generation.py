@@ -1,0 +1,151 @@
+"""How a call is to be answered, and answers that come bit by bit."""
+
+import asyncio
+import json
+import time
+
+import pytest
+
+import webpool
+from conftest import EMBEDDER, SPEECH, add_model
+
+FRANCE = [{"role": "user", "content": "What is the capital of France?"}]
+COUNT = "Count from one to a thousand, in words."
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "The weather of a city.",
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}},
+            "required": ["city"],
+        },
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def writer(pool):
+    add_model("smollm2-135m")
+    return pool.get_model("text_generation", "smollm2-135m", {"priority_list": ["cpu"]})
+
+
+def test_options_beside_the_inputs_or_within_them(writer):
+    for result in (
+        writer(FRANCE, max_tokens=4),
+        writer({"messages": FRANCE, "max_tokens": 4}),
+        writer({"text": FRANCE[0]["content"], "max_tokens": 9}, max_tokens=4),
+        writer.run_batch([{"messages": FRANCE, "max_tokens": 4}])[0],
+    ):
+        assert result["success"], result
+        output = result["output"]
+        assert output["finish_reason"] == "length" and output["completion_tokens"] == 4
+        assert "The capital of France".startswith(output["text"].strip()), output
+
+
+def test_stop_and_chance(writer):
+    output = writer(FRANCE, stop=" is", token_ids=True)["output"]
+    assert output["text"] == "The capital of France" and output["finish_reason"] == "stop"
+    assert len(output["tokens"]) >= 4
+    told = [
+        writer("Tell me a story.", temperature=1.5, seed=seed, max_tokens=12)["output"]["text"]
+        for seed in (1, 1, 2)
+    ]
+    assert told[0] == told[1] != told[2]
+
+
+def test_tools_are_called_and_answered(writer):
+    asked = [{"role": "user", "content": "What is the weather in Paris?"}]
+    output = writer(asked, tools=[WEATHER], tool_choice="required", max_tokens=100)["output"]
+    assert output["finish_reason"] == "tool_calls", output
+    call = output["tool_calls"][0]
+    assert call["function"]["name"] == "get_weather"
+    assert isinstance(json.loads(call["function"]["arguments"])["city"], str)
+    asked.append({"role": "assistant", "content": None, "tool_calls": output["tool_calls"]})
+    asked.append({"role": "tool", "tool_call_id": call["id"], "content": "rain"})
+    assert writer(asked, max_tokens=8)["success"]
+
+
+def test_what_is_no_option_is_named(pool, writer):
+    for inputs in (
+        {"messages": FRANCE, "max_token": 4},
+        {"text": "x", "max_token": 4},
+        {"role": "user", "content": "x", "max_token": 4},
+    ):
+        with pytest.raises(webpool.Error, match="'max_token'") as raised:
+            writer(inputs)
+        assert raised.value.recovery_suggestion
+    with pytest.raises(webpool.Error, match="max_tokens: no number") as raised:
+        writer(FRANCE, max_tokens="many")
+    assert raised.value.error_category == "invalid_argument" and raised.value.recovery_suggestion
+    with pytest.raises(webpool.Error, match="'language'"):
+        writer(FRANCE, language="en")
+    with pytest.raises(webpool.Error, match="can't be JSON"):
+        writer(FRANCE, tools=[object()])
+    # One that fails does not keep the others.
+    refused, said = pool.execute_concurrent(
+        [
+            (writer, {"text": "x", "max_token": 4}),
+            (writer, {"messages": FRANCE, "max_tokens": 2}),
+        ]
+    )
+    assert refused["error_type"] == "invalid_argument" and refused["recovery_suggestion"]
+    assert said["output"]["completion_tokens"] == 2
+    # A model that writes nothing has no use for them.
+    add_model(EMBEDDER, "--dtype", "q4")
+    embedder = pool.get_model("text_embedding", EMBEDDER, {"priority_list": ["cpu"]})
+    assert embedder("a", max_tokens=4)["error_type"] == "invalid_input"
+
+
+def test_an_answer_comes_bit_by_bit(writer):
+    stream = writer.stream(FRANCE)
+    pieces = list(stream)
+    assert len(pieces) > 3
+    assert "".join(pieces) == stream.result["output"]["text"] == "The capital of France is Paris."
+    assert list(stream) == []
+
+
+def test_who_leaves_a_stream_ends_it(pool, writer):
+    with writer.stream(COUNT) as stream:
+        assert next(stream)
+    rest = list(stream)
+    output = stream.result["output"]
+    assert output["finish_reason"] == "cancelled" and len(rest) < 100
+    for _ in writer.stream(COUNT, max_tokens=4000):
+        break  # nobody holds it any more, so that this ends long before its 4,000 tokens
+    while pool._native.under_way():
+        time.sleep(0.01)
+    assert writer("Say hello.", max_tokens=2)["success"]
+
+
+def test_a_stream_to_be_awaited(writer):
+    async def main():
+        stream = writer.stream(FRANCE, max_tokens=5)
+        pieces = [piece async for piece in stream]
+        assert stream.result["output"]["completion_tokens"] == 5
+        return "".join(pieces)
+
+    assert asyncio.run(main()).startswith("The capital of France")
+
+
+def test_what_fails_in_a_stream_is_raised(pool, writer):
+    with pytest.raises(webpool.Error, match="context"):
+        list(writer.stream("word " * 20_000))
+    with pytest.raises(webpool.Error, match="bit by bit"):
+        list(writer.stream(b"bytes"))
+
+
+def test_a_sound_has_a_language(pool):
+    add_model("whisper-tiny", "--dtype", "q8")
+    model = pool.get_model("audio", "whisper-tiny", {"priority_list": ["cpu"]})
+    told = model(str(SPEECH))
+    assert told["output"]["language"] == "en"
+    asked = model({"audio": SPEECH, "language": "en"})
+    assert asked["success"], asked
+    assert asked["output"]["text"] == told["output"]["text"]
+    wrong = model(SPEECH, language="klingon")
+    assert wrong["success"] is False and "klingon" in wrong["error"]
+    assert wrong["recovery_suggestion"]
+    with pytest.raises(webpool.Error, match="'seed'"):
+        model(SPEECH, seed=1)
