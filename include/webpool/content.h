@@ -23,7 +23,9 @@ struct PicturesAndTexts {
 /// What a model is asked about. Which of these it takes, its task tells: texts (embedding), one
 /// text or messages (generation), the bytes of a file or its path (sound, picture, any), samples,
 /// tensors. A single tensor needs no name: it is the model's only input, a picture (UINT8, height x
-/// width [x 1, 3 or 4]) or sound (FP32, samples of 16 kHz).
+/// width [x 1, 3 or 4]) or sound of 16 kHz: FP16, FP32, FP64, INT16, INT32 or UINT8 (128 is
+/// silence), samples, or samples and up to eight channels in either order, which are mixed. A Sound
+/// of another rate than the model's is resampled.
 using Content = std::variant<std::string, std::vector<std::string>, Bytes, std::filesystem::path,
                              std::vector<Message>, std::vector<Tensor>, Sound, PicturesAndTexts>;
 

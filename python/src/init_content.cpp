@@ -2,9 +2,12 @@
 #include <pybind11/numpy.h>
 
 #include <array>
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <optional>
 
+#include "bridge/sound_content.h"
 #include "python.h"
 
 namespace webpool::python {
@@ -13,8 +16,6 @@ namespace {
 [[noreturn]] void raiseInput(const std::string& message, const std::string& hint) {
   raise(Error{ErrorCategory::InvalidInput, message, hint});
 }
-
-using Samples = py::array_t<float, py::array::c_style | py::array::forcecast>;
 
 constexpr std::pair<DataType, const char*> kNumpyTypes[] = {
     {DataType::Bool, "bool"},     {DataType::Uint8, "uint8"},   {DataType::Uint16, "uint16"},
@@ -159,17 +160,25 @@ std::optional<PicturesAndTexts> picturesAndTextsOf(const py::dict& dict) {
   return both;
 }
 
+/// As datasets of sound come.
+Sound soundOf(const py::dict& dict) {
+  const py::object given = dict["sampling_rate"];
+  double rate = 0;
+  try {
+    rate = py::cast<double>(given);
+  } catch (const py::cast_error&) {  // told below, as any other that is none
+  }
+  if (!(rate >= 1 && rate <= std::numeric_limits<unsigned>::max() && rate == std::floor(rate))) {
+    raiseInput("a sampling_rate is no " + std::string(py::repr(given)),
+               "give the samples a second that it was recorded with: 16000 or 44100, for example");
+  }
+  return orRaise(bridge::soundFrom(tensorOf("", dict["array"]), static_cast<unsigned>(rate)));
+}
+
 Content dictOf(const py::dict& dict) {
   if (isMessage(dict)) return std::vector{messageOf(dict)};
   if (dict.contains("messages")) return listOf(py::cast<py::sequence>(dict["messages"]));
-  // As datasets of sound come.
-  if (dict.contains("array") && dict.contains("sampling_rate")) {
-    const auto samples = Samples::ensure(dict["array"]);
-    if (!samples || samples.ndim() != 1)
-      raiseInput("'array' is no row of samples", "give one number a sample, as float32");
-    return Sound{py::cast<unsigned>(dict["sampling_rate"]),
-                 {samples.data(), samples.data() + samples.size()}};
-  }
+  if (dict.contains("array") && dict.contains("sampling_rate")) return soundOf(dict);
   if (const auto both = picturesAndTextsOf(dict)) return *both;
   for (const auto* name : {"text", "texts", "image", "audio", "file", "path"}) {
     if (dict.contains(name) && py::len(dict) == 1) return contentOf(dict[name]);

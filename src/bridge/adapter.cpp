@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "base/file.h"
+#include "bridge/sound_content.h"
+#include "media/audio.h"
 #include "pipelines/answers_json.h"
 #include "webpool/file_type.h"
 #include "webpool/multimodal.h"
@@ -100,16 +102,16 @@ Result<Picture> pictureOf(const Content& content, const Model& model) {
   return decodePicture(bytes->view());
 }
 
-/// Samples as they are, or of a file.
+/// Samples of any rate, of a tensor of 16 kHz, or of a file.
 Result<Sound> soundOf(const Content& content, const Model& model) {
-  constexpr std::string_view kTakes = "a sound file, its path, or samples as FP32 of 16 kHz";
-  if (const auto* sound = std::get_if<Sound>(&content)) return *sound;
+  constexpr std::string_view kTakes =
+      "a sound file, its path, or samples: of 16 kHz, or with their rate";
+  if (const auto* sound = std::get_if<Sound>(&content)) {
+    return media::resampled(*sound, kSpeechRate);
+  }
   if (const auto* tensor = onlyTensor(content)) {
-    if (auto valid = tensor->validate(); !valid) return std::unexpected(valid.error());
-    if (tensor->type != DataType::Fp32 || tensor->shape.size() != 1)
-      return notTaken(model, content, kTakes);
-    const auto samples = tensor->as<float>();
-    return Sound{kSpeechRate, {samples.begin(), samples.end()}};
+    auto sound = soundFrom(*tensor, kSpeechRate);
+    return sound ? media::resampled(std::move(*sound), kSpeechRate) : sound;
   }
   const auto bytes = bytesOf(content, model, kTakes);
   if (!bytes) return std::unexpected(bytes.error());
