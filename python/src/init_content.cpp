@@ -186,6 +186,20 @@ Content dictOf(const py::dict& dict) {
   return tensorsOf(dict);
 }
 
+/// Ctrl-C is thrown on.
+Result<Content> tryContent(py::handle given) {
+  const auto what = "a " + typeName(given) + " can't be read";
+  const std::string hint = "give a str, list, dict, bytes, a path, a numpy array or a PIL image";
+  try {
+    return contentOf(given);
+  } catch (py::error_already_set& raised) {
+    if (!raised.matches(PyExc_Exception)) throw;
+    return std::unexpected(errorOf(raised, ErrorCategory::InvalidInput, what, hint));
+  } catch (const std::exception& wrong) {
+    return fail(ErrorCategory::InvalidInput, what + ": " + wrong.what(), hint);
+  }
+}
+
 py::object tensorToPython(const Tensor& tensor) {
   if (tensor.type == DataType::Bytes) {
     py::list items;
@@ -236,14 +250,13 @@ Content contentOf(py::handle given) {
 }
 
 void Inputs::add(py::handle given) {
-  errors.emplace_back();
-  try {
-    contents.push_back(contentOf(given));
-  } catch (py::error_already_set& raised) {
-    if (!raised.matches(PyExc_Exception)) throw;  // Ctrl-C
-    errors.back() =
-        errorOf(raised, ErrorCategory::InvalidInput, "a " + typeName(given) + " can't be read");
-  }
+  auto content = tryContent(given);
+  errors.emplace_back(content ? std::nullopt : std::optional(content.error()));
+  if (content) contents.push_back(std::move(*content));
+}
+
+Content givenContent(py::handle given) {
+  return orRaise(tryContent(given));
 }
 
 WebModelResult refused(const EnhancedWebModel* model, const std::string& id, const Error& error) {

@@ -25,7 +25,7 @@ void initModel(py::module_& module) {
       .def(
           "run",
           [](const ModelPtr& model, py::handle inputs, const Stop& stop) {
-            const auto content = contentOf(inputs);
+            const auto content = givenContent(inputs);
             return resultToPython(waitFor(
                 stop, [&](const std::stop_token& token) { return (*model)(content, token); }));
           },

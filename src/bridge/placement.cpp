@@ -134,8 +134,11 @@ Result<Placed> Pool::place(ResourcePool& pool, const std::string& type, const Pl
     const std::lock_guard lock(mutex_);
     own = backends_.at(name);
   }
-  if (!own.detect()) {
-    return fail(ErrorCategory::Unsupported, "it was not detected here");
+  const auto detected = own.detect();
+  if (!detected) return std::unexpected(detected.error());
+  if (!*detected) {
+    return fail(ErrorCategory::Unsupported, fmt::format("the backend '{}' was not detected", name),
+                "its own detection says that it is not here: choose another platform");
   }
   auto files = pool.files(description.name, options);
   if (!files) return std::unexpected(files.error());
