@@ -1,3 +1,4 @@
+#include "bridge/advice.h"
 #include "python.h"
 #include "webpool/version.h"
 
@@ -5,8 +6,8 @@ namespace webpool::python {
 
 void raise(const Error& error) {
   const auto type = py::module_::import("webpool._errors").attr("Error");
-  const auto made = type(error.message, std::string(categoryName(error.category)), error.hint,
-                         error.shouldRetry());
+  const auto made = type(error.message, std::string(categoryName(error.category)),
+                         bridge::nextStep(error), error.shouldRetry());
   PyErr_SetObject(type.ptr(), made.ptr());
   throw py::error_already_set();
 }

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <numeric>
 
+#include "bridge/advice.h"
 #include "bridge/preferences.h"
 #include "webpool/accelerate.h"
 
@@ -36,7 +37,7 @@ void addError(json::object& object, const Error& error) {
   object["error"] = error.message;
   object["error_type"] = std::string(categoryName(error.category));
   object["error_category"] = std::string(categoryName(error.category));
-  object["recovery_suggestion"] = error.hint;
+  object["recovery_suggestion"] = bridge::nextStep(error);
   object["should_retry"] = error.shouldRetry();
 }
 

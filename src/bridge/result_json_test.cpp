@@ -47,6 +47,8 @@ TEST(ResultJson, AFailureHasItsCategoryAndTheNextStep) {
   EXPECT_EQ(object.at("error"), "too late");
   EXPECT_EQ(object.at("error_category"), "timeout");
   EXPECT_EQ(object.at("recovery_suggestion"), "wait longer");
+  whole.result.error->hint.clear();
+  EXPECT_EQ(parsed(whole.toJson()).at("recovery_suggestion"), "try again, or allow more time");
   EXPECT_TRUE(object.at("output").is_null());
   EXPECT_TRUE(object.at("platform").is_null()) << "nothing ran";
   EXPECT_TRUE(object.at("ipfs_source").is_null());

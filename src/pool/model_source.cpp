@@ -156,7 +156,7 @@ Result<std::string> chooseWhole(const ModelDescription& model, const Task& task,
     return fail(ErrorCategory::InvalidArgument,
                 fmt::format("{} runs {} together, not one component", task.name,
                             fmt::join(task.graphs, " and ")),
-                "leave the component out, or use --task tensors");
+                "leave the component out, or load it for the task tensors");
   }
   for (const auto graph : task.graphs) {
     if (std::ranges::find(model.components, graph) != model.components.end()) continue;
@@ -348,7 +348,8 @@ Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection, std
     return fail(ErrorCategory::InvalidArgument,
                 fmt::format("the model '{}' is {}, which the task {} does not run", selection.name,
                             resolved.gguf ? "GGUF" : "ONNX", known->name),
-                resolved.gguf ? "use --task text-generation" : "text-generation takes GGUF models");
+                resolved.gguf ? "load it for the task text-generation"
+                              : "text-generation takes GGUF models");
   }
   if (auto fits = readTaskFile(resolved, *known); !fits) return std::unexpected(fits.error());
   if (auto found = findGolden(resolved, store::ModelFile(*graph)); !found) {
@@ -458,7 +459,7 @@ Result<void> ModelSource::readTaskFile(ResolvedModel& resolved, const Task& task
     return fail(ErrorCategory::InvalidArgument,
                 fmt::format("the model '{}' has no {}, which {} needs", resolved.description.name,
                             task.needsFile, task.name),
-                "give the folder that holds it, or use --task tensors");
+                "give the folder that holds it, or load it for the task tensors");
   }
   if (task.parametersFrom == nullptr) return {};
   const auto bytes = read(*file);
