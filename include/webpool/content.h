@@ -39,6 +39,8 @@ struct HardwarePreferences {
   std::string browser{};
   unsigned precision = 0;       ///< bits of the weights: 32, 16, 8 or 4; 0: the model's default
   bool mixedPrecision = false;  ///< of 4 bits: activations in 16, where there are such weights
+  /// As ModelOptions::context: tokens of a conversation with a language model; 0: the usual.
+  unsigned contextLength = 0;
   /// Whether the browser may get the model's bytes from other browsers too, and give them to such;
   /// unset: what the pool was opened with (PoolOptions::peerSharing).
   std::optional<bool> p2pOptimization{};

@@ -55,7 +55,8 @@ class BrowserIntegration {
   virtual ~BrowserIntegration() = default;
 
   /// A model of the type is about to be placed in the browser ("chromium"). What it returns fills
-  /// in what the caller left open: priority list, precision, browser. An error is the load's.
+  /// in what the caller left open: priority list, precision, context length, browser. An error is
+  /// the load's.
   virtual Result<HardwarePreferences> optimizeForBrowser(const std::string& browserName,
                                                          const std::string& modelType) = 0;
 };

@@ -9,7 +9,8 @@ void initAccelerate(py::module_& module) {
          const std::shared_ptr<ResourcePoolBridgeIntegration>& pool, const Stop& stop) {
         const auto inputs = givenContent(content);
         py::dict wanted;
-        for (const auto* key : {"browser", "precision", "mixed_precision", "p2p_optimization"}) {
+        for (const auto* key :
+             {"browser", "precision", "mixed_precision", "context_length", "p2p_optimization"}) {
           if (config.contains(key)) wanted[key] = config[key];
         }
         const auto preferences = preferencesOf(wanted);
@@ -18,6 +19,7 @@ void initAccelerate(py::module_& module) {
             .browser = preferences.browser,
             .precision = preferences.precision,
             .mixedPrecision = preferences.mixedPrecision,
+            .contextLength = preferences.contextLength,
             .p2pOptimization = preferences.p2pOptimization,
             .modelType = textIn(config, "model_type", "vision, audio, text_embedding, ..."),
             .pool = pool.get(),

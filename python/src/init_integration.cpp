@@ -52,9 +52,9 @@ HardwarePreferences preferencesOf(py::handle given) {
   }
   const auto dict = py::cast<py::dict>(given);
   expectKeys(dict,
-             {"priority_list", "browser", "precision", "mixed_precision", "model_family",
-              "p2p_optimization", "enable_ipfs", "compute_shaders", "precompile_shaders",
-              "parallel_loading"},
+             {"priority_list", "browser", "precision", "mixed_precision", "context_length",
+              "model_family", "p2p_optimization", "enable_ipfs", "compute_shaders",
+              "precompile_shaders", "parallel_loading"},
              "hardware preferences");
   const auto one = dict.contains("priority_list") && py::isinstance<py::str>(dict["priority_list"])
                        ? std::string(py::str(dict["priority_list"]))
@@ -63,6 +63,7 @@ HardwarePreferences preferencesOf(py::handle given) {
   take(dict, "browser", preferences.browser, "the name of a browser: 'firefox'");
   take(dict, "precision", preferences.precision, "the bits of the weights: 32, 16, 8 or 4");
   take(dict, "mixed_precision", preferences.mixedPrecision, kYesOrNo);
+  take(dict, "context_length", preferences.contextLength, "a number of tokens: 8192");
   take(dict, "p2p_optimization", preferences.p2pOptimization, kYesOrNo);
   return preferences;
 }

@@ -11,7 +11,7 @@ from ._model import Result
 from ._twins import twin
 
 _KNOWN = (
-    "platform hardware browser precision mixed_precision model_type store_results "
+    "platform hardware browser precision mixed_precision context_length model_type store_results "
     "p2p_optimization use_resource_pool max_connections headless adaptive_scaling pool "
     "resource_pool url token db_path"
 ).split()

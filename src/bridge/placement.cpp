@@ -53,7 +53,8 @@ Result<ModelDescription> Pool::describe(ResourcePool& pool, const std::string& n
                                         std::string task) const {
   return pool.describe(name, {.task = std::move(task),
                               .precision = preferences.precision,
-                              .mixedPrecision = preferences.mixedPrecision});
+                              .mixedPrecision = preferences.mixedPrecision,
+                              .context = preferences.contextLength});
 }
 
 Result<std::vector<Pool::Platform>> Pool::platformsFor(
@@ -110,6 +111,7 @@ Result<void> Pool::askIntegration(const std::string& type, HardwarePreferences& 
     preferences.precision = said->precision;
     preferences.mixedPrecision = preferences.mixedPrecision || said->mixedPrecision;
   }
+  if (preferences.contextLength == 0) preferences.contextLength = said->contextLength;
   if (preferences.browser.empty()) {
     preferences.browser = said->browser.empty() ? *browser : said->browser;
   }
@@ -212,6 +214,7 @@ Result<Placed> Pool::load(ResourcePool& pool, const std::string& type, const std
                           {.task = description->task,
                            .browser = one,
                            .dtype = description->dtype,
+                           .context = preferences.contextLength,
                            .stop = stop,
                            .peerSharing = sharing});
       if (placed || (backend != nullptr && !isOfThePlatform(placed.error().category))) {

@@ -52,8 +52,8 @@ std::string keyOf(const std::string& type, const std::string& name,
                   const HardwarePreferences& preferences) {
   std::string key = type + ':' + name;
   for (const auto& platform : preferences.priorityList) key += '|' + platform;
-  return fmt::format("{}#{}#{}#{}", key, preferences.browser, preferences.precision,
-                     preferences.mixedPrecision);
+  return fmt::format("{}#{}#{}#{}#{}", key, preferences.browser, preferences.precision,
+                     preferences.mixedPrecision, preferences.contextLength);
 }
 
 }  // namespace

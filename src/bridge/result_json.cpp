@@ -30,7 +30,8 @@ json::object askedJson(const HardwarePreferences& asked) {
   return {{"priority_list", json::value_from(asked.priorityList)},
           {"browser", asked.browser},
           {"precision", asked.precision},
-          {"mixed_precision", asked.mixedPrecision}};
+          {"mixed_precision", asked.mixedPrecision},
+          {"context_length", asked.contextLength}};
 }
 
 void addError(json::object& object, const Error& error) {

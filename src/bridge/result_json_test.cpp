@@ -18,7 +18,7 @@ TEST(ResultJson, SaysWhatWasAskedForAndWhatRan) {
   result.success = true;
   result.modelId = "vision:m";
   result.output = R"({"lines": []})";
-  result.asked = {.priorityList = {"webgpu", "cpu"}, .browser = "edge"};
+  result.asked = {.priorityList = {"webgpu", "cpu"}, .browser = "edge", .contextLength = 256};
   result.ran = {.browser = "chromium", .backend = Backend::Wasm, .label = "wasm", .dtype = "q4"};
   result.ipfsSource = "peer";
   result.bytesPool = 2;
@@ -27,6 +27,7 @@ TEST(ResultJson, SaysWhatWasAskedForAndWhatRan) {
   EXPECT_EQ(object.at("platform"), "cpu");
   EXPECT_EQ(object.at("browser"), "chromium");
   EXPECT_EQ(object.at("requested").at("browser"), "edge");
+  EXPECT_EQ(object.at("requested").at("context_length"), 256);
   EXPECT_EQ(object.at("precision"), 4);
   EXPECT_EQ(object.at("is_real_hardware"), false);
   EXPECT_EQ(object.at("compute_shader_optimized"), false);

@@ -197,6 +197,23 @@ LanguageInfo languageOf(const gguf::ModelInfo& header, unsigned context) {
           .chatTemplate = !header.chatTemplate.empty()};
 }
 
+/// More than a model was trained on it makes nothing sensible of.
+Result<void> checkContext(const ModelDescription& description, unsigned context) {
+  if (context == 0) return {};
+  if (!description.language) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("the model '{}' is for {} and holds no conversation of {} tokens",
+                            description.name, description.task, context),
+                "leave the context out: it is of models that generate text");
+  }
+  const auto trained = description.language->trainedContext;
+  if (trained == 0 || context <= trained) return {};
+  return fail(ErrorCategory::InvalidArgument,
+              fmt::format("the model '{}' was trained on {} tokens, and a context of {} is more",
+                          description.name, trained, context),
+              fmt::format("ask for a context of {} at most", trained));
+}
+
 /// What can't be a model is refused before a byte of it is stored.
 Result<std::vector<std::string>> checkFile(const std::filesystem::path& path) {
   std::vector<std::string> companions;
@@ -351,6 +368,7 @@ Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection, std
                 resolved.gguf ? "load it for the task text-generation"
                               : "text-generation takes GGUF models");
   }
+  if (auto fits = checkContext(description, context); !fits) return std::unexpected(fits.error());
   if (auto fits = readTaskFile(resolved, *known); !fits) return std::unexpected(fits.error());
   if (auto found = findGolden(resolved, store::ModelFile(*graph)); !found) {
     return std::unexpected(found.error());

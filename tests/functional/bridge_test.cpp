@@ -126,6 +126,7 @@ TEST_F(Bridge, WrongUseIsNamedBeforeABrowserIsAsked) {
   EXPECT_THAT(of("vision", {}).hint, HasSubstr("text_embedding"));
   EXPECT_THAT(of("text_embedding", {.priorityList = {"cuda"}}).message, HasSubstr("'cuda'"));
   EXPECT_THAT(of("text_embedding", {.browser = "opera"}).message, HasSubstr("'opera'"));
+  EXPECT_THAT(of("text_embedding", {.contextLength = 256}).message, HasSubstr("256 tokens"));
   const auto bits = of("text_embedding", {.precision = 8});
   EXPECT_THAT(bits.message, HasSubstr("no weights of 8 bits"));
   EXPECT_THAT(bits.hint, HasSubstr("q4"));
