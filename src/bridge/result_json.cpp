@@ -175,7 +175,11 @@ std::string AccelerateResult::toJson() const {
                       {"latency_ms", result.metrics.latencyMs},
                       {"throughput_items_per_sec", result.metrics.throughputItemsPerSec},
                       {"memory_usage_mb", orNull(result.metrics.memoryUsageMb)},
-                      {"ipfs_load_time", loadMs / 1000},
+                      {"ipfs_load_time", result.load.fetchMs / 1000},
+                      {"launch_time", result.load.launchMs / 1000},
+                      {"compile_time", result.load.compileMs / 1000},
+                      {"warmup_time", result.load.warmupMs / 1000},
+                      {"load_time", loadMs / 1000},
                       {"resource_pool_used", resourcePoolUsed},
                       {"results_stored", resultsStored},
                       {"timestamp", now}};

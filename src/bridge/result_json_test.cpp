@@ -56,6 +56,18 @@ TEST(ResultJson, AFailureHasItsCategoryAndTheNextStep) {
   EXPECT_EQ(object.at("p2p_optimized"), false);
 }
 
+TEST(ResultJson, TheTimeOfTheBytesIsNotThatOfTheLaunchOrTheCall) {
+  AccelerateResult whole;
+  whole.result.load = {.launchMs = 4000, .fetchMs = 500, .compileMs = 250, .warmupMs = 125};
+  whole.loadMs = 8000;
+  const auto object = parsed(whole.toJson());
+  EXPECT_EQ(object.at("ipfs_load_time").to_number<double>(), 0.5);
+  EXPECT_EQ(object.at("launch_time").to_number<double>(), 4);
+  EXPECT_EQ(object.at("compile_time").to_number<double>(), 0.25);
+  EXPECT_EQ(object.at("warmup_time").to_number<double>(), 0.125);
+  EXPECT_EQ(object.at("load_time").to_number<double>(), 8);
+}
+
 TEST(ResultJson, StatsUnderTheirKnownNames) {
   ExecutionStats stats;
   stats.modelExecutionTimesMs["text:m"] = {10, 30};

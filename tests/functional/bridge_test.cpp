@@ -280,6 +280,10 @@ TEST_F(Bridge, AccelerateNeedsNothingButAName) {
   EXPECT_EQ(object.at("p2p_optimized"), false);
   EXPECT_EQ(object.at("results_stored"), false);
   EXPECT_GE(whole.totalMs, whole.loadMs);
+  const auto& load = whole.result.load;
+  EXPECT_GT(load.launchMs, 0);
+  EXPECT_GT(load.fetchMs, 0);
+  EXPECT_LE(load.launchMs + load.fetchMs, whole.loadMs) << "its parts, and neither is the whole";
 }
 
 }  // namespace
