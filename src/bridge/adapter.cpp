@@ -60,7 +60,7 @@ Result<Bytes> bytesOf(const Content& content, const Model& model, std::string_vi
   } else {
     return notTaken(model, content, takes);
   }
-  auto read = base::readFile(path, kLargestFile);
+  auto read = base::readInput(path, kLargestFile, false);
   if (!read) return std::unexpected(read.error());
   return Bytes::adopt(std::move(*read));
 }

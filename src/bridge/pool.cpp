@@ -86,7 +86,8 @@ Result<void> Pool::initialize() {
   if (options.browsers.empty() && !remote) options.browsers = installedBrowsers(options);
   installed_ = options.browsers;
   options.maxConnections = options_.maxConnections;
-  options.minConnections = std::min(options_.minConnections, options_.maxConnections);
+  // More at least than at most is told by the pool itself.
+  options.minConnections = options_.maxConnections > 0 ? options_.minConnections : 0;
   options.headless = options_.headless;
   options.ephemeral = options_.ephemeral;
   if (options_.p2pOptimization) {

@@ -32,6 +32,9 @@ def test_errors_say_what_to_do_next(pool):
     with pytest.raises(webpool.Error) as raised:
         webpool.ResourcePoolBridgeIntegration(enable_circuit_breaker=False)
     assert raised.value.error_type == "unsupported"
+    with pytest.raises(webpool.Error, match="at least 3 browsers and at most 2") as raised:
+        webpool.ResourcePoolBridgeIntegration(max_connections=2, min_connections=3).initialize()
+    assert "min_connections" in raised.value.recovery_suggestion
     with pytest.raises(webpool.Error, match="no model type 'video'"):
         webpool.ResourcePoolBridgeIntegration(browser_preferences={"video": "chrome"}).initialize()
 

@@ -65,6 +65,10 @@ def test_a_picture_as_pil_numpy_bytes_and_path(pool, tmp_path):
     assert outputs[0]["lines"][0]["text"] == "browsers compute"
     assert all(output == outputs[0] for output in outputs)
     assert model(numpy.zeros((4, 4, 2), "uint8"))["error_type"] == "invalid_input"
+    for no_file, kind in ((tmp_path, "a folder"), ("/dev/zero", "a device")):
+        refused = model(no_file)
+        assert refused["error_type"] == "invalid_input" and kind in refused["error"]
+        assert refused["recovery_suggestion"]
 
 
 def test_sound_as_samples_and_path(pool):
