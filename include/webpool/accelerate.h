@@ -14,6 +14,7 @@ struct AccelerateConfig {
   std::string browser{};   ///< as HardwarePreferences::browser
   unsigned precision = 0;  ///< as HardwarePreferences::precision
   bool mixedPrecision = false;
+  unsigned contextLength = 0;             ///< as HardwarePreferences::contextLength
   std::optional<bool> p2pOptimization{};  ///< as HardwarePreferences::p2pOptimization
   std::string modelType{};                ///< empty: what the model's own task is
   /// The pool to use; null: one is opened for this call, with these options, and closed after it.

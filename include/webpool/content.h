@@ -39,7 +39,10 @@ struct TranscriptionRequest {
 /// What a model is asked about. Which of these it takes, its task tells: texts (embedding), one
 /// text or messages (generation; GenerationRequest says how), the bytes of a file or its path
 /// (sound, picture, any), samples, tensors. A single tensor needs no name: it is the model's only
-/// input, a picture (UINT8, height x width [x 1, 3 or 4]) or sound (FP32, samples of 16 kHz).
+/// input, a picture (UINT8, height x
+/// width [x 1, 3 or 4]) or sound of 16 kHz: FP16, FP32, FP64, INT16, INT32 or UINT8 (128 is
+/// silence), samples, or samples and up to eight channels in either order, which are mixed. A Sound
+/// of another rate than the model's is resampled.
 using Content = std::variant<std::string, std::vector<std::string>, Bytes, std::filesystem::path,
                              std::vector<Message>, std::vector<Tensor>, Sound, PicturesAndTexts,
                              GenerationRequest, TranscriptionRequest>;
@@ -54,6 +57,8 @@ struct HardwarePreferences {
   std::string browser{};
   unsigned precision = 0;       ///< bits of the weights: 32, 16, 8 or 4; 0: the model's default
   bool mixedPrecision = false;  ///< of 4 bits: activations in 16, where there are such weights
+  /// As ModelOptions::context: tokens of a conversation with a language model; 0: the usual.
+  unsigned contextLength = 0;
   /// Whether the browser may get the model's bytes from other browsers too, and give them to such;
   /// unset: what the pool was opened with (PoolOptions::peerSharing).
   std::optional<bool> p2pOptimization{};

@@ -32,7 +32,7 @@ enum class ErrorCategory {
   Cancelled,        ///< the caller gave up
   Protocol,         ///< a peer broke the wire protocol
   Unauthorized,     ///< a peer without the right token or origin
-  Internal,         ///< a defect of webpool
+  Internal,         ///< a defect of webpool, or of what a program has added to it
 };
 
 /// The stable snake_case name of a category, e.g. "invalid_input".

@@ -39,7 +39,9 @@ using BackendRun = std::function<Result<BackendAnswer>(const Content&, const std
 /// A platform of a program's own, beside "webgpu", "webnn" and "cpu" of the browsers. The answers
 /// are its own word: no golden gate is before it.
 struct HardwareBackend {
-  std::function<bool()> detect;  ///< asked for each model that may be placed there
+  /// Asked for each model that may be placed there. An error is told like that of a platform that
+  /// can't run the model.
+  std::function<Result<bool>()> detect;
   std::function<Result<BackendRun>(const BackendSource&)> initialize;
   /// Where a caller has no priority list: below 0 it comes before the browsers, else after them,
   /// where none of them runs the model; the lowest first.
@@ -53,7 +55,8 @@ class BrowserIntegration {
   virtual ~BrowserIntegration() = default;
 
   /// A model of the type is about to be placed in the browser ("chromium"). What it returns fills
-  /// in what the caller left open: priority list, precision, browser. An error is the load's.
+  /// in what the caller left open: priority list, precision, context length, browser. An error is
+  /// the load's.
   virtual Result<HardwarePreferences> optimizeForBrowser(const std::string& browserName,
                                                          const std::string& modelType) = 0;
 };

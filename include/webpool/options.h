@@ -185,8 +185,8 @@ struct ModelOptions {
   /// Of a model with several graphs, the one that is meant, by its file's name without dtype:
   /// "encoder_model", "decoder_model_merged"; empty: "model", or the only one there is.
   std::string component{};
-  /// Tokens that a language model can hold of one conversation; 0: what it was trained on, at most
-  /// 4096.
+  /// Tokens that a language model can hold of one conversation, up to what it was trained on; 0:
+  /// that, at most 4096. InvalidArgument for more, and for a model that is none of language.
   unsigned context = 0;
   /// Only describe it now: it is loaded, and checked, when it is first run.
   bool lazy = false;

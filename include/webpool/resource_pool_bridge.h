@@ -67,6 +67,7 @@ struct WebModelResult {
   std::uint64_t bytesOpfs = 0;  ///< from the browser's own storage
   std::uint64_t bytesPool = 0;
   std::uint64_t bytesPeer = 0;  ///< from other browsers
+  LoadTimings load{};           ///< of the model into the browser that it was loaded in
   WebModelMetrics metrics;
   std::optional<Error> error{};
 

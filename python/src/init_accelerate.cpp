@@ -7,25 +7,23 @@ void initAccelerate(py::module_& module) {
       "accelerate",
       [](const std::string& name, py::handle content, const py::dict& config,
          const std::shared_ptr<ResourcePoolBridgeIntegration>& pool, const Stop& stop) {
-        const auto inputs = contentOf(content);
+        const auto inputs = givenContent(content);
         py::dict wanted;
-        for (const auto* key : {"browser", "precision", "mixed_precision", "p2p_optimization"}) {
+        for (const auto* key :
+             {"browser", "precision", "mixed_precision", "context_length", "p2p_optimization"}) {
           if (config.contains(key)) wanted[key] = config[key];
         }
         const auto preferences = preferencesOf(wanted);
-        const auto text = [&](const char* key) {
-          return config.contains(key) && !py::object(config[key]).is_none()
-                     ? py::cast<std::string>(config[key])
-                     : std::string();
-        };
-        AccelerateConfig options{.platform = text("platform"),
-                                 .browser = preferences.browser,
-                                 .precision = preferences.precision,
-                                 .mixedPrecision = preferences.mixedPrecision,
-                                 .p2pOptimization = preferences.p2pOptimization,
-                                 .modelType = text("model_type"),
-                                 .pool = pool.get(),
-                                 .options = bridgeOptionsOf(config)};
+        AccelerateConfig options{
+            .platform = textIn(config, "platform", "webgpu, webnn or cpu"),
+            .browser = preferences.browser,
+            .precision = preferences.precision,
+            .mixedPrecision = preferences.mixedPrecision,
+            .contextLength = preferences.contextLength,
+            .p2pOptimization = preferences.p2pOptimization,
+            .modelType = textIn(config, "model_type", "vision, audio, text_embedding, ..."),
+            .pool = pool.get(),
+            .options = bridgeOptionsOf(config)};
         const auto whole = waitFor(stop, [&](const std::stop_token& token) {
           options.stop = token;
           return webpool::accelerate(name, inputs, options);

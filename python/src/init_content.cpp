@@ -4,13 +4,16 @@
 #include <algorithm>
 #include <array>
 #include <boost/json.hpp>
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <optional>
 #include <span>
 #include <type_traits>
 #include <variant>
 
 #include "bridge/request.h"
+#include "bridge/sound_content.h"
 #include "pipelines/generation_json.h"
 #include "python.h"
 
@@ -20,8 +23,6 @@ namespace {
 [[noreturn]] void raiseInput(const std::string& message, const std::string& hint) {
   raise(Error{ErrorCategory::InvalidInput, message, hint});
 }
-
-using Samples = py::array_t<float, py::array::c_style | py::array::forcecast>;
 
 constexpr std::pair<DataType, const char*> kNumpyTypes[] = {
     {DataType::Bool, "bool"},     {DataType::Uint8, "uint8"},   {DataType::Uint16, "uint16"},
@@ -75,11 +76,16 @@ Tensor tensorOf(std::string name, py::handle given) {
 }
 
 unsigned rateOf(const py::object& given) {
-  const auto number = py::module_::import("numbers").attr("Number");
-  const auto rate = py::isinstance(given, number) ? py::cast<double>(py::float_(given)) : 0.0;
-  if (rate >= 1 && rate <= 10'000'000) return static_cast<unsigned>(rate);
-  raiseInput("'sampling_rate' is not to be " + std::string(py::repr(given)),
-             "give the samples a second, e.g. 16000");
+  double rate = 0;
+  try {
+    rate = py::cast<double>(given);
+  } catch (const py::cast_error&) {  // told below, as any other that is none
+  }
+  if (rate >= 1 && rate <= std::numeric_limits<unsigned>::max() && rate == std::floor(rate)) {
+    return static_cast<unsigned>(rate);
+  }
+  raiseInput("a sampling_rate is no " + std::string(py::repr(given)),
+             "give the samples a second that it was recorded with: 16000 or 44100, for example");
 }
 
 bool hasAttributes(py::handle given, std::initializer_list<const char*> names) {
@@ -232,11 +238,8 @@ std::optional<Content> takeContent(const py::dict& rest) {
   }
   // As datasets of sound come.
   if (rest.contains("array") && rest.contains("sampling_rate")) {
-    const auto samples = Samples::ensure(take("array"));
-    if (!samples) PyErr_Clear();
-    if (!samples || samples.ndim() != 1)
-      raiseInput("'array' is no row of samples", "give one number a sample, as float32");
-    return Sound{rateOf(take("sampling_rate")), {samples.data(), samples.data() + samples.size()}};
+    auto samples = tensorOf("", take("array"));
+    return orRaise(bridge::soundFrom(samples, rateOf(take("sampling_rate"))));
   }
   if (auto both = picturesAndTextsOf(rest)) {
     for (const auto* name : {"image", "images", "text", "texts"}) {
@@ -269,6 +272,20 @@ Content dictOf(const py::dict& dict) {
                "and options of the call");
   }
   return tensorsOf(dict);
+}
+
+/// Ctrl-C is thrown on.
+Result<Content> tryContent(py::handle given) {
+  const auto what = "a " + typeName(given) + " can't be read";
+  const std::string hint = "give a str, list, dict, bytes, a path, a numpy array or a PIL image";
+  try {
+    return contentOf(given);
+  } catch (py::error_already_set& raised) {
+    if (!raised.matches(PyExc_Exception)) throw;
+    return std::unexpected(errorOf(raised, ErrorCategory::InvalidInput, what, hint));
+  } catch (const std::exception& wrong) {
+    return fail(ErrorCategory::InvalidInput, what + ": " + wrong.what(), hint);
+  }
 }
 
 py::object tensorToPython(const Tensor& tensor) {
@@ -327,14 +344,13 @@ Content withOptions(Content content, const py::dict& options) {
 }
 
 void Inputs::add(py::handle given) {
-  errors.emplace_back();
-  try {
-    contents.push_back(contentOf(given));
-  } catch (py::error_already_set& raised) {
-    if (!raised.matches(PyExc_Exception)) throw;  // Ctrl-C
-    errors.back() =
-        errorOf(raised, ErrorCategory::InvalidInput, "a " + typeName(given) + " can't be read");
-  }
+  auto content = tryContent(given);
+  errors.emplace_back(content ? std::nullopt : std::optional(content.error()));
+  if (content) contents.push_back(std::move(*content));
+}
+
+Content givenContent(py::handle given) {
+  return orRaise(tryContent(given));
 }
 
 WebModelResult refused(const EnhancedWebModel* model, const std::string& id, const Error& error) {

@@ -14,9 +14,10 @@ Shared share(py::object object) {
           }};
 }
 
-/// Calls with the GIL and turns what is raised into an error.
+/// Calls with the GIL and turns what is raised into an error, which for another than webpool.Error
+/// is Internal with `hint`.
 template <class Call>
-auto called(ErrorCategory otherwise, const std::string& who, Call call)
+auto called(const std::string& who, const std::string& hint, Call call)
     -> Result<decltype(call())> {
   const py::gil_scoped_acquire gil;
   try {
@@ -27,9 +28,9 @@ auto called(ErrorCategory otherwise, const std::string& who, Call call)
       return call();
     }
   } catch (py::error_already_set& raised) {
-    return std::unexpected(errorOf(raised, otherwise, who + " failed"));
+    return std::unexpected(errorOf(raised, ErrorCategory::Internal, who + " failed", hint));
   } catch (const std::exception& wrong) {
-    return fail(otherwise, who + " gave something unexpected: " + wrong.what());
+    return fail(ErrorCategory::Internal, who + " gave something unexpected: " + wrong.what(), hint);
   }
 }
 
@@ -47,8 +48,11 @@ BackendAnswer answerOf(const py::object& said) {
 
 BackendRun runOf(const std::string& name, const Shared& model) {
   return [name, model](const Content& content, const std::stop_token&) {
-    return called(ErrorCategory::InvalidInput, "the backend '" + name + "'",
-                  [&] { return answerOf((*model)(contentToPython(content))); });
+    return called(
+        "the backend '" + name + "'",
+        "mend what its initialization_function returned: it takes these inputs, and gives a "
+        "dict of arrays or what JSON has",
+        [&] { return answerOf((*model)(contentToPython(content))); });
   };
 }
 
@@ -73,9 +77,10 @@ class PythonIntegration final : public BrowserIntegration {
 
   Result<HardwarePreferences> optimizeForBrowser(const std::string& browserName,
                                                  const std::string& modelType) override {
-    return called(ErrorCategory::InvalidArgument, "optimize_for_browser", [&] {
-      return preferencesOf(object_->attr("optimize_for_browser")(browserName, modelType));
-    });
+    return called(
+        "optimize_for_browser", "mend it, or take it away with set_browser_integration(None)", [&] {
+          return preferencesOf(object_->attr("optimize_for_browser")(browserName, modelType));
+        });
   }
 
  private:
@@ -87,10 +92,11 @@ class PythonPolicy final : public MemoryPolicy {
   explicit PythonPolicy(py::object object) : object_(share(std::move(object))) {}
 
   Result<void> allocateMemory(const std::string& modelType, std::uint64_t modelSize) override {
-    const auto said = called(ErrorCategory::OutOfMemory, "allocate_memory", [&] {
-      const auto answer = py::object(object_->attr("allocate_memory")(modelType, modelSize));
-      return answer.is_none() || py::cast<bool>(py::bool_(answer));
-    });
+    const auto said =
+        called("allocate_memory", "mend it, or take it away with set_memory_policy(None)", [&] {
+          const auto answer = py::object(object_->attr("allocate_memory")(modelType, modelSize));
+          return answer.is_none() || py::cast<bool>(py::bool_(answer));
+        });
     if (!said) return std::unexpected(said.error());
     if (*said) return {};
     return fail(ErrorCategory::OutOfMemory,
@@ -101,7 +107,7 @@ class PythonPolicy final : public MemoryPolicy {
 
   /// What it may leave out, and what fails in it, is the pool's own choice.
   double worthKeeping(const KeptModel& model) override {
-    const auto said = called(ErrorCategory::InvalidArgument, "worth_keeping", [&] {
+    const auto said = called("worth_keeping", "", [&] {
       if (!py::hasattr(*object_, "worth_keeping")) return model.worth;
       const auto seconds = [](std::chrono::nanoseconds time) {
         return std::chrono::duration<double>(time).count();
@@ -138,19 +144,20 @@ void initExtensions(Integration& integration) {
              backend.priority = priority;
              backend.isRealHardware = isRealHardware;
              backend.detect = [who, call = share(detect)] {
-               return called(ErrorCategory::Unsupported, who,
-                             [&] { return py::cast<bool>(py::bool_((*call)())); })
-                   .value_or(false);
+               return called("the detection_function of " + who,
+                             "mend it, or leave the backend out of the priority_list",
+                             [&] { return py::cast<bool>(py::bool_((*call)())); });
              };
              backend.initialize = [who, name, call = share(initialize)](
                                       const BackendSource& source) -> Result<BackendRun> {
-               return called(ErrorCategory::Unsupported, who, [&] {
-                 auto model = py::object((*call)(sourceToPython(source)));
-                 if (PyCallable_Check(model.ptr()) == 0) {
-                   throw std::runtime_error("initialization_function returns no callable");
-                 }
-                 return runOf(name, share(std::move(model)));
-               });
+               return called("the initialization_function of " + who,
+                             "mend it, or leave the backend out of the priority_list", [&] {
+                               auto model = py::object((*call)(sourceToPython(source)));
+                               if (PyCallable_Check(model.ptr()) == 0) {
+                                 throw std::runtime_error("it is nothing that can be called");
+                               }
+                               return runOf(name, share(std::move(model)));
+                             });
              };
              orRaise(bridge.registerHardwareBackend(name, std::move(backend)));
            })

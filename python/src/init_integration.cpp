@@ -3,23 +3,31 @@
 namespace webpool::python {
 namespace {
 
+constexpr const char* kYesOrNo = "True or False";
+
 [[noreturn]] void raiseArgument(const std::string& message, const std::string& hint) {
   raise(Error{ErrorCategory::InvalidArgument, message, hint});
 }
 
+/// `hint` says what it takes.
 template <class T>
-void take(const py::dict& given, const char* name, T& into) {
+void take(const py::dict& given, const char* name, T& into, const std::string& hint) {
   if (!given.contains(name) || py::object(given[name]).is_none()) return;
   try {
     into = py::cast<T>(given[name]);
   } catch (const py::cast_error&) {
-    raiseArgument(std::string(name) + " is not to be " + std::string(py::repr(given[name])), "");
+    raiseArgument(std::string(name) + " is not to be " + std::string(py::repr(given[name])), hint);
   }
 }
 
 void takePath(const py::dict& given, const char* name, std::filesystem::path& into) {
   if (!given.contains(name) || py::object(given[name]).is_none()) return;
-  into = py::cast<std::string>(py::module_::import("os").attr("fsdecode")(given[name]));
+  try {
+    into = py::cast<std::string>(py::module_::import("os").attr("fsdecode")(given[name]));
+  } catch (const py::error_already_set&) {
+    raiseArgument(std::string(name) + " is not to be " + std::string(py::repr(given[name])),
+                  "a path: a str or a pathlib.Path");
+  }
 }
 
 void expectKeys(const py::dict& given, std::initializer_list<std::string_view> known,
@@ -38,38 +46,54 @@ void expectKeys(const py::dict& given, std::initializer_list<std::string_view> k
 HardwarePreferences preferencesOf(py::handle given) {
   HardwarePreferences preferences;
   if (given.is_none()) return preferences;
+  if (!py::hasattr(given, "keys")) {
+    raiseArgument("hardware preferences are a dict, and not " + std::string(py::repr(given)),
+                  R"(give {"priority_list": ["webgpu", "cpu"]}, for example)");
+  }
   const auto dict = py::cast<py::dict>(given);
   expectKeys(dict,
-             {"priority_list", "browser", "precision", "mixed_precision", "model_family",
-              "p2p_optimization", "enable_ipfs", "compute_shaders", "precompile_shaders",
-              "parallel_loading"},
+             {"priority_list", "browser", "precision", "mixed_precision", "context_length",
+              "model_family", "p2p_optimization", "enable_ipfs", "compute_shaders",
+              "precompile_shaders", "parallel_loading"},
              "hardware preferences");
-  take(dict, "priority_list", preferences.priorityList);
-  take(dict, "browser", preferences.browser);
-  take(dict, "precision", preferences.precision);
-  take(dict, "mixed_precision", preferences.mixedPrecision);
-  take(dict, "p2p_optimization", preferences.p2pOptimization);
-  take(dict, "compute_shaders", preferences.computeShaders);
-  take(dict, "precompile_shaders", preferences.precompileShaders);
-  take(dict, "parallel_loading", preferences.parallelLoading);
+  const auto one = dict.contains("priority_list") && py::isinstance<py::str>(dict["priority_list"])
+                       ? std::string(py::str(dict["priority_list"]))
+                       : std::string("webgpu', 'cpu");
+  take(dict, "priority_list", preferences.priorityList, "a list: ['" + one + "']");
+  take(dict, "browser", preferences.browser, "the name of a browser: 'firefox'");
+  take(dict, "precision", preferences.precision, "the bits of the weights: 32, 16, 8 or 4");
+  take(dict, "mixed_precision", preferences.mixedPrecision, kYesOrNo);
+  take(dict, "context_length", preferences.contextLength, "a number of tokens: 8192");
+  take(dict, "p2p_optimization", preferences.p2pOptimization, kYesOrNo);
+  take(dict, "compute_shaders", preferences.computeShaders, kYesOrNo);
+  take(dict, "precompile_shaders", preferences.precompileShaders, kYesOrNo);
+  take(dict, "parallel_loading", preferences.parallelLoading, kYesOrNo);
   return preferences;
+}
+
+std::string textIn(const py::dict& given, const char* name, const std::string& hint) {
+  std::string text;
+  take(given, name, text, hint);
+  return text;
 }
 
 BridgeOptions bridgeOptionsOf(const py::dict& given) {
   BridgeOptions options;
-  take(given, "max_connections", options.maxConnections);
-  take(given, "min_connections", options.minConnections);
-  take(given, "browser_preferences", options.browserPreferences);
-  take(given, "headless", options.headless);
-  take(given, "ephemeral", options.ephemeral);
-  take(given, "max_memory_mb", options.maxMemoryMb);
-  take(given, "url", options.pool.url);
-  take(given, "token", options.pool.token);
-  take(given, "p2p_optimization", options.p2pOptimization);
-  take(given, "enable_gpu", options.enableGpu);
-  take(given, "enable_cpu", options.enableCpu);
-  take(given, "browsers", options.pool.browsers);
-  take(given, "log_level", options.pool.logLevel);
+  const std::string number = "a whole number, 0 or more";
+  take(given, "max_connections", options.maxConnections, number);
+  take(given, "min_connections", options.minConnections, number);
+  take(given, "browser_preferences", options.browserPreferences,
+       R"(a browser for each type of models: {"audio": "firefox"})");
+  take(given, "headless", options.headless, kYesOrNo);
+  take(given, "ephemeral", options.ephemeral, kYesOrNo);
+  take(given, "max_memory_mb", options.maxMemoryMb, number);
+  take(given, "url", options.pool.url, "the address of a webpool serve: 'http://127.0.0.1:8080'");
+  take(given, "token", options.pool.token, "a str");
+  take(given, "p2p_optimization", options.p2pOptimization, kYesOrNo);
+  take(given, "enable_gpu", options.enableGpu, kYesOrNo);
+  take(given, "enable_cpu", options.enableCpu, kYesOrNo);
+  take(given, "browsers", options.pool.browsers, "a list of names: ['chromium', 'firefox']");
+  take(given, "log_level", options.pool.logLevel, "trace, debug, info, warn, error or off");
   takePath(given, "data_folder", options.pool.dataFolder);
   takePath(given, "cache_folder", options.pool.cacheFolder);
   takePath(given, "db_path", options.dbPath);

@@ -26,7 +26,7 @@ Inputs inputsOf(const py::iterable& given) {
 /// it raises ends the call, and is what the call raises.
 py::object run(const std::shared_ptr<EnhancedWebModel>& model, py::handle inputs,
                const py::dict& options, const Stop& given, const py::object& onText) {
-  auto content = withOptions(contentOf(inputs), options);
+  auto content = withOptions(givenContent(inputs), options);
   const auto stop = given ? given : std::make_shared<std::stop_source>();
   std::optional<py::error_already_set> raised;
   if (!onText.is_none()) {

@@ -1,3 +1,4 @@
+#include "bridge/advice.h"
 #include "python.h"
 #include "webpool/version.h"
 
@@ -5,20 +6,21 @@ namespace webpool::python {
 
 void raise(const Error& error) {
   const auto type = py::module_::import("webpool._errors").attr("Error");
-  const auto made = type(error.message, std::string(categoryName(error.category)), error.hint,
-                         error.shouldRetry());
+  const auto made = type(error.message, std::string(categoryName(error.category)),
+                         bridge::nextStep(error), error.shouldRetry());
   PyErr_SetObject(type.ptr(), made.ptr());
   throw py::error_already_set();
 }
 
-Error errorOf(py::error_already_set& raised, ErrorCategory otherwise, const std::string& what) {
+Error errorOf(py::error_already_set& raised, ErrorCategory otherwise, const std::string& what,
+              const std::string& hint) {
   const auto error = raised.value();
   const auto text = [&](const char* name) { return py::cast<std::string>(error.attr(name)); };
   if (raised.matches(py::module_::import("webpool._errors").attr("Error"))) {
     return {categoryFromName(text("error_category")), text("message"), text("recovery_suggestion")};
   }
   const auto kind = std::string(py::str(py::type::of(error).attr("__name__")));
-  return {otherwise, what + ": " + kind + ": " + std::string(py::str(error)), ""};
+  return {otherwise, what + ": " + kind + ": " + std::string(py::str(error)), hint};
 }
 
 bool isMainThread() {

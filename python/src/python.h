@@ -22,8 +22,10 @@ namespace py = pybind11;
 /// Sets webpool.Error as Python's exception and throws it.
 [[noreturn]] void raise(const Error& error);
 
-/// What was raised as an error of ours; `what` failed where it is none ("the backend failed").
-Error errorOf(py::error_already_set& raised, ErrorCategory otherwise, const std::string& what);
+/// What was raised as an error of ours. Where it is none, `what` failed ("the backend failed"), and
+/// `hint` is the next step.
+Error errorOf(py::error_already_set& raised, ErrorCategory otherwise, const std::string& what,
+              const std::string& hint);
 
 template <class T>
 T orRaise(Result<T> result) {
@@ -32,8 +34,11 @@ T orRaise(Result<T> result) {
 }
 
 /// str, list, dict, bytes, path, numpy array, PIL image. Raises webpool.Error (invalid_input, or
-/// invalid_argument for an option beside the content that is none).
+/// invalid_argument for an option beside the content that is none), and what the objects in it
+/// raise themselves.
 Content contentOf(py::handle given);
+/// The same of what a caller gave, whose objects' own failures are webpool.Error too.
+Content givenContent(py::handle given);
 
 /// With the options of one call (bridge/request.h). Raises webpool.Error (invalid_argument).
 Content withOptions(Content content, const py::dict& options);
@@ -72,6 +77,8 @@ py::list toList(const Inputs& inputs, const std::vector<WebModelResult>& ran, Re
 
 HardwarePreferences preferencesOf(py::handle given);
 BridgeOptions bridgeOptionsOf(const py::dict& given);
+/// "" where it is not there or None.
+std::string textIn(const py::dict& given, const char* name, const std::string& hint);
 
 bool isMainThread();
 

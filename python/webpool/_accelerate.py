@@ -5,13 +5,13 @@ import threading
 from typing import Any, Mapping, Optional
 
 from . import _webpool
-from ._errors import Error
+from ._errors import Error, mapping, text
 from ._integration import ResourcePoolBridgeIntegration
 from ._model import Result
 from ._twins import twin
 
 _KNOWN = (
-    "platform hardware browser precision mixed_precision model_type store_results "
+    "platform hardware browser precision mixed_precision context_length model_type store_results "
     "p2p_optimization use_resource_pool max_connections headless adaptive_scaling pool "
     "resource_pool url token db_path"
 ).split()
@@ -52,7 +52,8 @@ def _accelerate(
     config: Optional[Mapping[str, Any]],
     stop: Optional[_webpool.Stop],
 ) -> Result:
-    given = dict(config or {})
+    text(model_name, "a model's name", "give its name, or its path as a str")
+    given = mapping(config, "the configuration", 'give {"platform": "webgpu"}, for example')
     for name in given:
         if name not in _KNOWN:
             raise Error(f"accelerate has no '{name}'", "invalid_argument", ", ".join(_KNOWN))
@@ -61,6 +62,10 @@ def _accelerate(
         given["platform"] = None
     given.pop("store_results", None)  # where there is a database, each run is stored
     pool = given.pop("pool", None) or given.pop("resource_pool", None)
+    if pool is not None and not isinstance(pool, ResourcePoolBridgeIntegration):
+        raise Error(
+            f"{pool!r:.80} is no pool", "invalid_argument", "give a ResourcePoolBridgeIntegration"
+        )
     if pool is None and given.get("use_resource_pool", True):
         pool = _default_pool(given)
     return _webpool.accelerate(model_name, content, given, pool and pool._native, stop)

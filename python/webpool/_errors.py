@@ -1,6 +1,9 @@
-"""The failure that every call of webpool raises."""
+"""The failure that every call of webpool raises, and what arguments are checked with."""
 
 from __future__ import annotations
+
+import operator
+from typing import Any, Iterable, Mapping, Optional
 
 
 class Error(RuntimeError):
@@ -30,3 +33,43 @@ class Error(RuntimeError):
             self.recovery_suggestion,
             self.should_retry,
         )
+
+
+def text(given: object, what: str, hint: str) -> str:
+    if isinstance(given, str):
+        return given
+    raise Error(f"{what} is a str, and not {given!r:.80}", "invalid_argument", hint)
+
+
+def whole_number(given: object, what: str, least: int) -> int:
+    """From ``least`` on, as far as C's int goes."""
+    try:
+        number = operator.index(given)  # type: ignore[arg-type]
+    except TypeError:
+        number = least - 1
+    if not least <= number < 2**31:
+        raise Error(
+            f"{given!r:.80} is no {what}",
+            "invalid_argument",
+            f"a whole number from {least} to {2**31 - 1}",
+        )
+    return number
+
+
+def mapping(given: Optional[Mapping[str, Any]], what: str, hint: str) -> dict[str, Any]:
+    """None is an empty one."""
+    if given is None:
+        return {}
+    if isinstance(given, Mapping):
+        return dict(given)
+    raise Error(f"{what} is a dict, and not {given!r:.80}", "invalid_argument", hint)
+
+
+def items(given: Iterable[Any], what: str, hint: str) -> list[Any]:
+    try:
+        iterator = iter(given)
+    except TypeError:
+        raise Error(
+            f"{what} is a list, and not {given!r:.80}", "invalid_argument", hint
+        ) from None
+    return list(iterator)

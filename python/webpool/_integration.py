@@ -5,8 +5,8 @@ from types import TracebackType
 from typing import Any, Iterable, Mapping, Optional, Protocol, Sequence, Union
 
 from . import _webpool
-from ._errors import Error
-from ._model import EnhancedWebModel, Result
+from ._errors import Error, mapping, text, whole_number
+from ._model import EnhancedWebModel, Result, pairs
 from ._twins import twin
 
 Preferences = Mapping[str, Any]
@@ -73,13 +73,15 @@ class ResourcePoolBridgeIntegration:
             {
                 "max_connections": max_connections,
                 "min_connections": min_connections if adaptive_scaling else max_connections,
-                "browser_preferences": dict(browser_preferences or {}),
+                "browser_preferences": mapping(
+                    browser_preferences, "browser_preferences", 'give {"audio": "firefox"}'
+                ),
                 "headless": headless,
                 "ephemeral": ephemeral,
                 "max_memory_mb": max_memory_mb,
                 "enable_gpu": enable_gpu,
                 "enable_cpu": enable_cpu,
-                "browsers": None if browsers is None else list(browsers),
+                "browsers": browsers,
                 "data_folder": data_folder,
                 "cache_folder": cache_folder,
                 "db_path": db_path,
@@ -102,6 +104,7 @@ class ResourcePoolBridgeIntegration:
         hardware_preferences: Optional[Preferences] = None,
     ) -> EnhancedWebModel:
         """Blocks until the model is loaded and its answers were found right; raises Error."""
+        _check_names(model_type, model_name)
         return self._model(self._native.get_model(model_type, model_name, hardware_preferences))
 
     def execute_concurrent(self, models_and_inputs: Asked) -> list[Result]:
@@ -119,13 +122,17 @@ class ResourcePoolBridgeIntegration:
         tensors, anything else is the output and JSON. ``priority``: below 0 before the browsers where
         there is no list, else after them. ``is_real_hardware``: it is an accelerator."""
         known = {"detection_function", "initialization_function", "priority", "is_real_hardware"}
-        for key in backend:
+        text(name, "the name of a backend", "give a name that a priority_list may have")
+        given = mapping(
+            backend, "a backend", 'give {"detection_function": ..., "initialization_function": ...}'
+        )
+        for key in given:
             if key not in known:
                 raise Error(
                     f"a backend has no '{key}'", "invalid_argument", ", ".join(sorted(known))
                 )
-        detect = backend.get("detection_function")
-        initialize = backend.get("initialization_function")
+        detect = given.get("detection_function")
+        initialize = given.get("initialization_function")
         if not callable(detect) or not callable(initialize):
             raise Error(
                 f"the backend '{name}' lacks its functions",
@@ -136,8 +143,8 @@ class ResourcePoolBridgeIntegration:
             name,
             detect,
             initialize,
-            int(backend.get("priority", 100)),
-            bool(backend.get("is_real_hardware", False)),
+            whole_number(given.get("priority", 100), "priority", -(2**31)),
+            bool(given.get("is_real_hardware", False)),
         )
 
     def set_browser_integration(self, integration: Optional[BrowserIntegration]) -> None:
@@ -162,6 +169,7 @@ class ResourcePoolBridgeIntegration:
         hardware_preferences: Optional[Preferences] = None,
     ) -> EnhancedWebModel:
         """``get_model`` to be awaited; when cancelled, the loading ends too."""
+        _check_names(model_type, model_name)
         return self._model(
             await twin(
                 lambda stop: self._native.get_model(
@@ -213,16 +221,14 @@ class ResourcePoolBridgeIntegration:
         )
 
 
+def _check_names(model_type: object, model_name: object) -> None:
+    text(model_type, "a model's type", "vision, text_embedding, audio, ...")
+    text(model_name, "a model's name", "give its name, or its path as a str")
+
+
 def _asked(given: Asked) -> list[tuple[Union[str, _webpool.Model], Any]]:
     asked: list[tuple[Union[str, _webpool.Model], Any]] = []
-    for pair in given:
-        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-            raise Error(
-                f"{pair!r:.80} is no pair of a model and its inputs",
-                "invalid_argument",
-                "give [(model or its model_id, inputs), ...]",
-            )
-        model, inputs = pair
+    for model, inputs in pairs(given):
         if isinstance(model, EnhancedWebModel):
             asked.append((model._native, inputs))
         elif isinstance(model, str):

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Iterable, Mapping, Optional, Sequence, TypedDict, Union
 
 from . import _webpool
-from ._errors import Error
+from ._errors import Error, items, whole_number
 from ._stream import TextStream
 from ._twins import twin
 
@@ -59,6 +59,12 @@ class EnhancedWebModel:
         if isinstance(bridge, _webpool.Model):
             native = bridge
         else:
+            if not hasattr(bridge, "get_model"):
+                raise Error(
+                    f"{bridge!r:.80} is no integration that has models",
+                    "invalid_argument",
+                    "give a ResourcePoolBridgeIntegration",
+                )
             integration = integration or bridge
             preferences = {"priority_list": [platform]} if platform else None
             native = bridge.get_model(model_type, model_name, preferences)._native
@@ -66,6 +72,7 @@ class EnhancedWebModel:
             raise Error(
                 f"the id of {model_type} {model_name} is {native.model_id}, not {model_id}",
                 "invalid_argument",
+                f"give {native.model_id!r}: an id is the type, a colon and the name",
             )
         self._native = native
         self.model_id = model_id
@@ -104,7 +111,7 @@ class EnhancedWebModel:
 
     def run_batch(self, batch_inputs: Iterable[Any]) -> list[Result]:
         """A result for each, in order; texts for an embedding model go together."""
-        return self._native.run_batch(batch_inputs)
+        return self._native.run_batch(_inputs(batch_inputs))
 
     def run_concurrent(
         self,
@@ -113,7 +120,7 @@ class EnhancedWebModel:
     ) -> list[Result]:
         """At the same time, with ``other_models`` as (model, inputs); a result for each, items
         first."""
-        return self._native.run_concurrent(items, _natives(other_models))
+        return self._native.run_concurrent(_inputs(items), _natives(other_models))
 
     def get_performance_metrics(self) -> dict[str, Any]:
         """Measured since the model was made; ``avg_latency`` in ms, ``total_time`` in s."""
@@ -121,27 +128,49 @@ class EnhancedWebModel:
 
     def set_max_batch_size(self, batch_size: int) -> None:
         """How many texts go together in one run of the browser; 16 at first."""
-        if batch_size < 1:
-            raise Error(f"a batch of {batch_size} is none", "invalid_argument", "1 or more")
-        self._native.max_batch_size = batch_size
+        self._native.max_batch_size = whole_number(batch_size, "size of a batch", 1)
 
     async def call_async(self, inputs: Any, **options: Unpack[CallOptions]) -> Result:
         """``__call__`` to be awaited; when cancelled, the run ends in the browser too."""
         return await twin(lambda stop: self._native.run(inputs, options, stop))
 
     async def run_batch_async(self, batch_inputs: Iterable[Any]) -> list[Result]:
-        return await twin(lambda stop: self._native.run_batch(batch_inputs, stop))
+        batch = _inputs(batch_inputs)
+        return await twin(lambda stop: self._native.run_batch(batch, stop))
 
     async def run_concurrent_async(
         self,
         items: Iterable[Any],
         other_models: Optional[Sequence[tuple["EnhancedWebModel", Any]]] = None,
     ) -> list[Result]:
+        own = _inputs(items)
         others = _natives(other_models)
-        return await twin(lambda stop: self._native.run_concurrent(items, others, stop))
+        return await twin(lambda stop: self._native.run_concurrent(own, others, stop))
 
 
-def _natives(
-    others: Optional[Sequence[tuple[EnhancedWebModel, Any]]],
-) -> list[tuple[_webpool.Model, Any]]:
-    return [(model._native, inputs) for model, inputs in others or ()]
+def pairs(given: Iterable[Any]) -> list[tuple[Any, Any]]:
+    """Of a model and its inputs each; what stands for the model is as it was given."""
+    hint = "give [(model, inputs), ...]"
+    all_pairs = []
+    for pair in items(given, "what is to run", hint):
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise Error(
+                f"{pair!r:.80} is no pair of a model and its inputs", "invalid_argument", hint
+            )
+        all_pairs.append((pair[0], pair[1]))
+    return all_pairs
+
+
+def _inputs(given: Iterable[Any]) -> list[Any]:
+    return items(given, "a batch of inputs", "give [inputs, ...]")
+
+
+def _natives(others: Optional[Iterable[Any]]) -> list[tuple[_webpool.Model, Any]]:
+    natives = []
+    for model, inputs in pairs(() if others is None else others):
+        if not isinstance(model, EnhancedWebModel):
+            raise Error(
+                f"{model!r:.80} is no model", "invalid_argument", "give what get_model() returned"
+            )
+        natives.append((model._native, inputs))
+    return natives

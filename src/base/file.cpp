@@ -70,9 +70,25 @@ Result<std::string> readFile(const std::filesystem::path& path, std::uint64_t li
     contents.append(buffer, static_cast<std::size_t>(got));
     if (contents.size() > limit) {
       return fail(ErrorCategory::InvalidArgument,
-                  fmt::format("{} is larger than {} bytes", path.native(), limit));
+                  fmt::format("{} is larger than {} bytes", path.native(), limit),
+                  "give a smaller file");
     }
   }
+}
+
+Result<std::string> readInput(const std::filesystem::path& path, std::uint64_t limit, bool pipes) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) {
+    return std::unexpected(fileError("can't open", path, errno));
+  }
+  const auto mode = status.st_mode;
+  if (S_ISREG(mode) || (pipes && S_ISFIFO(mode))) return readFile(path, limit);
+  const auto* kind = S_ISDIR(mode)    ? "a folder"
+                     : S_ISFIFO(mode) ? "a pipe"
+                     : S_ISSOCK(mode) ? "a socket"
+                                      : "a device";
+  return fail(ErrorCategory::InvalidInput, fmt::format("{} is {}, not a file", path.native(), kind),
+              "give the path of a file, or what is in it");
 }
 
 Result<void> writeAll(int fd, std::span<const std::byte> bytes, const std::filesystem::path& path) {

@@ -38,6 +38,11 @@ Error fileError(std::string_view what, const std::filesystem::path& path, int er
 /// The whole file; InvalidArgument when larger than `limit` bytes.
 Result<std::string> readFile(const std::filesystem::path& path, std::uint64_t limit = 1ull << 30);
 
+/// What somebody named as an input: as readFile(), but a folder, a device or a socket, which may
+/// have no end, is InvalidInput by its name at once. So is a pipe unless `pipes`, which waits for
+/// whoever writes to it.
+Result<std::string> readInput(const std::filesystem::path& path, std::uint64_t limit, bool pipes);
+
 Result<void> writeAll(int fd, std::span<const std::byte> bytes, const std::filesystem::path& path);
 
 /// Writes beside the target, fsyncs, renames over it, fsyncs the folder: after a crash the target

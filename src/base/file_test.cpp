@@ -1,9 +1,12 @@
 #include "base/file.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
+#include <future>
+#include <utility>
 
 namespace webpool::base {
 namespace {
@@ -31,6 +34,25 @@ TEST_F(FileTest, MissingFileNamesPathAndCause) {
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().category, ErrorCategory::NotFound);
   EXPECT_NE(result.error().message.find((folder_ / "none").native()), std::string::npos);
+}
+
+TEST_F(FileTest, AnInputThatIsNoFileIsRefusedByName) {
+  ASSERT_TRUE(writeFileAtomically(folder_ / "file", "bytes"));
+  EXPECT_EQ(readInput(folder_ / "file", 10, false).value(), "bytes");
+  EXPECT_EQ(readInput(folder_ / "none", 10, false).error().category, ErrorCategory::NotFound);
+  const auto pipe = folder_ / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const std::pair<std::filesystem::path, std::string> kinds[] = {
+      {folder_, "a folder"}, {"/dev/zero", "a device"}, {pipe, "a pipe"}};
+  for (const auto& [path, kind] : kinds) {
+    const auto refused = readInput(path, 10, false);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().category, ErrorCategory::InvalidInput);
+    EXPECT_EQ(refused.error().message, path.native() + " is " + kind + ", not a file");
+    EXPECT_NE(refused.error().hint, "");
+  }
+  auto written = std::async(std::launch::async, [&] { std::ofstream(pipe) << "piped"; });
+  EXPECT_EQ(readInput(pipe, 10, true).value(), "piped");
 }
 
 TEST_F(FileTest, FullDiskIsNoSpace) {

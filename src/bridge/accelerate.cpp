@@ -49,6 +49,7 @@ AccelerateResult accelerate(const std::string& modelName, const Content& content
   HardwarePreferences preferences{.browser = config.browser,
                                   .precision = config.precision,
                                   .mixedPrecision = config.mixedPrecision,
+                                  .contextLength = config.contextLength,
                                   .p2pOptimization = config.p2pOptimization};
   if (!config.platform.empty()) preferences.priorityList.push_back(config.platform);
   whole.result.asked = preferences;

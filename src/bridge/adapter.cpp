@@ -9,6 +9,8 @@
 #include <variant>
 
 #include "base/file.h"
+#include "bridge/sound_content.h"
+#include "media/audio.h"
 #include "pipelines/answers_json.h"
 #include "pipelines/generation_json.h"
 #include "webpool/file_type.h"
@@ -67,7 +69,7 @@ Result<Bytes> bytesOf(const Content& content, const Model& model, std::string_vi
   } else {
     return notTaken(model, content, takes);
   }
-  auto read = base::readFile(path, kLargestFile);
+  auto read = base::readInput(path, kLargestFile, false);
   if (!read) return std::unexpected(read.error());
   return Bytes::adopt(std::move(*read));
 }
@@ -109,16 +111,16 @@ Result<Picture> pictureOf(const Content& content, const Model& model) {
   return decodePicture(bytes->view());
 }
 
-/// Samples as they are, or of a file.
+/// Samples of any rate, of a tensor of 16 kHz, or of a file.
 Result<Sound> soundOf(const Content& content, const Model& model) {
-  constexpr std::string_view kTakes = "a sound file, its path, or samples as FP32 of 16 kHz";
-  if (const auto* sound = std::get_if<Sound>(&content)) return *sound;
+  constexpr std::string_view kTakes =
+      "a sound file, its path, or samples: of 16 kHz, or with their rate";
+  if (const auto* sound = std::get_if<Sound>(&content)) {
+    return media::resampled(*sound, kSpeechRate);
+  }
   if (const auto* tensor = onlyTensor(content)) {
-    if (auto valid = tensor->validate(); !valid) return std::unexpected(valid.error());
-    if (tensor->type != DataType::Fp32 || tensor->shape.size() != 1)
-      return notTaken(model, content, kTakes);
-    const auto samples = tensor->as<float>();
-    return Sound{kSpeechRate, {samples.begin(), samples.end()}};
+    auto sound = soundFrom(*tensor, kSpeechRate);
+    return sound ? media::resampled(std::move(*sound), kSpeechRate) : sound;
   }
   const auto bytes = bytesOf(content, model, kTakes);
   if (!bytes) return std::unexpected(bytes.error());

@@ -75,6 +75,7 @@ WebModelResult EnhancedWebModel::run(const Content& content, std::size_t items,
     result.bytesOpfs = load.bytesCache;
     result.bytesPool = load.bytesNetwork;
     result.bytesPeer = load.bytesPeer;
+    result.load = load;
   } else {
     result.error = std::move(answer.error());
     result.ran = state_->info.ranOn;

@@ -27,8 +27,9 @@ class OwnAdapter final : public Adapter {
       boost::system::error_code broken;
       json::parse(answer.output, broken);
       if (!broken) return answer;
-      return fail(ErrorCategory::InvalidInput,
-                  "the backend '" + backend_.name + "' gave an output that is no JSON");
+      return fail(ErrorCategory::Internal,
+                  "the backend '" + backend_.name + "' gave an output that is no JSON",
+                  "it is to give JSON, which has neither NaN nor infinity, or tensors");
     }
     answer.output = outputsJson(answer.tensors);
     return answer;

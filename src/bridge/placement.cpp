@@ -79,7 +79,8 @@ Result<ModelDescription> Pool::describe(ResourcePool& pool, const std::string& n
                                         std::string task) const {
   return pool.describe(name, {.task = std::move(task),
                               .precision = preferences.precision,
-                              .mixedPrecision = preferences.mixedPrecision});
+                              .mixedPrecision = preferences.mixedPrecision,
+                              .context = preferences.contextLength});
 }
 
 Result<std::vector<Pool::Platform>> Pool::platformsFor(
@@ -137,6 +138,7 @@ Result<void> Pool::askIntegration(const std::string& type, HardwarePreferences& 
     preferences.precision = said->precision;
     preferences.mixedPrecision = preferences.mixedPrecision || said->mixedPrecision;
   }
+  if (preferences.contextLength == 0) preferences.contextLength = said->contextLength;
   if (preferences.browser.empty()) {
     preferences.browser = said->browser.empty() ? browser : said->browser;
   }
@@ -161,8 +163,11 @@ Result<Placed> Pool::place(ResourcePool& pool, const std::string& type, const Pl
     const std::lock_guard lock(mutex_);
     own = backends_.at(name);
   }
-  if (!own.detect()) {
-    return fail(ErrorCategory::Unsupported, "it was not detected here");
+  const auto detected = own.detect();
+  if (!detected) return std::unexpected(detected.error());
+  if (!*detected) {
+    return fail(ErrorCategory::Unsupported, fmt::format("the backend '{}' was not detected", name),
+                "its own detection says that it is not here: choose another platform");
   }
   auto files = pool.files(description.name, options);
   if (!files) return std::unexpected(files.error());
@@ -214,7 +219,10 @@ Result<Placed> Pool::load(ResourcePool& pool, const std::string& type, const std
       return std::unexpected(allowed.error());
     }
   }
-  ModelOptions options{.task = description->task, .dtype = description->dtype, .stop = stop};
+  ModelOptions options{.task = description->task,
+                       .dtype = description->dtype,
+                       .context = preferences.contextLength,
+                       .stop = stop};
   if (preferences.p2pOptimization) {
     options.peerSharing = *preferences.p2pOptimization ? PeerSharing::On : PeerSharing::Off;
   }

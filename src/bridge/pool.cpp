@@ -53,10 +53,10 @@ std::string keyOf(const std::string& type, const std::string& name,
   std::string key = type + ':' + name;
   for (const auto& platform : preferences.priorityList) key += '|' + platform;
   const auto& p2p = preferences.p2pOptimization;
-  return fmt::format("{}#{}#{}#{}#{}#{}{}{}", key, preferences.browser, preferences.precision,
-                     preferences.mixedPrecision, p2p ? (*p2p ? "on" : "off") : "",
-                     preferences.computeShaders, preferences.precompileShaders,
-                     preferences.parallelLoading);
+  return fmt::format("{}#{}#{}#{}#{}#{}#{}{}{}", key, preferences.browser, preferences.precision,
+                     preferences.mixedPrecision, preferences.contextLength,
+                     p2p ? (*p2p ? "on" : "off") : "", preferences.computeShaders,
+                     preferences.precompileShaders, preferences.parallelLoading);
 }
 
 }  // namespace
@@ -95,7 +95,8 @@ Result<void> Pool::initialize() {
   if (options.browsers.empty() && !remote) options.browsers = installedBrowsers(options);
   installed_ = options.browsers;
   options.maxConnections = options_.maxConnections;
-  options.minConnections = std::min(options_.minConnections, options_.maxConnections);
+  // More at least than at most is told by the pool itself.
+  options.minConnections = options_.maxConnections > 0 ? options_.minConnections : 0;
   options.headless = options_.headless;
   options.ephemeral = options_.ephemeral;
   if (options_.p2pOptimization) {

@@ -15,7 +15,7 @@ WebModelResult unknownModel(const std::string& id) {
   result.modelId = id;
   result.error =
       Error{ErrorCategory::NotFound, fmt::format("no model '{}' was asked for before", id),
-            "getModel() first; an id is \"type:name\""};
+            "ask the integration for the model first; an id is \"type:name\""};
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <numeric>
 
+#include "bridge/advice.h"
 #include "bridge/preferences.h"
 #include "webpool/accelerate.h"
 
@@ -36,6 +37,7 @@ json::object askedJson(const WebModelResult& result) {
           {"browser_preference", orNull(result.preferredBrowser)},
           {"precision", asked.precision},
           {"mixed_precision", asked.mixedPrecision},
+          {"context_length", asked.contextLength},
           {"p2p_optimization",
            asked.p2pOptimization ? json::value(*asked.p2pOptimization) : json::value()},
           {"compute_shaders", asked.computeShaders},
@@ -47,7 +49,7 @@ void addError(json::object& object, const Error& error) {
   object["error"] = error.message;
   object["error_type"] = std::string(categoryName(error.category));
   object["error_category"] = std::string(categoryName(error.category));
-  object["recovery_suggestion"] = error.hint;
+  object["recovery_suggestion"] = bridge::nextStep(error);
   object["should_retry"] = error.shouldRetry();
 }
 
@@ -184,7 +186,11 @@ std::string AccelerateResult::toJson() const {
                       {"latency_ms", result.metrics.latencyMs},
                       {"throughput_items_per_sec", result.metrics.throughputItemsPerSec},
                       {"memory_usage_mb", orNull(result.metrics.memoryUsageMb)},
-                      {"ipfs_load_time", loadMs / 1000},
+                      {"ipfs_load_time", result.load.fetchMs / 1000},
+                      {"launch_time", result.load.launchMs / 1000},
+                      {"compile_time", result.load.compileMs / 1000},
+                      {"warmup_time", result.load.warmupMs / 1000},
+                      {"load_time", loadMs / 1000},
                       {"resource_pool_used", resourcePoolUsed},
                       {"results_stored", resultsStored},
                       {"timestamp", now}};

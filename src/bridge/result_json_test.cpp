@@ -18,7 +18,7 @@ TEST(ResultJson, SaysWhatWasAskedForAndWhatRan) {
   result.success = true;
   result.modelId = "vision:m";
   result.output = R"({"lines": []})";
-  result.asked = {.priorityList = {"webgpu", "cpu"}, .browser = "edge"};
+  result.asked = {.priorityList = {"webgpu", "cpu"}, .browser = "edge", .contextLength = 256};
   result.ran = {.browser = "chromium", .backend = Backend::Wasm, .label = "wasm", .dtype = "q4"};
   result.ipfsSource = "peer";
   result.bytesPool = 2;
@@ -27,6 +27,7 @@ TEST(ResultJson, SaysWhatWasAskedForAndWhatRan) {
   EXPECT_EQ(object.at("platform"), "cpu");
   EXPECT_EQ(object.at("browser"), "chromium");
   EXPECT_EQ(object.at("requested").at("browser"), "edge");
+  EXPECT_EQ(object.at("requested").at("context_length"), 256);
   EXPECT_EQ(object.at("precision"), 4);
   EXPECT_EQ(object.at("is_real_hardware"), false);
   EXPECT_EQ(object.at("compute_shader_optimized"), false);
@@ -47,10 +48,24 @@ TEST(ResultJson, AFailureHasItsCategoryAndTheNextStep) {
   EXPECT_EQ(object.at("error"), "too late");
   EXPECT_EQ(object.at("error_category"), "timeout");
   EXPECT_EQ(object.at("recovery_suggestion"), "wait longer");
+  whole.result.error->hint.clear();
+  EXPECT_EQ(parsed(whole.toJson()).at("recovery_suggestion"), "try again, or allow more time");
   EXPECT_TRUE(object.at("output").is_null());
   EXPECT_TRUE(object.at("platform").is_null()) << "nothing ran";
   EXPECT_TRUE(object.at("ipfs_source").is_null());
   EXPECT_EQ(object.at("p2p_optimized"), false);
+}
+
+TEST(ResultJson, TheTimeOfTheBytesIsNotThatOfTheLaunchOrTheCall) {
+  AccelerateResult whole;
+  whole.result.load = {.launchMs = 4000, .fetchMs = 500, .compileMs = 250, .warmupMs = 125};
+  whole.loadMs = 8000;
+  const auto object = parsed(whole.toJson());
+  EXPECT_EQ(object.at("ipfs_load_time").to_number<double>(), 0.5);
+  EXPECT_EQ(object.at("launch_time").to_number<double>(), 4);
+  EXPECT_EQ(object.at("compile_time").to_number<double>(), 0.25);
+  EXPECT_EQ(object.at("warmup_time").to_number<double>(), 0.125);
+  EXPECT_EQ(object.at("load_time").to_number<double>(), 8);
 }
 
 TEST(ResultJson, StatsUnderTheirKnownNames) {

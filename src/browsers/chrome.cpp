@@ -16,7 +16,9 @@ const BrowserKind& chromeKind() {
   static const BrowserKind kKind{
       .name = "chrome",
       .engine = "chromium",
-      .installHint = "install Google Chrome, or name one with --browser-path chrome=PATH",
+      .installHint =
+          "install Google Chrome, or name one with --browser-path chrome=PATH "
+          "or WEBPOOL_CHROME=PATH",
       .commands = kCommands,
       .places = kPlaces,
       .realNames = kRealNames,

@@ -18,7 +18,9 @@ const BrowserKind& chromiumKind() {
   static const BrowserKind kKind{
       .name = "chromium",
       .engine = "chromium",
-      .installHint = "apt install chromium, or name one with --browser-path chromium=PATH",
+      .installHint =
+          "apt install chromium, or name one with --browser-path chromium=PATH "
+          "or WEBPOOL_CHROMIUM=PATH",
       .commands = kCommands,
       .places = kPlaces,
       .realNames = kRealNames,

@@ -18,7 +18,9 @@ const BrowserKind& edgeKind() {
   static const BrowserKind kKind{
       .name = "edge",
       .engine = "chromium",
-      .installHint = "install Microsoft Edge, or name one with --browser-path edge=PATH",
+      .installHint =
+          "install Microsoft Edge, or name one with --browser-path edge=PATH "
+          "or WEBPOOL_EDGE=PATH",
       .commands = kCommands,
       .places = kPlaces,
       .realNames = kRealNames,

@@ -164,7 +164,9 @@ const BrowserKind& firefoxKind() {
   static const BrowserKind kKind{
       .name = "firefox",
       .engine = "firefox",
-      .installHint = "apt install firefox-esr, or name one with --browser-path firefox=PATH",
+      .installHint =
+          "apt install firefox-esr, or name one with --browser-path firefox=PATH "
+          "or WEBPOOL_FIREFOX=PATH",
       .commands = kCommands,
       .places = kPlaces,
       .realNames = kRealNames,

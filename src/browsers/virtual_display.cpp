@@ -28,7 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kInstallHint =
-    "apt install xvfb, or show its window on a display of yours with --visible";
+    "apt install xvfb, or show its window on a display of yours (--visible, headless off)";
 
 std::optional<fs::path> findXvfb(const Environment& environment) {
   const auto search = environment.variable("PATH");

@@ -56,7 +56,7 @@ const BrowserKind& webkitKind() {
       .engine = "webkit",
       .installHint =
           "apt install webkit2gtk-driver xvfb, or name a MiniBrowser with "
-          "--browser-path webkit=PATH",
+          "--browser-path webkit=PATH or WEBPOOL_WEBKIT=PATH",
       .commands = kCommands,
       .places = kPlaces,
       .realNames = {},

@@ -52,6 +52,7 @@ int run(const RunFlags& flags, const Context& context) {
       .precision = flags.precision,
       .mixedPrecision = flags.mixedPrecision,
       .component = flags.component,
+      .context = flags.context,
       .progress = progress.callback(),
       .timeout = std::chrono::milliseconds(static_cast<std::int64_t>(flags.timeoutSeconds * 1000)),
       .stop = context.stop};
@@ -102,6 +103,11 @@ void addRunCommand(CLI::App& app, Context& context, Action& action) {
       ->needs(bits);
   command->add_option("--component", flags->component,
                       "Of a model with several graphs, the one to run, e.g. encoder_model");
+  command
+      ->add_option("--context", flags->context,
+                   "text-generation: tokens of a conversation at most (default: the model's, up to "
+                   "4096)")
+      ->type_name("TOKENS");
   command->add_option("--language", flags->language,
                       "Of speech, e.g. en; without it the model tells it");
   command->add_flag("--translate", flags->translate, "Speech into English text");

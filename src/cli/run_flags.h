@@ -20,6 +20,7 @@ struct RunFlags {
   unsigned precision = 0;
   bool mixedPrecision = false;
   std::string component;
+  unsigned context = 0;
   std::vector<std::string> arguments;  ///< texts, or sound files, by the task
   std::string language;
   bool translate = false;

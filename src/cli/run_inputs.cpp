@@ -71,7 +71,7 @@ Result<std::vector<NamedBytes>> readFiles(const RunFlags& flags, std::string_vie
           {"standard input", std::string(std::istreambuf_iterator<char>(std::cin), {})});
       continue;
     }
-    auto bytes = base::readFile(path, kLargestFile);
+    auto bytes = base::readInput(path, kLargestFile, true);
     if (!bytes) return std::unexpected(bytes.error());
     files.push_back({path, std::move(*bytes)});
   }

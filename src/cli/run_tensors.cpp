@@ -26,7 +26,7 @@ Result<Bytes> readInputFile(const std::string& path) {
     std::string text(std::istreambuf_iterator<char>(std::cin), {});
     return Bytes::adopt(std::move(text));
   }
-  auto contents = base::readFile(path, 4ull << 30);
+  auto contents = base::readInput(path, 4ull << 30, true);
   if (!contents) return std::unexpected(contents.error());
   return Bytes::adopt(std::move(*contents));
 }

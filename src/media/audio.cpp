@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
+#include <utility>
 
 #include "media/resampler.h"
 #include "media/sound_file.h"
@@ -12,6 +14,14 @@ namespace webpool::media {
 namespace {
 
 constexpr std::size_t kBlock = 1 << 16;  // samples
+// Of samples without a file: outside of these somebody took another number for the rate.
+constexpr unsigned kSlowest = 100;
+constexpr unsigned kFastest = 1'000'000;
+
+std::unexpected<Error> tooLong(const AudioLimits& limits) {
+  return fail(ErrorCategory::InvalidInput,
+              fmt::format("it is longer than {:.0f} s", limits.longest), "cut it into parts");
+}
 
 /// The mean of the channels; false where one is no number.
 bool mix(std::span<const float> interleaved, std::size_t channels, std::vector<float>& mono) {
@@ -52,10 +62,7 @@ Result<Audio> decodeAudio(std::span<const std::byte> file, unsigned rate,
     } else {
       audio.samples.insert(audio.samples.end(), mono.begin(), mono.end());
     }
-    if (static_cast<double>(audio.samples.size()) > most) {
-      return fail(ErrorCategory::InvalidInput,
-                  fmt::format("it is longer than {:.0f} s", limits.longest), "cut it into parts");
-    }
+    if (static_cast<double>(audio.samples.size()) > most) return tooLong(limits);
   }
   if (resampler) resampler->finish(audio.samples);
   if (audio.samples.empty()) {
@@ -63,6 +70,33 @@ Result<Audio> decodeAudio(std::span<const std::byte> file, unsigned rate,
                 "record it anew, or leave it out");
   }
   return audio;
+}
+
+Result<Audio> resampled(Audio audio, unsigned rate, const AudioLimits& limits) {
+  if (audio.rate < kSlowest || audio.rate > kFastest) {
+    return fail(ErrorCategory::InvalidInput,
+                fmt::format("no sound has {} samples a second", audio.rate),
+                "give the rate that it was recorded with, 16000 or 44100 for example");
+  }
+  if (audio.samples.empty()) {
+    return fail(ErrorCategory::InvalidInput, "it is a sound without a sample",
+                "record it anew, or leave it out");
+  }
+  if (audio.seconds() > limits.longest) return tooLong(limits);
+  if (!std::ranges::all_of(audio.samples, [](float sample) { return std::isfinite(sample); })) {
+    return fail(ErrorCategory::InvalidInput, "it holds samples that are no numbers",
+                "put 0 where a sample is NaN or infinite");
+  }
+  if (audio.rate == rate) return audio;
+  auto resampler = Resampler::make(audio.rate, rate);
+  if (!resampler) return std::unexpected(resampler.error());
+  Audio result{.rate = rate, .samples = {}};
+  for (std::size_t at = 0; at < audio.samples.size(); at += kBlock) {
+    const auto left = audio.samples.size() - at;
+    resampler->add(std::span(audio.samples).subspan(at, std::min(left, kBlock)), result.samples);
+  }
+  resampler->finish(result.samples);
+  return result;
 }
 
 }  // namespace webpool::media

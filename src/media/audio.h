@@ -21,4 +21,8 @@ struct AudioLimits {
 Result<Audio> decodeAudio(std::span<const std::byte> file, unsigned rate,
                           const AudioLimits& limits = {});
 
+/// Samples that a program has, at another rate; of the same rate they are left as they are.
+/// InvalidInput: none at all, a rate that no sound has, too long, or samples that are no numbers.
+Result<Audio> resampled(Audio audio, unsigned rate, const AudioLimits& limits = {});
+
 }  // namespace webpool::media

@@ -159,6 +159,37 @@ TEST(Audio, TooLongIsRefused) {
   EXPECT_THAT(audio.error().message, HasSubstr("longer than"));
 }
 
+TEST(Audio, SamplesOfAProgramAreResampled) {
+  for (const unsigned rate : {100U, 8'000U, 44'100U, 48'000U, 1'000'000U}) {
+    const auto audio = resampled({.rate = rate, .samples = tone(rate, 1)}, 16'000);
+    ASSERT_TRUE(audio) << audio.error().describe();
+    EXPECT_EQ(audio->rate, 16'000U);
+    EXPECT_NEAR(audio->seconds(), 1, 0.001) << rate;
+    if (rate > 2 * kTone) EXPECT_GT(toneShare(*audio), 0.99) << rate;
+  }
+  const auto samples = tone(16'000, 0.5);
+  EXPECT_EQ(resampled({.rate = 16'000, .samples = samples}, 16'000)->samples, samples);
+}
+
+TEST(Audio, SamplesOfAProgramThatAreNoSoundAreNamed) {
+  const auto refused = [](unsigned rate, std::vector<float> samples, AudioLimits limits = {}) {
+    const auto audio = resampled({.rate = rate, .samples = std::move(samples)}, 16'000, limits);
+    EXPECT_FALSE(audio);
+    if (audio) return std::string();
+    EXPECT_EQ(audio.error().category, ErrorCategory::InvalidInput);
+    EXPECT_NE(audio.error().hint, "");
+    return audio.error().message;
+  };
+  constexpr auto kInfinity = std::numeric_limits<float>::infinity();
+  EXPECT_THAT(refused(0, {0}), HasSubstr("0 samples a second"));
+  EXPECT_THAT(refused(99, {0}), HasSubstr("99 samples a second"));
+  EXPECT_THAT(refused(1'000'001, {0}), HasSubstr("1000001 samples"));
+  EXPECT_THAT(refused(16'000, {}), HasSubstr("without a sample"));
+  EXPECT_THAT(refused(16'000, {0, kInfinity}), HasSubstr("no numbers"));
+  EXPECT_THAT(refused(8'000, {std::nanf("")}), HasSubstr("no numbers"));
+  EXPECT_THAT(refused(100, std::vector<float>(151), {.longest = 1.5}), HasSubstr("longer than"));
+}
+
 /// Any byte may be anything: an answer or an error, and no crash (asan watches).
 TEST(Audio, DamagedFilesNeverCrash) {
   for (const auto format :

@@ -31,7 +31,7 @@ Result<SpeechDetection> detectSpeech(const Model& model, const Sound& sound,
     return fail(ErrorCategory::InvalidArgument,
                 fmt::format("the sound has {} samples a second, and {} takes {}", sound.rate,
                             model.info().name, kSpeechRate),
-                "decodeSound() resamples");
+                "resample it, as decodeSound() does");
   }
   auto result = model.run(
       {Tensor::of<float>("audio", DataType::Fp32, {static_cast<std::int64_t>(sound.samples.size())},

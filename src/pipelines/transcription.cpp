@@ -207,7 +207,7 @@ Result<Transcript> transcribe(const Model& model, const Sound& sound, const Tran
     return fail(ErrorCategory::InvalidArgument,
                 fmt::format("the sound has {} samples a second, and {} takes {}", sound.rate,
                             info.name, kSpeechRate),
-                "decodeSound() resamples");
+                "resample it, as decodeSound() does");
   }
   const auto began = std::chrono::steady_clock::now();
   auto transcriber = Transcriber::of(model, how, options);

@@ -11,14 +11,14 @@ Result<Backend> checkWebGpu(bool usesFp16, const BrowserCapabilities& browser) {
   if (!browser.webgpu) {
     return fail(ErrorCategory::Unsupported,
                 fmt::format("{} {} gave no WebGPU adapter", browser.browser, browser.version),
-                "use --backend wasm, or another browser");
+                "use WebAssembly (wasm, or cpu), or another browser");
   }
   if (usesFp16 && !browser.webgpu->shaderF16) {
     return fail(ErrorCategory::Unsupported,
                 fmt::format("the model computes in fp16, and the WebGPU adapter {} of {} {} lacks "
                             "shader-f16",
                             browser.webgpu->label(), browser.browser, browser.version),
-                "use --dtype fp32 or --backend wasm");
+                "use weights of 32 bits (fp32), or WebAssembly (wasm, or cpu)");
   }
   return Backend::WebGpu;
 }
@@ -35,7 +35,7 @@ Result<Backend> chooseBackend(Backend asked, bool usesFp16, const BrowserCapabil
       if (browser.webnn.empty()) {
         return fail(ErrorCategory::Unsupported,
                     fmt::format("{} {} has no WebNN", browser.browser, browser.version),
-                    "use --backend wasm or webgpu, or a browser with WebNN");
+                    "use WebAssembly (wasm, or cpu) or webgpu, or a browser with WebNN");
       }
       return Backend::WebNn;
     case Backend::Auto:

@@ -16,7 +16,7 @@ Error notConnected(const Error& cause, const HostedBrowser& browser) {
   return {ErrorCategory::BrowserFailed,
           fmt::format("{} did not connect: {}{}{}", browser.browser.name, cause.message,
                       tail.empty() ? "; it wrote nothing" : "; its last words: ", tail),
-          hint.empty() ? "try --visible to look at it" : "try --visible to look at it; " + hint};
+          "look at its window (--visible, headless off)" + (hint.empty() ? "" : "; " + hint)};
 }
 
 Error endedError() {

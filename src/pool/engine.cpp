@@ -106,7 +106,7 @@ Result<std::shared_ptr<Engine>> Engine::open(PoolOptions options) {
     return fail(ErrorCategory::InvalidArgument,
                 fmt::format("at least {} browsers and at most {} cannot both be",
                             options.minConnections, options.maxConnections),
-                "lower minConnections (--min-connections), or raise maxConnections");
+                "lower the least number (min_connections), or raise the most (max_connections)");
   }
   for (const auto port : {options.port, options.join ? options.join->port : std::uint16_t{0}}) {
     if (port == 0 || !browsers::isBlockedPort(port)) continue;
@@ -285,7 +285,7 @@ Result<Engine::BrowserRef> Engine::choose(const std::string& browser, const Conn
   if (best) return best;
   return fail(ErrorCategory::Busy,
               fmt::format("the pool has {} browsers, and may have no more", browsers_.size()),
-              "raise its limit (maxConnections, --max-connections)");
+              "raise its limit (max_connections)");
 }
 
 Result<ConnectionRef> Engine::connect(const ConnectionWish& wish, const std::stop_token& stop) {
@@ -336,7 +336,8 @@ Result<ResolvedModel> Engine::resolve(std::string_view model, const ModelOptions
   return fail(
       ErrorCategory::InvalidArgument,
       fmt::format("the model '{}' has several components and none was chosen", description.name),
-      fmt::format("choose one (--component): {}", fmt::join(description.components, ", ")));
+      fmt::format("choose one of its components (--component): {}",
+                  fmt::join(description.components, ", ")));
 }
 
 std::optional<Backend> Engine::likelyBackend(const ModelOptions& options) const {

@@ -325,7 +325,7 @@ Combination Gate::combination() const {
 
 Error Gate::wrongResult(const Agreement& agreement, const std::string& by) const {
   const auto what = combination();
-  const char* hint = "use --backend wasm, or another --dtype";
+  const char* hint = "use WebAssembly (wasm, or cpu), or another dtype";
   if (isWasm()) {
     hint = source().goldenGiven ? "try another browser, or check the model's golden file"
                                 : "try another browser";

@@ -156,7 +156,7 @@ Result<std::string> chooseWhole(const ModelDescription& model, const Task& task,
     return fail(ErrorCategory::InvalidArgument,
                 fmt::format("{} runs {} together, not one component", task.name,
                             fmt::join(task.graphs, " and ")),
-                "leave the component out, or use --task tensors");
+                "leave the component out, or load it for the task tensors");
   }
   for (const auto graph : task.graphs) {
     if (std::ranges::find(model.components, graph) != model.components.end()) continue;
@@ -195,6 +195,23 @@ LanguageInfo languageOf(const gguf::ModelInfo& header, unsigned context) {
           .trainedContext = header.contextLength,
           .longestToken = header.longestToken,
           .chatTemplate = !header.chatTemplate.empty()};
+}
+
+/// More than a model was trained on it makes nothing sensible of.
+Result<void> checkContext(const ModelDescription& description, unsigned context) {
+  if (context == 0) return {};
+  if (!description.language) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("the model '{}' is for {} and holds no conversation of {} tokens",
+                            description.name, description.task, context),
+                "leave the context out: it is of models that generate text");
+  }
+  const auto trained = description.language->trainedContext;
+  if (trained == 0 || context <= trained) return {};
+  return fail(ErrorCategory::InvalidArgument,
+              fmt::format("the model '{}' was trained on {} tokens, and a context of {} is more",
+                          description.name, trained, context),
+              fmt::format("ask for a context of {} at most", trained));
 }
 
 /// What can't be a model is refused before a byte of it is stored.
@@ -348,8 +365,10 @@ Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection, std
     return fail(ErrorCategory::InvalidArgument,
                 fmt::format("the model '{}' is {}, which the task {} does not run", selection.name,
                             resolved.gguf ? "GGUF" : "ONNX", known->name),
-                resolved.gguf ? "use --task text-generation" : "text-generation takes GGUF models");
+                resolved.gguf ? "load it for the task text-generation"
+                              : "text-generation takes GGUF models");
   }
+  if (auto fits = checkContext(description, context); !fits) return std::unexpected(fits.error());
   if (auto fits = readTaskFile(resolved, *known); !fits) return std::unexpected(fits.error());
   if (auto found = findGolden(resolved, store::ModelFile(*graph)); !found) {
     return std::unexpected(found.error());
@@ -458,7 +477,7 @@ Result<void> ModelSource::readTaskFile(ResolvedModel& resolved, const Task& task
     return fail(ErrorCategory::InvalidArgument,
                 fmt::format("the model '{}' has no {}, which {} needs", resolved.description.name,
                             task.needsFile, task.name),
-                "give the folder that holds it, or use --task tensors");
+                "give the folder that holds it, or load it for the task tensors");
   }
   if (task.parametersFrom == nullptr) return {};
   const auto bytes = read(*file);

@@ -95,7 +95,7 @@ Result<void> Client::greet() const {
   if (!response) {
     auto error = response.error();
     if (error.category == ErrorCategory::Fetch) {
-      error.hint = "start `webpool serve` there, or leave the address out (--url, WEBPOOL_URL)";
+      error.hint = "start `webpool serve` there, or leave the address out (url, WEBPOOL_URL)";
     }
     return std::unexpected(std::move(error));
   }

@@ -173,19 +173,19 @@ bool fitsAlone(const MemoryLimits& limits, const MemoryPicture& picture, const M
 
 Error refusal(const MemoryLimits& limits, const MemoryPicture& picture, const MemoryNeed& need) {
   if (!fitsAlone(limits, picture, need)) {
-    return {
-        ErrorCategory::OutOfMemory,
-        fmt::format("{} needs {}, and one browser may use {}, of which it takes {} itself",
-                    need.what, mib(need.bytes), mib(limits.connection),
-                    mib(emptyOf(picture, need.connection))),
-        "raise the budget (--memory-budget and --browser-memory-budget bound one browser), or use "
-        "a smaller dtype or a smaller model"};
+    return {ErrorCategory::OutOfMemory,
+            fmt::format("{} needs {}, and one browser may use {}, of which it takes {} itself",
+                        need.what, mib(need.bytes), mib(limits.connection),
+                        mib(emptyOf(picture, need.connection))),
+            "raise the budget (--memory-budget, max_memory_mb; --browser-memory-budget bounds one "
+            "browser), or use a smaller dtype or a smaller model"};
   }
   if (!everFits(limits, picture, need)) {
     return {ErrorCategory::OutOfMemory,
             fmt::format("{} needs {}, and all {} browsers together may use {}", need.what,
                         mib(need.bytes), picture.connections.size(), mib(limits.pool)),
-            "raise the budget (--memory-budget), use fewer browsers, or a smaller dtype"};
+            "raise the budget (--memory-budget, max_memory_mb), use fewer browsers, or a smaller "
+            "dtype"};
   }
   std::uint64_t inUse = 0;
   for (const auto& [id, model] : picture.models) {
@@ -196,7 +196,8 @@ Error refusal(const MemoryLimits& limits, const MemoryPicture& picture, const Me
       fmt::format("{} needs {}, and the memory budget ({} a browser, {} for the pool) has no "
                   "room for it beside the models in use ({})",
                   need.what, mib(need.bytes), mib(limits.connection), mib(limits.pool), mib(inUse)),
-      "try again when they are done, close some, or raise the budget (--memory-budget)"};
+      "try again when they are done, close some, or raise the budget (--memory-budget, "
+      "max_memory_mb)"};
 }
 
 }  // namespace

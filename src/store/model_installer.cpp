@@ -210,7 +210,8 @@ Result<ModelSelection> ModelInstaller::ensure(std::string_view name, std::string
     return fail(
         ErrorCategory::NotFound,
         fmt::format("no model is called \"{}\", in the store or in the catalogue", name),
-        fmt::format("the catalogue knows {}; webpool models add PATH --name NAME adds another",
+        fmt::format("the catalogue knows {}; another is given by its path, or kept under a name "
+                    "by webpool models add PATH --name NAME",
                     fmt::join(known, ", ")));
   }
   if (isOwn || !entry) return repository_.select(name, dtype);

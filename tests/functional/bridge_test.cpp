@@ -154,6 +154,7 @@ TEST_F(Bridge, WrongUseIsNamedBeforeABrowserIsAsked) {
   EXPECT_THAT(of("vision", {}).hint, HasSubstr("text_embedding"));
   EXPECT_THAT(of("text_embedding", {.priorityList = {"cuda"}}).message, HasSubstr("'cuda'"));
   EXPECT_THAT(of("text_embedding", {.browser = "opera"}).message, HasSubstr("'opera'"));
+  EXPECT_THAT(of("text_embedding", {.contextLength = 256}).message, HasSubstr("256 tokens"));
   const auto bits = of("text_embedding", {.precision = 8});
   EXPECT_THAT(bits.message, HasSubstr("no weights of 8 bits"));
   EXPECT_THAT(bits.hint, HasSubstr("q4"));
@@ -307,6 +308,10 @@ TEST_F(Bridge, AccelerateNeedsNothingButAName) {
   EXPECT_EQ(object.at("p2p_optimized"), false);
   EXPECT_EQ(object.at("results_stored"), false);
   EXPECT_GE(whole.totalMs, whole.loadMs);
+  const auto& load = whole.result.load;
+  EXPECT_GT(load.launchMs, 0);
+  EXPECT_GT(load.fetchMs, 0);
+  EXPECT_LE(load.launchMs + load.fetchMs, whole.loadMs) << "its parts, and neither is the whole";
 }
 
 }  // namespace

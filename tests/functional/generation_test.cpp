@@ -235,6 +235,12 @@ TEST_F(TextGenerationOnce, WhatIsLongerThanTheContextIsRefusedAndTheNextIsAnswer
   const auto paris = generate(model, {{"user", kFrance}});
   ASSERT_TRUE(paris) << paris.error().describe();
   EXPECT_THAT(paris->text, HasSubstr("Paris"));
+  ModelOptions beyond;
+  beyond.context = 100'000;
+  const auto never = pool_->describe(kModel, beyond);
+  ASSERT_FALSE(never);
+  EXPECT_EQ(never.error().category, ErrorCategory::InvalidArgument);
+  EXPECT_THAT(never.error().hint, HasSubstr("8192"));
   EXPECT_FALSE(generate(model, {}));
   EXPECT_EQ(generate(model, {{"robot", "x"}}).error().category, ErrorCategory::InvalidArgument);
 }
@@ -380,6 +386,18 @@ TEST_F(Chat, RunPrintsTheAnswerAndWhatRan) {
   EXPECT_THAT(result.out, StartsWith("The capital of France is Paris.\n"));
   EXPECT_THAT(result.out, HasSubstr("after a prompt of 37"));
   EXPECT_THAT(result.out, HasSubstr("wasm, chromium"));
+}
+
+TEST_F(Chat, RunTakesTheTokensOfAConversation) {
+  std::string words;
+  for (int i = 0; i < 100; ++i) words += "word ";
+  const auto shorter = run(
+      {"run", "--model", kModel, "--context", "64", "--browser", "chromium", "--ephemeral", words});
+  EXPECT_EQ(shorter.code, 3) << shorter.err;
+  EXPECT_THAT(shorter.err, HasSubstr("larger context"));
+  const auto more = run({"run", "--model", kModel, "--context", "100000", "hello"});
+  EXPECT_EQ(more.code, 2) << more.err;
+  EXPECT_THAT(more.err, HasSubstr("8192"));
 }
 
 TEST_F(Chat, AGgufFileWithABadHeaderIsNamedBeforeABrowserStarts) {

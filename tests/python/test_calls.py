@@ -32,6 +32,9 @@ def test_errors_say_what_to_do_next(pool):
     with pytest.raises(webpool.Error) as raised:
         webpool.ResourcePoolBridgeIntegration(enable_circuit_breaker=False)
     assert raised.value.error_type == "unsupported"
+    with pytest.raises(webpool.Error, match="at least 3 browsers and at most 2") as raised:
+        webpool.ResourcePoolBridgeIntegration(max_connections=2, min_connections=3).initialize()
+    assert "min_connections" in raised.value.recovery_suggestion
     with pytest.raises(webpool.Error, match="no model type 'video'"):
         webpool.ResourcePoolBridgeIntegration(browser_preferences={"video": "chrome"}).initialize()
 
@@ -115,6 +118,77 @@ def test_what_is_no_pair_of_model_and_inputs_is_told(pool, embedder):
         with pytest.raises(webpool.Error) as raised:
             pool.execute_concurrent(given)
         assert raised.value.error_category == "invalid_argument"
+        assert raised.value.recovery_suggestion
+
+
+def test_wrong_arguments_are_told(pool, embedder):
+    functions = {"detection_function": lambda: True, "initialization_function": lambda model: len}
+    make = webpool.ResourcePoolBridgeIntegration
+    for call, names in (
+        (lambda: embedder.set_max_batch_size("x"), "'x'"),
+        (lambda: embedder.set_max_batch_size(2.5), "2.5"),
+        (lambda: embedder.set_max_batch_size(2**40), str(2**40)),
+        (lambda: embedder.run_batch(None), "None"),
+        (lambda: embedder.run_concurrent(5), "5"),
+        (lambda: embedder.run_concurrent(["a"], [embedder]), "no pair"),
+        (lambda: embedder.run_concurrent(["a"], [("text:x", "a")]), "'text:x' is no model"),
+        (lambda: embedder.run_concurrent(["a"], 5), "5"),
+        (lambda: pool.execute_concurrent(None), "None"),
+        (lambda: asyncio.run(pool.execute_concurrent_async(None)), "None"),
+        (lambda: pool.get_model(5, EMBEDDER), "5"),
+        (lambda: pool.get_model("text_embedding", None), "None"),
+        (lambda: pool.get_model("text_embedding", EMBEDDER, ["cpu"]), "['cpu']"),
+        (lambda: pool.register_hardware_backend("x", {**functions, "priority": "x"}), "'x'"),
+        (lambda: pool.register_hardware_backend("x", {**functions, "priority": 2**31}), "priority"),
+        (lambda: pool.register_hardware_backend("x", [5]), "[5]"),
+        (lambda: pool.register_hardware_backend(5, functions), "5"),
+        (lambda: make(browser_preferences=["audio"]), "['audio']"),
+        (lambda: make(browser_preferences={"audio": 5}), "5"),
+        (lambda: make(browsers="chromium"), "'chromium'"),
+        (lambda: make(max_connections=-1), "-1"),
+        (lambda: make(data_folder=5), "data_folder"),
+        (lambda: make(headless="x"), "'x'"),
+        (lambda: webpool.accelerate(5, "a"), "5"),
+        (lambda: webpool.accelerate(EMBEDDER, "a", ["cpu"]), "['cpu']"),
+        (lambda: webpool.accelerate(EMBEDDER, "a", {"pool": 5}), "5"),
+        (lambda: webpool.accelerate(EMBEDDER, "a", {"pool": pool, "platform": 5}), "5"),
+        (lambda: webpool.EnhancedWebModel("a:b", "a", "b", 5, None, None), "5"),
+    ):
+        with pytest.raises(webpool.Error) as raised:
+            call()
+        assert raised.value.error_category == "invalid_argument", raised.value
+        assert names in raised.value.message
+        assert raised.value.recovery_suggestion
+
+
+@pytest.mark.parametrize(
+    "preferences, hint",
+    [
+        ({"precision": "x"}, "32, 16, 8 or 4"),
+        ({"precision": 4.0}, "32, 16, 8 or 4"),
+        ({"precision": -1}, "32, 16, 8 or 4"),
+        ({"priority_list": "cpu"}, "['cpu']"),
+        ({"priority_list": [5]}, "a list"),
+        ({"browser": 5}, "'firefox'"),
+        ({"mixed_precision": "x"}, "True"),
+    ],
+)
+def test_wrong_preferences_say_what_they_are_to_be(pool, preferences, hint):
+    with pytest.raises(webpool.Error) as raised:
+        pool.get_model("text_embedding", EMBEDDER, preferences)
+    assert raised.value.error_category == "invalid_argument"
+    assert hint in raised.value.recovery_suggestion
+
+
+def test_what_an_input_raises_itself_is_told(embedder):
+    class Broken:
+        def __array__(self, *more, **named):
+            raise ValueError("not today")
+
+    for content in (Broken(), {"text": Broken()}, [[1], [1, 2]], {"messages": 5}):
+        with pytest.raises(webpool.Error) as raised:
+            embedder(content)
+        assert raised.value.error_category == "invalid_input"
         assert raised.value.recovery_suggestion
 
 

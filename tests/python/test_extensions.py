@@ -55,8 +55,9 @@ def test_a_native_backend_in_a_priority_list(own_pool):
     assert own_pool.get_execution_stats()["resource_metrics"]["platform_usage"]["native"] == 1
     # Without a list the browsers come first: its priority is not below 0.
     assert own_pool.get_model("text", "silero-vad-v5")(SILENCE)["platform"] != "native"
-    with pytest.raises(webpool.Error, match="not detected"):
+    with pytest.raises(webpool.Error, match="'absent' was not detected") as raised:
         own_pool.get_model("text", "silero-vad-v5", {"priority_list": ["absent"]})
+    assert raised.value.error_type == "unsupported" and raised.value.recovery_suggestion
 
 
 def test_a_backend_before_the_browsers_and_its_failures(own_pool):
@@ -69,8 +70,19 @@ def test_a_backend_before_the_browsers_and_its_failures(own_pool):
     )
     # It is tried first and can't: the browser runs it.
     assert own_pool.get_model("text_embedding", EMBEDDER)("a")["browser"] == "chromium"
-    with pytest.raises(webpool.Error, match="ValueError: no such operator"):
+    with pytest.raises(webpool.Error, match="ValueError: no such operator") as raised:
         own_pool.get_model("text_embedding", EMBEDDER, {"priority_list": ["broken"]})
+    assert raised.value.error_type == "internal" and raised.value.recovery_suggestion
+
+    def lost():
+        raise OSError("no driver")
+
+    own_pool.register_hardware_backend(
+        "lost", {"detection_function": lost, "initialization_function": native_onnx_runtime}
+    )
+    with pytest.raises(webpool.Error, match="detection_function.*OSError: no driver") as raised:
+        own_pool.get_model("text_embedding", EMBEDDER, {"priority_list": ["lost"]})
+    assert raised.value.error_type == "internal" and raised.value.recovery_suggestion
     own_pool.register_hardware_backend(
         "lengths",
         {
@@ -82,6 +94,17 @@ def test_a_backend_before_the_browsers_and_its_failures(own_pool):
     assert model("four")["output"] == {"length": 4}
     failed = model(numpy.array(1.0))
     assert failed["success"] is False and "TypeError" in failed["error"]
+    assert failed["error_type"] == "internal", "the backend failed, the input may be right"
+    assert failed["recovery_suggestion"]
+    own_pool.register_hardware_backend(
+        "choosy",
+        {
+            "detection_function": lambda: True,
+            "initialization_function": lambda model: lambda text: float("nan"),
+        },
+    )
+    no_json = own_pool.get_model("text_embedding", EMBEDDER, {"priority_list": ["choosy"]})("a")
+    assert no_json["error_type"] == "internal" and "NaN" in no_json["recovery_suggestion"]
     for name in ("webgpu", "cpu", "auto", "mixed", "", "broken"):
         with pytest.raises(webpool.Error) as raised:
             own_pool.register_hardware_backend(
@@ -119,6 +142,15 @@ def test_a_browser_integration_fills_in_what_is_open(own_pool):
     with pytest.raises(webpool.Error, match="'priority'"):
         own_pool.get_model("text_embedding", EMBEDDER, {"browser": "chrome"})
 
+    class Raising:
+        def optimize_for_browser(self, browser_name, model_type):
+            raise ValueError("no opinion")
+
+    own_pool.set_browser_integration(Raising())
+    with pytest.raises(webpool.Error, match="optimize_for_browser.*no opinion") as raised:
+        own_pool.get_model("text_embedding", EMBEDDER, {"browser": "chrome"})
+    assert "set_browser_integration(None)" in raised.value.recovery_suggestion
+
 
 def test_a_memory_policy_may_refuse(own_pool):
     asked = []
@@ -139,3 +171,13 @@ def test_a_memory_policy_may_refuse(own_pool):
     policy.answer = None
     assert own_pool.get_model("text_embedding", EMBEDDER, {"precision": 4})("a")["success"]
     assert len(asked) == 2
+
+    class Raising:
+        def allocate_memory(self, model_type, model_size):
+            raise ValueError("no table")
+
+    own_pool.set_memory_policy(Raising())
+    with pytest.raises(webpool.Error, match="allocate_memory.*no table") as raised:
+        own_pool.get_model("text_embedding", EMBEDDER, {"precision": 4, "browser": "chrome"})
+    assert raised.value.error_type == "internal"
+    assert "set_memory_policy(None)" in raised.value.recovery_suggestion

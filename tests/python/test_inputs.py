@@ -65,6 +65,10 @@ def test_a_picture_as_pil_numpy_bytes_and_path(pool, tmp_path):
     assert outputs[0]["lines"][0]["text"] == "browsers compute"
     assert all(output == outputs[0] for output in outputs)
     assert model(numpy.zeros((4, 4, 2), "uint8"))["error_type"] == "invalid_input"
+    for no_file, kind in ((tmp_path, "a folder"), ("/dev/zero", "a device")):
+        refused = model(no_file)
+        assert refused["error_type"] == "invalid_input" and kind in refused["error"]
+        assert refused["recovery_suggestion"]
 
 
 def test_sound_as_samples_and_path(pool):
@@ -78,6 +82,54 @@ def test_sound_as_samples_and_path(pool):
     assert by_path["success"] and by_path["output"]["speech"], by_path
     assert model(samples)["output"] == by_path["output"]
     assert model({"array": samples, "sampling_rate": 16000})["output"] == by_path["output"]
+    stereo = numpy.stack([2 * samples, 0 * samples])
+    for same in (
+        samples.astype("float64"),
+        (samples * 2**15).astype("int16"),
+        (samples * 2.0**31).astype("int32"),
+        stereo,
+        stereo.T,
+        {"array": samples.tolist(), "sampling_rate": 16000.0},
+    ):
+        assert model(same)["output"] == by_path["output"]
+    found = by_path["output"]["speech"]
+    for coarse in (samples.astype("float16"), numpy.clip(samples * 128 + 128, 0, 255).astype("uint8")):
+        assert len(model(coarse)["output"]["speech"]) == pytest.approx(len(found), abs=2)
+
+
+def test_sound_of_another_rate_is_resampled(pool):
+    add_model("silero-vad-v5", "--dtype", "fp32")
+    model = pool.get_model("audio", "silero-vad-v5", {"priority_list": ["cpu"]})
+    with wave.open(str(SPEECH)) as file:
+        samples = numpy.frombuffer(file.readframes(file.getnframes()), "<i2")
+    spans = model(SPEECH)["output"]["speech"]
+    half = model({"array": samples[::2], "sampling_rate": 8000})
+    assert half["success"], half
+    triple = model({"array": numpy.repeat(samples, 3), "sampling_rate": 48000})
+    assert triple["output"]["speech"][0]["start"] == pytest.approx(spans[0]["start"], abs=0.1)
+    assert half["output"]["speech"][-1]["end"] == pytest.approx(spans[-1]["end"], abs=0.1)
+
+
+def test_what_is_no_sound_is_told(pool):
+    add_model("silero-vad-v5", "--dtype", "fp32")
+    model = pool.get_model("audio", "silero-vad-v5", {"priority_list": ["cpu"]})
+    silence = numpy.zeros(16000, "float32")
+    for wrong, what in (
+        (silence * numpy.nan, "no numbers"),
+        (silence + numpy.inf, "no numbers"),
+        (silence[:0], "without a sample"),
+        (silence.astype("int64"), "INT64"),
+        (numpy.zeros((20, 20), "float32"), r"[20, 20]"),
+        ({"array": silence, "sampling_rate": 5}, "5 samples a second"),
+    ):
+        failed = model(wrong)
+        assert failed["error_category"] == "invalid_input" and what in failed["error"], failed
+        assert failed["recovery_suggestion"]
+    for rate in (-5, 0, 1.5, "x", None):
+        with pytest.raises(webpool.Error, match="sampling_rate") as raised:
+            model({"array": silence, "sampling_rate": rate})
+        assert raised.value.error_category == "invalid_input"
+        assert raised.value.recovery_suggestion
 
 
 def test_tensors_as_arrays(pool):

@@ -24,6 +24,26 @@ describe('tokenOffsets', () => {
     ]);
   });
 
+  it('ends unknown words at the end of a text before its white space', () => {
+    const unknown = (text: string, count: number) =>
+      tokenOffsets(text, ['a', ...Array<string>(count).fill('[UNK]')], kWordPiece, lower);
+    expect(unknown('a ☃ ☃☃ ☃', 2)).toEqual([[0, 1], [2, 6], [2, 6]]);
+    expect(unknown('a ☃ \t', 1)).toEqual([[0, 1], [2, 3]]);
+    expect(unknown('a ☃', 3)).toEqual([[0, 1], [2, 3], [2, 3], [2, 3]]);
+    expect(unknown('a  ', 1)).toEqual([[0, 1], [-1, -1]]);
+  });
+
+  it('normalises no character twice, however long a word is', () => {
+    const seen: string[] = [];
+    const text = 'ab'.repeat(100_000);
+    const spans = tokenOffsets(text, [null, '[UNK]', null], kWordPiece, (character) => {
+      seen.push(character);
+      return character;
+    });
+    expect(spans).toEqual([[-1, -1], [0, 200_000], [-1, -1]]);
+    expect(seen).toEqual(['a', 'b']);
+  });
+
   it('reads bytes of a byte-level vocabulary, a character in pieces too', () => {
     const style: PieceStyle = { continuing: '', byteLevel: true };
     // "é" is C3 A9: two tokens of the one character.

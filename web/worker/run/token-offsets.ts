@@ -71,6 +71,8 @@ class Laid {
   private readonly bytes: number[] = [];
   private readonly origins: number[] = [];
   private readonly rest: Iterator<string>;
+  /** Of each character that came: a normaliser takes a microsecond, and a text has millions. */
+  private readonly normal = new Map<string, Uint8Array>();
   private index = 0;
 
   constructor(
@@ -85,13 +87,22 @@ class Laid {
     while (this.bytes.length <= at) {
       const { value, done } = this.rest.next();
       if (done) return undefined;
-      for (const byte of encoder.encode(this.normalize(value))) {
+      for (const byte of this.normalized(value)) {
         this.bytes.push(byte);
         this.origins.push(this.index);
       }
       ++this.index;
     }
     return this.bytes[at];
+  }
+
+  private normalized(character: string): Uint8Array {
+    let bytes = this.normal.get(character);
+    if (!bytes) {
+      bytes = encoder.encode(this.normalize(character));
+      this.normal.set(character, bytes);
+    }
+    return bytes;
   }
 
   has(piece: readonly number[], at: number): boolean {
@@ -104,16 +115,35 @@ class Laid {
     return next;
   }
 
-  /** Behind so many words. */
-  skipWords(at: number, count: number): number {
-    let next = at;
-    for (let word = 0; word < count; ++word) {
-      next = this.skipSpace(next);
-      for (let byte = this.byteAt(next); byte !== undefined && !isSpace(byte); ) {
-        byte = this.byteAt(++next);
-      }
+  /**
+   * What so many words from `at` on take. They may be as long as the text, so none of it is laid;
+   * nothing can be asked about the text after this.
+   */
+  lastWords(at: number, count: number): Span {
+    const first = this.skipSpace(at);
+    const begin = this.origins[first];
+    let words = 0;
+    let inWord = false;
+    let last = begin ?? -1;
+    const isLast = (byte: number, origin: number): boolean => {
+      const space = isSpace(byte);
+      if (space && inWord && words === count) return true;
+      if (!space && !inWord) ++words;
+      if (!space) last = origin;
+      inWord = !space;
+      return false;
+    };
+    const end = (): Span => (begin === undefined ? [-1, -1] : [begin, last + 1]);
+    for (let next = first; next < this.bytes.length; ++next) {
+      if (isLast(this.bytes[next] ?? 0, this.origins[next] ?? 0)) return end();
     }
-    return next;
+    for (let { value, done } = this.rest.next(); !done; { value, done } = this.rest.next()) {
+      for (const byte of this.normalized(value)) {
+        if (isLast(byte, this.index)) return end();
+      }
+      ++this.index;
+    }
+    return end();
   }
 
   /** Where the piece stands next; -1: nowhere near. */
@@ -166,6 +196,9 @@ export function tokenOffsets(
     at = found + bytes.length;
     spans[index] = laid.span(found, at);
   });
-  settle(laid.skipWords(at, lost.length));
+  if (lost.length > 0) {
+    const rest = laid.lastWords(at, lost.length);
+    for (const index of lost) spans[index] = rest;
+  }
   return spans;
 }
