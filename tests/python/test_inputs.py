@@ -103,11 +103,12 @@ def test_sound_of_another_rate_is_resampled(pool):
     with wave.open(str(SPEECH)) as file:
         samples = numpy.frombuffer(file.readframes(file.getnframes()), "<i2")
     spans = model(SPEECH)["output"]["speech"]
-    half = model({"array": samples[::2], "sampling_rate": 8000})
-    assert half["success"], half
-    triple = model({"array": numpy.repeat(samples, 3), "sampling_rate": 48000})
-    assert triple["output"]["speech"][0]["start"] == pytest.approx(spans[0]["start"], abs=0.1)
-    assert half["output"]["speech"][-1]["end"] == pytest.approx(spans[-1]["end"], abs=0.1)
+    # Half the rate has lost what is above 4 kHz, the ends of words too.
+    half = model({"array": samples[::2], "sampling_rate": 8000})["output"]["speech"]
+    triple = model({"array": numpy.repeat(samples, 3), "sampling_rate": 48000})["output"]["speech"]
+    for other in (half, triple):
+        assert other[0]["start"] == pytest.approx(spans[0]["start"], abs=0.1)
+        assert other[-1]["end"] == pytest.approx(spans[-1]["end"], abs=0.4)
 
 
 def test_what_is_no_sound_is_told(pool):
