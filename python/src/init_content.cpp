@@ -103,18 +103,20 @@ bool isMessage(py::handle given) {
 
 /// An object as JSON, by Python's own json.
 boost::json::value jsonOf(const py::handle& object, const char* what) {
+  constexpr auto kPlain = "give texts, numbers, lists and dicts of them";
   std::string text;
   try {
     text = py::cast<std::string>(py::module_::import("json").attr("dumps")(object));
   } catch (py::error_already_set& raised) {
     if (!raised.matches(PyExc_Exception)) throw;  // Ctrl-C
-    raise(errorOf(raised, ErrorCategory::InvalidArgument, std::string(what) + " can't be JSON"));
+    raise(errorOf(raised, ErrorCategory::InvalidArgument, std::string(what) + " can't be JSON",
+                  kPlain));
   }
   boost::system::error_code broken;
   auto value = boost::json::parse(text, broken);
   if (broken) {
-    raise(Error{ErrorCategory::InvalidArgument, std::string(what) + ": " + broken.message(),
-                "give texts, numbers, lists and dicts of them"});
+    raise(
+        Error{ErrorCategory::InvalidArgument, std::string(what) + ": " + broken.message(), kPlain});
   }
   return value;
 }
