@@ -390,9 +390,9 @@ TEST_F(Chat, RunPrintsTheAnswerAndWhatRan) {
 
 TEST_F(Chat, RunTakesTheTokensOfAConversation) {
   std::string words;
-  for (int i = 0; i < 100; ++i) words += "word ";
-  const auto shorter = run(
-      {"run", "--model", kModel, "--context", "64", "--browser", "chromium", "--ephemeral", words});
+  for (int i = 0; i < 400; ++i) words += "word ";
+  const auto shorter = run({"run", "--model", kModel, "--context", "256", "--browser", "chromium",
+                            "--ephemeral", words});
   EXPECT_EQ(shorter.code, 3) << shorter.err;
   EXPECT_THAT(shorter.err, HasSubstr("larger context"));
   const auto more = run({"run", "--model", kModel, "--context", "100000", "hello"});

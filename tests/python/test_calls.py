@@ -332,6 +332,8 @@ def test_accelerate_in_a_given_pool(pool, embedder):
     result = webpool.accelerate(EMBEDDER, "a sentence", {"pool": pool, "hardware": "cpu"})
     assert result["status"] == "success" and result["resource_pool_used"] is True
     assert result["results_stored"] is False
+    assert result["ipfs_load_time"] > 0 and result["launch_time"] > 0 and result["compile_time"] > 0
+    assert result["load_time"] < result["ipfs_load_time"], "an earlier call has loaded it"
     assert pool.get_execution_stats()["executed_tasks"] == before + 1
     failed = webpool.accelerate(EMBEDDER, "a", {"pool": pool, "precision": 8})
     assert failed["status"] == "error" and failed["error_type"] == "not_found"

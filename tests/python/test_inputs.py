@@ -158,6 +158,21 @@ def test_messages(pool):
     assert "Paris" in result["output"]["text"]
 
 
+def test_a_context_of_so_many_tokens(pool):
+    add_model("smollm2-135m")
+    small = {"priority_list": ["cpu"], "context_length": 256}
+    model = pool.get_model("text_generation", "smollm2-135m", small)
+    failed = model("word " * 400)
+    assert failed["error_category"] == "invalid_input", failed
+    assert "larger context" in failed["recovery_suggestion"]
+    assert failed["requested"]["context_length"] == 256
+    for tokens, hint in ((100_000, "8192"), (-1, "tokens"), ("x", "tokens")):
+        with pytest.raises(webpool.Error) as raised:
+            pool.get_model("text_generation", "smollm2-135m", {"context_length": tokens})
+        assert raised.value.error_category == "invalid_argument"
+        assert hint in raised.value.recovery_suggestion
+
+
 @pytest.mark.parametrize("dtype", "bool uint8 int8 int16 int32 int64 float16 float32 float64".split())
 def test_arrays_come_back_as_they_went(dtype):
     array = numpy.arange(12).reshape(3, 4).astype(dtype)
