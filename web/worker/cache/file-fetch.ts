@@ -29,7 +29,7 @@ export interface FetchOptions {
   later: (work: () => void, ms: number) => void;
 }
 
-const kRange = 4 * 1024 * 1024;
+const kRange = 64 * 1024 * 1024;
 const kQuickly = 500; // ms
 const kTick = 500; // ms
 const kOpenAtPeer = 2;
@@ -72,6 +72,7 @@ export class FileFetch implements SwarmListener {
     this.chooser = new LeafChooser({
       sizes: plan.leaves.map(({ size }) => size),
       mostAtOnce: kRange,
+      lanes: options.lanes,
       quickly: options.swarms ? kQuickly : Infinity,
       start: options.start ?? 0,
       openAtPeer: kOpenAtPeer,

@@ -7,6 +7,7 @@ function chooser(leaves: number, size = kMiB, more = {}): LeafChooser {
   return new LeafChooser({
     sizes: new Array<number>(leaves).fill(size),
     mostAtOnce: 4 * kMiB,
+    lanes: 1,
     quickly: 500,
     start: 0,
     openAtPeer: 2,
@@ -26,6 +27,15 @@ describe('LeafChooser', () => {
     for (let leaf = 0; leaf < 9; ++leaf) expect(one.came(leaf, 0)).toBe(true);
     expect(one.came(3, 0)).toBe(false);
     expect(one.done).toBe(true);
+  });
+
+  it('asks for little more than a part of what is missing, so that all requests end together', () => {
+    const one = chooser(32, kMiB, { quickly: Infinity, mostAtOnce: 64 * kMiB, lanes: 4 });
+    const sizes: number[] = [];
+    for (let next = one.nextFromPool(0); next; next = one.nextFromPool(0)) {
+      sizes.push(next.end - next.first);
+    }
+    expect(sizes).toEqual([8, 6, 5, 4, 4, 4, 1]);
   });
 
   it('begins with one leaf, anywhere, and asks for more while they come quickly', () => {

@@ -13,6 +13,7 @@ const enum State {
 }
 
 const kRemembered = 9;
+const kWorthwhile = 4; // Leaves: for fewer a request of their own is not worth its cost.
 
 /** A number from 0 to 2^32 - 1, the same in every page. */
 export function hashOf(text: string): number {
@@ -27,8 +28,11 @@ export function hashOf(text: string): number {
 export interface ChooserOptions {
   /** Sizes of the leaves, in the file's order. */
   sizes: readonly number[];
-  /** Bytes of one request to the pool at most, while nobody shares. */
+  /** Bytes of one request to the pool at most, while nobody shares: each costs a browser some ms. */
   mostAtOnce: number;
+  /** Requests to the pool at once. None is for much more than its part of what is missing, so that
+   * all end together. */
+  lanes: number;
   /**
    * ms that such a request may take, where that can be: the first is for one leaf, and the next ones
    * for more while those before come faster. When others begin to share little is on the way then.
@@ -225,7 +229,10 @@ export class LeafChooser {
     if (first < 0) return null;
     let end = first;
     let bytes = 0;
-    while (this.states[end] === State.Missing && end - first < this.leavesAtOnce) {
+    const missing = this.states.filter((state) => state === State.Missing).length;
+    const part = Math.max(kWorthwhile, Math.ceil(missing / this.options.lanes));
+    const most = Math.min(this.leavesAtOnce, part);
+    while (this.states[end] === State.Missing && end - first < most) {
       bytes += this.options.sizes[end] ?? 0;
       if (end > first && bytes > this.options.mostAtOnce) break;
       end += 1;
