@@ -36,6 +36,8 @@ function makeNetwork() {
     inside(name, 'ip', 'address', 'add', `10.77.0.${i + 1}/24`, 'dev', 'wire')
     inside(name, 'ip', 'link', 'set', 'wire', 'up')
     inside(name, 'ip', 'link', 'set', 'lo', 'up')
+    // As on any machine. Without one a browser offers other pages no address of its own.
+    if (name !== 'pool') inside(name, 'ip', 'route', 'add', 'default', 'via', kPool)
   })
   inside('pool', 'tc', 'qdisc', 'add', 'dev', 'wire', 'root', 'tbf', 'rate', kRate, 'burst', '32kb', 'latency', '400ms')
 }

@@ -12,11 +12,13 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
+#include <cstdint>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <utility>
 
+#include "net/acknowledged.h"
 #include "net/file_sender.h"
 #include "net/response_head.h"
 #include "net/stream.h"
@@ -32,6 +34,7 @@ using boost::system::error_code;
 constexpr std::size_t kReadBytes = 128u << 10;
 constexpr std::size_t kFirstRead = 4096;
 constexpr std::size_t kWriteSlice = 512u << 10;
+constexpr std::size_t kSoonTaken = 64u << 10;
 
 /// Where a handler's answer meets the connection that waits for it. Either may be gone first.
 struct Answer {
@@ -104,7 +107,7 @@ class HttpConnection final : public Connection,
 
   void start() {
     deadline_ = std::make_shared<Deadline>(stream_.get_executor(), [weak = this->weak_from_this()] {
-      if (const auto self = weak.lock()) self->drop();
+      if (const auto self = weak.lock()) self->onDeadline();
     });
     asio::co_spawn(stream_.get_executor(), run(this->shared_from_this()), kRethrow);
   }
@@ -121,6 +124,24 @@ class HttpConnection final : public Connection,
   using Parser = http::request_parser<http::string_body>;
 
   Socket& socket() noexcept { return socketOf(stream_); }
+
+  void onDeadline() {
+    const auto before = taken_;
+    if (sending_ && (taken_ = bytesAcknowledged(socket().native_handle())) > before) {
+      deadline_->set(server_->options.idleTimeout);  // slow, but it reads
+    } else {
+      drop();
+    }
+  }
+
+  /// From now on the peer has so long to take any of the next `bytes`. All of them may take longer:
+  /// where many share a slow line each gets little, and the kernel takes more from us only when a
+  /// good part of its buffer is free again.
+  void expectTaking(std::size_t bytes) {
+    deadline_->set(server_->options.idleTimeout);
+    const bool mayTakeLong = bytes > kSoonTaken;
+    taken_ = mayTakeLong ? bytesAcknowledged(socket().native_handle()) : UINT64_MAX;
+  }
 
   // Takes itself as an argument: the coroutine keeps the connection alive.
   Awaitable<void> run(std::shared_ptr<HttpConnection> self) {
@@ -423,7 +444,6 @@ class HttpConnection final : public Connection,
   /// Closes the connection in the end unless it is to be kept.
   Awaitable<error_code> write(Response& response, bool keepAlive, bool isHead,
                               bool chunked = true) {
-    const auto& options = server_->options;
     auto head =
         responseHead(response, {.ownHost = ownHost_, .keepAlive = keepAlive, .chunked = chunked});
     const bool withBody = !isHead && mayHaveBody(response.status);
@@ -437,23 +457,23 @@ class HttpConnection final : public Connection,
     }
     const auto firstSlice = asio::buffer(body, kWriteSlice);
     const std::array<asio::const_buffer, 2> first{asio::buffer(head), firstSlice};
-    deadline_->set(options.idleTimeout);
+    sending_ = true;
+    expectTaking(firstSlice.size());
     auto [error, count] = co_await asio::async_write(stream_, first, kAwait);
     for (body += firstSlice.size(); !error && body.size() > 0; body += kWriteSlice) {
-      deadline_->set(options.idleTimeout);
+      expectTaking(kWriteSlice);
       std::tie(error, count) =
           co_await asio::async_write(stream_, asio::buffer(body, kWriteSlice), kAwait);
     }
     if (!error && withBody && region && region->length > 0) {
-      const std::function<void()> progress = [this] {
-        deadline_->set(server_->options.idleTimeout);
-      };
+      const std::function<void()> progress = [this] { expectTaking(kWriteSlice); };
       error = co_await sendFile(stream_, *region, progress);
     }
     if (bitByBit && (error || !withBody)) bitByBit->stream->leave();
     if (!error && withBody && bitByBit) {
       error = co_await writeStream(bitByBit->stream, chunked && !bitByBit->length);
     }
+    sending_ = false;
     if (error) {
       drop();
     } else if (!keepAlive) {
@@ -513,10 +533,10 @@ class HttpConnection final : public Connection,
     const std::array<asio::const_buffer, 3> pieces{
         asio::buffer(head), asio::buffer(part.text),
         part.file ? asio::const_buffer() : asio::buffer(tail)};
-    deadline_->set(server_->options.idleTimeout);
+    expectTaking(part.text.size());
     auto [error, count] = co_await asio::async_write(stream_, pieces, kAwait);
     if (error || !part.file) co_return error;
-    const std::function<void()> progress = [this] { deadline_->set(server_->options.idleTimeout); };
+    const std::function<void()> progress = [this] { expectTaking(kWriteSlice); };
     error = co_await sendFile(stream_, *part.file, progress);
     if (!error && !tail.empty()) {
       std::tie(error, count) = co_await asio::async_write(stream_, asio::buffer(tail), kAwait);
@@ -532,6 +552,8 @@ class HttpConnection final : public Connection,
   std::string peer_;         ///< "address:port"
   std::stop_source closed_;  ///< of the request being answered
   bool http10_ = false;      ///< that request
+  bool sending_ = false;     ///< an answer
+  std::uint64_t taken_ = 0;  ///< bytes that the peer had acknowledged when it was last looked at
   bool watching_ = false;
   error_code watchError_;
   std::optional<SteadyTimer> watchEnded_;

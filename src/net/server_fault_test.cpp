@@ -1,6 +1,7 @@
 // Clients that are hostile, broken or slow.
 #include <gmock/gmock.h>
 
+#include <array>
 #include <stdexcept>
 #include <vector>
 
@@ -119,6 +120,30 @@ TEST_F(HttpFaultTest, ReaderThatStallsIsCut) {
   }
   EXPECT_TRUE(client.readToEnd());
   EXPECT_LT(client.pending().size(), 64u << 20);
+}
+
+TEST_F(HttpFaultTest, ReaderThatIsOnlySlowGetsAll) {
+  constexpr std::size_t kBytes = 8u << 20;
+  serve({.idleTimeout = std::chrono::seconds(1)});
+  server_->route("GET", "/big", [](const Request&, const auto& respond) {
+    Response response;
+    response.body = std::string(kBytes, 'x');
+    respond(std::move(response));
+  });
+  RawClient client(server_->port(), 32u << 10);
+  client.send("GET /big HTTP/1.1\r\nHost: " + host() + "\r\nConnection: close\r\n\r\n");
+  // For several times the server's patience it takes less than what makes the server's own socket
+  // take more: that waits until a third of its buffer is free.
+  std::size_t got = 0;
+  std::array<char, 16384> piece;
+  for (int i = 0; i < 70; ++i) {
+    std::this_thread::sleep_for(milliseconds(50));
+    got += client.socket().read_some(asio::buffer(piece));
+  }
+  ASSERT_LT(got, kBytes / 4);
+  client.socket().set_option(asio::socket_base::receive_buffer_size(4 << 20));
+  EXPECT_TRUE(client.readToEnd());
+  EXPECT_GT(got + client.pending().size(), kBytes);
 }
 
 TEST_F(HttpFaultTest, TooLargeHeaderAndBody) {

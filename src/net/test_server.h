@@ -85,7 +85,10 @@ struct ClientResponse {
 /// A plain blocking socket.
 class RawClient {
  public:
-  explicit RawClient(std::uint16_t port) : socket_(context_) {
+  /// `takes`: bytes that wait in its socket at most, roughly; 0: the system's usual.
+  explicit RawClient(std::uint16_t port, int takes = 0) : socket_(context_) {
+    socket_.open(tcp::v4());
+    if (takes > 0) socket_.set_option(asio::socket_base::receive_buffer_size(takes));
     socket_.connect(tcp::endpoint(asio::ip::make_address("127.0.0.1"), port));
   }
 

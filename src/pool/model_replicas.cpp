@@ -29,6 +29,10 @@ bool Model::State::mayJoin() const {
   return engine->invitation() && options.leastTrust == Trust::Joined;
 }
 
+PeerSharing Model::State::sharing() const {
+  return options.peerSharing.value_or(engine->options().peerSharing);
+}
+
 std::shared_ptr<pool::Replica> Model::State::replicaOn(const pool::ConnectionRef& connection,
                                                        Backend backend, unsigned threads) {
   const std::lock_guard lock(mutex_);
@@ -106,6 +110,11 @@ Model::State::Provided Model::State::load(const pool::ConnectionRef& connection,
     loaded = std::unexpected(std::move(*obstacle));
   } else {
     loaded = replica->ensureLoaded(progress, stop);
+    // Devices are compared with a browser of this machine one after another: each comparison loads
+    // the model there.
+    std::unique_lock oneByOne(comparing_, std::defer_lock);
+    const bool compared = connection->trust() == Trust::Joined && source->golden.empty();
+    if (loaded && compared) oneByOne.lock();
     // What needs no inputs of a call.
     if (loaded) right = replica->ensureChecked({}, {}, stop);
   }
@@ -275,7 +284,11 @@ void Model::State::deviceCame(const pool::ConnectionRef& device) {
   engine->inBackground([weak = weak_from_this(), device] {
     const auto self = weak.lock();
     if (!self) return;
-    const std::lock_guard lock(self->providing_);
+    // Where devices share what they fetch, those that come together load together, however many:
+    // each leaf then crosses the uplink about once. Where they don't, each would only wait for the
+    // others' copies, so the first one is served first.
+    std::unique_lock alone(self->providing_, std::defer_lock);
+    if (self->sharing() == PeerSharing::Off) alone.lock();
     self->tellOf(device, self->provideOn(device, {}, {}));
   });
 }

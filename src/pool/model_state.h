@@ -207,6 +207,7 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   bool lacksSpare() const;
   pool::ConnectionRef deviceWithoutModel() const;
   bool mayJoin() const;
+  PeerSharing sharing() const;
   /// Loads the model into further browsers as the pool's options ask, and again onto devices that
   /// lost it, in the background.
   void provideSpares();
@@ -221,7 +222,8 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
               const std::stop_token& stop);
   bool measure(pool::Replica& trial, const pool::Sample& sample, const std::stop_token& stop);
 
-  std::mutex providing_;  ///< one replica is provided at a time
+  std::mutex providing_;  ///< one replica is provided at a time, but on devices that share
+  std::mutex comparing_;  ///< one device is compared at a time; locked after `providing_`
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<pool::Replica>> replicas_;
   bool sparesUnderWay_ = false;

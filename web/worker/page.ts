@@ -1,6 +1,7 @@
 // The page itself: takes the token from the URL, starts the Workers, ends them, shows one line.
 // Nothing heavy runs here.
 
+import { PatientWorker } from './patient-worker';
 import { readKept } from './peers/kept-files';
 import { PeerLinks } from './peers/peer-links';
 import { Sharing } from './peers/sharing';
@@ -22,14 +23,28 @@ declare const kScripts: {
 };
 
 interface Pair {
-  run: Worker;
-  files: Worker;
+  run: PatientWorker;
+  files: PatientWorker;
 }
 const workers = new Map<number, Pair>();
 const modules = new Map<Bundle, Promise<WebAssembly.Module | null>>();
 
 function here(file: string): URL {
   return new URL(file, import.meta.url);
+}
+
+function begin(
+  file: string,
+  name: string,
+  onMessage: (data: unknown) => void,
+  onFailure: (message: string) => void,
+): PatientWorker {
+  return new PatientWorker({
+    make: () => new Worker(here(file), { type: 'module', name: `webpool ${name}` }),
+    onMessage,
+    onFailure,
+    later: (work, ms) => void setTimeout(work, ms),
+  });
 }
 
 /** Each build of ONNX Runtime is compiled once; its Workers share the code. */
@@ -60,12 +75,10 @@ function makeSharing(send: (message: PageToSocket) => void): Sharing {
 
 function start(token: string, warm: Bundle | null, threads: number, measureWebNn: boolean): void {
   if (warm) void compiled(warm); // Long before it is needed.
-  const socket = new Worker(here(kScripts.socket), { type: 'module', name: 'webpool socket' });
-  const send = (message: PageToSocket): void => socket.postMessage(message);
+  const send = (message: PageToSocket): void => socket.post(message);
   const sharing = makeSharing(send);
-  socket.onmessage = (event: MessageEvent<SocketToPage>) => {
-    const message = event.data;
-    if (message.kind === 'spawn') spawn(message, send);
+  const onMessage = (message: SocketToPage): void => {
+    if (message.kind === 'spawn') spawn(message, send, sharing);
     if (message.kind === 'peers') sharing.onPool(message.message);
     if (message.kind === 'fetch') {
       const { key, files, keep } = message;
@@ -78,9 +91,8 @@ function start(token: string, warm: Bundle | null, threads: number, measureWebNn
         peers: sharing.known(files.map(({ cid }) => cid)),
       };
       if (!worker) return;
-      sharing.workerBegan(key, (what, transfer = []) => worker.postMessage(what, transfer));
-      worker.onmessage = ({ data }: MessageEvent<FilesToPage>) => sharing.fromWorker(key, data);
-      worker.postMessage(request);
+      sharing.workerBegan(key, (what, transfer) => worker.post(what, transfer));
+      worker.post(request);
     }
     if (message.kind === 'terminate') {
       sharing.workerEnded(message.key);
@@ -94,28 +106,30 @@ function start(token: string, warm: Bundle | null, threads: number, measureWebNn
       if (message.ended) socket.terminate();
     }
   };
-  socket.onerror = (event) => show(`the socket Worker failed: ${event.message || 'not loaded'}`);
+  const socket = begin(
+    kScripts.socket,
+    'socket',
+    (data) => onMessage(data as SocketToPage),
+    (message) => show(`the socket Worker failed: ${message}`),
+  );
   send({ kind: 'start', token, warm, threads, measureWebNn });
 }
 
 function spawn(
   { key, bundle, threads, port }: Extract<SocketToPage, { kind: 'spawn' }>,
   send: (message: PageToSocket) => void,
+  sharing: Sharing,
 ): void {
-  const begin = (file: string, name: string): Worker => {
-    const worker = new Worker(here(file), { type: 'module', name: `webpool ${name} ${key}` });
-    worker.onerror = (event) =>
-      send({ kind: 'worker-failed', key, message: event.message || 'its script was not loaded' });
-    return worker;
-  };
-  const files = begin(kScripts.files, 'files');
-  const run = begin(kScripts.run[bundle], bundle);
+  const onFailure = (message: string): void => send({ kind: 'worker-failed', key, message });
+  const onFiles = (data: unknown): void => sharing.fromWorker(key, data as FilesToPage);
+  const files = begin(kScripts.files, `files ${key}`, onFiles, onFailure);
+  const run = begin(kScripts.run[bundle], `${bundle} ${key}`, () => undefined, onFailure);
   workers.set(key, { run, files });
   const { port1, port2 } = new MessageChannel();
   const toFiles: PageToFiles = { kind: 'start', port: port1 };
-  files.postMessage(toFiles, [port1]);
+  files.post(toFiles, [port1]);
   const post = (message: PageToRunner, transfer: Transferable[] = []): void =>
-    run.postMessage(message, transfer);
+    run.post(message, transfer);
   post({ kind: 'start', port, files: port2, threads }, [port, port2]);
   void compiled(bundle).then((module) => post({ kind: 'module', module }));
 }

@@ -6,6 +6,7 @@ import { Connection } from './host/connection';
 import { type Runner, type RunnerFactory, WarmRunners } from './host/runner';
 import { WorkerHost, usualThreads } from './host/worker-host';
 import { memoryStats } from './host/memory-stats';
+import { kRuns } from './patient-worker';
 import { probe } from './probe/probe';
 import type { Bundle, FromRunner, PageToSocket, SocketToPage } from './thread-messages';
 
@@ -113,3 +114,5 @@ self.onmessage = (event: MessageEvent<PageToSocket>) => {
   else if (message.kind === 'signal') say(message.message);
   else pageRunners.failed(message.key, message.message);
 };
+
+self.postMessage(kRuns);

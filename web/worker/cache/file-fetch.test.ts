@@ -1,11 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 // @ts-expect-error A tool of the development server, in plain JavaScript.
 import { importFile } from '../../dev/unixfs.mjs';
+import { PoolError } from '../error';
 import type { Swarm, SwarmListener, Swarms } from '../peers/file-peers';
 import type { PeerMessage } from '../peers/peer-messages';
 import { parseCid } from './cid';
 import { FakeSource } from './fakes.test-util';
-import { FileFetch } from './file-fetch';
+import { type FetchOptions, FileFetch } from './file-fetch';
 import { type FilePlan, planFile } from './file-plan';
 import { Turns } from './turns';
 
@@ -60,6 +61,7 @@ describe('FileFetch', () => {
   let good: number[];
   let clock: number;
   let late: (() => void)[];
+  let options: FetchOptions;
   let fetch: FileFetch;
 
   beforeEach(async () => {
@@ -72,7 +74,7 @@ describe('FileFetch', () => {
     good = [];
     clock = 0;
     late = [];
-    fetch = new FileFetch(plan, target, {
+    options = {
       source,
       turns: new Turns(5),
       lanes: 5,
@@ -82,7 +84,8 @@ describe('FileFetch', () => {
       log: (_, message) => void log.push(message),
       now: () => clock,
       later: (work) => void late.push(work),
-    });
+    };
+    fetch = new FileFetch(plan, target, options);
   });
 
   const expectWhole = async (): Promise<void> => {
@@ -197,6 +200,29 @@ describe('FileFetch', () => {
       if (done) break;
     }
     await expectWhole();
+  });
+
+  it('asks for the rest where the line breaks, and gives up where it always does', async () => {
+    const whole = source.range.bind(source);
+    let breaks = 2;
+    source.range = async (of, start, end, fresh, sink) => {
+      if (breaks-- <= 0) return whole(of, start, end, fresh, sink);
+      await whole(of, start, start + 1000, fresh, sink);
+      throw new PoolError('fetch', 'reading broke off');
+    };
+    const passing = setInterval(() => late.splice(0).forEach((work) => work()));
+    await fetch.run();
+    await expectWhole();
+    expect(source.asked.slice(0, 2).sort()).toEqual(['range 0-1000', `range ${kMiB}-${kMiB + 1000}`]);
+    expect(source.asked).toContain(`range 1000-${kMiB}`);
+    expect(log).toHaveLength(2);
+
+    breaks = Infinity;
+    fetch = new FileFetch(plan, target, { ...options, lanes: 1 });
+    const before = source.asked.length;
+    await expect(fetch.run()).rejects.toMatchObject({ category: 'fetch' });
+    expect(source.asked).toHaveLength(before + 4);
+    clearInterval(passing);
   });
 
   it('ends where the pool fails', async () => {

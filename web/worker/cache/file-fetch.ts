@@ -2,6 +2,7 @@
 // the pool sends is checked by a LeafChecker as it comes; what a page sends is checked here, before
 // it is put in its place, and a page that gives a wrong leaf gives no other.
 
+import { PoolError } from '../error';
 import type { Swarm, SwarmListener, Swarms } from '../peers/file-peers';
 import { LeafChooser } from '../peers/leaf-chooser';
 import type { PeerMessage, Piece } from '../peers/peer-messages';
@@ -28,13 +29,15 @@ export interface FetchOptions {
   later: (work: () => void, ms: number) => void;
 }
 
-const kRange = 4 * 1024 * 1024;
+const kRange = 64 * 1024 * 1024;
 const kQuickly = 500; // ms
 const kTick = 500; // ms
 const kOpenAtPeer = 2;
 const kOpenAtPool = 2; // While others share.
 const kPatience = 3000; // ms without a word of the others until the pool is asked for all
 const kPeerPatience = 10_000; // ms without a byte of what a page was asked for
+const kTries = 4; // Of one range.
+const kPause = 1000; // ms, longer each time
 const kLeafPatience = 20_000; // ms for one leaf: who is so slow must not hold the end
 
 interface Want {
@@ -69,6 +72,7 @@ export class FileFetch implements SwarmListener {
     this.chooser = new LeafChooser({
       sizes: plan.leaves.map(({ size }) => size),
       mostAtOnce: kRange,
+      lanes: options.lanes,
       quickly: options.swarms ? kQuickly : Infinity,
       start: options.start ?? 0,
       openAtPeer: kOpenAtPeer,
@@ -98,13 +102,12 @@ export class FileFetch implements SwarmListener {
   }
 
   private async fromPool(): Promise<boolean> {
-    const { source, now } = this.options;
+    const { now } = this.options;
     const range = this.over ? null : this.chooser.nextFromPool(now());
-    const { leaves, cid } = this.plan;
+    const { leaves } = this.plan;
     const [first, last] = [leaves[range?.first ?? -1], leaves[(range?.end ?? 0) - 1]];
     if (!range || !first || !last) return false;
-    const sink = this.checker.sinkFrom(this.plan, range.first);
-    await source.range(cid, first.offset, last.offset + last.size, false, sink);
+    await this.wholeRange(range.first, first.offset, last.offset + last.size);
     for (let leaf = range.first; leaf < range.end; ++leaf) {
       this.chooser.came(leaf, now());
       this.bytesFrom.pool += leaves[leaf]?.size ?? 0;
@@ -112,6 +115,27 @@ export class FileFetch implements SwarmListener {
     this.notify();
     await this.checker.room();
     return true;
+  }
+
+  /** Where the line breaks the rest is asked for again; what came is not. */
+  private async wholeRange(first: number, start: number, end: number): Promise<void> {
+    const sink = this.checker.sinkFrom(this.plan, first);
+    let at = start;
+    for (let tries = 1; at < end; ++tries) {
+      const onPiece = (piece: Uint8Array): void => {
+        at += piece.length;
+        sink(piece);
+      };
+      try {
+        await this.options.source.range(this.plan.cid, at, end, false, onPiece);
+        return;
+      } catch (thrown) {
+        const broke = thrown instanceof PoolError && thrown.category === 'fetch';
+        if (!broke || tries === kTries || this.over) throw thrown;
+        this.options.log('warning', `${thrown.message}: the rest is asked for again`);
+      }
+      await new Promise<void>((resolve) => this.options.later(resolve, tries * kPause));
+    }
   }
 
   // From the page.

@@ -2,6 +2,7 @@
 // starts in the run Worker, and goes on keeping while the session is made. Ends after the last one.
 
 import { toReport } from '../error';
+import { kRuns } from '../patient-worker';
 import { ProgressGate } from '../progress-gate';
 import { FilePeers } from '../peers/file-peers';
 import type { FilesToPage, FromFiles, PageToFiles, WantedFile } from '../thread-messages';
@@ -80,3 +81,5 @@ self.onmessage = async ({ data: message }: MessageEvent<PageToFiles>) => {
   toPage({ kind: 'done' });
   self.close();
 };
+
+self.postMessage(kRuns);

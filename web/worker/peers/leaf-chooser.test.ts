@@ -7,6 +7,7 @@ function chooser(leaves: number, size = kMiB, more = {}): LeafChooser {
   return new LeafChooser({
     sizes: new Array<number>(leaves).fill(size),
     mostAtOnce: 4 * kMiB,
+    lanes: 1,
     quickly: 500,
     start: 0,
     openAtPeer: 2,
@@ -28,6 +29,15 @@ describe('LeafChooser', () => {
     expect(one.done).toBe(true);
   });
 
+  it('asks for little more than a part of what is missing, so that all requests end together', () => {
+    const one = chooser(32, kMiB, { quickly: Infinity, mostAtOnce: 64 * kMiB, lanes: 4 });
+    const sizes: number[] = [];
+    for (let next = one.nextFromPool(0); next; next = one.nextFromPool(0)) {
+      sizes.push(next.end - next.first);
+    }
+    expect(sizes).toEqual([8, 6, 5, 4, 4, 4, 1]);
+  });
+
   it('begins with one leaf, anywhere, and asks for more while they come quickly', () => {
     const one = chooser(12, kMiB, { start: 5 });
     expect(one.nextFromPool(0)).toEqual({ first: 5, end: 6 });
@@ -38,6 +48,19 @@ describe('LeafChooser', () => {
     expect(one.nextFromPool(200)).toEqual({ first: 8, end: 12 });
     for (const leaf of [8, 9, 10, 11]) one.came(leaf, 900);
     expect(one.nextFromPool(900)).toEqual({ first: 0, end: 1 });
+  });
+
+  it('asks for two leaves at a time until one came quickly', () => {
+    const one = chooser(12);
+    expect(one.nextFromPool(0)).toEqual({ first: 0, end: 1 });
+    expect(one.nextFromPool(0)).toEqual({ first: 1, end: 2 });
+    expect(one.nextFromPool(0)).toBeNull();
+    one.came(0, 3000);
+    expect(one.nextFromPool(3000)).toEqual({ first: 2, end: 3 });
+    expect(one.nextFromPool(3000)).toBeNull();
+    one.came(2, 3200);
+    expect(one.nextFromPool(3200)).toEqual({ first: 3, end: 5 });
+    expect(one.nextFromPool(3200)).toEqual({ first: 5, end: 7 });
   });
 
   it('needs nothing of an empty file', () => expect(chooser(1, 0).done).toBe(true));
@@ -113,7 +136,10 @@ describe('LeafChooser', () => {
     one.told('self', ['a'], 0);
     const all: number[] = [];
     for (let next = one.nextFromPool(0); next; next = one.nextFromPool(0)) {
-      for (let leaf = next.first; leaf < next.end; ++leaf) all.push(leaf);
+      for (let leaf = next.first; leaf < next.end; ++leaf) {
+        all.push(leaf);
+        one.came(leaf, 0);
+      }
     }
     expect(one.shares).toBe(false);
     expect(all).toContain(asked);
@@ -137,6 +163,38 @@ describe('LeafChooser', () => {
     expect(own + all(3000)).toBe(30);
   });
 
+  it('does not wait for others where it could connect to none', () => {
+    const one = chooser(30);
+    one.told('self', ['a', 'b'], 1000);
+    for (let next = one.nextFromPool(1000); next; next = one.nextFromPool(1000)) {
+      one.came(next.first, 2000); // Its own share.
+    }
+    expect(one.nextFromPool(2900)).toBeNull();
+    const [first, second] = [one.nextFromPool(3000)!, one.nextFromPool(3000)!];
+    expect(first.end).toBe(first.first + 1);
+    expect(one.nextFromPool(3000)).toBeNull();
+    one.came(first.first, 4000);
+    expect(one.nextFromPool(4000)).not.toBeNull(); // At once, though others are there.
+    one.came(second.first, 4000);
+    one.peerOpened('a');
+    expect(one.nextFromPool(4000)).toBeNull();
+  });
+
+  it('counts a leaf no more that takes far longer than others', () => {
+    const one = chooser(60);
+    one.told('self', ['a'], 0);
+    one.peerOpened('a');
+    const stuck = one.nextFromPool(0)!;
+    for (let now = 0; now < 16_000; now += 4000) {
+      const next = one.nextFromPool(now)!;
+      expect(one.nextFromPool(now)).toBeNull();
+      one.came(next.first, now + 4000);
+    }
+    const more = [one.nextFromPool(16_000)!, one.nextFromPool(16_000)!];
+    expect(more.map(({ first }) => first)).not.toContain(stuck.first);
+    expect(one.nextFromPool(16_000)).toBeNull();
+  });
+
   it('is as patient as the pool is slow, and asks it for two leaves at a time', () => {
     const one = chooser(30);
     one.told('self', ['a'], 0);
@@ -147,6 +205,7 @@ describe('LeafChooser', () => {
     one.came(second.first, 8000);
     let now = 8000;
     for (let next = one.nextFromPool(now); next; next = one.nextFromPool(now)) {
+      now += 8000;
       one.came(next.first, now);
     }
     now += 15_999;

@@ -12,6 +12,9 @@ const enum State {
   There,
 }
 
+const kRemembered = 9;
+const kWorthwhile = 4; // Leaves: for fewer a request of their own is not worth its cost.
+
 /** A number from 0 to 2^32 - 1, the same in every page. */
 export function hashOf(text: string): number {
   let hash = 0x811c9dc5;
@@ -25,8 +28,11 @@ export function hashOf(text: string): number {
 export interface ChooserOptions {
   /** Sizes of the leaves, in the file's order. */
   sizes: readonly number[];
-  /** Bytes of one request to the pool at most, while nobody shares. */
+  /** Bytes of one request to the pool at most, while nobody shares: each costs a browser some ms. */
   mostAtOnce: number;
+  /** Requests to the pool at once. None is for much more than its part of what is missing, so that
+   * all end together. */
+  lanes: number;
   /**
    * ms that such a request may take, where that can be: the first is for one leaf, and the next ones
    * for more while those before come faster. When others begin to share little is on the way then.
@@ -38,7 +44,7 @@ export interface ChooserOptions {
   /** Leaves asked of one page and not there yet, at most. */
   openAtPeer: number;
   /** The same of the pool, while others share: the sooner the first ones come, the sooner they can
-   * be passed on. */
+   * be passed on. Also while it has not sent a leaf `quickly`. */
   openAtPool: number;
   /**
    * ms without a word of the others after which the pool is asked for what they should have brought;
@@ -63,9 +69,12 @@ export class LeafChooser {
   private missing: number;
   /** Leaves that the pool was asked for, and when. */
   private readonly fromPool = new Map<number, number>();
-  private longest = 0; // ms that the pool took for a leaf
+  /** ms that the pool took for the latest leaves, the latest last. */
+  private readonly took: number[] = [];
   private leavesAtOnce: number;
   private lastNews = 0;
+  /** No other page has been connected since then. */
+  private aloneSince = 0;
 
   constructor(private readonly options: ChooserOptions) {
     this.states = options.sizes.map((size) => (size === 0 ? State.There : State.Missing));
@@ -85,7 +94,7 @@ export class LeafChooser {
 
   /** `peers`: the others that fetch the file or have it, as the pool tells. */
   told(self: string, peers: readonly string[], now: number): void {
-    if (!this.shares) this.lastNews = now;
+    if (!this.shares) this.lastNews = this.aloneSince = now;
     if (self !== this.self) this.ties = this.states.map((_, leaf) => hashOf(`${self}/${leaf}`));
     this.self = self;
     this.members = [self, ...peers.filter((peer) => !this.banned.has(peer))];
@@ -168,23 +177,37 @@ export class LeafChooser {
 
   /** Leaves [first, end) to ask the pool for; they count as asked. Null: none, for now. */
   nextFromPool(now: number): { first: number; end: number } | null {
+    // On a slow line more requests bring nothing sooner, but keep all else waiting: what the page
+    // itself needs, and what others may soon give.
+    const few = this.shares || this.leavesAtOnce === 1;
+    const patience = Math.max(this.options.patience, 2 * this.usual);
+    const late = this.took.length > 0 ? 2 * patience : Infinity;
+    const open = [...this.fromPool.values()].filter((asked) => now - asked < late).length;
+    if (few && open >= this.options.openAtPool) return null;
     if (!this.shares) return this.consecutive(now);
-    if (this.fromPool.size >= this.options.openAtPool) return null;
     const own = this.best(
       (leaf) => this.poolOnly.has(leaf) || (this.isMine(leaf) && this.holders[leaf] === 0),
       () => 0,
     );
     if (own !== null) return this.ask(own, own + 1, now);
+    // Connected to nobody it can expect nothing of anybody.
+    if (this.peers.size > 0) this.aloneSince = now;
+    else if (now - this.aloneSince >= this.options.patience) return this.consecutive(now);
     // While the pool still sends its share nothing would be won by asking for more.
-    const patience = Math.max(this.options.patience, 2 * this.longest);
-    if (this.fromPool.size > 0 || now - this.lastNews < patience) return null;
-    if (this.peers.size === 0) return this.consecutive(now);
+    if (open > 0 || now - this.lastNews < patience) return null;
     const rarest = this.best(() => true, (leaf) => this.holders[leaf] ?? 0);
     return rarest === null ? null : this.ask(rarest, rarest + 1, now);
   }
 
+  /** ms that the pool usually takes for a leaf. Not the mean: where many share a line now and then
+   * one connection gets next to nothing, for minutes. */
+  private get usual(): number {
+    return [...this.took].sort((a, b) => a - b)[this.took.length >> 1] ?? 0;
+  }
+
   private answered(ms: number): void {
-    this.longest = Math.max(this.longest, ms);
+    this.took.push(ms);
+    if (this.took.length > kRemembered) this.took.shift();
     this.leavesAtOnce = ms < this.options.quickly ? 2 * this.leavesAtOnce : 1;
   }
 
@@ -206,7 +229,10 @@ export class LeafChooser {
     if (first < 0) return null;
     let end = first;
     let bytes = 0;
-    while (this.states[end] === State.Missing && end - first < this.leavesAtOnce) {
+    const missing = this.states.filter((state) => state === State.Missing).length;
+    const part = Math.max(kWorthwhile, Math.ceil(missing / this.options.lanes));
+    const most = Math.min(this.leavesAtOnce, part);
+    while (this.states[end] === State.Missing && end - first < most) {
       bytes += this.options.sizes[end] ?? 0;
       if (end > first && bytes > this.options.mostAtOnce) break;
       end += 1;

@@ -7,6 +7,7 @@ import type { LoadMessage, LogLevel } from '../../protocol/messages';
 import type { LoadTimings, WebGpuInfo } from '../../protocol/values';
 import { within } from '../deadline';
 import { PoolError, errorText, toReport } from '../error';
+import { kRuns } from '../patient-worker';
 import { ProgressGate } from '../progress-gate';
 import {
   type Bundle,
@@ -295,3 +296,5 @@ self.onmessage = (event: MessageEvent<PageToRunner>) => {
     haveModule(message.module ?? own());
   }
 };
+
+self.postMessage(kRuns);
