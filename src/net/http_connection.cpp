@@ -2,19 +2,23 @@
 
 #include <fmt/format.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
+#include <boost/beast/core/buffers_suffix.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "net/file_sender.h"
@@ -141,6 +145,10 @@ class HttpConnection final : public Connection,
           watchError_ = error;
         }
         if (watchError_) break;
+      } else if (!first) {
+        // What is answered at once leaves the loop to nobody: requests that wait here take turns
+        // with those of others.
+        co_await asio::post(stream_.get_executor(), kAwait);
       }
       first = false;
       more = co_await serveOne();
@@ -227,16 +235,17 @@ class HttpConnection final : public Connection,
   /// One request and its answer; false when the connection is over.
   Awaitable<bool> serveOne() {
     const auto& options = server_->options;
-    Parser parser;
+    auto& parser = parser_.emplace();
     parser.header_limit(options.maxHeaderBytes);
     parser.body_limit(options.maxBodyBytes);
     ownHost_.clear();
     deadline_->set(options.headerTimeout);
-    if (const auto [error, count] =
-            co_await http::async_read_header(stream_, buffer_, parser, kAwait);
-        error) {
-      co_return co_await refuseBroken(error, pathOf(parser.get().target()));
+    auto error = takeRead(parser);
+    if (!error && !parser.is_header_done()) {
+      std::size_t count = 0;
+      std::tie(error, count) = co_await http::async_read_header(stream_, buffer_, parser, kAwait);
     }
+    if (error) co_return co_await refuseBroken(error, pathOf(parser.get().target()));
     waits(false);
 
     auto headers = headersOf(parser.get());
@@ -252,13 +261,35 @@ class HttpConnection final : public Connection,
     if (upgrade) co_return co_await upgradeTo(parser, target, std::move(headers));
 
     std::optional<BodyRoom> room(std::in_place, *server_);
-    if (const auto error = co_await readBody(parser, *room)) {
+    if (!parser.is_done()) error = takeRead(parser);
+    if (!error && !room->grow(parser.get().body().size())) error = asio::error::no_buffer_space;
+    if (!error && !parser.is_done()) error = co_await readBody(parser, *room);
+    if (error) {
       room.reset();
       co_return co_await refuseBroken(error, pathOf(target));
     }
     deadline_->clear();
 
     const bool keepAlive = parser.get().keep_alive();
+    const bool isHead = parser.get().method() == http::verb::head;
+    const bool http10 = http10_ = parser.get().version() < 11;
+    auto request = requestOf(parser, target, std::move(headers));
+    parser_.reset();
+    auto response = dispatch(std::move(request));
+    if (!response) response = co_await awaitAnswer();
+    answer_ = nullptr;
+    room.reset();
+    if (!socket().is_open()) co_return false;
+    const auto* stream = std::get_if<StreamBody>(&response->body);
+    const bool untilClose = http10 && stream && !stream->length;
+    const Manner manner{
+        .keepAlive = keepAlive && !untilClose, .isHead = isHead, .chunked = !http10};
+    if (writeNow(*response, manner)) co_return true;
+    error = co_await write(*response, manner);
+    co_return !error && manner.keepAlive;
+  }
+
+  Request requestOf(Parser& parser, const std::string& target, Headers headers) {
     const auto query = target.find('?');
     Request request;
     request.method = parser.get().method_string();
@@ -270,16 +301,7 @@ class HttpConnection final : public Connection,
     request.peer = peer_;
     closed_ = std::stop_source();
     request.closed = closed_.get_token();
-    const bool http10 = http10_ = parser.get().version() < 11;
-    const bool isHead = request.method == "HEAD";
-    auto response = co_await answer(std::move(request));
-    room.reset();
-    if (!socket().is_open()) co_return false;
-    const auto* stream = std::get_if<StreamBody>(&response.body);
-    const bool untilClose = http10 && stream && !stream->length;
-    const bool keep = keepAlive && !untilClose;
-    const auto error = co_await write(response, keep, isHead, !http10);
-    co_return !error && keep;
+    return request;
   }
 
   /// Whether pages of every origin may read there.
@@ -293,9 +315,15 @@ class HttpConnection final : public Connection,
            });
   }
 
-  /// `no_buffer_space` when all bodies together are too much.
+  /// Gives the parser what has come already, for which the loop need not be asked.
+  error_code takeRead(Parser& parser) {
+    error_code error;
+    if (buffer_.size() > 0) buffer_.consume(parser.put(buffer_.cdata(), error));
+    return error == http::error::need_more ? error_code() : error;
+  }
+
+  /// What is missing of it. `no_buffer_space` when all bodies together are too much.
   Awaitable<error_code> readBody(Parser& parser, BodyRoom& room) {
-    if (parser.is_done()) co_return error_code();
     const auto& options = server_->options;
     const auto expected = parser.content_length().value_or(options.maxBodyBytes);
     deadline_->set(options.bodyTimeout + std::chrono::seconds(expected >> 16));
@@ -312,38 +340,40 @@ class HttpConnection final : public Connection,
     co_return error_code();
   }
 
-  Awaitable<Response> answer(Request request) {
+  /// The answer, where the handler gives it at once; else awaitAnswer() has it.
+  std::optional<Response> dispatch(Request request) {
     const auto match = server_->router.find(request.method, request.path);
     if (std::holds_alternative<Router::NoSuchPath>(match)) {
       if (server_->sockets.contains(request.path)) {
         auto response = refusal(426, request.path, "this path speaks WebSocket only");
         response.headers.set("Upgrade", "websocket");
-        co_return response;
+        return response;
       }
-      co_return refusal(404, request.path, "there is nothing at " + request.path);
+      return refusal(404, request.path, "there is nothing at " + request.path);
     }
     if (const auto* wrong = std::get_if<Router::WrongMethod>(&match)) {
       auto response = refusal(405, request.path, request.path + " takes " + wrong->allowed);
       response.headers.set("Allow", wrong->allowed);
-      co_return response;
+      return response;
     }
-
     answer_ = std::make_shared<Answer>();
-    struct Forget {
-      std::shared_ptr<Answer>& answer;
-      ~Forget() {
-        answer->wake = nullptr;
-        answer = nullptr;
-      }
-    } forget{answer_};
     // `match` holds it: the handler may stop the server, which forgets its routes.
     call(*std::get<Router::Shared>(match), std::move(request), answer_);
-    if (!answer_->response && socket().is_open()) {
+    if (!answer_->response) return std::nullopt;
+    // Moved from and still there: that there was one is known to those who come later.
+    return std::move(*answer_->response);
+  }
+
+  Awaitable<Response> awaitAnswer() {
+    if (socket().is_open()) {
       SteadyTimer woken(stream_.get_executor(), SteadyTimer::time_point::max());
+      struct Forget {
+        Answer& answer;
+        ~Forget() { answer.wake = nullptr; }
+      } forget{*answer_};
       answer_->wake = [&woken] { woken.cancel(); };
       if (buffer_.size() == 0) watch();
       co_await woken.async_wait(kAwait);
-      answer_->wake = nullptr;
     }
     // Nothing when the connection was dropped meanwhile.
     co_return answer_->response ? std::move(*answer_->response) : Response{};
@@ -416,29 +446,73 @@ class HttpConnection final : public Connection,
     waits(false);
     auto response = refusal(status, path, reason);
     if (status == 503) response.headers.set("Retry-After", "1");
-    co_await write(response, false, false);
+    const Manner manner{.keepAlive = false};
+    writeNow(response, manner);
+    co_await write(response, manner);
     co_return false;
   }
 
-  /// Closes the connection in the end unless it is to be kept.
-  Awaitable<error_code> write(Response& response, bool keepAlive, bool isHead,
-                              bool chunked = true) {
+  /// What the socket takes at once, which is all of most answers: then the loop need not be asked.
+  std::size_t sendNow(std::span<const asio::const_buffer, 2> buffers) {
+    if constexpr (kIsTls<Stream>) return 0;
+    std::array<iovec, 2> parts{};
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      // sendmsg(2) only reads what its type does not say so of.
+      parts[i] = {const_cast<void*>(buffers[i].data()), buffers[i].size()};
+    }
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = parts.size();
+    const auto sent = ::sendmsg(socket().native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sent > 0 ? static_cast<std::size_t>(sent) : 0;
+  }
+
+  /// How a response is written.
+  struct Manner {
+    bool keepAlive = true;
+    bool isHead = false;
+    bool chunked = true;
+  };
+
+  /// Of a body that lies in memory, where it is to be sent.
+  static asio::const_buffer memoryOf(const Response& response, const Manner& manner) {
+    if (manner.isHead || !mayHaveBody(response.status)) return {};
+    if (const auto* text = std::get_if<std::string>(&response.body)) return asio::buffer(*text);
+    const auto* bytes = std::get_if<StaticBody>(&response.body);
+    return bytes ? asio::buffer(*bytes) : asio::const_buffer();
+  }
+
+  /// Writes what the socket takes at once: true where nothing is left to do, as after most answers.
+  bool writeNow(Response& response, const Manner& manner) {
+    head_ = responseHead(
+        response, {.ownHost = ownHost_, .keepAlive = manner.keepAlive, .chunked = manner.chunked});
+    const auto body = memoryOf(response, manner);
+    const std::array<asio::const_buffer, 2> first{asio::buffer(head_),
+                                                  asio::buffer(body, kWriteSlice)};
+    sent_ = sendNow(first);
+    const bool inMemory = std::holds_alternative<std::string>(response.body) ||
+                          std::holds_alternative<StaticBody>(response.body);
+    return manner.keepAlive && inMemory && sent_ == head_.size() + body.size();
+  }
+
+  /// What writeNow() has left. Closes the connection in the end unless it is to be kept.
+  Awaitable<error_code> write(Response& response, Manner manner) {
     const auto& options = server_->options;
-    auto head =
-        responseHead(response, {.ownHost = ownHost_, .keepAlive = keepAlive, .chunked = chunked});
-    const bool withBody = !isHead && mayHaveBody(response.status);
+    const bool withBody = !manner.isHead && mayHaveBody(response.status);
     const auto* region = std::get_if<FileRegion>(&response.body);
     const auto* bitByBit = std::get_if<StreamBody>(&response.body);
 
-    asio::const_buffer body;
-    if (withBody && !region && !bitByBit) {
-      const auto* text = std::get_if<std::string>(&response.body);
-      body = text ? asio::buffer(*text) : asio::buffer(std::get<StaticBody>(response.body));
-    }
+    auto body = memoryOf(response, manner);
     const auto firstSlice = asio::buffer(body, kWriteSlice);
-    const std::array<asio::const_buffer, 2> first{asio::buffer(head), firstSlice};
+    const std::array<asio::const_buffer, 2> first{asio::buffer(head_), firstSlice};
     deadline_->set(options.idleTimeout);
-    auto [error, count] = co_await asio::async_write(stream_, first, kAwait);
+    error_code error;
+    std::size_t count = 0;
+    if (sent_ < asio::buffer_size(first)) {
+      beast::buffers_suffix rest(first);
+      rest.consume(sent_);
+      std::tie(error, count) = co_await asio::async_write(stream_, rest, kAwait);
+    }
     for (body += firstSlice.size(); !error && body.size() > 0; body += kWriteSlice) {
       deadline_->set(options.idleTimeout);
       std::tie(error, count) =
@@ -452,11 +526,11 @@ class HttpConnection final : public Connection,
     }
     if (bitByBit && (error || !withBody)) bitByBit->stream->leave();
     if (!error && withBody && bitByBit) {
-      error = co_await writeStream(bitByBit->stream, chunked && !bitByBit->length);
+      error = co_await writeStream(bitByBit->stream, manner.chunked && !bitByBit->length);
     }
     if (error) {
       drop();
-    } else if (!keepAlive) {
+    } else if (!manner.keepAlive) {
       co_await finish();
     }
     co_return error;
@@ -527,6 +601,9 @@ class HttpConnection final : public Connection,
   Stream stream_;
   beast::flat_buffer buffer_{server_->options.maxHeaderBytes + kReadBytes};
   std::shared_ptr<Deadline> deadline_;
+  std::optional<Parser> parser_;  ///< here and not in a coroutine, whose memory would not be kept
+  std::string head_;              ///< of the answer that is written
+  std::size_t sent_ = 0;          ///< of its head and body, by writeNow()
   std::shared_ptr<Answer> answer_;
   std::string ownHost_;
   std::string peer_;         ///< "address:port"
