@@ -232,75 +232,102 @@ class HttpConnection final : public Connection,
     co_await lingerAndClose(socket(), deadline_, time);
   }
 
-  /// One request and its answer; false when the connection is over.
+  /// Why a request is not served.
+  struct Refused {
+    int status = 400;
+    std::string path{};
+    std::string reason{};
+  };
+
+  /// One request and its answer; false when the connection is over. What it needs is in members,
+  /// and what is seldom needed in coroutines of their own: Asio keeps the memory of a coroutine for
+  /// the next one where that is below a KiB.
   Awaitable<bool> serveOne() {
-    const auto& options = server_->options;
     auto& parser = parser_.emplace();
-    parser.header_limit(options.maxHeaderBytes);
-    parser.body_limit(options.maxBodyBytes);
     ownHost_.clear();
-    deadline_->set(options.headerTimeout);
+    deadline_->set(server_->options.headerTimeout);
+    parser.header_limit(server_->options.maxHeaderBytes);
+    parser.body_limit(server_->options.maxBodyBytes);
     auto error = takeRead(parser);
-    if (!error && !parser.is_header_done()) {
-      std::size_t count = 0;
-      std::tie(error, count) = co_await http::async_read_header(stream_, buffer_, parser, kAwait);
-    }
-    if (error) co_return co_await refuseBroken(error, pathOf(parser.get().target()));
+    if (!error && !parser.is_header_done()) error = co_await readHeader(parser);
     waits(false);
-
-    auto headers = headersOf(parser.get());
-    const bool upgrade = beast::websocket::is_upgrade(parser.get());
-    if (const auto refusal = server_->policy.check(headers, upgrade, isOpen(parser.get()))) {
-      co_return co_await refuse(refusal->status, {}, refusal->reason);
-    }
-    ownHost_ = headers.get("Host");
-    const auto target = std::string(parser.get().target());
-    if (!target.starts_with('/')) {
-      co_return co_await refuse(400, {}, "the request target must begin with '/'");
-    }
-    if (upgrade) co_return co_await upgradeTo(parser, target, std::move(headers));
-
+    refused_.reset();
     std::optional<BodyRoom> room(std::in_place, *server_);
-    if (!parser.is_done()) error = takeRead(parser);
-    if (!error && !room->grow(parser.get().body().size())) error = asio::error::no_buffer_space;
-    if (!error && !parser.is_done()) error = co_await readBody(parser, *room);
+    if (!error) refused_ = check(parser);
+    if (!error && !refused_) {
+      if (beast::websocket::is_upgrade(parser.get())) co_return co_await upgradeTo(parser);
+      if (!parser.is_done()) error = takeRead(parser);
+      if (!error && !room->grow(parser.get().body().size())) error = asio::error::no_buffer_space;
+      if (!error && !parser.is_done()) error = co_await readBody(parser, *room);
+    }
     if (error) {
+      if (isOver(error)) {
+        drop();
+        co_return false;
+      }
+      refused_ = broken(error, pathOf(parser.get().target()));
+    }
+    if (refused_) {
       room.reset();
-      co_return co_await refuseBroken(error, pathOf(target));
+      co_return co_await refuse();
     }
     deadline_->clear();
 
-    const bool keepAlive = parser.get().keep_alive();
-    const bool isHead = parser.get().method() == http::verb::head;
     const bool http10 = http10_ = parser.get().version() < 11;
-    auto request = requestOf(parser, target, std::move(headers));
-    parser_.reset();
-    auto response = dispatch(std::move(request));
-    if (!response) response = co_await awaitAnswer();
+    Manner manner{.keepAlive = parser.get().keep_alive(),
+                  .isHead = parser.get().method() == http::verb::head,
+                  .chunked = !http10};
+    response_ = dispatch(takeRequest());
+    if (!response_) response_ = co_await awaitAnswer();
     answer_ = nullptr;
     room.reset();
-    if (!socket().is_open()) co_return false;
-    const auto* stream = std::get_if<StreamBody>(&response->body);
-    const bool untilClose = http10 && stream && !stream->length;
-    const Manner manner{
-        .keepAlive = keepAlive && !untilClose, .isHead = isHead, .chunked = !http10};
-    if (writeNow(*response, manner)) co_return true;
-    error = co_await write(*response, manner);
-    co_return !error && manner.keepAlive;
+    const auto* stream = std::get_if<StreamBody>(&response_->body);
+    if (http10 && stream && !stream->length) manner.keepAlive = false;
+    bool more = socket().is_open();
+    if (more && !writeNow(*response_, manner)) {
+      error = co_await write(*response_, manner);
+      more = !error && manner.keepAlive;
+    }
+    response_.reset();
+    co_return more;
   }
 
-  Request requestOf(Parser& parser, const std::string& target, Headers headers) {
+  Awaitable<error_code> readHeader(Parser& parser) {
+    const auto [error, count] = co_await http::async_read_header(stream_, buffer_, parser, kAwait);
+    co_return error;
+  }
+
+  /// None where the request may be served, as far as its header tells.
+  std::optional<Refused> check(Parser& parser) {
+    const auto& head = parser.get();
+    headers_ = headersOf(head);
+    const bool upgrade = beast::websocket::is_upgrade(head);
+    if (const auto refusal = server_->policy.check(headers_, upgrade, isOpen(head))) {
+      return Refused{.status = refusal->status, .reason = refusal->reason};
+    }
+    ownHost_ = headers_.get("Host");
+    if (!head.target().starts_with('/')) {
+      return Refused{.status = 400, .reason = "the request target must begin with '/'"};
+    }
+    return std::nullopt;
+  }
+
+  /// Out of the parser, which is not needed any more.
+  Request takeRequest() {
+    auto& parser = *parser_;
+    const std::string_view target = parser.get().target();
     const auto query = target.find('?');
     Request request;
     request.method = parser.get().method_string();
     request.path = target.substr(0, query);
-    if (query != std::string::npos) request.query = target.substr(query + 1);
-    request.headers = std::move(headers);
+    if (query != std::string_view::npos) request.query = target.substr(query + 1);
+    request.headers = std::move(headers_);
     request.body = std::move(parser.get().body());
     if (peer_.empty()) peer_ = peerText(socket());
     request.peer = peer_;
     closed_ = std::stop_source();
     request.closed = closed_.get_token();
+    parser_.reset();
     return request;
   }
 
@@ -391,18 +418,21 @@ class HttpConnection final : public Connection,
     }
   }
 
-  Awaitable<bool> upgradeTo(Parser& parser, const std::string& target, Headers headers) {
+  Awaitable<bool> upgradeTo(Parser& parser) {
+    const std::string_view target = parser.get().target();
     const auto query = target.find('?');
-    RequestInfo info{.path = target.substr(0, query),
-                     .query = query == std::string::npos ? "" : target.substr(query + 1),
-                     .headers = std::move(headers),
-                     .peer = peerText(socket())};
+    RequestInfo info{
+        .path = pathOf(target), .query = {}, .headers = {}, .peer = peerText(socket())};
+    if (query != std::string_view::npos) info.query = target.substr(query + 1);
+    info.headers = std::move(headers_);
     const auto found = server_->sockets.find(info.path);
     if (found == server_->sockets.end()) {
-      co_return co_await refuse(404, info.path, "there is no WebSocket at " + info.path);
+      refused_ = {404, info.path, "there is no WebSocket at " + info.path};
+      co_return co_await refuse();
     }
     if (buffer_.size() > 0 || !parser.is_done()) {
-      co_return co_await refuse(400, info.path, "data before the WebSocket was accepted");
+      refused_ = {400, info.path, "data before the WebSocket was accepted"};
+      co_return co_await refuse();
     }
     deadline_->end();
     serveWebSocket(server_, std::move(stream_), parser.release(), found->second, std::move(info));
@@ -418,34 +448,34 @@ class HttpConnection final : public Connection,
     return form ? form(status, path, reason) : textResponse(status, reason);
   }
 
-  Awaitable<bool> refuseBroken(error_code error, std::string path) {
+  /// The peer is gone, or nothing can be read of it any more.
+  static bool isOver(error_code error) {
+    if (error == asio::error::no_buffer_space) return false;
+    return error == http::error::end_of_stream || error == http::error::partial_message ||
+           error.category() != make_error_code(http::error::bad_method).category();
+  }
+
+  Refused broken(error_code error, std::string path) const {
+    const auto& options = server_->options;
     if (error == http::error::header_limit || error == http::error::buffer_overflow) {
-      co_return co_await refuse(431, std::move(path),
-                                "the request's header is larger than " +
-                                    std::to_string(server_->options.maxHeaderBytes) + " bytes");
+      return {431, std::move(path),
+              fmt::format("the request's header is larger than {} bytes", options.maxHeaderBytes)};
     }
     if (error == http::error::body_limit) {
-      co_return co_await refuse(413, std::move(path),
-                                "the request's body is larger than " +
-                                    std::to_string(server_->options.maxBodyBytes) + " bytes");
+      return {413, std::move(path),
+              fmt::format("the request's body is larger than {} bytes", options.maxBodyBytes)};
     }
     if (error == asio::error::no_buffer_space) {
-      co_return co_await refuse(503, std::move(path),
-                                "the bodies of other requests take all room; try again later");
+      return {503, std::move(path), "the bodies of other requests take all room; try again later"};
     }
-    if (error == http::error::end_of_stream || error == http::error::partial_message ||
-        error.category() != make_error_code(http::error::bad_method).category()) {
-      drop();
-      co_return false;
-    }
-    co_return co_await refuse(400, std::move(path), "not an HTTP request: " + error.message());
+    return {400, std::move(path), "not an HTTP request: " + error.message()};
   }
 
   /// Answers and ends the connection, whatever of the request has not been read.
-  Awaitable<bool> refuse(int status, std::string path, std::string reason) {
+  Awaitable<bool> refuse() {
     waits(false);
-    auto response = refusal(status, path, reason);
-    if (status == 503) response.headers.set("Retry-After", "1");
+    auto response = refusal(refused_->status, refused_->path, refused_->reason);
+    if (refused_->status == 503) response.headers.set("Retry-After", "1");
     const Manner manner{.keepAlive = false};
     writeNow(response, manner);
     co_await write(response, manner);
@@ -601,10 +631,13 @@ class HttpConnection final : public Connection,
   Stream stream_;
   beast::flat_buffer buffer_{server_->options.maxHeaderBytes + kReadBytes};
   std::shared_ptr<Deadline> deadline_;
-  std::optional<Parser> parser_;  ///< here and not in a coroutine, whose memory would not be kept
-  std::string head_;              ///< of the answer that is written
-  std::size_t sent_ = 0;          ///< of its head and body, by writeNow()
+  std::optional<Parser> parser_;  ///< of the request that is read
+  std::optional<Refused> refused_;
+  std::optional<Response> response_;  ///< that is written
+  std::string head_;                  ///< of the answer that is written
+  std::size_t sent_ = 0;              ///< of its head and body, by writeNow()
   std::shared_ptr<Answer> answer_;
+  Headers headers_;  ///< of the request that is read
   std::string ownHost_;
   std::string peer_;         ///< "address:port"
   std::stop_source closed_;  ///< of the request being answered
