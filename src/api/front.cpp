@@ -1,9 +1,11 @@
 #include "api/front.h"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 #include <openssl/crypto.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
@@ -16,7 +18,6 @@
 #include <utility>
 
 #include "api/workers.h"
-#include "net/respond_later.h"
 
 namespace webpool::api {
 namespace {
@@ -102,7 +103,12 @@ struct Front::State {
     done.get_future().wait();
   }
 
-  std::string newId() { return fmt::format("{:08x}-{:x}", start, ++requests); }
+  std::string newId() {
+    std::array<char, 32> text{};
+    const auto* const end =
+        fmt::format_to(text.data(), FMT_COMPILE("{:08x}-{:x}"), start, ++requests);
+    return std::string(text.data(), static_cast<std::size_t>(end - text.data()));
+  }
 
   FrontOptions options;
   Metrics metrics;
@@ -121,6 +127,18 @@ struct Front::State {
   std::thread thread;
 };
 
+namespace {
+
+/// What all requests of a route share.
+struct RouteOf {
+  std::string name;
+  ExchangeHandler handler;
+  ErrorForm errors;
+  bool open = false;
+};
+
+}  // namespace
+
 struct Exchange::State {
   struct Ask {
     std::stop_source& source;
@@ -130,9 +148,8 @@ struct Exchange::State {
   Front::State& front;
   net::Request request;
   std::string id;
-  std::string route;
-  ErrorForm errors;
-  std::function<void(net::Response)> respond;
+  std::shared_ptr<const RouteOf> route;
+  std::function<void(net::Response)> respond;  ///< to be called and let go of on the loop thread
   std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
   std::uint64_t bytesIn = 0;
   std::stop_source source{};
@@ -160,12 +177,12 @@ Exchange::~Exchange() {
   s.ending.reset();
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - s.began;
   auto& front = s.front;
-  front.metrics.ended(s.route, s.status, s.model, time.count());
+  front.metrics.ended(s.route->name, s.status, s.model, time.count());
   if (front.options.log) {
     front.options.log({s.id, s.request.peer, s.request.method, s.request.path, s.model, s.status,
                        s.bytesIn, time.count()});
   }
-  state_.reset();  // lets go of `respond` while the loop surely lives
+  state_.reset();
   const std::lock_guard lock(front.mutex);
   --front.inFlight;
   front.changed.notify_all();
@@ -194,11 +211,16 @@ void Exchange::respond(net::Response response) {
     if (std::exchange(state_->status, response.status) != 0) return;
   }
   response.headers.set("X-Request-Id", state_->id);
-  state_->respond(std::move(response));
+  auto& loop = state_->front.loop;
+  auto answer = std::exchange(state_->respond, nullptr);
+  if (loop.runsHere()) return answer(std::move(response));
+  loop.post([answer = std::move(answer), response = std::move(response)]() mutable {
+    answer(std::move(response));
+  });
 }
 
 void Exchange::fail(const Error& error) {
-  auto response = state_->errors(error, statusOf(error));
+  auto response = state_->route->errors(error, statusOf(error));
   const int status = response.status;
   if (status == 429 || status == 503) response.headers.set("Retry-After", "1");
   if (status == 401) response.headers.set("WWW-Authenticate", "Bearer");
@@ -248,20 +270,20 @@ Front::~Front() {
 void Front::route(std::string method, std::string path, std::string name, ExchangeHandler handler,
                   ErrorForm errors, bool open) {
   auto* const state = state_.get();
-  net::Handler serve = [state, name = std::move(name), handler = std::move(handler),
-                        errors = std::move(errors),
-                        open](net::Request request, std::function<void(net::Response)> respond) {
+  const auto of = std::make_shared<const RouteOf>(
+      RouteOf{std::move(name), std::move(handler), std::move(errors), open});
+  net::Handler serve = [state, of](net::Request request,
+                                   std::function<void(net::Response)> respond) {
     const auto given = request.headers.get("X-Request-Id");
     auto id = mayBeId(given) ? std::string(given) : state->newId();
-    const bool known = open || state->options.token.empty() ||
+    const bool known = of->open || state->options.token.empty() ||
                        sameToken(request.headers.get("Authorization"), state->options.token);
-    auto exchange = std::make_shared<Exchange>(std::unique_ptr<Exchange::State>(
-        new Exchange::State{.front = *state,
-                            .request = std::move(request),
-                            .id = std::move(id),
-                            .route = name,
-                            .errors = errors,
-                            .respond = net::fromAnyThread(state->loop, std::move(respond))}));
+    auto exchange = std::make_shared<Exchange>(
+        std::unique_ptr<Exchange::State>(new Exchange::State{.front = *state,
+                                                             .request = std::move(request),
+                                                             .id = std::move(id),
+                                                             .route = of,
+                                                             .respond = std::move(respond)}));
     if (!known) {
       return exchange->fail({ErrorCategory::Unauthorized, "the token is missing or wrong",
                              "send Authorization: Bearer TOKEN"});
@@ -269,9 +291,9 @@ void Front::route(std::string method, std::string path, std::string name, Exchan
     if (state->draining) {
       return exchange->fail({ErrorCategory::BrowserFailed, "webpool is ending", ""});
     }
-    if (exchange->request().body.size() <= kLargeBody) return handler(std::move(exchange));
+    if (exchange->request().body.size() <= kLargeBody) return of->handler(std::move(exchange));
     const bool taken =
-        state->readers.run([handler, exchange] { guarded(exchange, [&] { handler(exchange); }); });
+        state->readers.run([of, exchange] { guarded(exchange, [&] { of->handler(exchange); }); });
     if (!taken) exchange->fail({ErrorCategory::Busy, "too many large requests wait", ""});
   };
   state->routes.push_back({method, path});

@@ -40,13 +40,20 @@ void Metrics::began() {
   ++inFlight_;
 }
 
-void Metrics::ended(const std::string& route, int status, const std::string& model,
-                    double seconds) {
+void Metrics::ended(std::string_view route, int status, std::string_view model, double seconds) {
   const std::lock_guard lock(mutex_);
   --inFlight_;
-  ++requests_[{{"route", route}, {"status", std::to_string(status)}, {"model", model}}];
-  auto& histogram = seconds_[route];
-  histogram.buckets.resize(kBounds.size());
+  auto series = requests_.find(std::tuple(route, status, model));
+  if (series == requests_.end()) {
+    series = requests_.emplace(Series(route, status, model), 0).first;
+  }
+  ++series->second;
+  auto ofRoute = seconds_.find(route);
+  if (ofRoute == seconds_.end()) {
+    ofRoute = seconds_.emplace(route, Histogram{.buckets = {}, .count = 0, .sum = 0}).first;
+    ofRoute->second.buckets.resize(kBounds.size());
+  }
+  auto& histogram = ofRoute->second;
   for (std::size_t i = 0; i < kBounds.size(); ++i) {
     if (seconds <= kBounds[i]) ++histogram.buckets[i];
   }
@@ -66,7 +73,9 @@ std::string Metrics::text() const {
     const std::lock_guard lock(mutex_);
     gauges = gauges_;
     head(out, "webpool_http_requests_total", "Requests answered.", "counter");
-    for (const auto& [labels, count] : requests_) {
+    for (const auto& [series, count] : requests_) {
+      const auto& [route, status, model] = series;
+      const Labels labels{{"route", route}, {"status", std::to_string(status)}, {"model", model}};
       out += fmt::format("webpool_http_requests_total{} {}\n", labelText(labels), count);
     }
     head(out, "webpool_http_requests_in_flight", "Requests being answered.", "gauge");

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -30,7 +31,7 @@ class Metrics {
   void began();
   /// A request was answered. An unknown model is counted without its name: strangers must not make
   /// series.
-  void ended(const std::string& route, int status, const std::string& model, double seconds);
+  void ended(std::string_view route, int status, std::string_view model, double seconds);
   /// Called for each text(); samples of one name must follow each other.
   void read(std::function<std::vector<Gauge>()> gauges);
 
@@ -42,10 +43,12 @@ class Metrics {
     std::uint64_t count = 0;
     double sum = 0;
   };
+  /// Route, status, model: looked up by views, as this is done for each request.
+  using Series = std::tuple<std::string, int, std::string>;
   mutable std::mutex mutex_;
   std::int64_t inFlight_ = 0;
-  std::map<Labels, std::uint64_t> requests_;
-  std::map<std::string, Histogram> seconds_;  ///< by route
+  std::map<Series, std::uint64_t, std::less<>> requests_;
+  std::map<std::string, Histogram, std::less<>> seconds_;  ///< by route
   std::function<std::vector<Gauge>()> gauges_;
 };
 

@@ -1,10 +1,11 @@
 #include "webpool/tensor.h"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <array>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 namespace webpool {
@@ -117,7 +118,13 @@ std::optional<std::uint64_t> elementCount(const Shape& shape) noexcept {
 }
 
 std::string shapeText(const Shape& shape) {
-  return fmt::format("[{}]", fmt::join(shape, ", "));
+  std::string text = "[";
+  for (const auto dimension : shape) {
+    if (text.size() > 1) text += ", ";
+    fmt::format_to(std::back_inserter(text), FMT_COMPILE("{}"), dimension);
+  }
+  text += ']';
+  return text;
 }
 
 Result<void> Tensor::validate() const {

@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
+#include <boost/beast/core/buffers_suffix.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
@@ -14,8 +16,10 @@
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "net/acknowledged.h"
@@ -162,6 +166,10 @@ class HttpConnection final : public Connection,
           watchError_ = error;
         }
         if (watchError_) break;
+      } else if (!first) {
+        // What is answered at once leaves the loop to nobody: requests that wait here take turns
+        // with those of others.
+        co_await asio::post(stream_.get_executor(), kAwait);
       }
       first = false;
       more = co_await serveOne();
@@ -245,62 +253,103 @@ class HttpConnection final : public Connection,
     co_await lingerAndClose(socket(), deadline_, time);
   }
 
-  /// One request and its answer; false when the connection is over.
+  /// Why a request is not served.
+  struct Refused {
+    int status = 400;
+    std::string path{};
+    std::string reason{};
+  };
+
+  /// One request and its answer; false when the connection is over. What it needs is in members,
+  /// and what is seldom needed in coroutines of their own: Asio keeps the memory of a coroutine for
+  /// the next one where that is below a KiB.
   Awaitable<bool> serveOne() {
-    const auto& options = server_->options;
-    Parser parser;
-    parser.header_limit(options.maxHeaderBytes);
-    parser.body_limit(options.maxBodyBytes);
+    auto& parser = parser_.emplace();
     ownHost_.clear();
-    deadline_->set(options.headerTimeout);
-    if (const auto [error, count] =
-            co_await http::async_read_header(stream_, buffer_, parser, kAwait);
-        error) {
-      co_return co_await refuseBroken(error, pathOf(parser.get().target()));
-    }
+    deadline_->set(server_->options.headerTimeout);
+    parser.header_limit(server_->options.maxHeaderBytes);
+    parser.body_limit(server_->options.maxBodyBytes);
+    auto error = takeRead(parser);
+    if (!error && !parser.is_header_done()) error = co_await readHeader(parser);
     waits(false);
-
-    auto headers = headersOf(parser.get());
-    const bool upgrade = beast::websocket::is_upgrade(parser.get());
-    if (const auto refusal = server_->policy.check(headers, upgrade, isOpen(parser.get()))) {
-      co_return co_await refuse(refusal->status, {}, refusal->reason);
-    }
-    ownHost_ = headers.get("Host");
-    const auto target = std::string(parser.get().target());
-    if (!target.starts_with('/')) {
-      co_return co_await refuse(400, {}, "the request target must begin with '/'");
-    }
-    if (upgrade) co_return co_await upgradeTo(parser, target, std::move(headers));
-
+    refused_.reset();
     std::optional<BodyRoom> room(std::in_place, *server_);
-    if (const auto error = co_await readBody(parser, *room)) {
+    if (!error) refused_ = check(parser);
+    if (!error && !refused_) {
+      if (beast::websocket::is_upgrade(parser.get())) co_return co_await upgradeTo(parser);
+      if (!parser.is_done()) error = takeRead(parser);
+      if (!error && !room->grow(parser.get().body().size())) error = asio::error::no_buffer_space;
+      if (!error && !parser.is_done()) error = co_await readBody(parser, *room);
+    }
+    if (error) {
+      if (isOver(error)) {
+        drop();
+        co_return false;
+      }
+      refused_ = broken(error, pathOf(parser.get().target()));
+    }
+    if (refused_) {
       room.reset();
-      co_return co_await refuseBroken(error, pathOf(target));
+      co_return co_await refuse();
     }
     deadline_->clear();
 
-    const bool keepAlive = parser.get().keep_alive();
+    const bool http10 = http10_ = parser.get().version() < 11;
+    Manner manner{.keepAlive = parser.get().keep_alive(),
+                  .isHead = parser.get().method() == http::verb::head,
+                  .chunked = !http10};
+    response_ = dispatch(takeRequest());
+    if (!response_) response_ = co_await awaitAnswer();
+    answer_ = nullptr;
+    room.reset();
+    const auto* stream = std::get_if<StreamBody>(&response_->body);
+    if (http10 && stream && !stream->length) manner.keepAlive = false;
+    bool more = socket().is_open();
+    if (more && !writeNow(*response_, manner)) {
+      error = co_await write(*response_, manner);
+      more = !error && manner.keepAlive;
+    }
+    response_.reset();
+    co_return more;
+  }
+
+  Awaitable<error_code> readHeader(Parser& parser) {
+    const auto [error, count] = co_await http::async_read_header(stream_, buffer_, parser, kAwait);
+    co_return error;
+  }
+
+  /// None where the request may be served, as far as its header tells.
+  std::optional<Refused> check(Parser& parser) {
+    const auto& head = parser.get();
+    headers_ = headersOf(head);
+    const bool upgrade = beast::websocket::is_upgrade(head);
+    if (const auto refusal = server_->policy.check(headers_, upgrade, isOpen(head))) {
+      return Refused{.status = refusal->status, .reason = refusal->reason};
+    }
+    ownHost_ = headers_.get("Host");
+    if (!head.target().starts_with('/')) {
+      return Refused{.status = 400, .reason = "the request target must begin with '/'"};
+    }
+    return std::nullopt;
+  }
+
+  /// Out of the parser, which is not needed any more.
+  Request takeRequest() {
+    auto& parser = *parser_;
+    const std::string_view target = parser.get().target();
     const auto query = target.find('?');
     Request request;
     request.method = parser.get().method_string();
     request.path = target.substr(0, query);
-    if (query != std::string::npos) request.query = target.substr(query + 1);
-    request.headers = std::move(headers);
+    if (query != std::string_view::npos) request.query = target.substr(query + 1);
+    request.headers = std::move(headers_);
     request.body = std::move(parser.get().body());
     if (peer_.empty()) peer_ = peerText(socket());
     request.peer = peer_;
     closed_ = std::stop_source();
     request.closed = closed_.get_token();
-    const bool http10 = http10_ = parser.get().version() < 11;
-    const bool isHead = request.method == "HEAD";
-    auto response = co_await answer(std::move(request));
-    room.reset();
-    if (!socket().is_open()) co_return false;
-    const auto* stream = std::get_if<StreamBody>(&response.body);
-    const bool untilClose = http10 && stream && !stream->length;
-    const bool keep = keepAlive && !untilClose;
-    const auto error = co_await write(response, keep, isHead, !http10);
-    co_return !error && keep;
+    parser_.reset();
+    return request;
   }
 
   /// Whether pages of every origin may read there.
@@ -314,9 +363,15 @@ class HttpConnection final : public Connection,
            });
   }
 
-  /// `no_buffer_space` when all bodies together are too much.
+  /// Gives the parser what has come already, for which the loop need not be asked.
+  error_code takeRead(Parser& parser) {
+    error_code error;
+    if (buffer_.size() > 0) buffer_.consume(parser.put(buffer_.cdata(), error));
+    return error == http::error::need_more ? error_code() : error;
+  }
+
+  /// What is missing of it. `no_buffer_space` when all bodies together are too much.
   Awaitable<error_code> readBody(Parser& parser, BodyRoom& room) {
-    if (parser.is_done()) co_return error_code();
     const auto& options = server_->options;
     const auto expected = parser.content_length().value_or(options.maxBodyBytes);
     deadline_->set(options.bodyTimeout + std::chrono::seconds(expected >> 16));
@@ -333,38 +388,40 @@ class HttpConnection final : public Connection,
     co_return error_code();
   }
 
-  Awaitable<Response> answer(Request request) {
+  /// The answer, where the handler gives it at once; else awaitAnswer() has it.
+  std::optional<Response> dispatch(Request request) {
     const auto match = server_->router.find(request.method, request.path);
     if (std::holds_alternative<Router::NoSuchPath>(match)) {
       if (server_->sockets.contains(request.path)) {
         auto response = refusal(426, request.path, "this path speaks WebSocket only");
         response.headers.set("Upgrade", "websocket");
-        co_return response;
+        return response;
       }
-      co_return refusal(404, request.path, "there is nothing at " + request.path);
+      return refusal(404, request.path, "there is nothing at " + request.path);
     }
     if (const auto* wrong = std::get_if<Router::WrongMethod>(&match)) {
       auto response = refusal(405, request.path, request.path + " takes " + wrong->allowed);
       response.headers.set("Allow", wrong->allowed);
-      co_return response;
+      return response;
     }
-
     answer_ = std::make_shared<Answer>();
-    struct Forget {
-      std::shared_ptr<Answer>& answer;
-      ~Forget() {
-        answer->wake = nullptr;
-        answer = nullptr;
-      }
-    } forget{answer_};
     // `match` holds it: the handler may stop the server, which forgets its routes.
     call(*std::get<Router::Shared>(match), std::move(request), answer_);
-    if (!answer_->response && socket().is_open()) {
+    if (!answer_->response) return std::nullopt;
+    // Moved from and still there: that there was one is known to those who come later.
+    return std::move(*answer_->response);
+  }
+
+  Awaitable<Response> awaitAnswer() {
+    if (socket().is_open()) {
       SteadyTimer woken(stream_.get_executor(), SteadyTimer::time_point::max());
+      struct Forget {
+        Answer& answer;
+        ~Forget() { answer.wake = nullptr; }
+      } forget{*answer_};
       answer_->wake = [&woken] { woken.cancel(); };
       if (buffer_.size() == 0) watch();
       co_await woken.async_wait(kAwait);
-      answer_->wake = nullptr;
     }
     // Nothing when the connection was dropped meanwhile.
     co_return answer_->response ? std::move(*answer_->response) : Response{};
@@ -382,18 +439,21 @@ class HttpConnection final : public Connection,
     }
   }
 
-  Awaitable<bool> upgradeTo(Parser& parser, const std::string& target, Headers headers) {
+  Awaitable<bool> upgradeTo(Parser& parser) {
+    const std::string_view target = parser.get().target();
     const auto query = target.find('?');
-    RequestInfo info{.path = target.substr(0, query),
-                     .query = query == std::string::npos ? "" : target.substr(query + 1),
-                     .headers = std::move(headers),
-                     .peer = peerText(socket())};
+    RequestInfo info{
+        .path = pathOf(target), .query = {}, .headers = {}, .peer = peerText(socket())};
+    if (query != std::string_view::npos) info.query = target.substr(query + 1);
+    info.headers = std::move(headers_);
     const auto found = server_->sockets.find(info.path);
     if (found == server_->sockets.end()) {
-      co_return co_await refuse(404, info.path, "there is no WebSocket at " + info.path);
+      refused_ = {404, info.path, "there is no WebSocket at " + info.path};
+      co_return co_await refuse();
     }
     if (buffer_.size() > 0 || !parser.is_done()) {
-      co_return co_await refuse(400, info.path, "data before the WebSocket was accepted");
+      refused_ = {400, info.path, "data before the WebSocket was accepted"};
+      co_return co_await refuse();
     }
     deadline_->end();
     serveWebSocket(server_, std::move(stream_), parser.release(), found->second, std::move(info));
@@ -409,57 +469,101 @@ class HttpConnection final : public Connection,
     return form ? form(status, path, reason) : textResponse(status, reason);
   }
 
-  Awaitable<bool> refuseBroken(error_code error, std::string path) {
+  /// The peer is gone, or nothing can be read of it any more.
+  static bool isOver(error_code error) {
+    if (error == asio::error::no_buffer_space) return false;
+    return error == http::error::end_of_stream || error == http::error::partial_message ||
+           error.category() != make_error_code(http::error::bad_method).category();
+  }
+
+  Refused broken(error_code error, std::string path) const {
+    const auto& options = server_->options;
     if (error == http::error::header_limit || error == http::error::buffer_overflow) {
-      co_return co_await refuse(431, std::move(path),
-                                "the request's header is larger than " +
-                                    std::to_string(server_->options.maxHeaderBytes) + " bytes");
+      return {431, std::move(path),
+              fmt::format("the request's header is larger than {} bytes", options.maxHeaderBytes)};
     }
     if (error == http::error::body_limit) {
-      co_return co_await refuse(413, std::move(path),
-                                "the request's body is larger than " +
-                                    std::to_string(server_->options.maxBodyBytes) + " bytes");
+      return {413, std::move(path),
+              fmt::format("the request's body is larger than {} bytes", options.maxBodyBytes)};
     }
     if (error == asio::error::no_buffer_space) {
-      co_return co_await refuse(503, std::move(path),
-                                "the bodies of other requests take all room; try again later");
+      return {503, std::move(path), "the bodies of other requests take all room; try again later"};
     }
-    if (error == http::error::end_of_stream || error == http::error::partial_message ||
-        error.category() != make_error_code(http::error::bad_method).category()) {
-      drop();
-      co_return false;
-    }
-    co_return co_await refuse(400, std::move(path), "not an HTTP request: " + error.message());
+    return {400, std::move(path), "not an HTTP request: " + error.message()};
   }
 
   /// Answers and ends the connection, whatever of the request has not been read.
-  Awaitable<bool> refuse(int status, std::string path, std::string reason) {
+  Awaitable<bool> refuse() {
     waits(false);
-    auto response = refusal(status, path, reason);
-    if (status == 503) response.headers.set("Retry-After", "1");
-    co_await write(response, false, false);
+    auto response = refusal(refused_->status, refused_->path, refused_->reason);
+    if (refused_->status == 503) response.headers.set("Retry-After", "1");
+    const Manner manner{.keepAlive = false};
+    writeNow(response, manner);
+    co_await write(response, manner);
     co_return false;
   }
 
-  /// Closes the connection in the end unless it is to be kept.
-  Awaitable<error_code> write(Response& response, bool keepAlive, bool isHead,
-                              bool chunked = true) {
-    auto head =
-        responseHead(response, {.ownHost = ownHost_, .keepAlive = keepAlive, .chunked = chunked});
-    const bool withBody = !isHead && mayHaveBody(response.status);
+  /// What the socket takes at once, which is all of most answers: then the loop need not be asked.
+  std::size_t sendNow(std::span<const asio::const_buffer, 2> buffers) {
+    if constexpr (kIsTls<Stream>) return 0;
+    std::array<iovec, 2> parts{};
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      // sendmsg(2) only reads what its type does not say so of.
+      parts[i] = {const_cast<void*>(buffers[i].data()), buffers[i].size()};
+    }
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = parts.size();
+    const auto sent = ::sendmsg(socket().native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sent > 0 ? static_cast<std::size_t>(sent) : 0;
+  }
+
+  /// How a response is written.
+  struct Manner {
+    bool keepAlive = true;
+    bool isHead = false;
+    bool chunked = true;
+  };
+
+  /// Of a body that lies in memory, where it is to be sent.
+  static asio::const_buffer memoryOf(const Response& response, const Manner& manner) {
+    if (manner.isHead || !mayHaveBody(response.status)) return {};
+    if (const auto* text = std::get_if<std::string>(&response.body)) return asio::buffer(*text);
+    const auto* bytes = std::get_if<StaticBody>(&response.body);
+    return bytes ? asio::buffer(*bytes) : asio::const_buffer();
+  }
+
+  /// Writes what the socket takes at once: true where nothing is left to do, as after most answers.
+  bool writeNow(Response& response, const Manner& manner) {
+    head_ = responseHead(
+        response, {.ownHost = ownHost_, .keepAlive = manner.keepAlive, .chunked = manner.chunked});
+    const auto body = memoryOf(response, manner);
+    const std::array<asio::const_buffer, 2> first{asio::buffer(head_),
+                                                  asio::buffer(body, kWriteSlice)};
+    sent_ = sendNow(first);
+    const bool inMemory = std::holds_alternative<std::string>(response.body) ||
+                          std::holds_alternative<StaticBody>(response.body);
+    return manner.keepAlive && inMemory && sent_ == head_.size() + body.size();
+  }
+
+  /// What writeNow() has left. Closes the connection in the end unless it is to be kept.
+  Awaitable<error_code> write(Response& response, Manner manner) {
+    const bool withBody = !manner.isHead && mayHaveBody(response.status);
     const auto* region = std::get_if<FileRegion>(&response.body);
     const auto* bitByBit = std::get_if<StreamBody>(&response.body);
 
-    asio::const_buffer body;
-    if (withBody && !region && !bitByBit) {
-      const auto* text = std::get_if<std::string>(&response.body);
-      body = text ? asio::buffer(*text) : asio::buffer(std::get<StaticBody>(response.body));
-    }
+    auto body = memoryOf(response, manner);
     const auto firstSlice = asio::buffer(body, kWriteSlice);
-    const std::array<asio::const_buffer, 2> first{asio::buffer(head), firstSlice};
+    const std::array<asio::const_buffer, 2> first{asio::buffer(head_), firstSlice};
     sending_ = true;
     expectTaking(firstSlice.size());
-    auto [error, count] = co_await asio::async_write(stream_, first, kAwait);
+    error_code error;
+    std::size_t count = 0;
+    if (sent_ < asio::buffer_size(first)) {
+      beast::buffers_suffix rest(first);
+      rest.consume(sent_);
+      std::tie(error, count) = co_await asio::async_write(stream_, rest, kAwait);
+    }
     for (body += firstSlice.size(); !error && body.size() > 0; body += kWriteSlice) {
       expectTaking(kWriteSlice);
       std::tie(error, count) =
@@ -471,12 +575,12 @@ class HttpConnection final : public Connection,
     }
     if (bitByBit && (error || !withBody)) bitByBit->stream->leave();
     if (!error && withBody && bitByBit) {
-      error = co_await writeStream(bitByBit->stream, chunked && !bitByBit->length);
+      error = co_await writeStream(bitByBit->stream, manner.chunked && !bitByBit->length);
     }
     sending_ = false;
     if (error) {
       drop();
-    } else if (!keepAlive) {
+    } else if (!manner.keepAlive) {
       co_await finish();
     }
     co_return error;
@@ -547,7 +651,13 @@ class HttpConnection final : public Connection,
   Stream stream_;
   beast::flat_buffer buffer_{server_->options.maxHeaderBytes + kReadBytes};
   std::shared_ptr<Deadline> deadline_;
+  std::optional<Parser> parser_;  ///< of the request that is read
+  std::optional<Refused> refused_;
+  std::optional<Response> response_;  ///< that is written
+  std::string head_;                  ///< of the answer that is written
+  std::size_t sent_ = 0;              ///< of its head and body, by writeNow()
   std::shared_ptr<Answer> answer_;
+  Headers headers_;  ///< of the request that is read
   std::string ownHost_;
   std::string peer_;         ///< "address:port"
   std::stop_source closed_;  ///< of the request being answered

@@ -16,7 +16,9 @@ bool equalIgnoringCase(std::string_view a, std::string_view b) noexcept {
 }
 
 void Headers::set(std::string_view name, std::string value) {
-  std::erase_if(fields_, [&](const auto& field) { return equalIgnoringCase(field.first, name); });
+  if (!fields_.empty()) {
+    std::erase_if(fields_, [&](const auto& field) { return equalIgnoringCase(field.first, name); });
+  }
   add(name, std::move(value));
 }
 
@@ -32,7 +34,8 @@ std::string_view Headers::get(std::string_view name) const {
 }
 
 bool Headers::has(std::string_view name) const {
-  return count(name) > 0;
+  return std::ranges::any_of(
+      fields_, [&](const auto& field) { return equalIgnoringCase(field.first, name); });
 }
 
 std::size_t Headers::count(std::string_view name) const {

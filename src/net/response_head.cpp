@@ -77,12 +77,20 @@ std::string_view reasonPhrase(int status) noexcept {
   return "Unknown";
 }
 
-bool isToken(std::string_view name) noexcept {
+/// By character: whether a token may hold it.
+constexpr auto kInToken = [] {
   constexpr std::string_view kOther = "!#$%&'*+-.^_`|~";
-  return !name.empty() && std::ranges::all_of(name, [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           kOther.find(c) != std::string_view::npos;
-  });
+  std::array<bool, 256> may{};
+  for (unsigned c = 0; c < may.size(); ++c) {
+    may[c] = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             (c < 128 && kOther.contains(static_cast<char>(c)));
+  }
+  return may;
+}();
+
+bool isToken(std::string_view name) noexcept {
+  return !name.empty() &&
+         std::ranges::all_of(name, [](char c) { return kInToken[static_cast<unsigned char>(c)]; });
 }
 
 bool isFieldValue(std::string_view value) noexcept {

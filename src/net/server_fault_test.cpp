@@ -1,7 +1,9 @@
 // Clients that are hostile, broken or slow.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <array>
+#include <semaphore>
 #include <stdexcept>
 #include <vector>
 
@@ -35,6 +37,65 @@ class HttpFaultTest : public ServerTest {
 
   int handled_ = 0;  // loop thread
 };
+
+TEST_F(HttpFaultTest, RequestsThatWaitInOneConnectionTakeTurnsWithThoseOfOthers) {
+  serve();
+  constexpr std::size_t kWaiting = 50;
+  std::vector<std::string> order;  // loop thread
+  std::binary_semaphore begun{0};
+  std::binary_semaphore go{0};
+  server_->route("GET", "/many", [&](const Request&, const auto& respond) {
+    order.emplace_back("many");
+    if (order.size() == 1) {
+      begun.release();
+      go.acquire();
+    }
+    respond(textResponse(200, "x"));
+  });
+  server_->route("GET", "/one", [&](const Request&, const auto& respond) {
+    order.emplace_back("one");
+    respond(textResponse(200, "x"));
+  });
+  RawClient one(server_->port());
+  EXPECT_EQ(one.get("/", host()).status, 200);
+  RawClient many(server_->port());
+  std::string requests;
+  for (std::size_t i = 0; i < kWaiting; ++i) {
+    requests += "GET /many HTTP/1.1\r\nHost: " + host() + "\r\n\r\n";
+  }
+  many.send(requests);
+  begun.acquire();
+  one.send("GET /one HTTP/1.1\r\nHost: " + host() + "\r\n\r\n");
+  go.release();
+  EXPECT_EQ(one.receive().status, 200);
+  for (std::size_t i = 0; i < kWaiting; ++i) EXPECT_EQ(many.receive().status, 200);
+  const auto all = onLoop([&] { return order; });
+  EXPECT_EQ(all.size(), kWaiting + 1);
+  EXPECT_LT(std::ranges::find(all, "one") - all.begin(), kWaiting / 2);
+}
+
+TEST_F(HttpFaultTest, ABodyThatComesInPiecesIsReadWhole) {
+  start();
+  server_->route("POST", "/echo", [](Request request, const auto& respond) {
+    respond(textResponse(200, request.body));
+  });
+  const auto head = "POST /echo HTTP/1.1\r\nHost: " + host() + "\r\n";
+  const auto plain = head + "Content-Length: 10\r\n\r\n0123456789";
+  const auto chunked =
+      head + "Transfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n6\r\n456789\r\n0\r\n\r\n";
+  for (const auto& request : {plain, chunked}) {
+    for (std::size_t cut = 1; cut < request.size(); ++cut) {
+      RawClient client(server_->port());
+      client.socket().set_option(tcp::no_delay(true));
+      client.send(request.substr(0, cut));
+      onLoop([] {});  // what came is read by then, mostly
+      client.send(request.substr(cut));
+      const auto answer = client.receive();
+      ASSERT_EQ(answer.status, 200) << cut;
+      ASSERT_EQ(answer.body, "0123456789\n") << cut;
+    }
+  }
+}
 
 TEST_F(HttpFaultTest, ForeignNamesOriginsAndSitesNeverReachAHandler) {
   serve();

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -33,9 +34,11 @@ struct Symbols {
 Symbols symbolsOf(const ModelInfo& model) {
   Symbols symbols;
   for (const auto& port : model.inputs) {
-    std::set<std::string_view> seen;
-    for (const auto& symbol : port.symbols) {
-      if (!symbol.empty() && !seen.insert(symbol).second) symbols.careless.insert(symbol);
+    // A port has few dimensions, and hardly any model is careless: nothing is allocated here.
+    for (auto symbol = port.symbols.begin(); symbol != port.symbols.end(); ++symbol) {
+      const bool again =
+          !symbol->empty() && std::find(port.symbols.begin(), symbol, *symbol) != symbol;
+      if (again) symbols.careless.insert(*symbol);
     }
   }
   return symbols;
@@ -100,31 +103,28 @@ Error unknownInput(const ModelInfo& model, std::string_view name) {
 }
 
 Result<void> checkInputs(const ModelInfo& model, std::span<const Tensor> inputs) {
-  std::set<std::string_view> given;
-  for (const auto& tensor : inputs) {
-    if (model.findInput(tensor.name) == nullptr) {
-      return std::unexpected(unknownInput(model, tensor.name));
+  for (auto tensor = inputs.begin(); tensor != inputs.end(); ++tensor) {
+    if (model.findInput(tensor->name) == nullptr) {
+      return std::unexpected(unknownInput(model, tensor->name));
     }
-    if (!given.insert(tensor.name).second) {
-      return refuse(fmt::format("input '{}' is given twice", tensor.name), "give each input once");
+    if (std::ranges::find(inputs.begin(), tensor, tensor->name, &Tensor::name) != tensor) {
+      return refuse(fmt::format("input '{}' is given twice", tensor->name), "give each input once");
     }
   }
   auto symbols = symbolsOf(model);
   for (const auto& port : model.inputs) {
-    if (!given.contains(port.name)) {
+    const auto tensor = std::ranges::find(inputs, port.name, &Tensor::name);
+    if (tensor == inputs.end()) {
       return refuse(fmt::format("input '{}' is missing: expected {}", port.name, portText(port)),
                     signature(model));
     }
-    for (const auto& tensor : inputs) {
-      if (tensor.name != port.name) continue;
-      if (tensor.type != port.type) {
-        return refuse(fmt::format("input '{}': expected {}, got {} {}", port.name, portText(port),
-                                  dataTypeName(tensor.type), shapeText(tensor.shape)),
-                      castHint(port));
-      }
-      if (auto valid = tensor.validate(); !valid) return valid;
-      if (auto fits = checkShape(tensor, port, symbols); !fits) return fits;
+    if (tensor->type != port.type) {
+      return refuse(fmt::format("input '{}': expected {}, got {} {}", port.name, portText(port),
+                                dataTypeName(tensor->type), shapeText(tensor->shape)),
+                    castHint(port));
     }
+    if (auto valid = tensor->validate(); !valid) return valid;
+    if (auto fits = checkShape(*tensor, port, symbols); !fits) return fits;
   }
   return {};
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/basic_parser_impl.hpp>
 
 namespace webpool::onnx {
@@ -19,6 +20,12 @@ struct JsonNodesBuilder {
   std::vector<std::uint32_t> open;
   std::string pending;
 
+  /// So that a short text is read without moving its nodes again and again.
+  void reserve(std::size_t textSize) {
+    constexpr std::size_t kFew = 64;
+    out.nodes_.reserve(std::min(textSize / 2 + 1, kFew));
+    open.reserve(8);
+  }
   void add(JsonKind kind, std::size_t offset, std::size_t size) {
     out.nodes_.push_back(
         {static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(size), kind});
@@ -98,6 +105,7 @@ Result<JsonNodes> JsonNodes::parse(std::string_view text) {
   json::parse_options options;
   options.max_depth = kMaxDepth;
   json::basic_parser<JsonNodesBuilder> parser(options);
+  parser.handler().reserve(text.size());
   parser.handler().out.text_ = text;
   boost::system::error_code error;
   const auto used = parser.write_some(false, text.data(), text.size(), error);

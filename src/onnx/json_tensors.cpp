@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <boost/json/serialize.hpp>
-#include <boost/json/string.hpp>
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <set>
@@ -19,10 +18,6 @@ namespace {
 
 std::unexpected<Error> refuse(std::string message, std::string hint = {}) {
   return fail(ErrorCategory::InvalidInput, std::move(message), std::move(hint));
-}
-
-std::string quoted(std::string_view text) {
-  return boost::json::serialize(boost::json::string(text));
 }
 
 /// The sizes along the first children: what the nesting must be throughout.
@@ -86,6 +81,7 @@ Result<Tensor> readValues(const JsonNodes& nodes, std::uint32_t data, std::strin
                               elementCount(nesting).value_or(0)));
   }
   ElementReader reader(nodes, nesting, type);
+  reader.bytes.reserve((nodes.next(data) - data) * elementSize(type));
   if (const auto wrong = reader.read(data); !wrong.empty()) {
     return refuse(fmt::format("tensor '{}': {}", name, wrong));
   }
@@ -112,27 +108,6 @@ Result<Shape> readShape(const JsonNodes& nodes, std::uint32_t node, std::string_
                   "for example \"shape\": [1, 384]");
   }
   return shape;
-}
-
-Result<Tensor> readProtocolTensor(const JsonNodes& nodes, std::uint32_t node) {
-  const auto name = nodes.find(node, "name");
-  if (name == 0 || !nodes.isString(name)) return refuse("an entry of \"inputs\" has no \"name\"");
-  const auto label = nodes.text(name);
-  const auto typeNode = nodes.find(node, "datatype");
-  if (typeNode == 0 || !nodes.isString(typeNode)) {
-    return refuse(fmt::format("tensor '{}' has no \"datatype\"", label),
-                  "for example \"datatype\": \"FP32\"");
-  }
-  const auto type = dataTypeFromName(nodes.text(typeNode));
-  if (!type) {
-    return refuse(fmt::format("tensor '{}': unknown datatype '{}'", label, nodes.text(typeNode)),
-                  "BOOL, UINT8 to UINT64, INT8 to INT64, FP16, BF16, FP32, FP64 or BYTES");
-  }
-  auto shape = readShape(nodes, nodes.find(node, "shape"), label);
-  if (!shape) return std::unexpected(shape.error());
-  const auto data = nodes.find(node, "data");
-  if (data == 0) return refuse(fmt::format("tensor '{}' has no \"data\"", label));
-  return readValues(nodes, data, std::string(label), *type, std::move(*shape));
 }
 
 /// The list behind "inputs" if the document has the protocol's form, else 0.
@@ -168,7 +143,7 @@ Result<std::vector<Tensor>> readProtocolForm(const JsonNodes& nodes, std::uint32
   std::vector<Tensor> tensors;
   const auto end = nodes.next(inputs);
   for (auto node = inputs + 1; node < end; node = nodes.next(node)) {
-    auto tensor = readProtocolTensor(nodes, node);
+    auto tensor = readJsonTensor(nodes, node);
     if (!tensor) return std::unexpected(tensor.error());
     tensors.push_back(std::move(*tensor));
   }
@@ -176,6 +151,50 @@ Result<std::vector<Tensor>> readProtocolForm(const JsonNodes& nodes, std::uint32
 }
 
 }  // namespace
+
+Result<Tensor> readJsonTensorHead(const JsonNodes& nodes, std::uint32_t entry) {
+  const auto name = nodes.find(entry, "name");
+  if (name == 0 || !nodes.isString(name)) return refuse("an entry of \"inputs\" has no \"name\"");
+  const auto label = nodes.text(name);
+  const auto typeNode = nodes.find(entry, "datatype");
+  if (typeNode == 0 || !nodes.isString(typeNode)) {
+    return refuse(fmt::format("tensor '{}' has no \"datatype\"", label),
+                  "for example \"datatype\": \"FP32\"");
+  }
+  const auto type = dataTypeFromName(nodes.text(typeNode));
+  if (!type) {
+    return refuse(fmt::format("tensor '{}': unknown datatype '{}'", label, nodes.text(typeNode)),
+                  "BOOL, UINT8 to UINT64, INT8 to INT64, FP16, BF16, FP32, FP64 or BYTES");
+  }
+  auto shape = readShape(nodes, nodes.find(entry, "shape"), label);
+  if (!shape) return std::unexpected(shape.error());
+  return Tensor{std::string(label), *type, std::move(*shape), {}};
+}
+
+Result<Tensor> readJsonTensor(const JsonNodes& nodes, std::uint32_t entry) {
+  auto tensor = readJsonTensorHead(nodes, entry);
+  if (!tensor) return tensor;
+  const auto data = nodes.find(entry, "data");
+  if (data == 0) return refuse(fmt::format("tensor '{}' has no \"data\"", tensor->name));
+  return readValues(nodes, data, std::move(tensor->name), tensor->type, std::move(tensor->shape));
+}
+
+std::optional<std::string_view> nameGivenTwice(std::span<const Tensor> tensors) {
+  constexpr std::size_t kFew = 8;
+  if (tensors.size() > kFew) {
+    std::set<std::string_view> names;
+    for (const auto& tensor : tensors) {
+      if (!names.insert(tensor.name).second) return tensor.name;
+    }
+    return std::nullopt;
+  }
+  for (std::size_t i = 1; i < tensors.size(); ++i) {
+    const auto before = tensors.first(i);
+    const auto found = std::ranges::find(before, tensors[i].name, &Tensor::name);
+    if (found != before.end()) return tensors[i].name;
+  }
+  return std::nullopt;
+}
 
 Result<std::vector<Tensor>> readJsonTensors(std::string_view text, const ModelInfo* model) {
   const auto nodes = JsonNodes::parse(text);
@@ -187,30 +206,47 @@ Result<std::vector<Tensor>> readJsonTensors(std::string_view text, const ModelIn
   const auto inputs = protocolInputs(*nodes, model);
   auto tensors = inputs != 0 ? readProtocolForm(*nodes, inputs) : readShortForm(*nodes, model);
   if (!tensors) return tensors;
-  std::set<std::string_view> names;
-  for (const auto& tensor : *tensors) {
-    if (!names.insert(tensor.name).second) {
-      return refuse(fmt::format("input '{}' is given twice", tensor.name), "give each input once");
-    }
+  if (const auto name = nameGivenTwice(*tensors)) {
+    return refuse(fmt::format("input '{}' is given twice", *name), "give each input once");
   }
   return tensors;
 }
 
-Result<std::string> writeJsonTensors(std::string_view modelName, std::span<const Tensor> outputs) {
-  std::string out = fmt::format("{{\"model_name\":{},\"outputs\":[", quoted(modelName));
-  for (const auto& tensor : outputs) {
-    if (auto valid = tensor.validate(); !valid) return std::unexpected(valid.error());
-    if (!isUtf8(tensor.name)) {
-      return fail(ErrorCategory::InvalidArgument, "a tensor's name is no UTF-8");
-    }
-    fmt::format_to(std::back_inserter(out),
-                   "{}{{\"name\":{},\"shape\":{},\"datatype\":\"{}\",\"data\":[",
-                   &tensor == outputs.data() ? "" : ",", quoted(tensor.name),
-                   shapeText(tensor.shape), dataTypeName(tensor.type));
-    if (auto written = appendValues(tensor, out); !written) return std::unexpected(written.error());
-    out += "]}";
+Result<void> appendJsonTensorHead(const Tensor& tensor, std::string& out) {
+  if (!isUtf8(tensor.name)) {
+    return fail(ErrorCategory::InvalidArgument, "a tensor's name is no UTF-8");
   }
-  return out + "]}";
+  out += "{\"name\":";
+  appendJsonString(tensor.name, out);
+  out += ",\"shape\":";
+  out += shapeText(tensor.shape);
+  out += ",\"datatype\":\"";
+  out += dataTypeName(tensor.type);
+  out += '"';
+  return {};
+}
+
+Result<void> appendJsonTensor(const Tensor& tensor, std::string& out) {
+  if (auto valid = tensor.validate(); !valid) return valid;
+  if (auto begun = appendJsonTensorHead(tensor, out); !begun) return begun;
+  out += ",\"data\":[";
+  if (auto written = appendValues(tensor, out); !written) return written;
+  out += "]}";
+  return {};
+}
+
+Result<std::string> writeJsonTensors(std::string_view modelName, std::span<const Tensor> outputs) {
+  std::string out = "{\"model_name\":";
+  appendJsonString(modelName, out);
+  out += ",\"outputs\":[";
+  for (const auto& tensor : outputs) {
+    if (&tensor != outputs.data()) out += ',';
+    if (auto written = appendJsonTensor(tensor, out); !written) {
+      return std::unexpected(written.error());
+    }
+  }
+  out += "]}";
+  return out;
 }
 
 Result<std::vector<Tensor>> readTensors(const Bytes& file, const ModelInfo* model) {

@@ -1,7 +1,10 @@
 #include "onnx/json_values.h"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <boost/json/serialize.hpp>
 #include <boost/json/string.hpp>
 #include <charconv>
@@ -100,6 +103,14 @@ bool isFloat(DataType type) {
          type == DataType::Fp64;
 }
 
+/// A float with the fewest digits that read back as the same value.
+template <class T>
+void appendNumber(T value, std::string& out) {
+  std::array<char, 32> digits;
+  const auto* const end = fmt::format_to(digits.data(), FMT_COMPILE("{}"), value);
+  out.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
+}
+
 template <class T>
 void writeFloats(std::span<const std::byte> data, std::string& out, auto convert) {
   for (std::size_t at = 0; at < data.size(); at += sizeof(T)) {
@@ -112,7 +123,7 @@ void writeFloats(std::span<const std::byte> data, std::string& out, auto convert
     } else if (std::isinf(value)) {
       out += value > 0 ? "\"Infinity\"" : "\"-Infinity\"";
     } else {
-      fmt::format_to(std::back_inserter(out), "{}", value);
+      appendNumber(value, out);
     }
   }
 }
@@ -123,7 +134,7 @@ void writeIntegers(std::span<const std::byte> data, std::string& out) {
     T value;
     std::memcpy(&value, data.data() + at, sizeof(value));
     if (at > 0) out.push_back(',');
-    fmt::format_to(std::back_inserter(out), "{}", +value);
+    appendNumber(+value, out);
   }
 }
 
@@ -141,13 +152,26 @@ Result<void> writeStrings(const Tensor& tensor, std::string& out) {
           "read it as a tensor through the C++ API");
     }
     if (at > 0) out.push_back(',');
-    out += boost::json::serialize(boost::json::string(element));
+    appendJsonString(element, out);
     at += sizeof(size) + size;
   }
   return {};
 }
 
 }  // namespace
+
+void appendJsonString(std::string_view text, std::string& out) {
+  const bool plain = std::ranges::none_of(text, [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\' || c == '\x7f';
+  });
+  if (!plain) {
+    out += boost::json::serialize(boost::json::string(text));
+    return;
+  }
+  out += '"';
+  out += text;
+  out += '"';
+}
 
 std::string appendElement(const JsonNodes& nodes, std::uint32_t node, DataType type,
                           std::vector<std::byte>& out) {

@@ -16,6 +16,9 @@ namespace webpool::onnx {
 std::string appendElement(const JsonNodes& nodes, std::uint32_t node, DataType type,
                           std::vector<std::byte>& out);
 
+/// Appends the text with its quotes, escaped where JSON wants that.
+void appendJsonString(std::string_view text, std::string& out);
+
 /// Appends the tensor's elements as JSON values with commas between. Unsupported for BYTES that are
 /// no UTF-8. The tensor must be valid.
 Result<void> appendValues(const Tensor& tensor, std::string& out);

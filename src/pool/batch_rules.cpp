@@ -1,9 +1,12 @@
 #include "pool/batch_rules.h"
 
 #include <algorithm>
+#include <array>
 #include <boost/json.hpp>
+#include <charconv>
 #include <cstring>
 #include <functional>
+#include <span>
 #include <string_view>
 
 namespace webpool::pool {
@@ -46,25 +49,38 @@ std::uint64_t longestText(const Tensor& texts) {
 
 std::vector<const Tensor*> byName(const std::vector<Tensor>& tensors) {
   std::vector<const Tensor*> sorted;
+  sorted.reserve(tensors.size());
   for (const auto& tensor : tensors) sorted.push_back(&tensor);
   std::ranges::sort(sorted, {}, &Tensor::name);
   return sorted;
 }
 
+void appendNumber(std::int64_t number, std::string& text) {
+  std::array<char, 24> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  text.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
+}
+
 /// Everything of the tensors but their data, from that axis on.
-std::string outline(const std::vector<Tensor>& inputs, std::size_t fromAxis) {
-  std::string text;
-  for (const auto* tensor : byName(inputs)) {
+void appendOutline(std::span<const Tensor* const> inputs, std::size_t fromAxis, std::string& text) {
+  for (const auto* tensor : inputs) {
     text += tensor->name;
     text += '\0';
     text += dataTypeName(tensor->type);
     for (std::size_t i = fromAxis; i < tensor->shape.size(); ++i) {
       text += ',';
-      text += std::to_string(tensor->shape[i]);
+      appendNumber(tensor->shape[i], text);
     }
     text += ';';
   }
-  return text;
+}
+
+void appendParameters(const boost::json::object& parameters, std::string& text) {
+  if (parameters.empty()) {
+    text += "{}";
+  } else {
+    text += boost::json::serialize(parameters);
+  }
 }
 
 }  // namespace
@@ -95,8 +111,10 @@ BatchShare BatchRules::shareOf(const std::vector<Tensor>& inputs,
   for (const auto& input : inputs) {
     if (input.shape.empty() || input.shape.front() != rows) return share;
   }
-  const auto text =
-      outline(inputs, 1) + boost::json::serialize(parameters) + std::to_string(options.maxBatch);
+  std::string text;
+  appendOutline(byName(inputs), 1, text);
+  appendParameters(parameters, text);
+  appendNumber(options.maxBatch, text);
   share.kind = std::hash<std::string>()(text) | 1;  // two of one hash are told apart when joined
   return share;
 }
@@ -110,8 +128,13 @@ std::string BatchRules::answerKey(const std::vector<Tensor>& inputs,
   std::size_t size = 0;
   for (const auto& input : inputs) size += input.data.size();
   if (size > kLongestKey) return {};
-  auto key = outline(inputs, 0) + boost::json::serialize(parameters);
-  for (const auto* tensor : byName(inputs)) {
+  constexpr std::size_t kRest = 256;
+  const auto sorted = byName(inputs);
+  std::string key;
+  key.reserve(size + kRest);
+  appendOutline(sorted, 0, key);
+  appendParameters(parameters, key);
+  for (const auto* tensor : sorted) {
     key += '\0';
     key += tensor->data.text();
   }

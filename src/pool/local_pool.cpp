@@ -24,7 +24,9 @@ Result<Model> loadModel(const std::shared_ptr<Engine>& engine, std::string_view 
 
 class LocalModel final : public Model::Runner {
  public:
-  explicit LocalModel(std::shared_ptr<Model::State> state) : state_(std::move(state)) {}
+  explicit LocalModel(std::shared_ptr<Model::State> state) : state_(std::move(state)) {
+    for (const auto& spec : state_->info.inputs) signature_.inputs.push_back(toPort(spec));
+  }
   ~LocalModel() override { state_->tryNoMore(); }
   LocalModel(const LocalModel&) = delete;
   LocalModel& operator=(const LocalModel&) = delete;
@@ -33,10 +35,8 @@ class LocalModel final : public Model::Runner {
 
   void runAsync(std::vector<Tensor> inputs, const RunOptions& options,
                 std::function<void(Result<Inference>)> done) override {
-    onnx::ModelInfo signature;
-    for (const auto& spec : state_->info.inputs) signature.inputs.push_back(toPort(spec));
     const auto began = base::SystemClock().now();
-    if (auto checked = onnx::checkInputs(signature, inputs); !checked) {
+    if (auto checked = onnx::checkInputs(signature_, inputs); !checked) {
       state_->refused(inputs, began, checked.error());
       return done(std::unexpected(checked.error()));
     }
@@ -92,6 +92,7 @@ class LocalModel final : public Model::Runner {
 
  private:
   std::shared_ptr<Model::State> state_;
+  onnx::ModelInfo signature_;  ///< what is checked of inputs
 };
 
 Result<Model> open(const std::shared_ptr<Engine>& engine, Model::State::SourceRef source,

@@ -64,32 +64,26 @@ Result<void> Model::State::open(std::vector<SourceRef> untried) {
 
 void Model::State::run(std::vector<Tensor> inputs, boost::json::object parameters,
                        const RunOptions& runOptions, std::function<void(Result<Inference>)> done) {
+  const auto began = base::SystemClock().now();
+  auto key = rules_.answerKey(inputs, parameters, runOptions);
+  if (answers_.isOn()) {
+    std::unique_lock lock(mutex_);
+    if (auto known = answers_.find(key)) {
+      lock.unlock();
+      return reply(std::move(done), began, inputs, nullptr, std::move(*known));
+    }
+  }
   auto caller = std::make_shared<pool::Caller>();
   caller->options = runOptions;
-  caller->began = base::SystemClock().now();
+  caller->began = began;
   caller->done = std::move(done);
-  if (answers_.isOn() && answeredBefore(caller, inputs, parameters)) return;
-  if (auto admitted = admit(caller, std::move(inputs), std::move(parameters)); !admitted) {
+  auto admitted = admit(caller, std::move(key), std::move(inputs), std::move(parameters));
+  if (!admitted) {
     std::exchange(caller->done, nullptr)(std::unexpected(admitted.error()));
     return;
   }
   watchDeadlines();
   pump();
-}
-
-bool Model::State::answeredBefore(const CallerRef& caller, std::vector<Tensor>& inputs,
-                                  const boost::json::object& parameters) {
-  std::optional<Inference> known;
-  {
-    const auto key = rules_.answerKey(inputs, parameters, caller->options);
-    const std::lock_guard lock(mutex_);
-    known = answers_.find(key);
-  }
-  if (!known) return false;
-  pool::Work none;
-  none.inputs = std::move(inputs);
-  replyTo(caller, none, std::move(*known));
-  return true;
 }
 
 Result<void> Model::State::canBeInTime(const pool::Caller& caller,
@@ -117,11 +111,10 @@ Result<void> Model::State::canBeInTime(const pool::Caller& caller,
       "allow more time, or try again when less is waiting");
 }
 
-Result<void> Model::State::admit(const CallerRef& caller, std::vector<Tensor> inputs,
-                                 boost::json::object parameters) {
+Result<void> Model::State::admit(const CallerRef& caller, std::string key,
+                                 std::vector<Tensor> inputs, boost::json::object parameters) {
   const auto& asked = caller->options;
   const auto share = rules_.shareOf(inputs, parameters, asked);
-  auto key = rules_.answerKey(inputs, parameters, asked);
   const std::lock_guard lock(mutex_);
   askedAt_ = caller->began;
   trialStop_.request_stop();
@@ -295,10 +288,16 @@ void Model::State::reply(const WorkRef& work, const Result<Inference>& result) {
 void Model::State::replyTo(const CallerRef& caller, const pool::Work& work,
                            Result<Inference> result) {
   caller->stop.reset();
-  const auto totalMs = millisecondsSince(caller->began);
+  reply(std::exchange(caller->done, nullptr), caller->began, work.inputs, &work, std::move(result));
+}
+
+void Model::State::reply(std::function<void(Result<Inference>)> done, base::TimePoint began,
+                         std::span<const Tensor> inputs, const pool::Work* work,
+                         Result<Inference> result) {
+  const auto totalMs = millisecondsSince(began);
   if (result) result->timings.totalMs = totalMs;
   auto* const observer = engine->observer();
-  if (observer == nullptr) return std::exchange(caller->done, nullptr)(std::move(result));
+  if (observer == nullptr) return done(std::move(result));
   RecordedRun row;
   row.timings.totalMs = totalMs;
   if (result) {
@@ -308,19 +307,21 @@ void Model::State::replyTo(const CallerRef& caller, const pool::Work& work,
     row.error = result.error();
   }
   // First: the caller does not wait for the rest.
-  std::exchange(caller->done, nullptr)(std::move(result));
-  row.startedAt = pool::wallTime(caller->began);
+  std::exchange(done, nullptr)(std::move(result));
+  row.startedAt = pool::wallTime(began);
   row.model = pool::recordedModel(source->description);
-  row.items = pool::itemsOf(info.inputs, work.inputs);
-  row.tries = work.tries;
-  row.runItems = work.runItems;
-  if (work.predicted) {
-    row.predictedMs = std::chrono::duration<double, std::milli>(*work.predicted).count();
-  }
-  if (const auto& replica = work.sentTo) {
-    row.load = replica->loadNumber();
-    row.ranOn = replica->ranOn();
-    row.memory = replica->worker()->connection->memory();
+  row.items = pool::itemsOf(info.inputs, inputs);
+  if (work != nullptr) {
+    row.tries = work->tries;
+    row.runItems = work->runItems;
+    if (work->predicted) {
+      row.predictedMs = std::chrono::duration<double, std::milli>(*work->predicted).count();
+    }
+    if (const auto& replica = work->sentTo) {
+      row.load = replica->loadNumber();
+      row.ranOn = replica->ranOn();
+      row.memory = replica->worker()->connection->memory();
+    }
   }
   observer->ran(std::move(row));
 }

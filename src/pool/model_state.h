@@ -82,11 +82,8 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   // Callers (model_state.cpp).
 
   /// Takes the caller into the queue, or to an equal call that is under way. Busy: it is full.
-  Result<void> admit(const CallerRef& caller, std::vector<Tensor> inputs,
+  Result<void> admit(const CallerRef& caller, std::string key, std::vector<Tensor> inputs,
                      boost::json::object parameters);
-  /// Gives it the answer of an earlier equal call: true where there is one.
-  bool answeredBefore(const CallerRef& caller, std::vector<Tensor>& inputs,
-                      const boost::json::object& parameters);
   /// Busy where its turn can't come before its deadline. mutex_ is held.
   Result<void> canBeInTime(const pool::Caller& caller, const pool::BatchShare& share) const;
   /// The caller wants no more. Loop thread.
@@ -98,6 +95,9 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   /// Gives the callers their one reply, and tells the observer.
   void reply(const WorkRef& work, const Result<Inference>& result);
   void replyTo(const CallerRef& caller, const pool::Work& work, Result<Inference> result);
+  /// `work`: null for a call that was answered without a run.
+  void reply(std::function<void(Result<Inference>)> done, base::TimePoint began,
+             std::span<const Tensor> inputs, const pool::Work* work, Result<Inference> result);
   /// The work has its answer, or nobody wants it: nothing is kept of it. mutex_ is held.
   void forget(const WorkRef& work);
   /// Takes the caller's place; none where it has had its reply. mutex_ is held.

@@ -1,133 +1,184 @@
 #include "api/oip/codec.h"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <boost/json/monotonic_resource.hpp>
+#include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
 #include <charconv>
-#include <span>
+#include <cmath>
+#include <iterator>
 #include <utility>
 
 #include "onnx/json_tensors.h"
+#include "onnx/json_values.h"
 
 namespace webpool::api::oip {
 namespace {
 
 namespace json = boost::json;
+using onnx::JsonKind;
+using onnx::JsonNodes;
 
 std::unexpected<Error> wrong(std::string message) {
   return fail(ErrorCategory::InvalidInput, std::move(message));
 }
 
-const json::object* objectIn(const json::object& object, std::string_view key) {
+std::optional<std::uint64_t> numberIn(const json::object& object, std::string_view key) {
   const auto* value = object.if_contains(key);
-  return value == nullptr ? nullptr : value->if_object();
-}
-
-std::optional<std::uint64_t> numberIn(const json::object* object, std::string_view key) {
-  const auto* value = object == nullptr ? nullptr : object->if_contains(key);
   if (value == nullptr) return std::nullopt;
   boost::system::error_code error;
   const auto number = value->to_number<std::uint64_t>(error);
   return error ? std::nullopt : std::optional(number);
 }
 
-std::optional<bool> boolIn(const json::object* object, std::string_view key) {
-  const auto* value = object == nullptr ? nullptr : object->if_contains(key);
+std::optional<bool> boolIn(const json::object& object, std::string_view key) {
+  const auto* value = object.if_contains(key);
   const auto* flag = value == nullptr ? nullptr : value->if_bool();
   return flag == nullptr ? std::nullopt : std::optional(*flag);
 }
 
-Result<Tensor> binaryTensor(const json::object& input, Bytes data) {
-  const auto* name = input.if_contains("name");
-  const auto* type = input.if_contains("datatype");
-  const auto* shape = input.if_contains("shape");
-  if (name == nullptr || !name->is_string() || type == nullptr || !type->is_string() ||
-      shape == nullptr || !shape->is_array()) {
-    return wrong("an input needs name, shape and datatype");
+/// The object behind that key; 0 where there is none.
+std::uint32_t objectIn(const JsonNodes& nodes, std::uint32_t node, std::string_view key) {
+  const auto found = nodes.find(node, key);
+  return found != 0 && nodes.kind(found) == JsonKind::Object ? found : 0;
+}
+
+json::value valueOf(const JsonNodes& nodes, std::uint32_t node) {
+  switch (nodes.kind(node)) {
+    case JsonKind::Null:
+      return nullptr;
+    case JsonKind::False:
+      return false;
+    case JsonKind::True:
+      return true;
+    case JsonKind::Number:
+      return json::parse(nodes.text(node));
+    case JsonKind::Array: {
+      json::array list;
+      nodes.forEachChild(node, [&](std::uint32_t child) { list.push_back(valueOf(nodes, child)); });
+      return list;
+    }
+    case JsonKind::Object: {
+      json::object object;
+      const auto end = nodes.next(node);
+      for (auto key = node + 1; key < end; key = nodes.next(key + 1)) {
+        object[nodes.text(key)] = valueOf(nodes, key + 1);
+      }
+      return object;
+    }
+    default:
+      return json::string(nodes.text(node));
   }
-  Tensor tensor;
-  tensor.name = name->get_string();
-  const auto known = dataTypeFromName(type->get_string());
-  if (!known) return wrong(fmt::format("input '{}' has an unknown datatype", tensor.name));
-  tensor.type = *known;
-  for (const auto& dimension : shape->get_array()) {
-    boost::system::error_code error;
-    const auto number = dimension.to_number<std::int64_t>(error);
-    if (error || number < 0) return wrong(fmt::format("the shape of '{}' is none", tensor.name));
-    tensor.shape.push_back(number);
+}
+
+/// The next bytes behind the JSON are its data.
+Result<Tensor> binaryTensor(const JsonNodes& nodes, std::uint32_t input, std::uint32_t sizeNode,
+                            Bytes& rest) {
+  boost::system::error_code error;
+  const auto size = valueOf(nodes, sizeNode).to_number<std::uint64_t>(error);
+  if (error || size > rest.size()) {
+    return wrong("binary_data_size is more than the request holds");
   }
-  tensor.data = std::move(data);
-  if (auto valid = tensor.validate(); !valid) return std::unexpected(valid.error());
+  auto tensor = onnx::readJsonTensorHead(nodes, input);
+  if (!tensor) return tensor;
+  tensor->data = rest.slice(0, size);
+  rest = rest.slice(size, rest.size());
+  if (auto valid = tensor->validate(); !valid) return std::unexpected(valid.error());
   return tensor;
 }
 
-Result<void> readInputs(const json::array& inputs, const Bytes& binary, std::string_view text,
-                        std::vector<Tensor>& tensors) {
-  std::size_t at = 0;
+Result<std::vector<Tensor>> readInputs(const JsonNodes& nodes, std::uint32_t inputs, Bytes rest) {
+  std::vector<Tensor> tensors;
   bool anyBinary = false;
-  for (const auto& value : inputs) {
-    const auto* input = value.if_object();
-    if (input == nullptr) return wrong("an input is no object");
-    const auto* parameters = objectIn(*input, "parameters");
-    anyBinary = anyBinary || (parameters != nullptr && parameters->contains("binary_data_size"));
-  }
-  if (!anyBinary) {
-    if (!binary.empty()) return wrong("bytes follow the JSON that no input claims");
-    auto read = onnx::readJsonTensors(text, nullptr);
-    if (!read) return std::unexpected(read.error());
-    tensors = std::move(*read);
-    return {};
-  }
-  for (const auto& value : inputs) {
-    const auto& input = value.get_object();
-    const auto* parameters = objectIn(input, "parameters");
-    if (parameters == nullptr || !parameters->contains("binary_data_size")) {
-      const auto one = json::serialize(json::object{{"inputs", json::array{input}}});
-      auto read = onnx::readJsonTensors(one, nullptr);
-      if (!read) return std::unexpected(read.error());
-      tensors.push_back(std::move(read->front()));
-      continue;
-    }
-    const auto size = numberIn(parameters, "binary_data_size");
-    if (!size || *size > binary.size() - at) {
-      return wrong("binary_data_size is more than the request holds");
-    }
-    auto tensor = binaryTensor(input, binary.slice(at, *size));
+  const auto end = nodes.next(inputs);
+  for (auto input = inputs + 1; input < end; input = nodes.next(input)) {
+    if (nodes.kind(input) != JsonKind::Object) return wrong("an input is no object");
+    const auto parameters = objectIn(nodes, input, "parameters");
+    const auto size = parameters == 0 ? 0 : nodes.find(parameters, "binary_data_size");
+    anyBinary = anyBinary || size != 0;
+    auto tensor =
+        size == 0 ? onnx::readJsonTensor(nodes, input) : binaryTensor(nodes, input, size, rest);
     if (!tensor) return std::unexpected(tensor.error());
-    at += *size;
     tensors.push_back(std::move(*tensor));
   }
-  if (at != binary.size()) return wrong("more bytes follow the JSON than the inputs claim");
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
-      if (tensors[i].name == tensors[j].name) {
-        return wrong(fmt::format("input '{}' is given twice", tensors[i].name));
-      }
-    }
+  if (!rest.empty()) {
+    return wrong(anyBinary ? "more bytes follow the JSON than the inputs claim"
+                           : "bytes follow the JSON that no input claims");
+  }
+  if (const auto name = onnx::nameGivenTwice(tensors)) {
+    return wrong(fmt::format("input '{}' is given twice", *name));
+  }
+  return tensors;
+}
+
+void readParameters(json::object given, InferRequest& request) {
+  request.binaryOutputs = boolIn(given, "binary_data_output").value_or(false);
+  request.priority = numberIn(given, "priority").value_or(0);
+  if (const auto timeout = numberIn(given, "timeout"); timeout && *timeout > 0) {
+    constexpr std::uint64_t kDay = 86'400'000'000;
+    request.timeout = std::chrono::microseconds(std::min(*timeout, kDay));
+  }
+  for (const auto* ours : {"binary_data_output", "priority", "timeout"}) given.erase(ours);
+  request.parameters = std::move(given);
+}
+
+Result<void> readOutputs(const JsonNodes& nodes, std::uint32_t list,
+                         std::vector<RequestedOutput>& outputs) {
+  if (nodes.kind(list) != JsonKind::Array) return wrong("outputs is no list");
+  const auto end = nodes.next(list);
+  for (auto output = list + 1; output < end; output = nodes.next(output)) {
+    const auto name = nodes.find(output, "name");
+    if (name == 0 || !nodes.isString(name)) return wrong("an output needs a name");
+    auto& asked = outputs.emplace_back(RequestedOutput{std::string(nodes.text(name))});
+    const auto parameters = objectIn(nodes, output, "parameters");
+    const auto binary = parameters == 0 ? 0 : nodes.find(parameters, "binary_data");
+    if (binary == 0) continue;
+    if (nodes.kind(binary) == JsonKind::True) asked.binary = true;
+    if (nodes.kind(binary) == JsonKind::False) asked.binary = false;
   }
   return {};
 }
 
-std::string entryOf(const Tensor& tensor, bool binary, Result<std::string>& failed) {
-  if (binary) {
-    json::array shape(tensor.shape.begin(), tensor.shape.end());
-    return json::serialize(
-        json::object{{"name", tensor.name},
-                     {"shape", std::move(shape)},
-                     {"datatype", dataTypeName(tensor.type)},
-                     {"parameters", {{"binary_data_size", tensor.data.size()}}}});
+void appendField(std::string_view name, std::string_view value, std::string& out) {
+  out.append(",\"").append(name).append("\":");
+  onnx::appendJsonString(value, out);
+}
+
+void appendField(std::string_view name, double value, std::string& out) {
+  out.append(",\"").append(name).append("\":");
+  if (!std::isfinite(value)) {
+    out += "null";
+    return;
   }
-  auto text = onnx::writeJsonTensors("", std::span(&tensor, 1));
-  if (!text) {
-    failed = std::move(text);
-    return {};
-  }
-  constexpr std::string_view kBefore = "{\"model_name\":\"\",\"outputs\":[";
-  return text->substr(kBefore.size(), text->size() - kBefore.size() - 2);
+  std::array<char, 32> digits;
+  const auto* const end = fmt::format_to(digits.data(), FMT_COMPILE("{}"), value);
+  out.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
+}
+
+/// What really ran: browser, backend, adapter, dtype, times.
+void appendRan(const RanOn& ranOn, const RunTimings& timings, std::string& out) {
+  out += "{\"browser\":";
+  onnx::appendJsonString(ranOn.browser, out);
+  appendField("connection", ranOn.connection, out);
+  appendField("backend", ranOn.label, out);
+  appendField("dtype", ranOn.dtype, out);
+  appendField("queue_ms", timings.queueMs, out);
+  appendField("run_ms", timings.runMs, out);
+  appendField("total_ms", timings.totalMs, out);
+  if (ranOn.adapter) appendField("adapter", ranOn.adapter->label(), out);
+  out += '}';
+}
+
+Result<void> appendOutput(const Tensor& tensor, bool binary, std::string& out) {
+  if (!binary) return onnx::appendJsonTensor(tensor, out);
+  if (auto begun = onnx::appendJsonTensorHead(tensor, out); !begun) return begun;
+  fmt::format_to(std::back_inserter(out), ",\"parameters\":{{\"binary_data_size\":{}}}}}",
+                 tensor.data.size());
+  return {};
 }
 
 json::array specs(const std::vector<TensorSpec>& specs) {
@@ -163,48 +214,28 @@ Result<InferRequest> parseInfer(const Bytes& body, std::string_view headerLength
     }
   }
   const auto text = body.text().substr(0, length);
-  boost::system::error_code error;
-  // What is kept of it is copied, so that most requests are read without asking the heap.
-  std::array<unsigned char, 4096> room;
-  json::monotonic_resource inRoom(room.data(), room.size());
-  const auto parsed = json::parse(text, error, &inRoom);
-  if (error || !parsed.is_object()) {
-    return wrong("the request is no JSON object" + (error ? ": " + error.message() : ""));
-  }
-  const auto& object = parsed.get_object();
+  const auto nodes = JsonNodes::parse(text);
+  if (!nodes) return wrong("the request is no JSON object: " + nodes.error().message);
+  if (nodes->kind(0) != JsonKind::Object) return wrong("the request is no JSON object");
   InferRequest request;
-  if (const auto* id = object.if_contains("id")) {
-    if (!id->is_string()) return wrong("the id is no string");
-    request.id = id->get_string();
+  if (const auto id = nodes->find(0, "id")) {
+    if (!nodes->isString(id)) return wrong("the id is no string");
+    request.id = nodes->text(id);
   }
-  const auto* inputs = object.if_contains("inputs");
-  if (inputs == nullptr || !inputs->is_array()) return wrong("the request has no list of inputs");
-  if (auto read = readInputs(inputs->get_array(), body.slice(length, body.size() - length), text,
-                             request.inputs);
-      !read) {
+  const auto inputs = nodes->find(0, "inputs");
+  if (inputs == 0 || nodes->kind(inputs) != JsonKind::Array) {
+    return wrong("the request has no list of inputs");
+  }
+  auto tensors = readInputs(*nodes, inputs, body.slice(length, body.size() - length));
+  if (!tensors) return std::unexpected(tensors.error());
+  request.inputs = std::move(*tensors);
+  if (const auto parameters = objectIn(*nodes, 0, "parameters")) {
+    readParameters(std::move(valueOf(*nodes, parameters).get_object()), request);
+  }
+  const auto outputs = nodes->find(0, "outputs");
+  if (outputs == 0) return request;
+  if (auto read = readOutputs(*nodes, outputs, request.outputs); !read) {
     return std::unexpected(read.error());
-  }
-  if (const auto* parameters = objectIn(object, "parameters")) {
-    request.parameters = *parameters;
-    request.binaryOutputs = boolIn(parameters, "binary_data_output").value_or(false);
-    request.priority = numberIn(parameters, "priority").value_or(0);
-    if (const auto timeout = numberIn(parameters, "timeout"); timeout && *timeout > 0) {
-      constexpr std::uint64_t kDay = 86'400'000'000;
-      request.timeout = std::chrono::microseconds(std::min(*timeout, kDay));
-    }
-    for (const auto* ours : {"binary_data_output", "priority", "timeout"}) {
-      request.parameters.erase(ours);
-    }
-  }
-  const auto* outputs = object.if_contains("outputs");
-  if (outputs == nullptr) return request;
-  if (!outputs->is_array()) return wrong("outputs is no list");
-  for (const auto& value : outputs->get_array()) {
-    const auto* output = value.if_object();
-    const auto* name = output == nullptr ? nullptr : output->if_contains("name");
-    if (name == nullptr || !name->is_string()) return wrong("an output needs a name");
-    request.outputs.push_back(
-        {std::string(name->get_string()), boolIn(objectIn(*output, "parameters"), "binary_data")});
   }
   return request;
 }
@@ -224,24 +255,28 @@ Result<InferAnswer> writeInfer(std::string_view model, const InferRequest& reque
       chosen.emplace_back(&tensor, request.binaryOutputs);
     }
   }
-  std::array<unsigned char, 2048> room;
-  json::monotonic_resource inRoom(room.data(), room.size());
-  json::object head({{"model_name", model}, {"model_version", "1"}}, &inRoom);
-  if (!request.id.empty()) head["id"] = request.id;
-  head["parameters"] = ranParameters(inference.ranOn, inference.timings);
-  InferAnswer answer{json::serialize(head)};
-  answer.body.back() = ',';
-  answer.body += "\"outputs\":[";
+  InferAnswer answer;
+  auto& out = answer.body;
+  out.reserve(512);
+  out += "{\"model_name\":";
+  onnx::appendJsonString(model, out);
+  out += ",\"model_version\":\"1\"";
+  if (!request.id.empty()) appendField("id", request.id, out);
+  out += ",\"parameters\":";
+  appendRan(inference.ranOn, inference.timings, out);
+  out += ",\"outputs\":[";
   std::size_t bytes = 0;
-  Result<std::string> failed = std::string();
+  bool anyBinary = false;
   for (const auto& [tensor, binary] : chosen) {
-    if (tensor != chosen.front().first || answer.body.back() != '[') answer.body += ',';
-    answer.body += entryOf(*tensor, binary, failed);
-    if (!failed) return std::unexpected(failed.error());
+    if (out.back() != '[') out += ',';
+    if (auto written = appendOutput(*tensor, binary, out); !written) {
+      return std::unexpected(written.error());
+    }
+    anyBinary = anyBinary || binary;
     if (binary) bytes += tensor->data.size();
   }
-  answer.body += "]}";
-  if (std::ranges::none_of(chosen, [](const auto& each) { return each.second; })) return answer;
+  out += "]}";
+  if (!anyBinary) return answer;
   answer.headerLength = answer.body.size();
   answer.body.reserve(answer.body.size() + bytes);
   for (const auto& [tensor, binary] : chosen) {
@@ -267,15 +302,6 @@ json::object config(std::string_view name, const ModelInfo& info) {
           {"max_batch_size", 0},
           {"input", configSpecs(info.inputs)},
           {"output", configSpecs(info.outputs)}};
-}
-
-json::object ranParameters(const RanOn& ranOn, const RunTimings& timings) {
-  json::object parameters{{"browser", ranOn.browser},    {"connection", ranOn.connection},
-                          {"backend", ranOn.label},      {"dtype", ranOn.dtype},
-                          {"queue_ms", timings.queueMs}, {"run_ms", timings.runMs},
-                          {"total_ms", timings.totalMs}};
-  if (ranOn.adapter) parameters["adapter"] = ranOn.adapter->label();
-  return parameters;
 }
 
 }  // namespace webpool::api::oip

@@ -49,7 +49,4 @@ boost::json::object metadata(std::string_view name, const ModelInfo& info);
 /// GET /v2/models/{m}/config: what Triton's clients read of its configuration.
 boost::json::object config(std::string_view name, const ModelInfo& info);
 
-/// What really ran: browser, backend, adapter, dtype, times.
-boost::json::object ranParameters(const RanOn& ranOn, const RunTimings& timings);
-
 }  // namespace webpool::api::oip

@@ -1,5 +1,6 @@
 #include "api/oip/codec.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <boost/json.hpp>
@@ -33,6 +34,33 @@ TEST(OipCodec, ReadsJsonAndItsParameters) {
   EXPECT_EQ(request->inputs[1].data.text(), std::string_view("\2\0\0\0hi", 6));
   EXPECT_EQ(request->outputs[0].binary, true);
   EXPECT_FALSE(request->outputs[1].binary);
+}
+
+TEST(OipCodec, ParametersKeepTheirTypesAndNesting) {
+  const auto request = parseInfer(
+      Bytes::copyOf(std::string_view(
+          R"({"parameters":{"s":"a\"\u00fc","i":-3,"u":18446744073709551615,"d":0.25,"n":null,"f":false,
+              "l":[1,[true],{}],"o":{"x":{"y":"z"}},"binary_data_output":true},"inputs":[]})")),
+      {});
+  ASSERT_TRUE(request) << request.error().describe();
+  EXPECT_TRUE(request->binaryOutputs);
+  EXPECT_EQ(request->parameters,
+            boost::json::parse(R"({"s":"a\"ü","i":-3,"u":18446744073709551615,"d":0.25,"n":null,
+                "f":false,"l":[1,[true],{}],"o":{"x":{"y":"z"}}})")
+                .as_object());
+}
+
+TEST(OipCodec, AnInputGivenTwiceIsRefusedHoweverMany) {
+  const auto body = [](int others) {
+    std::string inputs = R"({"name":"a","shape":[1],"datatype":"UINT8","data":[1]})";
+    auto all = inputs;
+    for (int i = 0; i < others; ++i) {
+      all += fmt::format(R"(,{{"name":"n{}","shape":[1],"datatype":"UINT8","data":[1]}})", i);
+    }
+    return fmt::format(R"({{"inputs":[{},{}]}})", all, inputs);
+  };
+  EXPECT_THAT(messageOf(body(0)), HasSubstr("'a' is given twice"));
+  EXPECT_THAT(messageOf(body(100)), HasSubstr("'a' is given twice"));
 }
 
 TEST(OipCodec, ReadsBinaryTensorsInOrder) {
@@ -91,6 +119,25 @@ TEST(OipCodec, WritesJsonAndBinaryOutputs) {
   EXPECT_THAT(answer->body, HasSubstr("\"binary_data_size\":8"));
   request.outputs = {{"none"}};
   EXPECT_EQ(writeInfer("m", request, inference).error().category, ErrorCategory::InvalidInput);
+}
+
+TEST(OipCodec, WhatNeedsEscapingIsEscaped) {
+  Inference inference;
+  inference.outputs = {Tensor{
+      "a\"b\\", DataType::Bytes, {2}, Bytes::copyOf(std::string_view("\1\0\0\0\n\1\0\0\0\"", 10))}};
+  inference.ranOn.browser = "a \"browser\"\t";
+  inference.timings = {.queueMs = 0, .runMs = 0.1, .totalMs = 1e300};
+  const auto answer = writeInfer("m\n", {.id = "\x01"}, inference);
+  ASSERT_TRUE(answer);
+  const auto parsed = boost::json::parse(answer->body);
+  EXPECT_EQ(parsed.at("model_name"), "m\n");
+  EXPECT_EQ(parsed.at("id"), "\x01");
+  EXPECT_EQ(parsed.at("parameters").at("browser"), "a \"browser\"\t");
+  EXPECT_EQ(parsed.at("parameters").at("queue_ms").to_number<double>(), 0);
+  EXPECT_EQ(parsed.at("parameters").at("run_ms").to_number<double>(), 0.1);
+  EXPECT_EQ(parsed.at("parameters").at("total_ms").to_number<double>(), 1e300);
+  EXPECT_EQ(parsed.at("outputs").at(0).at("name"), "a\"b\\");
+  EXPECT_EQ(parsed.at("outputs").at(0).at("data"), (boost::json::array{"\n", "\""}));
 }
 
 TEST(OipCodec, TheConfigurationHasTritonsWords) {

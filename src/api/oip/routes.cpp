@@ -55,10 +55,17 @@ RunOptions runOptions(const Exchange& exchange) {
   return options;
 }
 
-void answerInfer(const Shared& exchange, const std::string& name, const InferRequest& request,
-                 const Result<Inference>& inference) {
+/// One call, from its request to its answer.
+struct Call {
+  Shared exchange;
+  std::string name;
+  InferRequest request;
+};
+
+void answerInfer(const Call& call, const Result<Inference>& inference) {
+  const auto& exchange = call.exchange;
   if (!inference) return exchange->fail(inference.error());
-  auto answer = writeInfer(name, request, *inference);
+  auto answer = writeInfer(call.name, call.request, *inference);
   if (!answer) return exchange->fail(answer.error());
   auto response = jsonResponse(200, std::move(answer->body));
   if (answer->headerLength) {
@@ -73,22 +80,21 @@ void infer(ServedModels& models, const Shared& exchange, const std::string& name
   auto parsed =
       parseInfer(body, exchange->request().headers.get("Inference-Header-Content-Length"));
   if (!parsed) return exchange->fail(parsed.error());
-  auto request = std::make_shared<InferRequest>(std::move(*parsed));
-  models.get(name, [exchange, name, request](const Result<Model>& model) {
-    if (!model) return exchange->fail(model.error());
-    exchange->forModel(name);
-    auto options = runOptions(*exchange);
-    if (request->timeout) {
-      options.timeout = std::chrono::ceil<std::chrono::milliseconds>(*request->timeout);
+  const auto call = std::make_shared<Call>(exchange, name, std::move(*parsed));
+  models.get(call->name, [call](const Result<Model>& model) {
+    if (!model) return call->exchange->fail(model.error());
+    call->exchange->forModel(call->name);
+    auto& request = call->request;
+    auto options = runOptions(*call->exchange);
+    if (request.timeout) {
+      options.timeout = std::chrono::ceil<std::chrono::milliseconds>(*request.timeout);
     }
-    if (request->priority > 0) {
-      options.priority = static_cast<unsigned>(std::min<std::uint64_t>(request->priority, 1000));
+    if (request.priority > 0) {
+      options.priority = static_cast<unsigned>(std::min<std::uint64_t>(request.priority, 1000));
     }
-    if (!request->parameters.empty()) options.parameters = json::serialize(request->parameters);
-    model->runAsync(std::exchange(request->inputs, {}), options,
-                    [exchange, name, request](const Result<Inference>& inference) {
-                      answerInfer(exchange, name, *request, inference);
-                    });
+    if (!request.parameters.empty()) options.parameters = json::serialize(request.parameters);
+    model->runAsync(std::exchange(request.inputs, {}), options,
+                    [call](const Result<Inference>& inference) { answerInfer(*call, inference); });
   });
 }
 
