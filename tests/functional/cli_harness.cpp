@@ -126,6 +126,18 @@ bool Running::waitForOutput(std::string_view text) {
   return true;
 }
 
+bool Running::waitForLine(std::string_view text) {
+  const auto within = [&](const std::string& output) {
+    const auto at = output.find(text);
+    return at != std::string::npos && output.find('\n', at) != std::string::npos;
+  };
+  const auto seen = [&] { return within(finished_.out) || within(finished_.err); };
+  while (!seen()) {
+    if (!readSome()) return seen();
+  }
+  return true;
+}
+
 Finished Running::wait() {
   while (readSome()) {
   }

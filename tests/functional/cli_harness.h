@@ -34,6 +34,8 @@ class Running {
   void signal(int number) const;
   /// Waits until stderr or stdout contains the text; false when the program ended without it.
   bool waitForOutput(std::string_view text);
+  /// The same, and the whole line that contains it: a long one comes in pieces.
+  bool waitForLine(std::string_view text);
   /// What has been read by then.
   const Finished& soFar() const { return finished_; }
   Finished wait();

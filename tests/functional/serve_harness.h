@@ -29,13 +29,14 @@ class ServeTest : public CliTest {
     boost::json::object found;
     std::istringstream lines(running.soFar().out);
     for (std::string line; std::getline(lines, line);) {
+      if (lines.eof()) break;  // the last one has not come whole
       auto object = boost::json::parse(line).as_object();
       if (object.at("event").as_string() == name) found = std::move(object);
     }
     return found;
   }
   static bool waitForEvent(Running& running, const std::string& name) {
-    return running.waitForOutput("{\"event\":\"" + name + "\"");
+    return running.waitForLine("{\"event\":\"" + name + "\"");
   }
   /// Where programs call; 0 where it did not come so far.
   static std::uint16_t waitForApi(Running& running) {
