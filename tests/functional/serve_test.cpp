@@ -20,6 +20,7 @@ class Serve : public ServeTest {
     std::vector<std::string> names;
     std::istringstream lines(running.soFar().out);
     for (std::string line; std::getline(lines, line);) {
+      if (lines.eof()) break;  // the last one has not come whole
       const auto object = boost::json::parse(line).as_object();
       if (object.at("event") == "local") names.emplace_back(object.at("browser").as_string());
     }
