@@ -48,6 +48,38 @@ describe('HttpSource', () => {
     expect(await read(answering(new Response('hello world')).source, 0, 5)).toBe('hello');
   });
 
+  it('reads into memory of its own where the body can fill it', async () => {
+    const text = new TextEncoder().encode('x'.repeat(3 * 1024 * 1024 + 5));
+    let at = 0;
+    let given = 0; // Times that the reader brought memory.
+    const body = new ReadableStream({
+      type: 'bytes',
+      pull: (stream) => {
+        const view = stream.byobRequest?.view as Uint8Array | undefined;
+        if (!view) throw new Error('the reader brought no memory');
+        given += 1;
+        const piece = text.subarray(at, at + Math.min(view.length, 700_001));
+        view.set(piece);
+        at += piece.length;
+        stream.byobRequest?.respond(piece.length);
+        if (at === text.length) stream.close();
+      },
+    });
+    const { source } = answering(new Response(body, { status: 206 }));
+    expect(await read(source, 0, text.length)).toBe('x'.repeat(text.length));
+    expect(given).toBe(Math.ceil(text.length / 700_001));
+  });
+
+  it('reads a body that brings its own memory', async () => {
+    const body = new ReadableStream({
+      start: (stream) => {
+        for (const piece of ['hel', 'lo']) stream.enqueue(new TextEncoder().encode(piece));
+        stream.close();
+      },
+    });
+    expect(await read(answering(new Response(body, { status: 206 })).source, 0, 5)).toBe('hello');
+  });
+
   it('asks for a block as it is hashed', async () => {
     const { source, asked } = answering(new Response('block'));
     expect(new TextDecoder().decode(await source.block(kCid))).toBe('block');

@@ -9,8 +9,9 @@ export interface Source {
   /** A block as it is hashed. */
   block(cid: Cid): Promise<Uint8Array>;
   /**
-   * Bytes [start, end) of the file, handed over in order as they come. `fresh` goes past every
-   * HTTP cache. Ends when all bytes came; throws PoolError `fetch` otherwise.
+   * Bytes [start, end) of the file, handed over in order as they come; a piece is overwritten after
+   * `sink` returns. `fresh` goes past every HTTP cache. Ends when all bytes came; throws PoolError
+   * `fetch` otherwise.
    */
   range(
     cid: Cid,
@@ -25,6 +26,38 @@ export type FetchFunction = (url: string, options: RequestInit) => Promise<Respo
 
 /** Model bytes have a store of their own: a second copy in the HTTP cache would cost disk only. */
 const kNoCopy: RequestCache = 'no-store';
+
+const kPiece = 1024 * 1024;
+
+interface Body {
+  /** The next bytes, until they are asked for again; undefined at the end. */
+  next(): Promise<Uint8Array | undefined>;
+  cancel(): Promise<void>;
+}
+
+/**
+ * Reads into one buffer again and again where the browser can: memory that is new for each piece
+ * costs about as much time as the copy out of it.
+ */
+function openBody(body: ReadableStream<Uint8Array>): Body {
+  let reader: ReadableStreamBYOBReader;
+  try {
+    reader = body.getReader({ mode: 'byob' });
+  } catch {
+    const simple = body.getReader();
+    return { next: async () => (await simple.read()).value, cancel: () => simple.cancel() };
+  }
+  let buffer = new ArrayBuffer(kPiece);
+  return {
+    next: async () => {
+      const { done, value } = await reader.read(new Uint8Array(buffer));
+      if (done || !value) return undefined;
+      buffer = value.buffer;
+      return value;
+    },
+    cancel: () => reader.cancel(),
+  };
+}
 
 export class HttpSource implements Source {
   constructor(
@@ -57,20 +90,20 @@ export class HttpSource implements Source {
       throw new PoolError('fetch', `the pool answered a range of ${cid.text} with the whole file`);
     }
     let left = end - start;
-    const reader = response.body?.getReader();
-    while (reader && left > 0) {
-      const { done, value } = await this.prompt(reader.read()).catch((thrown: unknown) => {
-        void reader.cancel().catch(() => undefined);
+    const body = response.body && openBody(response.body);
+    while (body && left > 0) {
+      const value = await this.prompt(body.next()).catch((thrown: unknown) => {
+        void body.cancel().catch(() => undefined);
         throw new PoolError('fetch', `reading ${cid.text} broke off: ${errorText(thrown)}`);
       });
-      if (done) break;
+      if (!value) break;
       sink(value.length > left ? value.subarray(0, left) : value);
       left -= Math.min(left, value.length);
     }
     if (left > 0) {
       throw new PoolError('fetch', `the pool sent ${left} bytes of ${cid.text} too few`);
     }
-    await reader?.cancel().catch(() => undefined);
+    await body?.cancel().catch(() => undefined);
   }
 
   private prompt<T>(work: Promise<T>): Promise<T> {
