@@ -2,7 +2,7 @@
 
 import { PoolError } from '../error';
 import type { Cid } from './cid';
-import type { Source } from './source';
+import type { Sink, Source } from './source';
 import type { PendingFile, Storage, StoredFile } from './storage';
 
 export class FakeStorage implements Storage {
@@ -80,7 +80,7 @@ export class FakeSource implements Source {
     start: number,
     end: number,
     fresh: boolean,
-    sink: (piece: Uint8Array) => void,
+    sink: Sink,
   ): Promise<void> {
     this.asked.push(`range ${start}-${end}${fresh ? ' fresh' : ''}`);
     this.inFlight += 1;
@@ -95,7 +95,7 @@ export class FakeSource implements Source {
     }
     for (let at = 0; at < bytes.length; at += 700_001) {
       await Promise.resolve();
-      sink(bytes.subarray(at, at + 700_001));
+      if (sink(bytes.subarray(at, at + 700_001)) === false) break;
     }
     this.inFlight -= 1;
   }

@@ -225,6 +225,33 @@ describe('FileFetch', () => {
     clearInterval(passing);
   });
 
+  it('leaves half of a slow request to another', async () => {
+    options = { ...options, turns: new Turns(1), swarms: null };
+    fetch = new FileFetch(plan, target, options);
+    const whole = source.range.bind(source);
+    let go = (): void => undefined;
+    const stuck = new Promise<void>((resolve) => (go = resolve));
+    source.range = async (of, start, end, fresh, sink) => {
+      if (start > 0) return whole(of, start, end, fresh, sink);
+      await whole(of, 0, kMiB + 1, fresh, sink);
+      await stuck;
+      return whole(of, kMiB + 1, end, fresh, sink);
+    };
+    const run = fetch.run();
+    const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
+    await settled();
+    expect(source.asked).toEqual([`range 0-${kMiB + 1}`]);
+    clock = 1000;
+    for (const work of late.splice(0)) work();
+    await settled();
+    // Of the eleven leaves that did not begin to come.
+    expect(source.asked.slice(1)).toEqual([`range ${8 * kMiB}-${file.length}`]);
+    go();
+    await run;
+    peers.left = true; // It was never joined.
+    await expectWhole();
+  });
+
   it('ends where the pool fails', async () => {
     source = new FakeSource(new Map(), blocks);
     fetch = new FileFetch(plan, target, {

@@ -14,7 +14,7 @@ import type { Turns } from './turns';
 
 export interface FetchOptions {
   source: Source;
-  /** One for each request to the pool that may be under way. */
+  /** One for each request to the pool that may be under way: one where the line is quick. */
   turns: Turns;
   lanes: number;
   rank: number;
@@ -31,6 +31,10 @@ export interface FetchOptions {
 
 const kRange = 64 * 1024 * 1024;
 const kQuickly = 500; // ms
+const kQuickLine = 32_000; // Bytes in a ms by one request: more at once would cost time there.
+const kAtOnce = 30; // ms for a few bytes on such a line
+const kSlow = 1000; // ms after which a request leaves half of what is left to another
+const kWorthwhile = 4; // Leaves that it keeps, and that it leaves, at least.
 const kTick = 500; // ms
 const kOpenAtPeer = 2;
 const kOpenAtPool = 2; // While others share.
@@ -39,6 +43,16 @@ const kPeerPatience = 10_000; // ms without a byte of what a page was asked for
 const kTries = 4; // Of one range.
 const kPause = 1000; // ms, longer each time
 const kLeafPatience = 20_000; // ms for one leaf: who is so slow must not hold the end
+
+/** What one request to the pool is for. */
+interface Range {
+  first: number;
+  /** Sooner than it was, where another request took the rest. */
+  end: number;
+  begun: number;
+  /** Bytes of the file that came, from its begin. */
+  at: number;
+}
 
 interface Want {
   peer: string;
@@ -57,9 +71,9 @@ export class FileFetch implements SwarmListener {
   private readonly places: Map<number, number>;
   private readonly open = new Set<string>();
   private readonly wants = new Map<number, Want>();
+  private readonly ranges = new Set<Range>();
   private waiting: (() => void)[] = [];
   private swarm: Swarm | null = null;
-  private shares = false;
   private over = false;
 
   constructor(
@@ -84,6 +98,7 @@ export class FileFetch implements SwarmListener {
   /** All leaves came; those that the pool sent may still be wrong, see `checker`. */
   async run(): Promise<void> {
     for (const leaf of this.plan.leaves) if (leaf.size === 0) this.checker.check(leaf);
+    this.tick();
     this.swarm = this.options.swarms?.join(this.plan.cid.text, this) ?? null;
     try {
       await Promise.all(Array.from({ length: this.options.lanes }, () => this.lane()));
@@ -102,32 +117,70 @@ export class FileFetch implements SwarmListener {
   }
 
   private async fromPool(): Promise<boolean> {
-    const { now } = this.options;
-    const range = this.over ? null : this.chooser.nextFromPool(now());
-    const { leaves } = this.plan;
-    const [first, last] = [leaves[range?.first ?? -1], leaves[(range?.end ?? 0) - 1]];
-    if (!range || !first || !last) return false;
-    await this.wholeRange(range.first, first.offset, last.offset + last.size);
+    const { now, turns, lanes } = this.options;
+    const range = this.over ? null : this.nextRange();
+    if (!range) return false;
+    this.ranges.add(range);
+    try {
+      await this.wholeRange(range);
+    } finally {
+      this.ranges.delete(range);
+    }
+    let bytes = 0;
     for (let leaf = range.first; leaf < range.end; ++leaf) {
       this.chooser.came(leaf, now());
-      this.bytesFrom.pool += leaves[leaf]?.size ?? 0;
+      bytes += this.plan.leaves[leaf]?.size ?? 0;
     }
+    this.bytesFrom.pool += bytes;
+    const quick = now() - range.begun <= Math.max(kAtOnce, bytes / kQuickLine);
+    turns.limit(quick && !this.chooser.shares ? 1 : lanes);
     this.notify();
     await this.checker.room();
     return true;
   }
 
+  private nextRange(): Range | null {
+    const now = this.options.now();
+    const next = this.chooser.nextFromPool(now, this.options.turns.atOnce) ?? this.partOfSlow(now);
+    const first = this.plan.leaves[next?.first ?? -1];
+    return next && first ? { ...next, begun: now, at: first.offset } : null;
+  }
+
+  /** The second half of what a request has still to bring, where that takes it long. */
+  private partOfSlow(now: number): { first: number; end: number } | null {
+    if (this.chooser.shares || !this.chooser.allAsked) return null;
+    for (const range of this.ranges) {
+      if (now - range.begun < kSlow) continue;
+      let next = range.first; // The first leaf of which no byte came.
+      while (next < range.end && (this.plan.leaves[next]?.offset ?? 0) < range.at) next += 1;
+      const { end } = range;
+      if (end - next < 2 * kWorthwhile) continue;
+      range.end = end - ((end - next) >> 1);
+      return { first: range.end, end };
+    }
+    return null;
+  }
+
+  /** Where in the file the range ends, by now. */
+  private endOf({ end }: Range): number {
+    const last = this.plan.leaves[end - 1];
+    return last ? last.offset + last.size : 0;
+  }
+
   /** Where the line breaks the rest is asked for again; what came is not. */
-  private async wholeRange(first: number, start: number, end: number): Promise<void> {
-    const sink = this.checker.sinkFrom(this.plan, first);
-    let at = start;
-    for (let tries = 1; at < end; ++tries) {
-      const onPiece = (piece: Uint8Array): void => {
-        at += piece.length;
-        sink(piece);
-      };
+  private async wholeRange(range: Range): Promise<void> {
+    const sink = this.checker.sinkFrom(this.plan, range.first);
+    const onPiece = (piece: Uint8Array): boolean => {
+      const left = this.endOf(range) - range.at;
+      const wanted = piece.length > left ? piece.subarray(0, left) : piece;
+      range.at += wanted.length;
+      sink(wanted);
+      return wanted.length < left;
+    };
+    for (let tries = 1; range.at < this.endOf(range); ++tries) {
       try {
-        await this.options.source.range(this.plan.cid, at, end, false, onPiece);
+        const end = this.endOf(range);
+        await this.options.source.range(this.plan.cid, range.at, end, false, onPiece);
         return;
       } catch (thrown) {
         const broke = thrown instanceof PoolError && thrown.category === 'fetch';
@@ -142,8 +195,6 @@ export class FileFetch implements SwarmListener {
 
   told(self: string, peers: readonly string[]): void {
     this.chooser.told(self, peers, this.options.now());
-    if (!this.shares) this.tick();
-    this.shares = true;
     this.notify();
   }
 
@@ -285,6 +336,8 @@ export class FileFetch implements SwarmListener {
           this.chooser.failed(leaf);
         }
       }
+      const slow = [...this.ranges].some((range) => now - range.begun >= kSlow);
+      if (slow) this.options.turns.limit(this.options.lanes);
       this.notify();
       this.tick();
     }, kTick);

@@ -25,7 +25,9 @@ async function read(
   fresh = false,
 ): Promise<string> {
   let text = '';
-  await source.range(kCid, start, end, fresh, (piece) => (text += new TextDecoder().decode(piece)));
+  await source.range(kCid, start, end, fresh, (piece) => {
+    text += new TextDecoder().decode(piece);
+  });
   return text;
 }
 
@@ -78,6 +80,19 @@ describe('HttpSource', () => {
       },
     });
     expect(await read(answering(new Response(body, { status: 206 })).source, 0, 5)).toBe('hello');
+  });
+
+  it('reads no further than the sink wants', async () => {
+    let ended = false;
+    const body = new ReadableStream({
+      pull: (stream) => stream.enqueue(new TextEncoder().encode('x')),
+      cancel: () => void (ended = true),
+    });
+    const { source } = answering(new Response(body, { status: 206 }));
+    let pieces = 0;
+    await source.range(kCid, 0, 1000, false, () => ++pieces < 3);
+    expect(pieces).toBe(3);
+    expect(ended).toBe(true);
   });
 
   it('asks for a block as it is hashed', async () => {

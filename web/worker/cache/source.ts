@@ -5,20 +5,23 @@ import { within } from '../deadline';
 import { PoolError, errorText } from '../error';
 import type { Cid } from './cid';
 
+/** False: no more is wanted. */
+export type Sink = (piece: Uint8Array) => boolean | void;
+
 export interface Source {
   /** A block as it is hashed. */
   block(cid: Cid): Promise<Uint8Array>;
   /**
    * Bytes [start, end) of the file, handed over in order as they come; a piece is overwritten after
-   * `sink` returns. `fresh` goes past every HTTP cache. Ends when all bytes came; throws PoolError
-   * `fetch` otherwise.
+   * `sink` returns. `fresh` goes past every HTTP cache. Ends when all bytes came, or `sink` wants no
+   * more; throws PoolError `fetch` otherwise.
    */
   range(
     cid: Cid,
     start: number,
     end: number,
     fresh: boolean,
-    sink: (piece: Uint8Array) => void,
+    sink: Sink,
   ): Promise<void>;
 }
 
@@ -80,7 +83,7 @@ export class HttpSource implements Source {
     start: number,
     end: number,
     fresh: boolean,
-    sink: (piece: Uint8Array) => void,
+    sink: Sink,
   ): Promise<void> {
     const response = await this.ask(`/ipfs/${cid.text}`, {
       headers: { range: `bytes=${start}-${end - 1}` },
@@ -97,8 +100,8 @@ export class HttpSource implements Source {
         throw new PoolError('fetch', `reading ${cid.text} broke off: ${errorText(thrown)}`);
       });
       if (!value) break;
-      sink(value.length > left ? value.subarray(0, left) : value);
-      left -= Math.min(left, value.length);
+      const more = sink(value.length > left ? value.subarray(0, left) : value);
+      left = more === false ? 0 : left - Math.min(left, value.length);
     }
     if (left > 0) {
       throw new PoolError('fetch', `the pool sent ${left} bytes of ${cid.text} too few`);

@@ -26,4 +26,24 @@ describe('Turns', () => {
     expect(most).toBe(2);
     expect(await turns.take(0, async () => 'still works')).toBe('still works');
   });
+
+  it('lets more go, or fewer, when that changes', async () => {
+    const turns = new Turns(1);
+    const ends: (() => void)[] = [];
+    const work = (): Promise<void> => new Promise((end) => ends.push(end));
+    for (let i = 0; i < 6; ++i) void turns.take(0, work);
+    const going = async (): Promise<number> => {
+      await new Promise((resolve) => setTimeout(resolve));
+      return ends.length;
+    };
+    expect(await going()).toBe(1);
+    turns.limit(3);
+    expect(await going()).toBe(3);
+    turns.limit(1);
+    ends[0]!();
+    ends[1]!();
+    expect(await going()).toBe(3);
+    ends[2]!();
+    expect(await going()).toBe(4);
+  });
 });

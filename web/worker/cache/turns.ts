@@ -3,19 +3,38 @@
 
 export class Turns {
   private readonly waiting: { rank: number; go: () => void }[] = [];
+  private running = 0;
 
   /** So many at a time. */
-  constructor(private free: number) {}
+  constructor(private most: number) {}
+
+  get atOnce(): number {
+    return this.most;
+  }
+
+  /** So many at a time from now on; those that run go on. */
+  limit(most: number): void {
+    this.most = most;
+    this.admit();
+  }
 
   async take<T>(rank: number, work: () => Promise<T>): Promise<T> {
-    if (this.free > 0) this.free -= 1;
+    if (this.running < this.most) this.running += 1;
     else await new Promise<void>((go) => this.wait(rank, go));
     try {
       return await work();
     } finally {
+      this.running -= 1;
+      this.admit();
+    }
+  }
+
+  private admit(): void {
+    while (this.running < this.most) {
       const next = this.waiting.shift();
-      if (next) next.go();
-      else this.free += 1;
+      if (!next) return;
+      this.running += 1;
+      next.go();
     }
   }
 

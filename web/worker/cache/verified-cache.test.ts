@@ -51,13 +51,12 @@ describe('VerifiedCache', () => {
     log = [];
   });
 
-  it('fetches a file in a few large ranges at once and keeps it', async () => {
+  it('fetches a file in one range where the line is quick, and keeps it', async () => {
     const seen: number[] = [];
     const loaded = await visit(storage, (bytes) => seen.push(bytes));
     expectSame(loaded.bytes, file);
     expect(loaded.sources).toEqual({ cache: 0, pool: file.length, peer: 0 });
-    expect(source.asked.filter((what) => what.startsWith('range'))).toHaveLength(3);
-    expect(source.mostInFlight).toBe(3);
+    expect(source.asked.filter((what) => what.startsWith('range'))).toHaveLength(1);
     expect(seen.at(-1)).toBe(file.length);
     expectSame(storage.files.get(`${cid}.data`), file);
     expect(storage.partial.size).toBe(0);
@@ -144,7 +143,7 @@ describe('VerifiedCache', () => {
   });
 
   it('brings a file of a lower rank before the rest of another', async () => {
-    const [large, small] = [content(26 * kMiB), content(6 * kMiB)];
+    const [large, small] = [new Uint8Array(66 * kMiB), content(6 * kMiB)];
     const [first, second] = [large, small].map((bytes) => importFile(bytes)) as [
       { cid: string; blocks: Map<string, Uint8Array> },
       { cid: string; blocks: Map<string, Uint8Array> },
@@ -159,14 +158,12 @@ describe('VerifiedCache', () => {
       cache.load(first.cid, large.length, undefined, 2),
       cache.load(second.cid, small.length, undefined, 1),
     ]);
-    const ranges = source.asked.filter((what) => what.startsWith('range'));
     const at = (start: number, end: number): number =>
-      ranges.lastIndexOf(`range ${start * kMiB}-${end * kMiB}`);
-    expect(source.mostInFlight).toBe(5);
-    expect(at(4, 6)).toBeGreaterThanOrEqual(0);
-    expect(at(4, 6)).toBeLessThan(at(22, 26)); // The sixth range of the other.
+      source.asked.lastIndexOf(`range ${start * kMiB}-${end * kMiB}`);
+    expect(at(0, 6)).toBeGreaterThanOrEqual(0);
+    expect(at(0, 6)).toBeLessThan(at(64, 66));
     await cache.kept();
-  });
+  }, 30_000);
 
   it('hands the file out before it is kept', async () => {
     const cache = page();

@@ -40,7 +40,8 @@ export class VerifiedCache {
   private readonly keeping = new Set<Promise<void>>();
   /** So that a file of a lower rank that was asked for first also fetches first. */
   private readonly planning = new Turns(1);
-  private readonly fetching = new Turns(kInFlight);
+  /** One at a time until a request takes long: then `kInFlight`, see FileFetch. */
+  private readonly fetching = new Turns(1);
   /** One file after the other: hashing keeps the cores busy with one. */
   private readonly reading = new Turns(1);
 

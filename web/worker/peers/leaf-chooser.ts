@@ -88,6 +88,11 @@ export class LeafChooser {
     return this.missing === 0;
   }
 
+  /** Nothing is left to ask anybody for. */
+  get allAsked(): boolean {
+    return !this.states.includes(State.Missing);
+  }
+
   get shares(): boolean {
     return this.members.length > 1;
   }
@@ -175,8 +180,11 @@ export class LeafChooser {
     return leaf;
   }
 
-  /** Leaves [first, end) to ask the pool for; they count as asked. Null: none, for now. */
-  nextFromPool(now: number): { first: number; end: number } | null {
+  /**
+   * Leaves [first, end) to ask the pool for; they count as asked. Null: none, for now. `lanes`:
+   * requests to the pool at once, where that is less than it can be.
+   */
+  nextFromPool(now: number, lanes = this.options.lanes): { first: number; end: number } | null {
     // On a slow line more requests bring nothing sooner, but keep all else waiting: what the page
     // itself needs, and what others may soon give.
     const few = this.shares || this.leavesAtOnce === 1;
@@ -184,7 +192,7 @@ export class LeafChooser {
     const late = this.took.length > 0 ? 2 * patience : Infinity;
     const open = [...this.fromPool.values()].filter((asked) => now - asked < late).length;
     if (few && open >= this.options.openAtPool) return null;
-    if (!this.shares) return this.consecutive(now);
+    if (!this.shares) return this.consecutive(now, lanes);
     const own = this.best(
       (leaf) => this.poolOnly.has(leaf) || (this.isMine(leaf) && this.holders[leaf] === 0),
       () => 0,
@@ -192,7 +200,7 @@ export class LeafChooser {
     if (own !== null) return this.ask(own, own + 1, now);
     // Connected to nobody it can expect nothing of anybody.
     if (this.peers.size > 0) this.aloneSince = now;
-    else if (now - this.aloneSince >= this.options.patience) return this.consecutive(now);
+    else if (now - this.aloneSince >= this.options.patience) return this.consecutive(now, lanes);
     // While the pool still sends its share nothing would be won by asking for more.
     if (open > 0 || now - this.lastNews < patience) return null;
     const rarest = this.best(() => true, (leaf) => this.holders[leaf] ?? 0);
@@ -223,14 +231,14 @@ export class LeafChooser {
     return { first, end };
   }
 
-  private consecutive(now: number): { first: number; end: number } | null {
+  private consecutive(now: number, lanes: number): { first: number; end: number } | null {
     let first = this.states.indexOf(State.Missing, this.options.start);
     if (first < 0) first = this.states.indexOf(State.Missing);
     if (first < 0) return null;
     let end = first;
     let bytes = 0;
     const missing = this.states.filter((state) => state === State.Missing).length;
-    const part = Math.max(kWorthwhile, Math.ceil(missing / this.options.lanes));
+    const part = Math.max(kWorthwhile, Math.ceil(missing / lanes));
     const most = Math.min(this.leavesAtOnce, part);
     while (this.states[end] === State.Missing && end - first < most) {
       bytes += this.options.sizes[end] ?? 0;
