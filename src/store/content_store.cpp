@@ -137,8 +137,14 @@ Result<std::vector<TreeFile>> ContentStore::listFiles(const cid::Cid& root) cons
   return tree().files(root);
 }
 
-Result<ContentDescription> ContentStore::describe(const cid::Cid& cid) const {
-  return tree().describe(cid);
+Result<ContentDescription> ContentStore::describe(const cid::Cid& cid,
+                                                  const std::stop_token& stop) const {
+  return tree().describe(cid, stop);
+}
+
+Result<void> ContentStore::checkWalkable(const cid::Cid& root, const std::stop_token& stop) const {
+  const auto size = tree().measure(root, stop, true);
+  return size ? Result<void>() : std::unexpected(size.error());
 }
 
 Result<std::vector<ContentEntry>> ContentStore::list(const cid::Cid& cid) const {
