@@ -200,8 +200,9 @@ Result<void> TreeReader::collectFiles(const cid::Cid& cid, const std::string& pa
 }
 
 Result<std::vector<TreeFile>> TreeReader::files(const cid::Cid& root) const {
-  // Before any path is made: it bounds the depth of the walk, its steps and its memory.
-  if (const auto size = measure(root, {}, false); !size) return std::unexpected(size.error());
+  // Before any path is made: it bounds the depth of the walk, its steps and its memory. What is
+  // missing the walk itself tells.
+  if (const auto size = measure(root, {}, true); !size) return std::unexpected(size.error());
   Listing listing;
   if (auto collected = collectFiles(root, "", listing); !collected) {
     return std::unexpected(collected.error());
