@@ -34,6 +34,7 @@ namespace webpool::store {
 class BlockSession;
 class Index;
 class Packs;
+class SpaceReserve;
 class StagingArea;
 class TreeReader;
 
@@ -197,6 +198,7 @@ class ContentStore final : public BlockSource {
 
   std::filesystem::path folder_;
   base::RandomSource random_;
+  std::unique_ptr<SpaceReserve> reserve_;  ///< outlives the index
   std::unique_ptr<StagingArea> staging_;
   std::unique_ptr<Packs> packs_;
   std::unique_ptr<Index> reader_;
