@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 
 #include "base/file.h"
 #include "cid/resolve_path.h"
@@ -65,7 +66,18 @@ int printCar(const store::ContentStore& store, const cid::Cid& root, const Conte
 
 /// Standard input for "-".
 Result<base::FileDescriptor> openCar(const std::string& path) {
-  if (path != "-") return base::openFile(path, O_RDONLY);
+  if (path != "-") {
+    std::error_code none;
+    const auto status = std::filesystem::status(path, none);
+    if (std::filesystem::is_directory(status) || std::filesystem::is_socket(status)) {
+      return fail(ErrorCategory::InvalidArgument,
+                  fmt::format("{} is a {} and no CAR", shownName(path),
+                              std::filesystem::is_socket(status) ? "socket" : "folder"),
+                  "give a file, a pipe, or - for standard input");
+    }
+    // O_NONBLOCK: a pipe that nobody writes to is waited for where the wait can be ended.
+    return base::openFile(path, O_RDONLY | O_NONBLOCK);
+  }
   const int copy = ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
   if (copy >= 0) return base::FileDescriptor(copy);
   return std::unexpected(base::fileError("can't read", "standard input", errno));

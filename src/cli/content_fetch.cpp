@@ -69,7 +69,7 @@ int fetchContent(const Context& context, const ContentFlags& flags) {
   if (!address) return reportError(address.error());
   const auto fetched = bring(context, **store, *address, flags, {"pin", flags.name, "", {}, 0, ""});
   if (!fetched) return reportError(fetched.error());
-  const auto about = (*store)->describe(fetched->root);
+  const auto about = (*store)->describe(fetched->root, context.stop);
   if (!about) return reportError(about.error());
   if (flags.json) {
     const json::object object{

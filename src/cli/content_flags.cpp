@@ -109,7 +109,8 @@ store::JobOptions LateProgress::job(std::string step, std::string detail) {
   return {[this, step = std::move(step), detail = shownName(detail),
            show = line_.callback()](const store::Progress& progress) {
             if (std::chrono::steady_clock::now() - begun_ < kQuietFor) return;
-            show({step, detail, progress.done, progress.total});
+            const bool keeps = progress.phase == store::Progress::Phase::Keep;
+            show({keeps ? "keep" : step, detail, progress.done, progress.total});
           },
           stop_};
 }

@@ -21,7 +21,9 @@ struct Listed {
 };
 
 Result<void> listInto(const store::ContentStore& store, const cid::Cid& cid,
-                      const std::string& path, unsigned depth, std::vector<Listed>& out) {
+                      const std::string& path, unsigned depth, const std::stop_token& stop,
+                      std::vector<Listed>& out) {
+  if (stop.stop_requested()) return fail(ErrorCategory::Cancelled, "cancelled");
   auto entries = store.list(cid);
   if (!entries) return std::unexpected(entries.error());
   for (auto& entry : *entries) {
@@ -30,7 +32,7 @@ Result<void> listInto(const store::ContentStore& store, const cid::Cid& cid,
     const auto folder = entry.cid;
     out.push_back({below, std::move(entry)});
     if (!descend) continue;
-    if (auto done = listInto(store, folder, below, depth - 1, out); !done) return done;
+    if (auto done = listInto(store, folder, below, depth - 1, stop, out); !done) return done;
   }
   return {};
 }
@@ -98,8 +100,13 @@ int listContent(const Context& context, const ContentFlags& flags) {
   if (!store) return reportError(store.error());
   const auto cid = findContent(**store, flags.arguments.front());
   if (!cid) return reportError(cid.error());
+  if (flags.recursive) {
+    const auto ends = (*store)->checkWalkable(*cid, context.stop);
+    if (!ends) return reportError(ends.error());
+  }
   std::vector<Listed> listed;
-  const auto done = listInto(**store, *cid, "", flags.recursive ? kDeepest : 0, listed);
+  const auto done =
+      listInto(**store, *cid, "", flags.recursive ? kDeepest : 0, context.stop, listed);
   if (!done) return reportError(done.error());
   if (flags.json) {
     json::array entries;
@@ -138,7 +145,7 @@ int statContent(const Context& context, const ContentFlags& flags) {
   if (!store) return reportError(store.error());
   const auto cid = findContent(**store, flags.arguments.front());
   if (!cid) return reportError(cid.error());
-  const auto about = (*store)->describe(*cid);
+  const auto about = (*store)->describe(*cid, context.stop);
   if (!about) return reportError(about.error());
   const auto all = (*store)->pins();
   if (!all) return reportError(all.error());

@@ -1,14 +1,20 @@
 // `webpool content`, as a person types it.
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <boost/json.hpp>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <stop_token>
+#include <thread>
 
 #include "base/file.h"
 #include "cid/unixfs.h"
@@ -49,6 +55,7 @@ class ContentCommand : public testing::Test {
     Context context;
     context.paths.data = folder_ / "data";
     context.http = &http_;
+    context.stop = stop_;
     Action action;
     CLI::App app("webpool");
     app.require_subcommand(1);
@@ -80,6 +87,7 @@ class ContentCommand : public testing::Test {
   }
 
   fs::path folder_;
+  std::stop_token stop_;  ///< of all commands that are run
   mutable net::HttpClient http_;
 };
 
@@ -189,6 +197,37 @@ TEST_F(ContentCommand, ImportSaysWhatIsWrongAndWhatIsNotKept) {
   const auto half = run({"import", car, (folder_ / "none.car").native(), "--json"});
   EXPECT_EQ(half.code, 4);
   EXPECT_EQ(half.object().at("imported").as_array().size(), 1u);
+}
+
+TEST_F(ContentCommand, APipeThatNobodyWritesToIsLeftWhenTheCommandIsEnded) {
+  const auto pipe = (folder_ / "pipe").native();
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  std::stop_source stop;
+  stop_ = stop.get_token();
+  std::atomic<bool> ended = false;
+  const std::jthread ender([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    stop.request_stop();
+    // Whoever does not hear of it is let go in the end, and is no Cancelled then.
+    for (int i = 0; i < 100 && !ended; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    const base::FileDescriptor writer(::open(pipe.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+  });
+  const auto begun = std::chrono::steady_clock::now();
+  const auto imported = run({"import", pipe});
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(8));
+  ended = true;
+  EXPECT_THAT(imported.err, HasSubstr("interrupted"));
+}
+
+TEST_F(ContentCommand, WhatIsNoCarIsRefusedByName) {
+  const auto folder = run({"import", folder_.native()});
+  EXPECT_EQ(folder.code, 2);
+  EXPECT_THAT(folder.err, HasSubstr("is a folder and no CAR"));
+  const auto nothing = run({"add", ""});
+  EXPECT_EQ(nothing.code, 2);
+  EXPECT_THAT(nothing.err, HasSubstr("empty"));
 }
 
 TEST_F(ContentCommand, LsShowsNamesThatAreOdd) {

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "store/disk_space.h"
+
 namespace webpool::store {
 namespace {
 
@@ -43,6 +45,10 @@ Result<Content> assemble(const TreeReader& tree, const cid::Cid& file,
   if (!root) return std::unexpected(root.error());
   const auto* node = std::get_if<cid::FileNode>(&*root);
   if (node != nullptr && node->size <= kInMemory) return inMemory(tree, file);
+  if (node != nullptr) {
+    auto room = checkRoom(folder, node->size, file.text());
+    if (!room) return std::unexpected(room.error());
+  }
   auto into = namelessFile(folder);
   if (!into) return std::unexpected(into.error());
   std::uint64_t size = 0;

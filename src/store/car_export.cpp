@@ -148,11 +148,12 @@ Result<CarWritten> writeCar(const ContentStore& store, const cid::Cid& root, cid
     return std::unexpected(done.error());
   }
   // Where it can be told: a folder of values can't be described.
-  const auto about = store.describe(root);
+  const auto about = store.describe(root, options.stop);
   const std::uint64_t total = about && scope == cid::DagScope::All ? about->dagSize : 0;
   CarWritten result;
   cid::DagWalk walk(places, root, {.scope = scope, .leaves = false});
   while (true) {
+    if (options.stop.stop_requested()) return fail(ErrorCategory::Cancelled, "cancelled");
     const auto step = walk.next();
     if (!step) return std::unexpected(step.error());
     if (!*step) break;

@@ -135,6 +135,9 @@ Result<CarRead> importCar(ContentStore& store, int file, const fs::path& path, c
       error.message = fmt::format("{} does not hold all that lies below its root {}: {}",
                                   path.native(), root.text(), error.message);
       error.hint = "import the rest, then pin it; until the next gc what came is here";
+    } else {
+      error.message = fmt::format("the root {} of {} can't be pinned: {}", root.text(),
+                                  path.native(), error.message);
     }
     return std::unexpected(std::move(error));
   }

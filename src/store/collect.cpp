@@ -233,7 +233,10 @@ Result<Collected> ContentStore::collect(bool dryRun, const JobOptions& options) 
   if (dryRun && !written && written.error().message == onlyLooking.message) return collected;
   if (!written) return std::unexpected(written.error());
   // Only now, after the commit: a crash in between leaves a file without a row, never the reverse.
-  if (auto compacted = compactPacks(*packs_, *writer_); !compacted) {
+  if (auto swept = sweepOrphans(); !swept) return std::unexpected(swept.error());
+  const auto compacted = compactPacks(*packs_, *writer_);
+  // It needs room before it frees any: where there is none yet, the next collection does it.
+  if (!compacted && compacted.error().category != ErrorCategory::NoSpace) {
     return std::unexpected(compacted.error());
   }
   if (auto swept = sweepOrphans(); !swept) return std::unexpected(swept.error());

@@ -8,6 +8,7 @@
 
 #include "cid/resolve_path.h"
 #include "store/assemble.h"
+#include "store/disk_space.h"
 #include "store/index.h"
 #include "store/packs.h"
 #include "store/resume_journal.h"
@@ -59,6 +60,9 @@ Result<std::unique_ptr<ContentStore>> ContentStore::open(const std::filesystem::
   if (auto there = checkIndexIsThere(folder); !there) return std::unexpected(there.error());
   std::unique_ptr<ContentStore> store(new ContentStore(folder, std::move(random)));
   store->staging_ = std::make_unique<StagingArea>(folder / "tmp", store->random_);
+  store->reserve_ =
+      std::make_unique<SpaceReserve>(folder / "index.reserve", folder / "index.sqlite");
+  store->reserve_->giveUpWhereFull();
   auto writer = Index::open(folder / "index.sqlite");
   if (!writer) return std::unexpected(writer.error());
   store->writer_ = std::move(*writer);
@@ -71,6 +75,7 @@ Result<std::unique_ptr<ContentStore>> ContentStore::open(const std::filesystem::
   }
   if (auto swept = store->staging_->sweep(); !swept) return std::unexpected(swept.error());
   if (auto swept = store->sweepOrphans(); !swept) return std::unexpected(swept.error());
+  store->reserve_->make();
   return store;
 }
 
@@ -137,8 +142,14 @@ Result<std::vector<TreeFile>> ContentStore::listFiles(const cid::Cid& root) cons
   return tree().files(root);
 }
 
-Result<ContentDescription> ContentStore::describe(const cid::Cid& cid) const {
-  return tree().describe(cid);
+Result<ContentDescription> ContentStore::describe(const cid::Cid& cid,
+                                                  const std::stop_token& stop) const {
+  return tree().describe(cid, stop);
+}
+
+Result<void> ContentStore::checkWalkable(const cid::Cid& root, const std::stop_token& stop) const {
+  const auto size = tree().measure(root, stop, true);
+  return size ? Result<void>() : std::unexpected(size.error());
 }
 
 Result<std::vector<ContentEntry>> ContentStore::list(const cid::Cid& cid) const {

@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,7 @@ namespace webpool::store {
 class BlockSession;
 class Index;
 class Packs;
+class SpaceReserve;
 class StagingArea;
 class TreeReader;
 
@@ -111,7 +113,13 @@ class ContentStore final : public BlockSource {
   /// reaches them.
   Result<std::unique_ptr<BlockSession>> beginBlocks();
 
-  Result<ContentDescription> describe(const cid::Cid& cid) const;
+  /// What lies below is looked at block by block, each once. Unsupported where it has over a
+  /// million entries, counted by paths, or is too deep.
+  Result<ContentDescription> describe(const cid::Cid& cid, const std::stop_token& stop = {}) const;
+
+  /// That a walk over all paths below ends soon and fits into memory: a small DAG can have paths
+  /// without end. Unsupported where it does not; what is not here is no error.
+  Result<void> checkWalkable(const cid::Cid& root, const std::stop_token& stop = {}) const;
 
   /// The entries of a folder by name; a file or link is its own only entry, without a name.
   Result<std::vector<ContentEntry>> list(const cid::Cid& cid) const;
@@ -122,7 +130,8 @@ class ContentStore final : public BlockSource {
                     const JobOptions& options = {}) const;
 
   /// Writes what lies below `root` to `target`, which must not exist; hashed on the way. Links
-  /// become links. Nothing is there after a failure.
+  /// become links. Nothing is there after a failure. NoSpace before anything is written where it
+  /// claims more bytes than are free.
   Result<Imported> exportPath(const cid::Cid& root, const std::filesystem::path& target,
                               const JobOptions& options = {}) const;
 
@@ -189,6 +198,7 @@ class ContentStore final : public BlockSource {
 
   std::filesystem::path folder_;
   base::RandomSource random_;
+  std::unique_ptr<SpaceReserve> reserve_;  ///< outlives the index
   std::unique_ptr<StagingArea> staging_;
   std::unique_ptr<Packs> packs_;
   std::unique_ptr<Index> reader_;

@@ -10,7 +10,10 @@
 namespace webpool::store {
 namespace {
 constexpr int kBusyTimeoutMs = 30'000;
-}
+
+// In KiB. A commit of very many files would else write its pages out and read them again.
+constexpr auto kCache = "PRAGMA cache_size = -32768";
+}  // namespace
 
 void Statement::Finalizer::operator()(sqlite3_stmt* statement) const {
   sqlite3_finalize(statement);
@@ -74,8 +77,8 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& pa
   if (outcome != SQLITE_OK) return std::unexpected(database->error("can't open"));
   sqlite3_extended_result_codes(connection, 1);
   sqlite3_busy_timeout(connection, kBusyTimeoutMs);
-  for (const auto* pragma :
-       {"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON"}) {
+  for (const auto* pragma : {"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL",
+                             "PRAGMA foreign_keys = ON", kCache}) {
     if (auto set = database->execute(pragma); !set) return std::unexpected(set.error());
   }
   return database;

@@ -16,13 +16,15 @@ constexpr int kMaxDepth = 100;
 
 class Walk {
  public:
-  Walk(const ImportOptions& options, DiskTree& tree) : options_(options), tree_(tree) {}
+  Walk(const ImportOptions& options, DiskTree& tree, const std::stop_token& stop)
+      : options_(options), tree_(tree), stop_(stop) {}
 
   Result<void> folder(const fs::path& folder, const std::string& treePath, int depth) {
     if (depth > kMaxDepth) {
       return fail(ErrorCategory::InvalidArgument,
                   fmt::format("{} is deeper than {} folders", folder.native(), kMaxDepth));
     }
+    if (stop_.stop_requested()) return fail(ErrorCategory::Cancelled, "cancelled");
     auto names = namesIn(folder);
     if (!names) return std::unexpected(names.error());
     if (names->empty() && !treePath.empty()) tree_.emptyFolders.push_back(treePath);
@@ -80,16 +82,35 @@ class Walk {
 
   const ImportOptions& options_;
   DiskTree& tree_;
+  const std::stop_token& stop_;
 };
 
 }  // namespace
 
-Result<DiskTree> walkFolder(const fs::path& folder, const ImportOptions& options) {
+Result<DiskTree> walkFolder(const fs::path& folder, const ImportOptions& options,
+                            const std::stop_token& stop) {
   DiskTree tree;
-  if (auto walked = Walk(options, tree).folder(folder, "", 0); !walked) {
+  if (auto walked = Walk(options, tree, stop).folder(folder, "", 0); !walked) {
     return std::unexpected(walked.error());
   }
   return tree;
+}
+
+Result<DiskRoot> findRoot(const fs::path& path) {
+  if (path.empty()) {
+    return fail(ErrorCategory::InvalidArgument, "the path to import is empty",
+                "give a file or a folder");
+  }
+  std::error_code failure;
+  auto absolute = fs::weakly_canonical(fs::absolute(path, failure), failure);
+  if (failure) return std::unexpected(base::fileError("can't find", path, failure.value()));
+  const auto status = fs::status(absolute, failure);
+  if (failure) return std::unexpected(base::fileError("can't import", path, failure.value()));
+  if (fs::is_directory(status)) return DiskRoot{std::move(absolute), true};
+  if (fs::is_regular_file(status)) return DiskRoot{std::move(absolute), false};
+  return fail(ErrorCategory::InvalidArgument,
+              fmt::format("{} is neither a file nor a folder", path.native()),
+              "import files or folders");
 }
 
 }  // namespace webpool::store

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,15 @@ struct DiskTree {
 
 /// By name, in bytewise order. InvalidArgument names what is neither file nor folder, and a link to
 /// a folder where links are followed.
-Result<DiskTree> walkFolder(const std::filesystem::path& folder, const ImportOptions& options);
+Result<DiskTree> walkFolder(const std::filesystem::path& folder, const ImportOptions& options,
+                            const std::stop_token& stop = {});
+
+/// What is to be imported by that path: absolute, through links. InvalidArgument by its name for
+/// what is neither a file nor a folder.
+struct DiskRoot {
+  std::filesystem::path path;
+  bool folder = false;
+};
+Result<DiskRoot> findRoot(const std::filesystem::path& path);
 
 }  // namespace webpool::store

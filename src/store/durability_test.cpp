@@ -314,6 +314,45 @@ TEST_F(FullDiskTest, NoRoomForTheIndexIsNoSpaceAndNothingIsLost) {
   for (const auto& pin : store->pins().value()) EXPECT_TRUE(store->verify(pin.cid)) << pin.name;
 }
 
+TEST_F(FullDiskTest, AFullDiskCanBeReadAndFreed) {
+  ASSERT_EQ(::mount("tmpfs", (folder_ / "disk").c_str(), "tmpfs", MS_REMOUNT, "size=32m"), 0);
+  const auto open = [&] {
+    return ContentStore::open(folder_ / "disk/store", base::systemRandom());
+  };
+  writeFile(folder_ / "kept", pattern(1000));
+  writeFile(folder_ / "dropped", pattern(5u << 20));
+  auto store = open().value();
+  const auto kept = store->importPath(folder_ / "kept").value().root;
+  const auto dropped = store->importPath(folder_ / "dropped").value().root;
+  store.reset();  // the index's log goes with the last who has it open
+  {
+    std::ofstream filler(folder_ / "disk/filler", std::ios::binary);
+    const std::string page(4096, 'x');
+    while (filler.write(page.data(), static_cast<std::streamsize>(page.size())).flush()) {
+    }
+  }
+  ASSERT_EQ(fs::space(folder_ / "disk").available, 0u);
+  for (int times = 0; times < 3; ++times) {  // what one took, it gave back
+    auto reading = open();
+    ASSERT_TRUE(reading) << reading.error().describe();
+    EXPECT_EQ((*reading)->pins()->size(), 2u);
+    EXPECT_TRUE((*reading)->resolve(kept));
+    EXPECT_TRUE((*reading)->verify(dropped));
+    reading->reset();
+    // Others would have it else.
+    EXPECT_LT(fs::space(folder_ / "disk").available, 256u << 10);
+  }
+  auto freeing = open();
+  ASSERT_TRUE(freeing) << freeing.error().describe();
+  ASSERT_TRUE((*freeing)->unpin({"import", (folder_ / "dropped").native(), "", dropped}));
+  const auto freed = (*freeing)->collect();
+  ASSERT_TRUE(freed) << freed.error().describe();
+  EXPECT_EQ(freed->bytes, 5u << 20);
+  freeing->reset();
+  EXPECT_GE(fs::space(folder_ / "disk").available, 3u << 20);
+  EXPECT_TRUE(open().value()->verify(kept));
+}
+
 TEST_F(DurabilityTest, AnIndexOfVersion1IsBroughtToTheNewest) {
   {
     auto database = Database::open(storeFolder() / "index.sqlite");

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "store/content_store.h"
+#include "store/disk_space.h"
 #include "store/index.h"
 #include "store/ingest.h"
 #include "store/new_file.h"
@@ -65,11 +66,18 @@ class Exporter {
     if (::mkdir(target.c_str(), 0777) != 0) {
       return std::unexpected(base::fileError("can't create folder", target, errno));
     }
+    const ContentEntry* before = nullptr;  // they are sorted by name
     for (const auto& entry : *entries) {
       if (!isPlainName(entry.name)) {
         return fail(ErrorCategory::Protocol,
                     fmt::format("{} has an entry whose name leads elsewhere", cid.text()));
       }
+      if (before != nullptr && before->name == entry.name) {
+        return fail(ErrorCategory::Protocol,
+                    fmt::format("{} has two entries named \"{}\"", cid.text(), entry.name),
+                    "get one of them by its own CID");
+      }
+      before = &entry;
       if (auto done = write(entry, target / entry.name, depth - 1); !done) return done;
     }
     return {};
@@ -78,7 +86,7 @@ class Exporter {
   Result<void> writeFile(const ContentEntry& entry, const fs::path& target) {
     const auto row = index_.fileByRoot(entry.cid);
     if (!row) return std::unexpected(row.error());
-    auto done = *row ? copyWhole(**row, target) : copyBlocks(entry.cid, target);
+    auto done = *row ? copyWhole(**row, target) : copyBlocks(entry.cid, entry.size, target);
     if (!done) return done;
     written_.bytes += entry.size;
     ++written_.files;
@@ -103,9 +111,10 @@ class Exporter {
                 kDamageHint);
   }
 
-  Result<void> copyBlocks(const cid::Cid& cid, const fs::path& target) {
+  Result<void> copyBlocks(const cid::Cid& cid, std::uint64_t size, const fs::path& target) {
     const auto file = base::openFile(target, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0666);
     if (!file) return std::unexpected(file.error());
+    if (auto room = checkRoom(target.parent_path(), size, cid.text()); !room) return room;
     return tree_.read(cid,
                       [&](std::span<const std::byte> piece) {
                         return base::writeAll(file->get(), piece, target);
@@ -131,7 +140,7 @@ Result<Imported> ContentStore::exportPath(const cid::Cid& root, const fs::path& 
                 "give another path, or move it away");
   }
   const auto reader = tree();
-  const auto about = reader.describe(root);
+  const auto about = reader.describe(root, options.stop);
   if (!about) return std::unexpected(about.error());
   // Beside the target, so that it appears whole or not at all.
   auto between = fs::absolute(target, none);
@@ -141,6 +150,10 @@ Result<Imported> ContentStore::exportPath(const cid::Cid& root, const fs::path& 
     return fail(ErrorCategory::NotFound,
                 fmt::format("there is no folder {}", finally.parent_path().native()),
                 "make it first, or give another path");
+  }
+  if (!canShareBytes(finally.parent_path())) {
+    auto room = checkRoom(finally.parent_path(), about->bytes, root.text());
+    if (!room) return std::unexpected(room.error());
   }
   between.replace_filename(fmt::format(".webpool-{}", base::randomHex(random_, 6)));
   Exporter exporter(reader, *reader_, folder_, options, about->bytes);

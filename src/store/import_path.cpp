@@ -1,8 +1,6 @@
 // Files and folders of the disk as an import: ImportSession::addFolder, ContentStore::importPath.
 #include <system_error>
 
-#include <fmt/format.h>
-
 #include "store/content_store.h"
 #include "store/disk_tree.h"
 
@@ -19,7 +17,7 @@ ImportSession::Take takeOf(const ImportOptions& how) {
 
 Result<void> ImportSession::addFolder(const fs::path& folder, const JobOptions& options,
                                       const ImportOptions& how) {
-  const auto found = walkFolder(folder, how);
+  const auto found = walkFolder(folder, how, options.stop);
   if (!found) return std::unexpected(found.error());
   for (const auto& empty : found->emptyFolders) {
     if (auto added = addEmptyFolder(empty); !added) return added;
@@ -39,23 +37,22 @@ Result<void> ImportSession::addFolder(const fs::path& folder, const JobOptions& 
 
 Result<Imported> ContentStore::importPath(const fs::path& path, const JobOptions& options,
                                           const ImportOptions& how) {
-  std::error_code failure;
-  const auto absolute = fs::weakly_canonical(fs::absolute(path, failure), failure);
-  if (failure) return std::unexpected(base::fileError("can't find", path, failure.value()));
-  const auto status = fs::status(absolute, failure);
-  if (failure) return std::unexpected(base::fileError("can't import", path, failure.value()));
+  const auto root = findRoot(path);
+  if (!root) return std::unexpected(root.error());
+  const auto& absolute = root->path;
   auto session = beginImport(how.resume ? absolute.native() : std::string());
   if (!session) return std::unexpected(session.error());
-  if (fs::is_directory(status)) {
+  if (root->folder) {
     auto added = (*session)->addFolder(absolute, options, how);
     if (!added) return std::unexpected(added.error());
   } else {
-    const auto size = fs::is_regular_file(status) ? fs::file_size(absolute, failure) : 0;
-    auto added =
-        (*session)->addFile({"", absolute, std::nullopt, {}, takeOf(how)}, options, 0, size);
+    std::error_code none;
+    const auto size = fs::file_size(absolute, none);
+    auto added = (*session)->addFile({"", absolute, std::nullopt, {}, takeOf(how)}, options, 0,
+                                     none ? 0 : size);
     if (!added) return std::unexpected(added.error());
   }
-  return (*session)->commit({"import", absolute.native(), "", {}, 0});
+  return (*session)->commit({"import", absolute.native(), "", {}, 0}, std::nullopt, options);
 }
 
 }  // namespace webpool::store

@@ -63,7 +63,7 @@ class Planner {
 
 Result<ImportPlan> planFolder(const fs::path& path, const JobOptions& options,
                               const ImportOptions& how) {
-  const auto found = walkFolder(path, how);
+  const auto found = walkFolder(path, how, options.stop);
   if (!found) return std::unexpected(found.error());
   Planner planner(options, found->bytes);
   for (const auto& empty : found->emptyFolders) {
@@ -85,15 +85,13 @@ Result<ImportPlan> planFolder(const fs::path& path, const JobOptions& options,
 
 Result<ImportPlan> planImport(const fs::path& path, const JobOptions& options,
                               const ImportOptions& how) {
-  std::error_code failure;
-  const auto absolute = fs::weakly_canonical(fs::absolute(path, failure), failure);
-  if (failure) return std::unexpected(base::fileError("can't find", path, failure.value()));
-  const auto status = fs::status(absolute, failure);
-  if (failure) return std::unexpected(base::fileError("can't import", path, failure.value()));
-  if (fs::is_directory(status)) return planFolder(absolute, options, how);
-  const auto size = fs::is_regular_file(status) ? fs::file_size(absolute, failure) : 0;
-  Planner planner(options, size);
-  if (auto added = planner.addFile("", absolute); !added) return std::unexpected(added.error());
+  const auto root = findRoot(path);
+  if (!root) return std::unexpected(root.error());
+  if (root->folder) return planFolder(root->path, options, how);
+  std::error_code none;
+  const auto size = fs::file_size(root->path, none);
+  Planner planner(options, none ? 0 : size);
+  if (auto added = planner.addFile("", root->path); !added) return std::unexpected(added.error());
   return planner.take();
 }
 

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <thread>
@@ -26,6 +27,9 @@ namespace {
 
 // A report for every leaf would cost more than it tells.
 constexpr std::uint64_t kProgressStep = 8u << 20;
+
+// A look at whether to go on, and a report, while files are put in their places.
+constexpr std::size_t kKeepStep = 256;
 
 // A copy of this size is gone on with after it was broken off in its middle.
 constexpr std::uint64_t kLongCopy = 16u << 20;
@@ -180,6 +184,7 @@ Result<Ingested> ImportSession::State::copy(const Item& item, const IngestProgre
     if (done->ingested.flushed || isWhole(path, done->ingested, stop)) {
       return std::move(done->ingested);
     }
+    if (stop.stop_requested()) return fail(ErrorCategory::Cancelled, "cancelled");
     ::unlink(path.c_str());
   }
   return copyAndRecord(source, item, report, stop, path);
@@ -242,7 +247,9 @@ Result<StagedFile> ImportSession::addFile(const Item& item, const JobOptions& op
   const auto discard = [&](Error error) -> Result<StagedFile> {
     const bool full = error.category == ErrorCategory::NoSpace;
     if (full) state_->folder->keep(false);  // gives its space back
-    if (item.take != Take::Link && (full || !state_->journal)) ::unlink(path.c_str());
+    // A source that changed is another one the next time.
+    const bool useless = full || error.category == ErrorCategory::Busy || !state_->journal;
+    if (item.take != Take::Link && useless) ::unlink(path.c_str());
     return std::unexpected(std::move(error));
   };
   if (!ingested) return discard(ingested.error());
@@ -322,7 +329,7 @@ class Publisher {
       return moved;
     }
     if (*known) return index_.setStamp((*known)->id, row.stamp);  // it was damaged
-    placed_.push_back(target);
+    placed_.push_back({staged.linked ? std::filesystem::path() : staged.path, target});
     return index_.addFile(row, staged.tree);
   }
 
@@ -335,9 +342,12 @@ class Publisher {
     return {};
   }
 
-  /// For a transaction that will be rolled back.
+  /// For a transaction that will be rolled back. What was moved goes back, so that it can be taken
+  /// up again.
   void undo() {
-    for (const auto& path : placed_) ::unlink(path.c_str());
+    for (const auto& [from, to] : placed_) {
+      if (from.empty() || ::rename(to.c_str(), from.c_str()) != 0) ::unlink(to.c_str());
+    }
   }
 
  private:
@@ -375,12 +385,49 @@ class Publisher {
   Packs& packs_;
   const std::filesystem::path& folder_;
   const std::filesystem::path& staging_;
-  std::vector<std::filesystem::path> placed_;
+  struct Placed {
+    std::filesystem::path from;  ///< empty for a link, whose source stayed
+    std::filesystem::path to;
+  };
+  std::vector<Placed> placed_;
 };
+
+/// Puts them all in place. In the order of their hashes, which is that of the index: its pages are
+/// written one after another, and not each many times.
+Result<void> publishAll(Publisher& publisher, const std::vector<Staged>& all,
+                        const JobOptions& options) {
+  std::vector<const Staged*> sorted;
+  Progress progress{Progress::Phase::Keep, "", 0, 0};
+  for (const auto& staged : all) {
+    sorted.push_back(&staged);
+    progress.total += staged.row.stamp.size;
+  }
+  std::ranges::sort(sorted, {}, [](const Staged* staged) { return staged->row.sha256; });
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    if (options.stop.stop_requested()) return fail(ErrorCategory::Cancelled, "cancelled");
+    if (auto done = publisher.publish(*sorted[i]); !done) return done;
+    progress.done += sorted[i]->row.stamp.size;
+    if (options.progress && i % kKeepStep == kKeepStep - 1) options.progress(progress);
+  }
+  return {};
+}
+
+/// The nodes of all folders.
+Result<void> addNodes(Index& index, const std::vector<BuiltFolder>& folders,
+                      const std::stop_token& stop) {
+  for (const auto& folder : folders) {
+    if (stop.stop_requested()) return fail(ErrorCategory::Cancelled, "cancelled");
+    for (const auto& node : folder.tree.nodes) {
+      if (auto added = index.addNode(node.cid, node.block); !added) return added;
+    }
+  }
+  return {};
+}
 
 }  // namespace
 
-Result<Imported> ImportSession::commit(const Pin& pin, const std::optional<cid::Cid>& expected) {
+Result<Imported> ImportSession::commit(const Pin& pin, const std::optional<cid::Cid>& expected,
+                                       const JobOptions& options) {
   std::vector<BuiltFolder> folders;
   if (!state_->singleRoot) {
     auto built = state_->tree.build();
@@ -401,9 +448,7 @@ Result<Imported> ImportSession::commit(const Pin& pin, const std::optional<cid::
   }
   auto& index = *store_.writer_;
   const auto body = [&](Publisher& publisher) -> Result<void> {
-    for (const auto& staged : state_->staged) {
-      if (auto done = publisher.publish(staged); !done) return done;
-    }
+    if (auto done = publishAll(publisher, state_->staged, options); !done) return done;
     for (const auto& cid : state_->existing) {
       auto row = index.fileByRoot(cid);
       if (!row) return std::unexpected(row.error());
@@ -414,11 +459,7 @@ Result<Imported> ImportSession::commit(const Pin& pin, const std::optional<cid::
       }
     }
     if (auto flushed = publisher.flush(); !flushed) return flushed;
-    for (const auto& folder : folders) {
-      for (const auto& node : folder.tree.nodes) {
-        if (auto added = index.addNode(node.cid, node.block); !added) return added;
-      }
-    }
+    if (auto added = addNodes(index, folders, options.stop); !added) return added;
     for (const auto& [cid, block] : state_->links) {
       if (auto added = index.addNode(cid, block); !added) return added;
     }
@@ -433,8 +474,10 @@ Result<Imported> ImportSession::commit(const Pin& pin, const std::optional<cid::
     return done;
   });
   if (!written) {
-    (void)store_.sweepOrphans();  // for a commit that failed itself; the next open tries again
-    if (written.error().category == ErrorCategory::NoSpace) state_->folder->keep(false);
+    const auto category = written.error().category;
+    // For a commit that failed itself; the next open tries again.
+    if (category != ErrorCategory::Cancelled) (void)store_.sweepOrphans();
+    if (category == ErrorCategory::NoSpace) state_->folder->keep(false);
     return std::unexpected(written.error());
   }
   state_->folder->keep(false);

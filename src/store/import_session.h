@@ -71,8 +71,10 @@ class ImportSession {
   const std::vector<TreeFile>& files() const noexcept;
 
   /// Builds the folders, writes the index and moves the files in place. Integrity when `expected`
-  /// is given and the root differs. The session is over whatever the outcome.
-  Result<Imported> commit(const Pin& pin, const std::optional<cid::Cid>& expected = std::nullopt);
+  /// is given and the root differs. The session is over whatever the outcome; where it is
+  /// Cancelled and has a name, the next one of that name finds all that was read.
+  Result<Imported> commit(const Pin& pin, const std::optional<cid::Cid>& expected = std::nullopt,
+                          const JobOptions& options = {});
 
   /// A folder on the store's disk that goes with the session; for downloads.
   Result<std::filesystem::path> workFolder() const;

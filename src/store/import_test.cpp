@@ -1,8 +1,12 @@
 // Imports against the CIDs of another implementation (tests/vectors/cid/unixfs.json), and what an
 // import refuses.
 #include <gmock/gmock.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
+#include "base/file.h"
+#include "store/import_plan.h"
 #include "store/testing/test_store.h"
 
 namespace webpool::store {
@@ -143,6 +147,46 @@ TEST_F(ImportTest, RefusesWhatIsNoFile) {
   EXPECT_EQ(store_->importPath(folder_ / "in").error().category, ErrorCategory::InvalidArgument);
   EXPECT_EQ(store_->importPath(folder_ / "none").error().category, ErrorCategory::NotFound);
   EXPECT_TRUE(storedFiles().empty());
+}
+
+TEST_F(ImportTest, ASocketAndAnEmptyPathAreRefusedByName) {
+  sockaddr_un address{AF_UNIX, {}};
+  const auto path = (folder_ / "socket").native();
+  ASSERT_LT(path.size(), sizeof address.sun_path);
+  path.copy(address.sun_path, path.size());
+  const base::FileDescriptor listening(::socket(AF_UNIX, SOCK_STREAM, 0));
+  ASSERT_EQ(::bind(listening.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  EXPECT_EQ(store_->importPath(path).error().category, ErrorCategory::InvalidArgument);
+  EXPECT_EQ(store_->importPath("").error().category, ErrorCategory::InvalidArgument);
+  EXPECT_EQ(planImport(path).error().category, ErrorCategory::InvalidArgument);
+  EXPECT_THAT(store_->importPath(path).error().message,
+              testing::HasSubstr("socket is neither a file nor a folder"));
+  EXPECT_THAT(store_->importPath("").error().message, testing::HasSubstr("empty"));
+}
+
+TEST_F(ImportTest, AFileThatChangesWhileItIsReadIsRefused) {
+  for (const bool hidesItsTime : {false, true}) {
+    const auto path = file("log", pattern(40u << 20));
+    const auto time = fs::last_write_time(path);
+    bool changed = false;
+    const auto imported =
+        store_->importPath(path,
+                           {[&](const Progress&) {
+                              if (changed) return;
+                              changed = true;
+                              std::fstream out(path, std::ios::in | std::ios::out);
+                              out << "changed";
+                              out.close();
+                              if (hidesItsTime) fs::last_write_time(path, time);
+                            },
+                            {}},
+                           {.resume = true});
+    ASSERT_FALSE(imported);
+    EXPECT_EQ(imported.error().category, ErrorCategory::Busy);
+    EXPECT_THAT(imported.error().message, testing::HasSubstr("log was changed"));
+    ASSERT_TRUE(store_->importPath(path, {}, {.resume = true}));
+    ASSERT_TRUE(store_->remove(store_->pins()->at(0).cid));
+  }
 }
 
 TEST_F(ImportTest, ProgressCountsAndCancelStops) {

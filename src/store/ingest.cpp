@@ -300,6 +300,23 @@ Result<Source> openSource(const Path& path) {
 
 }  // namespace
 
+namespace {
+
+/// That the file was not changed while `read` bytes of it were read: what was hashed was never in
+/// it otherwise.
+Result<void> checkUnchanged(const Source& from, std::uint64_t read, const Path& path) {
+  const auto after = stateOf(from.file.get(), path);
+  if (!after) return std::unexpected(after.error());
+  if (after->mtimeNs == from.state.mtimeNs && after->ctimeNs == from.state.ctimeNs &&
+      after->size == from.state.size && read == from.state.size) {
+    return {};
+  }
+  return fail(ErrorCategory::Busy, fmt::format("{} was changed while it was read", path.native()),
+              "try again when nothing writes to it any more");
+}
+
+}  // namespace
+
 Result<Ingested> ingestCopy(const Path& source, const Path& target, const IngestProgress& progress,
                             std::stop_token stop, const CopyState& state) {
   auto from = openSource(source);
@@ -322,6 +339,11 @@ Result<Ingested> ingestCopy(const Path& source, const Path& target, const Ingest
       !std::ranges::equal(state.leaves, std::span(ingested->leaves).first(state.leaves.size()))) {
     return fail(ErrorCategory::Integrity,
                 fmt::format("{} does not hold what was copied there", target.native()));
+  }
+  // Shared bytes are those of one moment.
+  if (!shared) {
+    auto same = checkUnchanged(*from, ingested->size, source);
+    if (!same) return std::unexpected(same.error());
   }
   if (auto sealed = seal(to->get(), target, *ingested); !sealed) {
     return std::unexpected(sealed.error());
@@ -351,8 +373,12 @@ Result<Ingested> ingestInPlace(const Path& file, const IngestProgress& progress,
 Result<Ingested> hashFile(const Path& file, const IngestProgress& progress, std::stop_token stop) {
   const auto from = openSource(file);
   if (!from) return std::unexpected(from.error());
-  return hashStream({from->file.get(), -1, file, file}, from->state.size,
-                    LeafPipeline::Hashes::LeavesAndWhole, progress, stop);
+  auto hashed = hashStream({from->file.get(), -1, file, file}, from->state.size,
+                           LeafPipeline::Hashes::LeavesAndWhole, progress, stop);
+  if (!hashed) return hashed;
+  auto same = checkUnchanged(*from, hashed->size, file);
+  if (!same) return std::unexpected(same.error());
+  return hashed;
 }
 
 Result<Ingested> ingestLinked(const Path& source, const IngestProgress& progress,
@@ -362,15 +388,9 @@ Result<Ingested> ingestLinked(const Path& source, const IngestProgress& progress
   auto ingested = hashStream({from->file.get(), -1, source, source}, from->state.size,
                              LeafPipeline::Hashes::LeavesAndWhole, progress, stop);
   if (!ingested) return ingested;
-  const auto after = stateOf(from->file.get(), source);
-  if (!after) return std::unexpected(after.error());
-  if (after->mtimeNs != from->state.mtimeNs || after->ctimeNs != from->state.ctimeNs ||
-      ingested->size != from->state.size) {
-    return fail(ErrorCategory::Busy,
-                fmt::format("{} was changed while it was read", source.native()),
-                "try again when nothing writes to it any more, or leave --link out");
-  }
-  ingested->mtimeNs = after->mtimeNs;
+  auto same = checkUnchanged(*from, ingested->size, source);
+  if (!same) return std::unexpected(same.error());
+  ingested->mtimeNs = from->state.mtimeNs;
   return ingested;
 }
 

@@ -41,8 +41,9 @@ struct CopyState {
 /// Copies `source` to the file `target` (shares the disk blocks where the file system can; leaves
 /// holes as holes), read-only; flushed from kFlushAtOnce on. What is hashed is what was written.
 /// Hashing runs on two more threads while the copy goes on. The target must not exist, but where
-/// `state.leaves` says what it holds; Integrity where it does not hold that. On failure the target
-/// may be there, incomplete: the caller deletes or keeps it.
+/// `state.leaves` says what it holds; Integrity where it does not hold that. Busy where the source
+/// changed meanwhile. On failure the target may be there, incomplete: the caller deletes or keeps
+/// it.
 Result<Ingested> ingestCopy(const std::filesystem::path& source,
                             const std::filesystem::path& target, const IngestProgress& progress,
                             std::stop_token stop, const CopyState& state = {});
@@ -56,7 +57,7 @@ Result<Ingested> ingestInPlace(const std::filesystem::path& file, const IngestPr
 Result<Ingested> ingestLinked(const std::filesystem::path& source, const IngestProgress& progress,
                               std::stop_token stop);
 
-/// Both hashes of a file, which is left as it is.
+/// Both hashes of a file, which is left as it is. Busy where it changed meanwhile.
 Result<Ingested> hashFile(const std::filesystem::path& file, const IngestProgress& progress,
                           std::stop_token stop);
 

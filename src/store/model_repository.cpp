@@ -156,7 +156,7 @@ Result<Model> ModelRepository::addPath(const std::string& name, const std::files
   if (auto isModel = checkIsModel(classify((*session)->files())); !isModel) {
     return std::unexpected(isModel.error());
   }
-  auto imported = (*session)->commit({kKind, name, "", {}, 0});
+  auto imported = (*session)->commit({kKind, name, "", {}, 0}, std::nullopt, options);
   if (!imported) return std::unexpected(imported.error());
   if (auto dropped = dropReplaced(name, ""); !dropped) {
     return std::unexpected(dropped.error());

@@ -9,7 +9,13 @@
 namespace webpool::store {
 
 struct Progress {
-  enum class Phase { Import, Verify, Fetch, Wait };
+  enum class Phase {
+    Import,
+    Keep,  ///< what was imported is put in its place: the bytes are counted once more
+    Verify,
+    Fetch,
+    Wait,
+  };
   Phase phase = Phase::Import;
   std::string item;         ///< a file's path, or the package that is fetched
   std::uint64_t done = 0;   ///< bytes of all items so far

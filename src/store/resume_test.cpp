@@ -187,6 +187,44 @@ TEST_F(ResumeTest, ACancelledImportIsKeptAndCanBeDropped) {
   EXPECT_EQ(kept(), fs::path());
 }
 
+TEST_F(ResumeTest, ManyFilesCanBeStoppedWhileTheyArePutInPlace) {
+  constexpr int kFiles = 1500;
+  for (int i = 0; i < kFiles; ++i) file(fmt::format("f/{}", i), fmt::format("file {}", i));
+  store_ = openStore();
+  std::stop_source stop;
+  std::uint64_t placed = 0;
+  const JobOptions job{[&](const Progress& progress) {
+                         if (progress.phase != Progress::Phase::Keep) return;
+                         EXPECT_GT(progress.done, placed);
+                         placed = progress.done;
+                         if (placed > progress.total / 2) stop.request_stop();
+                       },
+                       stop.get_token()};
+  const auto cancelled = store_->importPath(folder_ / "f", job, kResume);
+  ASSERT_FALSE(cancelled);
+  EXPECT_EQ(cancelled.error().category, ErrorCategory::Cancelled);
+  EXPECT_GT(placed, 0u);
+  EXPECT_TRUE(store_->pins()->empty());
+  EXPECT_TRUE(fs::is_empty(storeFolder() / "files"));
+  // All copies are back where the next import finds them.
+  const auto copy = kept() / "0";
+  const auto made = born(copy);
+  EXPECT_TRUE(fs::exists(copy));
+  const auto again =
+      store_->importPath(folder_ / "f",
+                         {[&](const Progress& progress) {
+                            if (progress.phase == Progress::Phase::Import) {
+                              EXPECT_EQ(born(copy), made);  // read again, and not copied again
+                            }
+                          },
+                          {}},
+                         kResume);
+  ASSERT_TRUE(again) << again.error().describe();
+  EXPECT_EQ(again->files, static_cast<std::uint64_t>(kFiles));
+  EXPECT_TRUE(store_->verify(again->root));
+  EXPECT_EQ(storedFiles().size(), static_cast<std::size_t>(kFiles));
+}
+
 TEST_F(ResumeTest, AnOldOneIsSwept) {
   killAt(file("big", pattern(60u << 20)), 40u << 20);
   fs::last_write_time(kept() / "lock",

@@ -88,7 +88,8 @@ Result<std::uint64_t> TreeReader::fileSize(const cid::Cid& cid) const {
   return fail(ErrorCategory::InvalidArgument, fmt::format("{} is no file", cid.text()));
 }
 
-Result<ContentDescription> TreeReader::describe(const cid::Cid& cid) const {
+Result<ContentDescription> TreeReader::describe(const cid::Cid& cid,
+                                                const std::stop_token& stop) const {
   ContentDescription about{.cid = cid, .files = 1};
   const auto row = index_.fileByRoot(cid);
   if (!row) return std::unexpected(row.error());
@@ -121,11 +122,10 @@ Result<ContentDescription> TreeReader::describe(const cid::Cid& cid) const {
     about.files = 0;
     return about;
   }
-  const auto below = files(cid);
+  const auto below = measure(cid, stop, false);
   if (!below) return std::unexpected(below.error());
-  about.bytes = 0;
-  about.files = below->size();
-  for (const auto& file : *below) about.bytes += file.size;
+  about.bytes = below->bytes;
+  about.files = below->files;
   return about;
 }
 
@@ -230,6 +230,20 @@ Result<void> TreeReader::readBlocks(const cid::Cid& cid, const PieceSink& sink,
     if (!*step) return {};
     if ((*step)->data.empty()) continue;
     if (auto taken = sink((*step)->data.view()); !taken) return taken;
+  }
+}
+
+Result<void> TreeReader::hashBlocks(const cid::Cid& file, const JobOptions& options) const {
+  TreeBlocks blocks(*this);
+  cid::FileWalk walk(blocks, file, {}, true);
+  Progress progress{Progress::Phase::Verify, "", 0, 0};
+  while (true) {
+    if (options.stop.stop_requested()) return cancelled();
+    const auto step = walk.next();
+    if (!step) return std::unexpected(step.error());
+    if (!*step) return {};
+    progress.done += (*step)->data.size();
+    if (options.progress) options.progress(progress);
   }
 }
 

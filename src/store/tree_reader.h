@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -26,6 +27,41 @@ std::filesystem::path storedPath(const std::filesystem::path& storeFolder,
 /// "remove it and import or fetch it again", for every Integrity error of the store.
 extern const char* const kDamageHint;
 
+/// What lies below a root, counted by paths: what lies in two folders counts twice. Adds up to the
+/// largest number at most.
+struct TreeSize {
+  std::uint64_t entries = 0;  ///< files, folders and all else, the root included
+  std::uint64_t files = 0;
+  std::uint64_t bytes = 0;      ///< of the files
+  std::uint64_t pathBytes = 0;  ///< of the paths of all entries together
+  unsigned depth = 0;           ///< levels below the root
+};
+
+/// What is to be hashed below a root, each once. Paths are for people, and made when one is asked
+/// for: a small DAG can have paths that are longer than all its blocks together.
+class TreeParts {
+ public:
+  struct Part {
+    cid::Cid cid;
+    std::uint64_t size = 0;
+    std::size_t place = 0;  ///< for pathOf()
+  };
+  const std::vector<Part>& all() const noexcept { return parts_; }
+  /// A path that leads to the part; its end only where it is very long.
+  std::string pathOf(const Part& part) const { return pathTo(part.place); }
+
+ private:
+  friend class TreeReader;
+  struct Place {
+    std::string name;
+    std::size_t above = 0;
+  };
+  std::string pathTo(std::size_t place) const;
+
+  std::vector<Part> parts_;
+  std::vector<Place> places_{{}};  ///< the root's first
+};
+
 /// Cheap to make; what it is given must outlive it.
 class TreeReader {
  public:
@@ -40,10 +76,12 @@ class TreeReader {
   /// it is not hashed.
   Result<Content> block(const cid::Cid& cid) const;
 
-  Result<ContentDescription> describe(const cid::Cid& cid) const;
+  Result<ContentDescription> describe(const cid::Cid& cid, const std::stop_token& stop = {}) const;
   Result<std::vector<ContentEntry>> list(const cid::Cid& cid) const;
   /// ContentStore::read().
   Result<void> read(const cid::Cid& cid, const PieceSink& sink, const JobOptions& options) const;
+  /// Hashes a file that is kept in blocks, each block once however often the file repeats it.
+  Result<void> hashBlocks(const cid::Cid& file, const JobOptions& options) const;
 
   /// The CID at a path below a root.
   Result<cid::Cid> descend(const cid::Cid& root, std::string_view path) const;
@@ -55,12 +93,17 @@ class TreeReader {
   /// That every block below is here, whatever its codec: NotFound names one that is not.
   Result<void> checkComplete(const cid::Cid& root) const;
 
-  /// All files below. What is neither file nor folder is left out.
+  /// Each block is looked at once, whatever the number of paths. Unsupported where a walk over all
+  /// paths would be too deep or too long. `gaps`: what is not here counts as an entry, instead of
+  /// being NotFound.
+  Result<TreeSize> measure(const cid::Cid& root, const std::stop_token& stop, bool gaps) const;
+
+  /// All files below. What is neither file nor folder is left out. Unsupported as measure().
   Result<std::vector<TreeFile>> files(const cid::Cid& root) const;
 
   /// What is to be hashed for all below to be known as right, each once: files, and blocks that are
   /// no part of one. The nodes between them are hashed here. NotFound names what is missing.
-  Result<std::vector<TreeFile>> parts(const cid::Cid& root) const;
+  Result<TreeParts> parts(const cid::Cid& root, const std::stop_token& stop) const;
 
   /// Opens a file of the store; Integrity when it is not as it was when it was last hashed.
   Result<base::FileDescriptor> open(const FileRow& file) const;
@@ -68,13 +111,14 @@ class TreeReader {
  private:
   struct Listing {
     std::vector<TreeFile> files;
-    std::size_t visited = 0;  ///< folders too: a small DAG can have paths without end
     std::unordered_map<cid::Cid, std::vector<cid::Link>> folders;  ///< each is read once
   };
-  struct Below {
-    cid::Cid cid;
-    std::string path;
+  struct Measuring {
+    const std::stop_token& stop;
+    bool gaps = false;
+    std::unordered_map<cid::Cid, TreeSize> known;
   };
+  class PartFinder;
 
   Result<std::uint64_t> fileSize(const cid::Cid& cid) const;
   Result<ContentEntry> entry(const cid::Link& link) const;
@@ -84,14 +128,11 @@ class TreeReader {
                          const JobOptions& options) const;
   Result<void> readBlocks(const cid::Cid& cid, const PieceSink& sink,
                           const JobOptions& options) const;
-  Result<void> collectFiles(const cid::Cid& cid, const std::string& path, unsigned depth,
-                            Listing& listing) const;
+  Result<TreeSize> measureBelow(const cid::Cid& cid, unsigned depth, Measuring& at) const;
+  Result<TreeSize> measureNode(const cid::Cid& cid, unsigned depth, Measuring& at) const;
+  Result<TreeSize> measureFolder(const cid::Cid& cid, unsigned depth, Measuring& at) const;
+  Result<void> collectFiles(const cid::Cid& cid, const std::string& path, Listing& listing) const;
   Result<void> collectNode(const cid::Cid& cid, const std::string& path, Listing& listing) const;
-  /// Adds the part, or what lies below to `pending`.
-  Result<void> takePart(const Below& at, std::vector<TreeFile>& parts,
-                        std::vector<Below>& pending) const;
-  static Result<void> takeNode(const Below& at, std::string_view block,
-                               std::vector<TreeFile>& parts, std::vector<Below>& pending);
 
   const std::filesystem::path& folder_;
   Index& index_;

@@ -1,4 +1,7 @@
 // What lies below a root: all its files, all that is to be verified, and whether all is here.
+#include <algorithm>
+#include <limits>
+#include <ranges>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -12,6 +15,8 @@ namespace {
 
 constexpr unsigned kMaxDepth = 128;
 constexpr std::size_t kMostEntries = 1'000'000;
+// Names may be long, and all names above an entry are in its path.
+constexpr std::uint64_t kMostPathBytes = 128u << 20;
 constexpr std::size_t kLongestPath = 64u << 10;
 
 std::span<const std::byte> asBytes(std::string_view text) {
@@ -19,15 +24,42 @@ std::span<const std::byte> asBytes(std::string_view text) {
 }
 
 std::unexpected<Error> tooMuch() {
-  return fail(ErrorCategory::Unsupported,
-              fmt::format("the folder is deeper than {} levels or has over {} entries", kMaxDepth,
-                          kMostEntries));
+  return fail(
+      ErrorCategory::Unsupported,
+      fmt::format("the folder is deeper than {} levels, or has over {} entries, or paths of "
+                  "over {} MiB together",
+                  kMaxDepth, kMostEntries, kMostPathBytes >> 20),
+      "give the CID of a folder below it");
 }
 
-std::string joined(const std::string& path, std::string_view name) {
-  // Only for people: a DAG that was made to be deep must not cost its depth once more.
-  if (path.size() > kLongestPath) return path;
-  return path.empty() ? std::string(name) : fmt::format("{}/{}", path, name);
+std::uint64_t sum(std::uint64_t a, std::uint64_t b) {
+  return a + std::min(b, std::numeric_limits<std::uint64_t>::max() - a);
+}
+
+std::uint64_t product(std::uint64_t a, std::uint64_t b) {
+  constexpr auto kMost = std::numeric_limits<std::uint64_t>::max();
+  return b != 0 && a > kMost / b ? kMost : a * b;
+}
+
+/// Adds what lies below an entry of that name.
+void add(TreeSize& folder, const TreeSize& below, std::size_t nameBytes) {
+  folder.entries = sum(folder.entries, below.entries);
+  folder.files = sum(folder.files, below.files);
+  folder.bytes = sum(folder.bytes, below.bytes);
+  folder.pathBytes =
+      sum(folder.pathBytes, sum(below.pathBytes, product(below.entries, nameBytes + 1)));
+  folder.depth = std::max(folder.depth, below.depth + 1);
+}
+
+bool isTooMuch(const TreeSize& size) {
+  return size.entries > kMostEntries || size.pathBytes > kMostPathBytes || size.depth > kMaxDepth;
+}
+
+/// The error of a block that can't be read, naming it.
+Error inBlock(const cid::Cid& cid, Error error) {
+  const auto name = cid.text();
+  if (!error.message.contains(name)) error.message = fmt::format("{}: {}", name, error.message);
+  return error;
 }
 
 /// Whether a block of that codec can hold links.
@@ -39,12 +71,11 @@ bool mayLink(const cid::Cid& cid) {
 }  // namespace
 
 Result<void> TreeReader::checkComplete(const cid::Cid& root) const {
-  std::unordered_set<std::string> seen;
+  std::unordered_set<std::string> seen{root.normalized().bytes()};
   std::vector<cid::Cid> pending{root};
   while (!pending.empty()) {
     const auto cid = std::move(pending.back());
     pending.pop_back();
-    if (!seen.insert(cid.normalized().bytes()).second) continue;
     const auto regions = index_.regions(cid);
     if (!regions) return std::unexpected(regions.error());
     if (!regions->empty()) continue;  // a whole file, or a part of one
@@ -56,10 +87,72 @@ Result<void> TreeReader::checkComplete(const cid::Cid& root) const {
     const auto block = nodeBlock(cid);
     if (!block) return std::unexpected(block.error());
     auto links = cid::linksOfBlock(cid, asBytes(*block));
-    if (!links) return std::unexpected(links.error());
-    for (auto& link : *links) pending.push_back(std::move(link));
+    if (!links) return std::unexpected(inBlock(cid, links.error()));
+    for (auto& link : *links) {
+      if (seen.insert(link.normalized().bytes()).second) pending.push_back(std::move(link));
+    }
   }
   return {};
+}
+
+Result<TreeSize> TreeReader::measureFolder(const cid::Cid& cid, unsigned depth,
+                                           Measuring& at) const {
+  TreeBlocks blocks(*this);
+  const auto entries = cid::listFolder(blocks, cid, kMostEntries);
+  if (!entries) return std::unexpected(entries.error());
+  TreeSize size{.entries = 1};
+  for (const auto& entry : *entries) {
+    const auto below = measureBelow(entry.cid, depth + 1, at);
+    if (!below) return below;
+    add(size, *below, entry.name.size());
+    if (isTooMuch(size)) return tooMuch();
+  }
+  return size;
+}
+
+Result<TreeSize> TreeReader::measureNode(const cid::Cid& cid, unsigned depth, Measuring& at) const {
+  const auto block = nodeBlock(cid);
+  if (!block) return std::unexpected(block.error());
+  const auto node = cid::decodeNode(asBytes(*block));
+  if (!node) return std::unexpected(node.error());
+  if (!cid::isUnixFs(*node)) return TreeSize{.entries = 1};
+  const auto read = cid::readUnixFsEntity(*node);
+  if (!read) return std::unexpected(read.error());
+  if (const auto* file = std::get_if<cid::FileNode>(&*read)) {
+    return TreeSize{.entries = 1, .files = 1, .bytes = file->size};
+  }
+  if (std::holds_alternative<cid::SymlinkNode>(*read)) return TreeSize{.entries = 1};
+  return measureFolder(cid, depth, at);
+}
+
+Result<TreeSize> TreeReader::measureBelow(const cid::Cid& cid, unsigned depth,
+                                          Measuring& at) const {
+  if (depth > kMaxDepth || at.known.size() > kMostEntries) return tooMuch();
+  if (at.stop.stop_requested()) return fail(ErrorCategory::Cancelled, "cancelled");
+  const auto measured = [&](Result<TreeSize> size) {
+    const bool gap = !size && (size.error().category == ErrorCategory::NotFound ||
+                               size.error().category == ErrorCategory::Protocol);
+    return gap && at.gaps ? Result<TreeSize>(TreeSize{.entries = 1}) : size;
+  };
+  if (cid.codec() == cid::Codec::Raw) {
+    if (at.gaps) return TreeSize{.entries = 1, .files = 1};
+    const auto size = fileSize(cid);
+    if (!size) return std::unexpected(size.error());
+    return TreeSize{.entries = 1, .files = 1, .bytes = *size};
+  }
+  if (cid.codec() != cid::Codec::DagPb) return TreeSize{.entries = 1};
+  if (const auto known = at.known.find(cid); known != at.known.end()) return known->second;
+  auto size = measured(measureNode(cid, depth, at));
+  if (size) at.known.emplace(cid, *size);
+  return size;
+}
+
+Result<TreeSize> TreeReader::measure(const cid::Cid& root, const std::stop_token& stop,
+                                     bool gaps) const {
+  Measuring at{stop, gaps, {}};
+  auto size = measureBelow(root, 0, at);
+  if (size && isTooMuch(*size)) return tooMuch();
+  return size;
 }
 
 /// Adds the file, or reads the folder.
@@ -84,9 +177,8 @@ Result<void> TreeReader::collectNode(const cid::Cid& cid, const std::string& pat
   return {};
 }
 
-Result<void> TreeReader::collectFiles(const cid::Cid& cid, const std::string& path, unsigned depth,
+Result<void> TreeReader::collectFiles(const cid::Cid& cid, const std::string& path,
                                       Listing& listing) const {
-  if (depth > kMaxDepth || ++listing.visited > kMostEntries) return tooMuch();
   if (cid.codec() == cid::Codec::Raw) {
     const auto size = fileSize(cid);
     if (!size) return std::unexpected(size.error());
@@ -100,76 +192,127 @@ Result<void> TreeReader::collectFiles(const cid::Cid& cid, const std::string& pa
   const auto folder = listing.folders.find(cid);
   if (folder == listing.folders.end()) return {};
   for (const auto& entry : folder->second) {  // stays where it is while others are added
-    auto collected = collectFiles(entry.cid, path.empty() ? entry.name : path + "/" + entry.name,
-                                  depth + 1, listing);
+    auto collected =
+        collectFiles(entry.cid, path.empty() ? entry.name : path + "/" + entry.name, listing);
     if (!collected) return collected;
   }
   return {};
 }
 
 Result<std::vector<TreeFile>> TreeReader::files(const cid::Cid& root) const {
+  // Before any path is made: it bounds the depth of the walk, its steps and its memory. What is
+  // missing the walk itself tells.
+  if (const auto size = measure(root, {}, true); !size) return std::unexpected(size.error());
   Listing listing;
-  if (auto collected = collectFiles(root, "", 0, listing); !collected) {
+  if (auto collected = collectFiles(root, "", listing); !collected) {
     return std::unexpected(collected.error());
   }
   return std::move(listing.files);
 }
 
-Result<void> TreeReader::takePart(const Below& at, std::vector<TreeFile>& parts,
-                                  std::vector<Below>& pending) const {
-  if (!mayLink(at.cid)) {
-    const auto size = fileSize(at.cid);
-    if (!size) return std::unexpected(size.error());
-    parts.push_back({at.path, at.cid, *size});
+std::string TreeParts::pathTo(std::size_t place) const {
+  std::vector<std::string_view> names;
+  std::size_t length = 0;
+  for (; place != 0 && length <= kLongestPath; place = places_[place].above) {
+    names.emplace_back(places_[place].name);
+    length += names.back().size() + 1;
+  }
+  std::string path = place == 0 ? "" : "…";
+  for (const auto& name : std::views::reverse(names)) {
+    if (!path.empty()) path += '/';
+    path += name;
+  }
+  return path;
+}
+
+/// Finds the parts below a root. What waits is never more than there are different blocks.
+class TreeReader::PartFinder {
+ public:
+  explicit PartFinder(const TreeReader& tree) : tree_(tree) {}
+
+  Result<TreeParts> run(const cid::Cid& root, const std::stop_token& stop) {
+    push(root, 0, "");
+    while (!pending_.empty()) {
+      if (stop.stop_requested()) return fail(ErrorCategory::Cancelled, "cancelled");
+      const auto at = std::move(pending_.back());
+      pending_.pop_back();
+      if (auto taken = take(at); !taken) {
+        auto error = taken.error();
+        const auto path = found_.pathTo(at.place);
+        if (!path.empty()) error.message += fmt::format(" ({} below {})", path, root.text());
+        return std::unexpected(std::move(error));
+      }
+      if (seen_.size() > kMostEntries) {
+        return fail(ErrorCategory::Unsupported,
+                    fmt::format("over {} blocks lie below {}", kMostEntries, root.text()),
+                    "give the CID of a folder below it");
+      }
+    }
+    return std::move(found_);
+  }
+
+ private:
+  struct Below {
+    cid::Cid cid;
+    std::size_t place = 0;
+  };
+
+  /// Once each. Without a name it has the place of what links to it.
+  void push(const cid::Cid& cid, std::size_t above, std::string name) {
+    if (!seen_.insert(cid.normalized().bytes()).second) return;
+    auto place = above;
+    if (!name.empty()) {
+      place = found_.places_.size();
+      found_.places_.push_back({std::move(name), above});
+    }
+    pending_.push_back({cid, place});
+  }
+
+  Result<void> take(const Below& at) {
+    if (!mayLink(at.cid)) {
+      const auto size = tree_.fileSize(at.cid);
+      if (!size) return std::unexpected(size.error());
+      found_.parts_.push_back({at.cid, *size, at.place});
+      return {};
+    }
+    const auto block = tree_.nodeBlock(at.cid);
+    if (!block) return std::unexpected(block.error());
+    if (at.cid.codec() == cid::Codec::DagPb) return takeNode(at, *block);
+    const auto links = cid::linksOfBlock(at.cid, asBytes(*block));
+    if (!links) return std::unexpected(inBlock(at.cid, links.error()));
+    for (const auto& link : *links) push(link, at.place, link.text());
     return {};
   }
-  const auto block = nodeBlock(at.cid);
-  if (!block) return std::unexpected(block.error());
-  if (at.cid.codec() == cid::Codec::DagPb) return takeNode(at, *block, parts, pending);
-  const auto links = cid::linksOfBlock(at.cid, asBytes(*block));
-  if (!links) return std::unexpected(links.error());
-  for (const auto& link : *links) pending.push_back({link, joined(at.path, link.text())});
-  return {};
-}
 
-Result<void> TreeReader::takeNode(const Below& at, std::string_view block,
-                                  std::vector<TreeFile>& parts, std::vector<Below>& pending) {
-  const auto node = cid::decodeNode(asBytes(block));
-  if (!node) return std::unexpected(node.error());
-  if (cid::isUnixFs(*node)) {
-    const auto read = cid::readUnixFsEntity(*node);
-    if (!read) return std::unexpected(read.error());
-    if (const auto* file = std::get_if<cid::FileNode>(&*read)) {
-      parts.push_back({at.path, at.cid, file->size});
-      return {};
-    }
-    if (const auto* shard = std::get_if<cid::ShardNode>(&*read)) {
-      for (const auto& place : shard->places) {
-        pending.push_back({place.cid, place.isShard() ? at.path : joined(at.path, place.name)});
+  Result<void> takeNode(const Below& at, std::string_view block) {
+    const auto node = cid::decodeNode(asBytes(block));
+    if (!node) return std::unexpected(node.error());
+    if (cid::isUnixFs(*node)) {
+      const auto read = cid::readUnixFsEntity(*node);
+      if (!read) return std::unexpected(read.error());
+      if (const auto* file = std::get_if<cid::FileNode>(&*read)) {
+        found_.parts_.push_back({at.cid, file->size, at.place});
+        return {};
       }
-      return {};
+      if (const auto* shard = std::get_if<cid::ShardNode>(&*read)) {
+        for (const auto& place : shard->places) {
+          push(place.cid, at.place, place.isShard() ? "" : place.name);
+        }
+        return {};
+      }
     }
+    for (const auto& link : node->links) push(link.cid, at.place, link.name);
+    return {};
   }
-  for (const auto& link : node->links) pending.push_back({link.cid, joined(at.path, link.name)});
-  return {};
-}
 
-Result<std::vector<TreeFile>> TreeReader::parts(const cid::Cid& root) const {
-  std::unordered_set<std::string> seen;
-  std::vector<TreeFile> parts;
-  std::vector<Below> pending{{root, ""}};
-  while (!pending.empty()) {
-    const auto at = std::move(pending.back());
-    pending.pop_back();
-    if (!seen.insert(at.cid.normalized().bytes()).second) continue;
-    if (seen.size() > kMostEntries) return tooMuch();
-    if (auto taken = takePart(at, parts, pending); !taken) {
-      auto error = taken.error();
-      if (!at.path.empty()) error.message += fmt::format(" ({} below {})", at.path, root.text());
-      return std::unexpected(std::move(error));
-    }
-  }
-  return parts;
+  const TreeReader& tree_;
+  TreeParts found_;
+  std::vector<Below> pending_;
+  std::unordered_set<std::string> seen_;
+};
+
+Result<TreeParts> TreeReader::parts(const cid::Cid& root, const std::stop_token& stop) const {
+  return PartFinder(*this).run(root, stop);
 }
 
 }  // namespace webpool::store

@@ -45,14 +45,14 @@ Result<void> rehash(Index& index, const std::filesystem::path& path, const FileR
 
 Result<void> ContentStore::verify(const cid::Cid& root, const JobOptions& options) {
   const auto reader = tree();
-  const auto parts = reader.parts(root);
+  const auto parts = reader.parts(root, options.stop);
   if (!parts) return std::unexpected(parts.error());
   Progress progress{Progress::Phase::Verify, "", 0, 0};
-  for (const auto& part : *parts) progress.total += part.size;
-  for (const auto& file : *parts) {
+  for (const auto& part : parts->all()) progress.total += part.size;
+  for (const auto& file : parts->all()) {
     auto row = reader_->fileByRoot(file.cid);
     if (!row) return std::unexpected(row.error());
-    progress.item = file.path;
+    progress.item = parts->pathOf(file);
     const auto before = progress.done;
     if (*row) {
       const auto report = [&](std::uint64_t done) {
@@ -65,13 +65,12 @@ Result<void> ContentStore::verify(const cid::Cid& root, const JobOptions& option
     } else if (file.cid.codec() == cid::Codec::Cbor || file.cid.codec() == cid::Codec::Json) {
       if (auto block = reader.nodeBlock(file.cid); !block) return std::unexpected(block.error());
     } else {  // a leaf of some file, or a file that is kept in blocks
-      const auto drop = [](std::span<const std::byte>) { return Result<void>(); };
       const JobOptions inner{[&](const Progress& part) {
                                progress.done = before + part.done;
                                if (options.progress) options.progress(progress);
                              },
                              options.stop};
-      if (auto read = reader.read(file.cid, drop, inner); !read) return read;
+      if (auto hashed = reader.hashBlocks(file.cid, inner); !hashed) return hashed;
     }
     progress.done = before + file.size;
   }
