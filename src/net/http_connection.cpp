@@ -17,6 +17,7 @@
 #include <string>
 #include <utility>
 
+#include "net/absolute_target.h"
 #include "net/file_sender.h"
 #include "net/response_head.h"
 #include "net/stream.h"
@@ -37,6 +38,19 @@ constexpr std::size_t kWriteSlice = 512u << 10;
 struct Answer {
   std::optional<Response> response;
   std::function<void()> wake;  ///< set while the connection waits
+
+  Answer() = default;
+  Answer(const Answer&) = delete;
+  Answer& operator=(const Answer&) = delete;
+  ~Answer() {
+    if (response) forget(*response);
+  }
+
+  /// Nobody reads it: whoever writes its body is told.
+  static void forget(const Response& unread) {
+    const auto* stream = std::get_if<StreamBody>(&unread.body);
+    if (stream != nullptr && stream->stream) stream->stream->leave();
+  }
 
   void give(Response given) {
     if (!response) response = std::move(given);
@@ -240,14 +254,21 @@ class HttpConnection final : public Connection,
     waits(false);
 
     auto headers = headersOf(parser.get());
+    auto target = std::string(parser.get().target());
+    if (auto absolute = absoluteTarget(target, kIsTls<Stream>)) {
+      target = std::move(absolute->target);
+      // It counts, and not what the field says (RFC 9112, section 3.2.2).
+      if (headers.count("Host") == 1) headers.set("Host", std::move(absolute->host));
+    }
     const bool upgrade = beast::websocket::is_upgrade(parser.get());
-    if (const auto refusal = server_->policy.check(headers, upgrade, isOpen(parser.get()))) {
+    if (const auto refusal =
+            server_->policy.check(headers, upgrade, isOpen(parser.get().method(), target))) {
       co_return co_await refuse(refusal->status, {}, refusal->reason);
     }
     ownHost_ = headers.get("Host");
-    const auto target = std::string(parser.get().target());
     if (!target.starts_with('/')) {
-      co_return co_await refuse(400, {}, "the request target must begin with '/'");
+      co_return co_await refuse(
+          400, {}, "the request target must begin with '/' or with this server's address");
     }
     if (upgrade) co_return co_await upgradeTo(parser, target, std::move(headers));
 
@@ -274,7 +295,10 @@ class HttpConnection final : public Connection,
     const bool isHead = request.method == "HEAD";
     auto response = co_await answer(std::move(request));
     room.reset();
-    if (!socket().is_open()) co_return false;
+    if (!socket().is_open()) {
+      Answer::forget(response);
+      co_return false;
+    }
     const auto* stream = std::get_if<StreamBody>(&response.body);
     const bool untilClose = http10 && stream && !stream->length;
     const bool keep = keepAlive && !untilClose;
@@ -283,11 +307,9 @@ class HttpConnection final : public Connection,
   }
 
   /// Whether pages of every origin may read there.
-  bool isOpen(const Parser::value_type& request) const {
-    const auto method = request.method();
+  bool isOpen(http::verb method, std::string_view target) const {
     const bool reads =
         method == http::verb::get || method == http::verb::head || method == http::verb::options;
-    const std::string_view target(request.target().data(), request.target().size());
     return reads && std::ranges::any_of(server_->options.openPrefixes, [&](const auto& prefix) {
              return target.starts_with(prefix);
            });
