@@ -24,7 +24,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const char letter : disposition) {
       fuzz::require(static_cast<unsigned char>(letter) >= 0x20);
     }
-    (void)api::gateway::folderPage(ask->root, ask->path, ask->root, {});
+    const api::gateway::FolderPageText page(ask->root, ask->path, ask->root);
+    (void)page.row({ask->root, ask->path, 1});
   }
   (void)api::gateway::namesTag(rest, "\"tag\"");
   return 0;

@@ -22,7 +22,8 @@ struct UnsatisfiableRange {
 };
 
 /// What to send of a body of `size` bytes. A header that is empty, malformed or of another unit
-/// asks for the whole body, one of several ranges for the first of them, as the standard allows.
+/// asks for the whole body, one of several ranges for the first of them that can be met, as the
+/// standard allows.
 std::variant<WholeBody, ByteRange, UnsatisfiableRange> parseRange(std::string_view header,
                                                                   std::uint64_t size);
 

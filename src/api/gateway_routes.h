@@ -3,6 +3,7 @@
 
 #include "api/front.h"
 #include "api/gateway/routing.h"
+#include "api/ipfs_handler.h"
 #include "store/content_store.h"
 
 namespace webpool::api {
@@ -11,6 +12,8 @@ namespace webpool::api {
 std::vector<std::string> gatewayPrefixes();
 
 /// Adds /ipfs/ and /routing/v1/. `store` must outlive the front. `open`: no token is asked for.
-void addGateway(Front& front, const store::ContentStore& store, gateway::Provider self, bool open);
+/// `trouble`: as StoreSource::Trouble.
+void addGateway(Front& front, const store::ContentStore& store, gateway::Provider self, bool open,
+                StoreSource::Trouble trouble = {});
 
 }  // namespace webpool::api

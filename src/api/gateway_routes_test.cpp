@@ -86,6 +86,13 @@ TEST_F(GatewayRoutesTest, SendsContentAndTellsOfItself) {
   EXPECT_EQ(client.receive().status, 400);
 }
 
+TEST_F(GatewayRoutesTest, NamesAreRefusedByName) {
+  open({}, false);
+  const auto got = get("/ipns/en.wikipedia.example/");
+  EXPECT_EQ(got.status, 501);
+  EXPECT_THAT(got.body, HasSubstr("IPNS"));
+}
+
 TEST_F(GatewayRoutesTest, AsksForTheTokenAndRefusesOtherPages) {
   FrontOptions options;
   options.token = "secret";

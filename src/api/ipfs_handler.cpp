@@ -19,15 +19,34 @@ gateway::Content contentOf(store::Content content) {
 
 }  // namespace
 
+std::unexpected<Error> StoreSource::told(const cid::Cid& cid, const Error& error) const {
+  switch (error.category) {
+    case ErrorCategory::NotFound:
+      return fail(error.category, cid.text() + " is not here");
+    case ErrorCategory::Protocol:
+    case ErrorCategory::Unsupported:
+    case ErrorCategory::InvalidArgument:
+      return fail(error.category, error.message);  // they speak of blocks
+    default:
+      break;
+  }
+  if (trouble_) trouble_(cid, error);
+  return fail(error.category, cid.text() + (error.category == ErrorCategory::Integrity
+                                                ? " is damaged here, and is not served"
+                                                : " can't be read here at present"));
+}
+
 Result<Bytes> StoreSource::get(const cid::Cid& cid) {
   const auto found = store_.block(cid);
-  if (!found) return std::unexpected(found.error());
-  return store::mapContent(found->content);
+  if (!found) return told(cid, found.error());
+  auto bytes = store::mapContent(found->content);
+  if (!bytes) return told(cid, bytes.error());
+  return bytes;
 }
 
 Result<gateway::Content> StoreSource::block(const cid::Cid& cid) {
   auto found = store_.block(cid);
-  if (!found) return std::unexpected(found.error());
+  if (!found) return told(cid, found.error());
   return contentOf(std::move(found->content));
 }
 
@@ -37,7 +56,7 @@ Result<std::optional<gateway::Content>> StoreSource::wholeFile(const cid::Cid& c
   auto found = store_.onePiece(cid);
   if (!found) {
     // A damaged file is told; everything else is seen, and told better, in its blocks.
-    if (found.error().category == ErrorCategory::Integrity) return std::unexpected(found.error());
+    if (found.error().category == ErrorCategory::Integrity) return told(cid, found.error());
     return std::nullopt;
   }
   if (!*found) return std::nullopt;

@@ -2,6 +2,9 @@
 // them. Files go out as they lie on the disk. Never fetches anything.
 #pragma once
 
+#include <functional>
+#include <utility>
+
 #include "api/gateway/source.h"
 #include "net/event_loop.h"
 #include "net/http_types.h"
@@ -9,17 +12,25 @@
 
 namespace webpool::api {
 
-/// What the store holds, for a gateway. The store must outlive it.
+/// What the store holds, for a gateway. The store must outlive it. Its errors are for strangers:
+/// they name CIDs and nothing of this machine.
 class StoreSource : public gateway::Source {
  public:
-  explicit StoreSource(const store::ContentStore& store) : store_(store) {}
+  /// Told of what could not be read, with all that is known; any thread.
+  using Trouble = std::function<void(const cid::Cid& cid, const Error& error)>;
+
+  explicit StoreSource(const store::ContentStore& store, Trouble trouble = {})
+      : store_(store), trouble_(std::move(trouble)) {}
 
   Result<Bytes> get(const cid::Cid& cid) override;
   Result<gateway::Content> block(const cid::Cid& cid) override;
   Result<std::optional<gateway::Content>> wholeFile(const cid::Cid& cid) override;
 
  private:
+  std::unexpected<Error> told(const cid::Cid& cid, const Error& error) const;
+
   const store::ContentStore& store_;
+  Trouble trouble_;
 };
 
 /// The gateway's answer at once, for callers that choose what is asked: 501 for what would have to

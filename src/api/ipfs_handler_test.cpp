@@ -131,6 +131,32 @@ TEST_F(IpfsHandlerTest, RefusesWhatItCantSend) {
   EXPECT_EQ(get("/ipfs/bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy").status, 404);
 }
 
+TEST_F(IpfsHandlerTest, StrangersLearnNoPathsOfThisMachine) {
+  for (const auto& entry : std::filesystem::directory_iterator(folder_ / "store/files")) {
+    std::filesystem::permissions(entry.path(), std::filesystem::perms(0644));
+    std::ofstream(entry.path(), std::ios::app) << "more";
+  }
+  std::vector<std::string> troubles;
+  StoreSource source(*store_, [&](const cid::Cid& cid, const Error& error) {
+    troubles.push_back(cid.text() + " " + error.message);
+  });
+  const std::string file = "/ipfs/bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e";
+  for (const auto& [path, query] :
+       {std::pair(file, std::string()), std::pair(file, std::string("format=raw")),
+        std::pair(file, std::string("format=car")),
+        std::pair("/ipfs/" + root_ + "/hello.txt", std::string())}) {
+    troubles.clear();
+    net::Request request{
+        .method = "GET", .path = path, .query = query, .headers = {}, .body = {}, .peer = {}};
+    const auto answered = gateway::answer(source, request);
+    EXPECT_EQ(answered.response.status, 500) << path << query;
+    EXPECT_EQ(body(answered.response).find("/tmp"), std::string::npos) << body(answered.response);
+    EXPECT_NE(body(answered.response).find("bafkreifz"), std::string::npos);
+    ASSERT_FALSE(troubles.empty());
+    EXPECT_NE(troubles[0].find(folder_.native()), std::string::npos) << "the log has all";
+  }
+}
+
 TEST_F(IpfsHandlerTest, KnowsWhatTheClientHas) {
   net::Request request{.method = "GET",
                        .path = "/ipfs/" + root_ + "/hello.txt",

@@ -26,9 +26,9 @@ Examples:
 
 Exit codes:
   0 done                         6 not supported here, or a wrong answer refused
-  1 a defect of webpool          7 storage: disk full, damaged content
+  1 a defect, or not allowed     7 storage: disk full, damaged content
   2 wrong use                    8 a source did not deliver
-  3 bad model or bad input       9 timeout
+  3 bad model, bad input, CAR    9 timeout
   4 not found                   10 busy, or the port is in use
   5 no browser, or it failed   130 interrupted
 

@@ -27,10 +27,12 @@ store::ImportOptions importOptions(const ContentFlags& flags) {
 }
 
 json::object importedJson(const std::string& path, const store::Imported& imported) {
-  return {{"path", shownName(path)},
-          {"cid", imported.root.text()},
-          {"bytes", imported.bytes},
-          {"files", imported.files}};
+  json::object object;
+  putName(object, "path", path);
+  object["cid"] = imported.root.text();
+  object["bytes"] = imported.bytes;
+  object["files"] = imported.files;
+  return object;
 }
 
 void printImported(const std::string& path, const store::Imported& imported) {
@@ -55,10 +57,12 @@ int planContent(const Context& context, const ContentFlags& flags) {
                     shownName(name).c_str());
         continue;
       }
-      entries.push_back(json::object{{"path", shownName(entry.path)},
-                                     {"kind", store::kindName(entry.kind)},
-                                     {"cid", entry.cid.text()},
-                                     {"bytes", entry.size}});
+      json::object one;
+      putName(one, "path", entry.path);
+      one["kind"] = store::kindName(entry.kind);
+      one["cid"] = entry.cid.text();
+      one["bytes"] = entry.size;
+      entries.push_back(std::move(one));
     }
     object["entries"] = std::move(entries);
     planned.push_back(std::move(object));

@@ -86,8 +86,14 @@ Result<base::FileDescriptor> openCar(const std::string& path) {
 json::object readJson(const std::string& path, const store::CarRead& read, bool pinned) {
   json::array roots;
   for (const auto& root : read.roots) roots.push_back(json::string(root.text()));
-  return {{"path", shownName(path)}, {"roots", std::move(roots)},      {"blocks", read.blocks},
-          {"bytes", read.bytes},     {"passed_over", read.passedOver}, {"pinned", pinned}};
+  json::object object;
+  putName(object, "path", path);
+  object["roots"] = std::move(roots);
+  object["blocks"] = read.blocks;
+  object["bytes"] = read.bytes;
+  object["passed_over"] = read.passedOver;
+  object["pinned"] = pinned;
+  return object;
 }
 
 void printRead(const std::string& path, const store::CarRead& read, bool quiet) {
@@ -120,11 +126,12 @@ int exportContent(const Context& context, const ContentFlags& flags) {
   progress.clear();
   if (!written) return reportError(written.error());
   if (flags.json) {
-    std::printf("%s\n", json::serialize(json::object{{"path", shownName(target)},
-                                                     {"cid", root->text()},
-                                                     {"blocks", written->blocks},
-                                                     {"bytes", written->bytes}})
-                            .c_str());
+    json::object object;
+    putName(object, "path", target);
+    object["cid"] = root->text();
+    object["blocks"] = written->blocks;
+    object["bytes"] = written->bytes;
+    std::printf("%s\n", json::serialize(object).c_str());
   } else {
     std::printf("%s  %s  %s\n", root->text().c_str(), bytesText(written->bytes).c_str(),
                 shownName(target).c_str());

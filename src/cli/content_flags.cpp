@@ -4,18 +4,22 @@
 
 #include <fmt/format.h>
 
+#include <boost/json.hpp>
+#include <span>
+
 #include "base/paths.h"
 #include "base/random.h"
+#include "cid/multibase.h"
 
 namespace webpool::cli {
 namespace {
 
 constexpr auto kQuietFor = std::chrono::seconds(1);
 
-/// Bytes of the character of UTF-8 at the front; 0 where there is none, or a control character.
-std::size_t shownLength(std::string_view text) {
+/// Bytes of the character of UTF-8 at the front; 0 where there is none.
+std::size_t characterLength(std::string_view text) {
   const auto first = static_cast<unsigned char>(text.front());
-  if (first < 0x80) return first >= 0x20 && first != 0x7f ? 1 : 0;
+  if (first < 0x80) return 1;
   const std::size_t length = first >= 0xf0 && first < 0xf5   ? 4
                              : first >= 0xe0                 ? 3
                              : first >= 0xc2 && first < 0xe0 ? 2
@@ -28,8 +32,25 @@ std::size_t shownLength(std::string_view text) {
   const bool overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
   const bool surrogate = first == 0xed && second >= 0xa0;
   const bool tooLarge = first == 0xf4 && second >= 0x90;
-  const bool control = first == 0xc2 && second < 0xa0;
-  return overlong || surrogate || tooLarge || control ? 0 : length;
+  return overlong || surrogate || tooLarge ? 0 : length;
+}
+
+/// The same without control characters.
+std::size_t shownLength(std::string_view text) {
+  const auto length = characterLength(text);
+  const auto first = static_cast<unsigned char>(text.front());
+  if (length == 1) return first >= 0x20 && first != 0x7f ? 1 : 0;
+  const bool control = length == 2 && first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
+  return control ? 0 : length;
+}
+
+bool isUtf8(std::string_view text) {
+  while (!text.empty()) {
+    const auto length = characterLength(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
 }
 
 Result<cid::Cid> findSha256(const store::ContentStore& store, std::string_view hex) {
@@ -103,6 +124,17 @@ std::string shownName(std::string_view name) {
     }
   }
   return shown;
+}
+
+void putName(boost::json::object& object, std::string_view key, std::string_view name) {
+  if (isUtf8(name)) {
+    object[key] = name;
+    return;
+  }
+  object[key] = shownName(name);
+  auto base64 = cid::encodeBase64(std::as_bytes(std::span(name)));
+  while (base64.size() % 4 != 0) base64 += '=';
+  object[fmt::format("{}_base64", key)] = std::move(base64);
 }
 
 store::JobOptions LateProgress::job(std::string step, std::string detail) {

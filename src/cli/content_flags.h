@@ -55,6 +55,10 @@ Result<cid::Cid> findContent(const store::ContentStore& store, std::string_view 
 /// A name as it can be shown: control characters and what is no UTF-8 as \xNN.
 std::string shownName(std::string_view name);
 
+/// The name for a program, as it is: object[key]. JSON holds no other text than UTF-8: such a name
+/// is there as shownName() has it, and object[key + "_base64"] is its bytes.
+void putName(boost::json::object& object, std::string_view key, std::string_view name);
+
 /// Progress on stderr, once the work has taken a second.
 class LateProgress {
  public:

@@ -128,9 +128,10 @@ int pinContent(const Context& context, const ContentFlags& flags) {
   const auto pinned = (*store)->addPin({"pin", name, "", *cid, 0, ""});
   if (!pinned) return reportError(pinned.error());
   if (flags.json) {
-    std::printf(
-        "%s\n",
-        json::serialize(json::object{{"name", shownName(name)}, {"cid", cid->text()}}).c_str());
+    json::object object;
+    putName(object, "name", name);
+    object["cid"] = cid->text();
+    std::printf("%s\n", json::serialize(object).c_str());
   } else {
     std::printf("pinned %s  %s\n", cid->text().c_str(), shownName(name).c_str());
   }
@@ -158,8 +159,10 @@ int unpinContent(const Context& context, const ContentFlags& flags) {
   json::array removed;
   for (const auto& pin : *pins) {
     if (auto done = (*store)->unpin(pin); !done) return reportError(done.error());
-    removed.push_back(
-        json::object{{"kind", pin.kind}, {"name", shownName(pin.name)}, {"cid", pin.cid.text()}});
+    json::object object{{"kind", pin.kind}};
+    putName(object, "name", pin.name);
+    object["cid"] = pin.cid.text();
+    removed.push_back(std::move(object));
     if (!flags.json) {
       std::printf("unpinned %s  %s\n", pin.cid.text().c_str(), shownName(pin.name).c_str());
     }

@@ -39,12 +39,13 @@ Result<void> listInto(const store::ContentStore& store, const cid::Cid& cid,
 
 json::object entryJson(const Listed& listed) {
   const auto& entry = listed.entry;
-  json::object object{{"path", shownName(listed.path)},
-                      {"kind", store::kindName(entry.kind)},
-                      {"cid", entry.cid.text()},
-                      {"bytes", entry.size},
-                      {"here", entry.here}};
-  if (entry.kind == store::ContentKind::Link) object["target"] = shownName(entry.target);
+  json::object object;
+  putName(object, "path", listed.path);
+  object["kind"] = store::kindName(entry.kind);
+  object["cid"] = entry.cid.text();
+  object["bytes"] = entry.size;
+  object["here"] = entry.here;
+  if (entry.kind == store::ContentKind::Link) putName(object, "target", entry.target);
   return object;
 }
 
@@ -66,11 +67,12 @@ std::string pinText(const store::Pin& pin) {
 json::array pinsJson(const std::vector<store::Pin>& pins) {
   json::array array;
   for (const auto& pin : pins) {
-    array.push_back(json::object{{"kind", pin.kind},
-                                 {"name", shownName(pin.name)},
-                                 {"variant", pin.variant},
-                                 {"cid", pin.cid.text()},
-                                 {"added", pin.addedUnixSeconds}});
+    json::object object{{"kind", pin.kind}};
+    putName(object, "name", pin.name);
+    object["variant"] = pin.variant;
+    object["cid"] = pin.cid.text();
+    object["added"] = pin.addedUnixSeconds;
+    array.push_back(std::move(object));
   }
   return array;
 }
@@ -166,7 +168,7 @@ int statContent(const Context& context, const ContentFlags& flags) {
       {"sha256", about->sha256 ? json::value(cid::hexText(*about->sha256)) : json::value(nullptr)},
       {"linked", about->linked},
       {"pins", pinsJson(pins)}};
-  if (about->kind == store::ContentKind::Link) object["target"] = shownName(about->target);
+  if (about->kind == store::ContentKind::Link) putName(object, "target", about->target);
   std::printf("%s\n", json::serialize(object).c_str());
   return 0;
 }

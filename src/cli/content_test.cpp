@@ -13,10 +13,13 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <set>
 #include <stop_token>
 #include <thread>
 
 #include "base/file.h"
+#include "cid/car.h"
 #include "cid/unixfs.h"
 #include "cli/app.h"
 #include "cli/content_flags.h"
@@ -187,7 +190,7 @@ TEST_F(ContentCommand, ImportSaysWhatIsWrongAndWhatIsNotKept) {
   EXPECT_EQ(run({"import", (folder_ / "none.car").native()}).code, 4);
   const auto text = base::readFile(car).value();
   const auto cut = run({"import", write("cut.car", text.substr(0, text.size() - 1)), "--pin"});
-  EXPECT_EQ(cut.code, 1);
+  EXPECT_EQ(cut.code, 3);
   EXPECT_THAT(cut.err, HasSubstr("cut off"));
   EXPECT_THAT(cut.err, HasSubstr("[protocol]"));
   const auto lie = run({"import", write("lie.car", text.substr(0, text.size() - 1) + "D")});
@@ -230,6 +233,64 @@ TEST_F(ContentCommand, WhatIsNoCarIsRefusedByName) {
   EXPECT_THAT(nothing.err, HasSubstr("empty"));
 }
 
+/// A CAR of these blocks; the first is its root.
+std::string carOf(const std::vector<std::pair<cid::Cid, std::string>>& blocks) {
+  auto car = cid::carHeader(std::vector{blocks.front().first});
+  for (const auto& [cid, block] : blocks) {
+    car += cid::carSectionHead(cid, block.size());
+    car += block;
+  }
+  return car;
+}
+
+std::pair<cid::Cid, std::string> blockOf(cid::Codec codec, std::string block) {
+  const auto cid = cid::Cid::of(codec, std::as_bytes(std::span(block)));
+  return {cid, std::move(block)};
+}
+
+std::pair<cid::Cid, std::string> folderOf(const cid::Cid& entry, const std::string& name) {
+  cid::UnixFsData data;
+  data.type = cid::UnixFsType::Directory;
+  return blockOf(cid::Codec::DagPb, cid::encodeNode({{{entry, name, 4}}, cid::encodeUnixFs(data)}));
+}
+
+TEST_F(ContentCommand, AMalformedCarIsBadInput) {
+  const auto good = carOf({blockOf(cid::Codec::Raw, "hello")});
+  const std::map<std::string, std::string> cars{
+      {"empty", ""},
+      {"garbage", std::string(4096, '\x77')},
+      {"header that lies", "\xff\xff\xff\x7f\xa2" + good},
+      {"cut off", good.substr(0, good.size() - 3)},
+      {"trailing bytes", good + std::string(1, '\0')},
+      {"large block", carOf({blockOf(cid::Codec::Raw, std::string((2u << 20) + 1, 'x'))})}};
+  for (const auto& [name, car] : cars) {
+    const auto refused = run({"import", write("bad.car", car)});
+    EXPECT_EQ(refused.code, 3) << name << ": " << refused.err;
+    EXPECT_THAT(refused.err, HasSubstr("malformed CAR")) << name;
+  }
+  // Well-formed, but of a hash function that is not here.
+  const auto sha512 = std::string("\x01\x55\x13\x40", 4) + std::string(64, 'h');
+  const auto foreign = good + static_cast<char>(sha512.size() + 1) + sha512 + "x";
+  EXPECT_EQ(run({"import", write("bad.car", foreign)}).code, 6);
+}
+
+TEST_F(ContentCommand, MalformedNodesAreBadInput) {
+  const auto leaf = blockOf(cid::Codec::Raw, "evil");
+  const auto up = folderOf(leaf.first, "..");
+  const auto broken = blockOf(cid::Codec::DagCbor, "\x81");
+  auto deep = std::vector{folderOf(leaf.first, "x"), leaf};
+  for (int i = 0; i < 1100; ++i) deep.insert(deep.begin(), folderOf(deep.front().first, "d"));
+  for (const auto& blocks : {std::vector{up, leaf}, std::vector{broken}, deep}) {
+    ASSERT_EQ(run({"import", write("a.car", carOf(blocks))}).code, 0);
+  }
+  const auto out = (folder_ / "out").native();
+  EXPECT_EQ(run({"get", up.first.text(), "-o", out}).code, 3);
+  EXPECT_FALSE(fs::exists(folder_ / "evil"));
+  EXPECT_EQ(run({"verify", broken.first.text()}).code, 3);
+  EXPECT_EQ(run({"export", broken.first.text(), "-o", out}).code, 3);
+  EXPECT_EQ(run({"export", deep.front().first.text(), "-o", out}).code, 3);
+}
+
 TEST_F(ContentCommand, LsShowsNamesThatAreOdd) {
   write("f/a\nb", "x");
   write("f/\xff", "y");
@@ -242,7 +303,29 @@ TEST_F(ContentCommand, LsShowsNamesThatAreOdd) {
   EXPECT_THAT(listed.out, HasSubstr("\\xff"));
   EXPECT_THAT(listed.out, HasSubstr("link -> there"));
   EXPECT_THAT(listed.out, Not(HasSubstr("\x1b")));
-  EXPECT_EQ(run({"ls", cid, "--json"}).object().at("entries").as_array().size(), 4u);
+  // A program gets them as they are, and finds what they name.
+  const auto object = run({"ls", cid, "--json"}).object();
+  const auto& entries = object.at("entries").as_array();
+  EXPECT_EQ(entries.size(), 4u);
+  std::map<std::string, std::string> contents;
+  for (const auto& entry : entries) {
+    if (textOf(entry.at("kind")) != "file") continue;
+    auto path = textOf(entry.at("path"));
+    if (const auto* bytes = entry.as_object().if_contains("path_base64")) {
+      EXPECT_EQ(path, "\\xff");
+      EXPECT_EQ(textOf(*bytes), "/w==");
+      path = "\xff";
+    }
+    contents[path] = run({"get", cid + "/" + path, "-o", "-"}).out;
+  }
+  EXPECT_EQ(contents,
+            (std::map<std::string, std::string>{{"a\nb", "x"}, {"\xff", "y"}, {"\x1b[31m", "z"}}));
+  const auto planned = run({"add", "--dry-run", "--json", folder_ / "f"}).object();
+  std::set<std::string> paths;
+  for (const auto& entry : planned.at("planned").at(0).at("entries").as_array()) {
+    paths.insert(textOf(entry.at("path")));
+  }
+  EXPECT_TRUE(paths.contains("a\nb") && paths.contains("\x1b[31m") && paths.contains("\\xff"));
   write("g/sub/deep", "d");
   const auto deep = run({"ls", "-r", cidOf(folder_ / "g")}).out;
   EXPECT_THAT(deep, HasSubstr("sub/deep"));
@@ -382,6 +465,25 @@ TEST_F(ContentFromElsewhere, GetFetchesWhatIsNotHere) {
   const auto printed = run({"get", address, "-o", "-", "--gateway", server.address()});
   EXPECT_EQ(printed.code, 0) << printed.err;
   EXPECT_EQ(printed.out.size(), (1u << 20) + 3);
+}
+
+TEST_F(ContentFromElsewhere, ARouterWhoseAnswerIsPassedOverIsNamed) {
+  const auto routed = [&](int status, const std::string& answer) {
+    const sources::OddServer router({}, [&](auto&, const auto& request) {
+      sources::OddServer::answer(request.socket, status, answer);
+      return true;
+    });
+    const auto none = run({"fetch", folderCid_.text(), "--router", router.address()});
+    EXPECT_EQ(none.code, 4) << none.err;
+    EXPECT_THAT(none.err, HasSubstr(router.address()));
+    return none.err;
+  };
+  const auto plain = routed(200, R"({"Providers":[{"Protocols":["transport-ipfs-gateway-http"],)"
+                                 R"("Addrs":["/ip4/127.0.0.1/tcp/1234/http"]}]})");
+  EXPECT_THAT(plain, HasSubstr("named http://127.0.0.1:1234, which was passed over: it is not "
+                               "encrypted"));
+  EXPECT_THAT(plain, HasSubstr("--peer"));
+  EXPECT_THAT(routed(500, "x"), HasSubstr("HTTP 500"));
 }
 
 TEST_F(ContentFromElsewhere, FetchBringsAndPins) {

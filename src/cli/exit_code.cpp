@@ -7,13 +7,13 @@ namespace webpool::cli {
 int exitCode(ErrorCategory category) noexcept {
   switch (category) {
     case ErrorCategory::Internal:
-    case ErrorCategory::Protocol:
     case ErrorCategory::Unauthorized:
       return 1;
     case ErrorCategory::InvalidArgument:
       return kUsageExit;
     case ErrorCategory::InvalidModel:
     case ErrorCategory::InvalidInput:
+    case ErrorCategory::Protocol:  // malformed blocks and CARs, too
       return 3;
     case ErrorCategory::NotFound:
       return 4;

@@ -96,8 +96,9 @@ void ScrubFlags::addTo(CLI::App& command) {
   command.add_flag("--no-scrub", off, "Don't")->excludes(speed);
 }
 
-ServedContent::ServedContent(std::unique_ptr<store::ContentStore> store, std::string peerId)
-    : store_(std::move(store)), peerId_(std::move(peerId)) {}
+ServedContent::ServedContent(std::unique_ptr<store::ContentStore> store, std::string peerId,
+                             ServeOutput& output)
+    : store_(std::move(store)), peerId_(std::move(peerId)), output_(output) {}
 
 ServedContent::~ServedContent() {
   ending_.request_stop();
@@ -114,7 +115,8 @@ Result<std::unique_ptr<ServedContent>> ServedContent::open(const Context& contex
   if (!store) return std::unexpected(store.error());
   auto peer = api::gateway::keptPeerId(dataFolder / "peer-key.pem");
   if (!peer) return std::unexpected(peer.error());
-  std::unique_ptr<ServedContent> content(new ServedContent(std::move(*store), std::move(*peer)));
+  std::unique_ptr<ServedContent> content(
+      new ServedContent(std::move(*store), std::move(*peer), output));
   if (!scrub.off) {
     auto mender = std::make_shared<const Mender>(context, *content->store_, std::move(*settings),
                                                  content->ending_.get_token(), output);
@@ -127,7 +129,11 @@ Result<std::unique_ptr<ServedContent>> ServedContent::open(const Context& contex
 void ServedContent::addTo(api::Front& front, std::vector<std::string> hosts, bool open) const {
   api::addGateway(front, *store_,
                   {peerId_, api::gateway::httpMultiaddresses(hosts, portOfOrigin(front.origin()))},
-                  open);
+                  open, [&output = output_](const cid::Cid& cid, const Error& error) {
+                    output.line("unreadable", {{"cid", cid.text()}, {"message", error.message}},
+                                fmt::format("{} could not be read for a client: {}", cid.text(),
+                                            error.describe()));
+                  });
 }
 
 std::vector<api::Gauge> ServedContent::gauges() const {

@@ -23,7 +23,8 @@ namespace webpool::cli {
 class ServedContent {
  public:
   /// Opens the store and begins to scrub. What a round found damaged is fetched anew after it.
-  /// `output` is told of both; it and the context must outlive this.
+  /// `output` is told of both, and of what could not be read for a client; it and the context must
+  /// outlive this.
   static Result<std::unique_ptr<ServedContent>> open(const Context& context,
                                                      const ScrubFlags& scrub,
                                                      const SourceFlags& sources,
@@ -41,10 +42,12 @@ class ServedContent {
   std::vector<api::Gauge> gauges() const;
 
  private:
-  ServedContent(std::unique_ptr<store::ContentStore> store, std::string peerId);
+  ServedContent(std::unique_ptr<store::ContentStore> store, std::string peerId,
+                ServeOutput& output);
 
   std::unique_ptr<store::ContentStore> store_;
   std::string peerId_;
+  ServeOutput& output_;
   std::stop_source ending_;
   std::unique_ptr<store::BackgroundScrub> scrub_;
 };

@@ -1,5 +1,7 @@
 #include "cli/terminal.h"
 
+#include "cli/progress_text.h"
+
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -21,19 +23,6 @@ std::size_t byteOf(std::string_view text, std::size_t count) {
     if (!isContinuation(text[at]) && seen++ == count) break;
   }
   return at;
-}
-
-std::string progressText(const Progress& progress) {
-  auto text = progress.step;
-  if (!progress.detail.empty()) text += " " + progress.detail;
-  if (progress.total > 0) {
-    const double share = std::min(1.0, double(progress.done) / double(progress.total));
-    constexpr int kWidth = 20;
-    const int full = static_cast<int>(share * kWidth);
-    text = fmt::format("{:<40} [{}{}] {:3.0f} % of {}", fitText(text, 40), std::string(full, '='),
-                       std::string(kWidth - full, ' '), share * 100, bytesText(progress.total));
-  }
-  return fitText(text, 79);
 }
 
 }  // namespace

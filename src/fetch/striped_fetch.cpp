@@ -80,9 +80,13 @@ bool StripedFetch::isLate(SourceId source, TimePoint now) const {
   });
 }
 
-bool StripedFetch::isOverdue(const Piece& piece, TimePoint now) const {
-  return std::ranges::all_of(piece.requests,
-                             [&](RequestId id) { return now > requests_.at(id).expectedEnd; });
+TimePoint StripedFetch::stuckAt(const Piece& piece) const {
+  TimePoint latest{};
+  for (const auto id : piece.requests) {
+    const auto& request = requests_.at(id);
+    latest = std::max({latest, request.expectedEnd, request.lastByte + options_.stuckAfter});
+  }
+  return latest;
 }
 
 bool StripedFetch::isReserved(SourceId source, const Piece& piece) const {
@@ -156,7 +160,8 @@ std::optional<PieceId> StripedFetch::latePieceFor(SourceId source, TimePoint now
     const bool asked = std::ranges::any_of(
         piece.requests, [&](RequestId other) { return requests_.at(other).source == source; });
     if (asked || !mayHave(source, piece) || !hasRoom(source, piece.bytes, now)) continue;
-    if (isReserved(source, piece) && !isOverdue(piece, now)) continue;
+    // Slow is no reason to ask others for what these have: they are a last resort.
+    if (isReserved(source, piece) && now <= stuckAt(piece)) continue;
     const auto remaining = leastRemaining(piece, now);
     const auto own = scaled(timeFor(source, piece.bytes, now), kWorthwhile) + kWorthAsking;
     if (remaining <= std::max(own, most)) continue;
@@ -186,8 +191,11 @@ void StripedFetch::ask(Choice choice, TimePoint now) {
   auto& source = sources_[choice.source];
   const auto id = nextRequest_++;
   const auto end = now + timeFor(choice.source, piece.bytes, now);
-  requests_[id] = {
-      .source = choice.source, .piece = choice.piece, .started = now, .expectedEnd = end};
+  requests_[id] = {.source = choice.source,
+                   .piece = choice.piece,
+                   .started = now,
+                   .expectedEnd = end,
+                   .lastByte = now};
   piece.requests.insert(id);
   source.requests += 1;
   source.bytesAsked += piece.bytes;
@@ -229,6 +237,7 @@ void StripedFetch::progressed(RequestId id, std::uint64_t bytes, TimePoint now) 
     const auto took = std::max(now - request.started - request.connect, Duration::zero());
     scores_.firstByte(sources_[request.source].report.source.host, took, now);
   }
+  if (bytes > request.bytes) request.lastByte = now;
   request.bytes = bytes;
   const auto size = pieces_.at(request.piece).bytes;
   if (bytes < kTellingBytes || bytes >= size) return;
@@ -421,6 +430,8 @@ std::optional<TimePoint> StripedFetch::wakeAt(TimePoint now) const {
       const auto own = timeFor(source, pieces_.at(request.piece).bytes, now);
       const auto worth = request.started + scaled(own, kWorthwhile) + kWorthAsking + Duration(1);
       consider(std::max(worth, request.expectedEnd + Duration(1)));
+      const auto& piece = pieces_.at(request.piece);
+      if (isReserved(source, piece)) consider(stuckAt(piece) + Duration(1));
     }
   }
   return first;

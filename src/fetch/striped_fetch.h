@@ -30,13 +30,16 @@ struct StripeOptions {
   unsigned mostMissing = 16;   ///< pieces that a source which gave none has not got
   Duration firstWait = std::chrono::milliseconds(500);  ///< after a failure; doubles
   Duration longestWait = std::chrono::seconds(20);
+  /// Without a byte, after which a source is stuck.
+  Duration stuckAfter = std::chrono::seconds(5);
   Duration longestAsked = std::chrono::minutes(2);  ///< that a source may ask to be left alone
 };
 
 struct Source {
   std::string name;  ///< as a person knows it
   std::string host;  ///< under which its measurements are kept
-  /// A source is asked for what no source of a lower rank may have.
+  /// A source is asked for what no source of a lower rank may have, and for what those of lower
+  /// ranks are stuck with.
   unsigned rank = 0;
   unsigned mostRequests = 16;  ///< at a time
 };
@@ -137,6 +140,7 @@ class StripedFetch {
     TimePoint expectedEnd{};
     Duration connect{};
     std::optional<TimePoint> firstByte = {};
+    TimePoint lastByte{};  ///< or when it was asked
     std::uint64_t bytes = 0;
   };
   struct Choice {
@@ -148,8 +152,8 @@ class StripedFetch {
   bool mayHave(SourceId source, const Piece& piece) const;
   bool hasRoom(SourceId source, std::uint64_t bytes, TimePoint now) const;
   bool isLate(SourceId source, TimePoint now) const;
-  /// By all that are asked for it.
-  bool isOverdue(const Piece& piece, TimePoint now) const;
+  /// When all that are asked for it have kept it too long without a byte.
+  TimePoint stuckAt(const Piece& piece) const;
   /// A source of a lower rank may have it.
   bool isReserved(SourceId source, const Piece& piece) const;
   /// Another source has all that is open sooner than this one has this piece.

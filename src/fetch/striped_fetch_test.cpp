@@ -263,6 +263,23 @@ TEST_F(StripedFetchTest, AHigherRankIsAskedForWhatNoLowerOneHas) {
   EXPECT_EQ(its->piece, lacked);
 }
 
+TEST_F(StripedFetchTest, AHigherRankIsAskedOnlyWhenTheLowerOneIsStuck) {
+  const auto near = add("near");
+  const auto far = add("far", 1);
+  addPieces(1);
+  const auto first = poll().at(0);
+  EXPECT_EQ(first.source, near);
+  for (std::uint64_t bytes = 0; bytes < 600'000; bytes += 10'000) {
+    fetch_.progressed(first.request, bytes, now_ += seconds(1));
+    EXPECT_TRUE(poll().empty()) << "it is slow, and has it";
+  }
+  const auto silent = now_;
+  const auto asks = pollLater();
+  ASSERT_EQ(asks.size(), 1u) << "it is not waited for for ever";
+  EXPECT_EQ(asks[0].source, far);
+  EXPECT_GE(now_ - silent, seconds(5));
+}
+
 TEST_F(StripedFetchTest, ALatePieceIsAskedForASecondTimeAndTheFirstAnswerCounts) {
   const auto stuck = add("stuck");
   const auto other = add("other");

@@ -44,14 +44,22 @@ void BodyStream::taken() {
 }
 
 void BodyStream::leave() {
+  std::function<void()> drained;
   {
     const std::lock_guard lock(mutex_);
+    if (left_) return;
     wake_ = nullptr;
     left_ = true;
     pieces_.clear();
     waiting_ = 0;
-    if (state_ == State::Ended) return;
+    sending_ = 0;
+    if (state_ == State::Ended) {
+      // The writer is done; all that it may want to know is that nothing waits any more.
+      drained = drained_;
+      if (!drained) return;
+    }
   }
+  if (drained) return drained();
   closed_.request_stop();
 }
 

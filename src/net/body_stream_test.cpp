@@ -72,6 +72,19 @@ TEST(BodyStream, AClientThatLeftIsTold) {
   EXPECT_EQ(writer.write("x"), Written::Closed);
 }
 
+TEST(BodyStream, AClientThatLeavesAfterTheEndLeavesNothingWaiting) {
+  BodyWriter writer;
+  const auto stream = writer.body().stream;
+  int drained = 0;
+  writer.onDrained([&] { ++drained; });
+  writer.write("x");
+  writer.end();
+  stream->leave();
+  stream->leave();
+  EXPECT_EQ(drained, 1);
+  EXPECT_FALSE(writer.closed().stop_requested());
+}
+
 TEST(BodyStream, LettingGoWithoutAnEndIsAFailure) {
   std::shared_ptr<BodyStream> stream;
   {

@@ -22,6 +22,7 @@
 #include <tuple>
 #include <utility>
 
+#include "net/absolute_target.h"
 #include "net/acknowledged.h"
 #include "net/file_sender.h"
 #include "net/response_head.h"
@@ -44,6 +45,19 @@ constexpr std::size_t kSoonTaken = 64u << 10;
 struct Answer {
   std::optional<Response> response;
   std::function<void()> wake;  ///< set while the connection waits
+
+  Answer() = default;
+  Answer(const Answer&) = delete;
+  Answer& operator=(const Answer&) = delete;
+  ~Answer() {
+    if (response) forget(*response);
+  }
+
+  /// Nobody reads it: whoever writes its body is told.
+  static void forget(const Response& unread) {
+    const auto* stream = std::get_if<StreamBody>(&unread.body);
+    if (stream != nullptr && stream->stream) stream->stream->leave();
+  }
 
   void give(Response given) {
     if (!response) response = std::move(given);
@@ -320,15 +334,22 @@ class HttpConnection final : public Connection,
 
   /// None where the request may be served, as far as its header tells.
   std::optional<Refused> check(Parser& parser) {
-    const auto& head = parser.get();
+    auto& head = parser.get();
     headers_ = headersOf(head);
+    if (auto absolute = absoluteTarget(head.target(), kIsTls<Stream>)) {
+      head.target(absolute->target);
+      // It counts, and not what the field says (RFC 9112, section 3.2.2).
+      if (headers_.count("Host") == 1) headers_.set("Host", std::move(absolute->host));
+    }
     const bool upgrade = beast::websocket::is_upgrade(head);
     if (const auto refusal = server_->policy.check(headers_, upgrade, isOpen(head))) {
       return Refused{.status = refusal->status, .reason = refusal->reason};
     }
     ownHost_ = headers_.get("Host");
     if (!head.target().starts_with('/')) {
-      return Refused{.status = 400, .reason = "the request target must begin with '/'"};
+      return Refused{
+          .status = 400,
+          .reason = "the request target must begin with '/' or with this server's address"};
     }
     return std::nullopt;
   }
@@ -353,11 +374,9 @@ class HttpConnection final : public Connection,
   }
 
   /// Whether pages of every origin may read there.
-  bool isOpen(const Parser::value_type& request) const {
-    const auto method = request.method();
+  bool isOpen(http::verb method, std::string_view target) const {
     const bool reads =
         method == http::verb::get || method == http::verb::head || method == http::verb::options;
-    const std::string_view target(request.target().data(), request.target().size());
     return reads && std::ranges::any_of(server_->options.openPrefixes, [&](const auto& prefix) {
              return target.starts_with(prefix);
            });

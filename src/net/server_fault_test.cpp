@@ -280,7 +280,7 @@ TEST_F(HttpFaultTest, GarbageIsRefused) {
       "POST / HTTP/1.1\r\nHost: " + host() + "\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
       "POST / HTTP/1.1\r\nHost: " + host() +
           "\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-      "GET http://evil.example/ HTTP/1.1\r\nHost: " + host() + "\r\n\r\n",
+      "GET ftp://evil.example/ HTTP/1.1\r\nHost: " + host() + "\r\n\r\n",
       "GET * HTTP/1.1\r\nHost: " + host() + "\r\n\r\n",
   };
   for (const auto& bytes : garbage) {

@@ -48,6 +48,19 @@ TEST_F(HttpTest, RoutesRequestsWithTheirParts) {
   EXPECT_EQ(wrong.field("Allow"), "POST");
 }
 
+TEST_F(HttpTest, AnAbsoluteTargetHasItsOwnHost) {
+  start();
+  server_->route("GET", "/a", saying("a"));
+  RawClient client(server_->port());
+  EXPECT_EQ(client.get("http://" + host() + "/a?b", host()).body, "a\n");
+  EXPECT_EQ(client.get("http://" + host() + "/a", "proxy.example").status, 200)
+      << "the field does not count";
+  RawClient foreign(server_->port());
+  EXPECT_EQ(foreign.get("http://elsewhere.example/a", host()).status, 421);
+  RawClient other(server_->port());
+  EXPECT_EQ(other.get("ftp://" + host() + "/a", host()).status, 400);
+}
+
 TEST_F(HttpTest, EveryResponseKeepsThePageIsolated) {
   start();
   server_->route("GET", "/", saying("page"));

@@ -1,6 +1,7 @@
 #include "sources/content_fetch.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -84,6 +85,10 @@ struct ContentFetch::State {
   Result<void> runBlocks(const BlockSink& sink, const store::JobOptions& job, const cid::Cid& root,
                          std::uint64_t total);
   Error named(Error error, const cid::Cid& root) const;
+  void note(std::string text) {
+    const std::lock_guard lock(notesMutex);
+    notes.push_back(std::move(text));
+  }
 
   store::ContentStore& store;
   base::HttpClient& http;
@@ -91,6 +96,8 @@ struct ContentFetch::State {
   fetch::HostScores scores;
   BlockFetch blocks;
   std::atomic<std::uint64_t> fromStore{0};  ///< bytes that were here already
+  mutable std::mutex notesMutex;
+  std::vector<std::string> notes;  ///< why a router named nobody
   bool searched = false;
   std::atomic<std::size_t> searching{0};
   std::vector<std::jthread> searchers;  ///< ended before what they add to
@@ -112,8 +119,14 @@ void ContentFetch::State::search(const cid::Cid& root) {
   }
   for (const auto& router : options.settings.routers) {
     tasks.emplace_back([this, &router, root](std::stop_token stop) {
-      for (auto& server : askRouter(http, router, root, std::move(stop))) {
-        const auto known = namedServers(options.settings);
+      auto found = askRouter(http, router, root, std::move(stop));
+      if (!found) return note(fmt::format("the router {}: {}", router, found.error().message));
+      for (const auto& origin : found->passedOver) {
+        note(fmt::format("the router {} named {}, which was passed over: it is not encrypted",
+                         router, origin));
+      }
+      const auto known = namedServers(options.settings);
+      for (auto& server : found->servers) {
         if (std::ranges::find(known, server.origin, &ContentServer::origin) == known.end()) {
           blocks.addServer(std::move(server));
         }
@@ -133,6 +146,14 @@ void ContentFetch::State::search(const cid::Cid& root) {
 
 Error ContentFetch::State::named(Error error, const cid::Cid& root) const {
   if (!blocks.reports().empty() || error.category != ErrorCategory::NotFound) return error;
+  const std::lock_guard lock(notesMutex);
+  if (!notes.empty()) {
+    return {ErrorCategory::NotFound,
+            fmt::format("{} is not here, and no other source is known: {}", root.text(),
+                        fmt::join(notes, "; ")),
+            "give --peer http://HOST for a webpool node that is asked without encryption, or "
+            "--gateway https://HOST"};
+  }
   return {ErrorCategory::NotFound,
           fmt::format("{} is not here, and no other source is known", root.text()),
           "give --gateway https://HOST, or set WEBPOOL_GATEWAY; webpool config shows all sources"};

@@ -245,6 +245,7 @@ TEST_F(OddServers, ARouterNamesWhoElseMayBeAsked) {
   const auto none = fetch(publishFile(10, "other"), how);
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().category, ErrorCategory::NotFound);
+  EXPECT_THAT(none.error().message, HasSubstr("http://192.0.2.1, which was passed over"));
 }
 
 }  // namespace

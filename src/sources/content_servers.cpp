@@ -58,6 +58,21 @@ bool isOneOf(std::string_view text, std::initializer_list<std::string_view> list
   return std::ranges::find(list, text) != list.end();
 }
 
+/// Once, and no more than `most` of a kind.
+void addServer(RoutedServers& found, const std::string& origin, std::size_t most) {
+  if (origin.empty()) return;
+  if (!origin.starts_with("https://")) {
+    const bool known = std::ranges::find(found.passedOver, origin) != found.passedOver.end();
+    if (!known && found.passedOver.size() < most) found.passedOver.push_back(origin);
+    return;
+  }
+  const bool known =
+      std::ranges::find(found.servers, origin, &ContentServer::origin) != found.servers.end();
+  if (!known && found.servers.size() < most) {
+    found.servers.push_back({.name = origin, .origin = origin});
+  }
+}
+
 bool isGatewayRecord(const json::object& record) {
   const auto* protocols = record.if_contains("Protocols");
   return protocols != nullptr && protocols->is_array() &&
@@ -137,30 +152,30 @@ std::string originOfMultiaddr(std::string_view address) {
   return url && url->target == "/" ? url->origin() : std::string();
 }
 
-std::vector<ContentServer> serversInAnswer(std::string_view text, std::size_t most) {
-  std::vector<ContentServer> servers;
+Result<RoutedServers> serversInAnswer(std::string_view text, std::size_t most) {
+  RoutedServers found;
   boost::system::error_code error;
   const auto value = json::parse(text, error);
-  if (error || !value.is_object()) return servers;
-  const auto* providers = value.get_object().if_contains("Providers");
-  if (providers == nullptr || !providers->is_array()) return servers;
+  const auto* providers =
+      !error && value.is_object() ? value.get_object().if_contains("Providers") : nullptr;
+  if (providers == nullptr || !(providers->is_array() || providers->is_null())) {
+    return fail(ErrorCategory::Fetch, "the answer is no list of providers");
+  }
+  if (providers->is_null()) return found;
   for (const auto& record : providers->get_array()) {
     if (!record.is_object() || !isGatewayRecord(record.get_object())) continue;
     const auto* addresses = record.get_object().if_contains("Addrs");
     if (addresses == nullptr || !addresses->is_array()) continue;
     for (const auto& address : addresses->get_array()) {
       if (!address.is_string()) continue;
-      const auto origin = originOfMultiaddr(address.get_string());
-      if (!origin.starts_with("https://") || servers.size() >= most) continue;
-      if (std::ranges::find(servers, origin, &ContentServer::origin) != servers.end()) continue;
-      servers.push_back({.name = origin, .origin = origin});
+      addServer(found, originOfMultiaddr(address.get_string()), most);
     }
   }
-  return servers;
+  return found;
 }
 
-std::vector<ContentServer> askRouter(base::HttpClient& http, const std::string& router,
-                                     const cid::Cid& cid, std::stop_token stop) {
+Result<RoutedServers> askRouter(base::HttpClient& http, const std::string& router,
+                                const cid::Cid& cid, std::stop_token stop) {
   const auto answer =
       http.request({.url = fmt::format("{}/routing/v1/providers/{}?filter-protocols={}", router,
                                        cid.normalized().text(), kGatewayProtocol),
@@ -169,7 +184,11 @@ std::vector<ContentServer> askRouter(base::HttpClient& http, const std::string& 
                     .maxBodyBytes = kMostAnswer,
                     .maxRedirects = 3},
                    std::move(stop));
-  if (!answer || answer->status != 200) return {};
+  if (!answer) return std::unexpected(answer.error());
+  if (answer->status == 404) return RoutedServers{};  // that is how some say that nobody has it
+  if (answer->status != 200) {
+    return fail(ErrorCategory::Fetch, fmt::format("HTTP {}", answer->status));
+  }
   return serversInAnswer(answer->body);
 }
 

@@ -51,12 +51,17 @@ bool answersAsGateway(base::HttpClient& http, const std::string& origin, std::st
 /// "https://HOST:PORT" of an address such as "/dns4/HOST/tcp/443/https"; empty for what is no HTTP.
 std::string originOfMultiaddr(std::string_view address);
 
-/// The gateways that an answer of HTTP routing v1 names, each once, at most `most`. What is not
-/// encrypted, and what is no gateway, is left out.
-std::vector<ContentServer> serversInAnswer(std::string_view json, std::size_t most = 8);
+struct RoutedServers {
+  std::vector<ContentServer> servers;
+  std::vector<std::string> passedOver;  ///< addresses of gateways that are not encrypted, a few
+};
 
-/// Asks a router who has it. Blocks, ten seconds at most; none where that fails.
-std::vector<ContentServer> askRouter(base::HttpClient& http, const std::string& router,
-                                     const cid::Cid& cid, std::stop_token stop);
+/// The gateways that an answer of HTTP routing v1 names, each once, at most `most`. What is not
+/// encrypted is passed over; what is no gateway is left out. Fetch for what is no such answer.
+Result<RoutedServers> serversInAnswer(std::string_view json, std::size_t most = 8);
+
+/// Asks a router who has it. Blocks, ten seconds at most; Fetch, Timeout and the like.
+Result<RoutedServers> askRouter(base::HttpClient& http, const std::string& router,
+                                const cid::Cid& cid, std::stop_token stop);
 
 }  // namespace webpool::sources

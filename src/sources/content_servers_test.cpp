@@ -67,16 +67,21 @@ TEST(ContentServers, MultiaddressesOfHttpAreRead) {
 }
 
 TEST(ContentServers, ARoutersAnswerNamesGateways) {
-  const auto servers = serversInAnswer(R"({"Providers":[
+  const auto found = serversInAnswer(R"({"Providers":[
     {"Schema":"peer","ID":"x","Protocols":["transport-bitswap"],"Addrs":["/dns4/no.example/tcp/443/https"]},
     {"Schema":"peer","ID":"y","Protocols":["transport-ipfs-gateway-http"],
      "Addrs":["/dns4/a.example/tcp/443/https","/ip4/192.0.2.1/tcp/80/http","/ip4/192.0.2.1/tcp/4001",7]},
     {"Schema":"peer","Protocols":["transport-ipfs-gateway-http"],"Addrs":["/dns4/a.example/tcp/443/https"]},
     {"Schema":"peer"}, 3]})");
-  ASSERT_EQ(servers.size(), 1u);
-  EXPECT_EQ(servers[0].origin, "https://a.example");
-  for (const auto* none : {"", "{", "[]", "{}", R"({"Providers":{}})", R"({"Providers":[]})"}) {
-    EXPECT_TRUE(serversInAnswer(none).empty()) << none;
+  ASSERT_TRUE(found);
+  ASSERT_EQ(found->servers.size(), 1u);
+  EXPECT_EQ(found->servers[0].origin, "https://a.example");
+  EXPECT_EQ(found->passedOver, std::vector<std::string>{"http://192.0.2.1"});
+  for (const auto* none : {R"({"Providers":null})", R"({"Providers":[]})"}) {
+    EXPECT_TRUE(serversInAnswer(none)->servers.empty()) << none;
+  }
+  for (const auto* none : {"", "{", "[]", "{}", R"({"Providers":{}})"}) {
+    EXPECT_EQ(serversInAnswer(none).error().category, ErrorCategory::Fetch) << none;
   }
   std::string many = R"({"Providers":[)";
   for (int i = 0; i < 50; ++i) {
@@ -84,7 +89,7 @@ TEST(ContentServers, ARoutersAnswerNamesGateways) {
     many += R"({"Protocols":["transport-ipfs-gateway-http"],"Addrs":["/dns4/h)" +
             std::to_string(i) + R"(.example/tcp/443/https"]})";
   }
-  EXPECT_EQ(serversInAnswer(many + "]}").size(), 8u);
+  EXPECT_EQ(serversInAnswer(many + "]}")->servers.size(), 8u);
 }
 
 }  // namespace

@@ -76,6 +76,19 @@ class ContentServe : public ServeTest {
   std::uint16_t port_ = 0;
 };
 
+TEST_F(ContentServe, StrangersLearnNoPathsAndTheLogHasThem) {
+  const auto running = serve({"--no-scrub"});
+  const auto stored = folder() / "data/store/files" / kHelloSha256;
+  std::filesystem::permissions(stored, std::filesystem::perms(0644));
+  std::ofstream(stored, std::ios::app) << "more";
+  const auto got = get(std::string("/ipfs/") + kHelloCid);
+  EXPECT_EQ(got.status, 500);
+  EXPECT_EQ(got.body, std::string(kHelloCid) + " is damaged here, and is not served\n");
+  ASSERT_TRUE(waitForEvent(*running, "unreadable"));
+  EXPECT_THAT(std::string(event(*running, "unreadable").at("message").as_string()),
+              HasSubstr(stored.native()));
+}
+
 TEST_F(ContentServe, GivesWhatIsHereAndEndsWithCtrlC) {
   const auto running = serve();
   EXPECT_EQ(get(std::string("/ipfs/") + kHelloCid).body, "hello world");

@@ -8,6 +8,7 @@
 #include "api/gateway/ask.h"
 #include "api/gateway/conditions.h"
 #include "api/gateway/file_head.h"
+#include "api/gateway/folder_page.h"
 #include "api/gateway/pages.h"
 #include "cid/ipld.h"
 #include "cid/sha256.h"
@@ -23,7 +24,8 @@ constexpr std::string_view kPageVersion = "1";
 constexpr std::string_view kSandbox = "sandbox";
 constexpr std::string_view kOwnPage =
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
-constexpr std::size_t kMostListed = 100'000;
+/// A value's page takes several times of its block, and waits in memory for who reads it.
+constexpr std::size_t kMostShown = 256u << 10;
 
 /// Notices that the source lacked a block: that is another thing than a path that leads nowhere.
 class WatchedBlocks : public cid::Blocks {
@@ -95,7 +97,7 @@ class Answering {
       case ErrorCategory::Protocol:
         return text(422, error.message);
       default:
-        return text(500, error.describe());
+        return text(500, error.message);
     }
   }
 
@@ -265,10 +267,11 @@ class Answering {
     return send(std::move(response), *content);
   }
 
-  /// Nothing for a plain cbor block that is no DAG-CBOR: it is sent as it is.
+  /// Nothing for a plain cbor block that is no DAG-CBOR, and for a large one: it is sent as it is.
   std::optional<Answer> valuePreview() {
     const auto block = cid::readBlock(blocks_, path_.cid);
     if (!block) return lackedBlock(block.error());
+    if (block->size() > kMostShown) return std::nullopt;
     const auto codec = path_.cid.codec();
     const bool isJson = codec == cid::Codec::DagJson || codec == cid::Codec::Json;
     std::string json(block->text());
@@ -277,17 +280,18 @@ class Answering {
       if (!read) return std::nullopt;
       json = cid::encodeDagJson(*read);
     }
-    return page(fmt::format("DagIndex-{}", kPageVersion),
-                [&] { return valuePage(path_.cid, json); });
+    auto response = pageHead("DagIndex");
+    if (!isKnown(response)) response.body = valuePage(path_.cid, json);
+    return Answer{std::move(response), nullptr, {}};
   }
 
-  template <class Make>
-  Answer page(std::string_view tag, Make make) const {
-    auto response = head("text/html; charset=utf-8",
-                         entityTag(fmt::format("{}_CID-{}", tag, path_.cid.text())), kAWeek);
+  /// A page of ours, without its body.
+  net::Response pageHead(std::string_view kind) const {
+    auto response =
+        head("text/html; charset=utf-8",
+             entityTag(fmt::format("{}-{}_CID-{}", kind, kPageVersion, path_.cid.text())), kAWeek);
     response.headers.set("Content-Security-Policy", std::string(kOwnPage));
-    if (!isKnown(response)) response.body = make();
-    return {std::move(response), nullptr, {}};
+    return response;
   }
 
   // --- Files and folders.
@@ -335,12 +339,17 @@ class Answering {
     if (ask_.format != Format::Page) {
       return text(406, "this is a folder: ask for a file in it, or for its block with ?format=raw");
     }
-    const auto tag = fmt::format("DirIndex-{}", kPageVersion);
-    auto known = page(tag, [] { return std::string(); });
-    if (known.response.status == 304) return known;
-    const auto entries = cid::listFolder(blocks_, path_.cid, kMostListed);
-    if (!entries) return failed(entries.error());
-    return page(tag, [&] { return folderPage(ask_.root, ask_.path, path_.cid, *entries); });
+    Answer answer{pageHead("DirIndex"), nullptr, {}};
+    if (isKnown(answer.response)) return answer;
+    auto page = std::make_unique<FolderPage>(
+        source_, FolderPageText(ask_.root, ask_.path, path_.cid), path_.cid);
+    if (const auto begun = page->begin(); !begun) return lackedBlock(begun.error());
+    if (auto whole = page->whole()) {
+      answer.response.body = std::move(*whole);
+    } else {
+      answer.body = std::move(page);
+    }
+    return answer;
   }
 
   /// Under the tag of its folder.

@@ -16,7 +16,7 @@ using testing::MemorySource;
 constexpr std::size_t kLeaf = 256u << 10;
 constexpr std::size_t kLeaves = 40;
 
-class GatewayHandlerTest : public net::ServerTest {
+class GatewayHandlerBase : public net::ServerTest {
  protected:
   void SetUp() override {
     std::vector<std::string> leaves;
@@ -27,9 +27,12 @@ class GatewayHandlerTest : public net::ServerTest {
     }
     file_ = source_->file("", leaves).cid;
     last_ = cid::Cid::of(cid::Codec::Raw, std::as_bytes(std::span(leaves.back())));
+  }
+
+  void serve(const GatewayLimits& limits) {
     start({.openPrefixes = {"/ipfs/"}});
-    onLoop([this] {
-      const auto handler = gatewayHandler(source_, loop_);
+    onLoop([this, &limits] {
+      const auto handler = gatewayHandler(source_, loop_, limits);
       server_->routePrefix("GET", "/ipfs/", handler);
       server_->routePrefix("OPTIONS", "/ipfs/", handler);
     });
@@ -55,6 +58,14 @@ class GatewayHandlerTest : public net::ServerTest {
   std::shared_ptr<MemorySource> source_ = std::make_shared<MemorySource>();
   std::string content_;
   cid::Cid file_, last_;
+};
+
+class GatewayHandlerTest : public GatewayHandlerBase {
+ protected:
+  void SetUp() override {
+    GatewayHandlerBase::SetUp();
+    serve({});
+  }
 };
 
 TEST_F(GatewayHandlerTest, AFileInBlocksComesWithItsLengthAndTheConnectionGoesOn) {
@@ -137,6 +148,75 @@ TEST_F(GatewayHandlerTest, ClientsThatLeaveOrStallHoldNothing) {
   RawClient other(server_->port());
   EXPECT_EQ(other.get("/ipfs/" + file_.text(), host()).body, content_);
   // The server stops with a body that nobody has read to its end.
+}
+
+TEST_F(GatewayHandlerTest, ALargeFolderIsAPageInChunks) {
+  std::vector<cid::Link> entries;
+  for (int i = 0; i < 3000; ++i) entries.push_back(source_->file("n" + std::to_string(i), "x"));
+  const auto folder = source_->folder("", entries).cid;
+  RawClient client(server_->port());
+  const auto got = client.get("/ipfs/" + folder.text() + "/", host(), "Connection: close\r\n");
+  EXPECT_EQ(got.status, 200);
+  EXPECT_EQ(got.field("Transfer-Encoding"), "chunked");
+  const auto page = chunks(client);
+  ASSERT_TRUE(page);
+  EXPECT_NE(page->find(">n2999</a>"), std::string::npos);
+  RawClient head(server_->port());
+  EXPECT_EQ(head.get("/ipfs/" + folder.text() + "/", host(), "", "HEAD").status, 200);
+  EXPECT_EQ(head.get("/ipfs/bafkqaaa", host()).status, 200);
+}
+
+/// With room for next to nothing.
+class NarrowGatewayTest : public GatewayHandlerBase {
+ protected:
+  std::unique_ptr<RawClient> stalling() {
+    auto client = std::make_unique<RawClient>(server_->port());
+    client->send("GET /ipfs/" + file_.text() + " HTTP/1.1\r\nHost: " + host() +
+                 "\r\nConnection: close\r\n\r\n");
+    EXPECT_EQ(client->receive(false).status, 200);
+    return client;
+  }
+};
+
+TEST_F(NarrowGatewayTest, ThoseWhoReadGetAllWhereNothingMayWait) {
+  serve({.waiting = 0});
+  RawClient one(server_->port());
+  RawClient two(server_->port());
+  const auto stalled = stalling();
+  EXPECT_EQ(one.get("/ipfs/" + file_.text(), host()).body, content_);
+  EXPECT_EQ(two.get("/ipfs/" + file_.text(), host()).body, content_);
+}
+
+TEST_F(NarrowGatewayTest, WhoReadsTakesThePlaceOfWhoDoesNot) {
+  serve({.bodies = 2, .stalled = {}});
+  const auto first = stalling();
+  const auto second = stalling();
+  RawClient reading(server_->port());
+  // Until one of them is waited for.
+  while (true) {
+    const auto got = reading.get("/ipfs/" + file_.text(), host());
+    if (got.status == 503) continue;
+    EXPECT_EQ(got.body, content_);
+    break;
+  }
+  first->readToEnd();
+  second->readToEnd();
+  const auto whole = [this](RawClient& client) {
+    return client.pending().size() == content_.size();
+  };
+  EXPECT_TRUE(!whole(*first) || !whole(*second)) << "one of them was cut off";
+}
+
+TEST_F(NarrowGatewayTest, NobodyWhoReadsIsCutOff) {
+  serve({.bodies = 1, .stalled = std::chrono::hours(1)});
+  const auto first = stalling();
+  RawClient other(server_->port());
+  const auto refused = other.get("/ipfs/" + file_.text(), host());
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(refused.field("Retry-After"), "1");
+  EXPECT_EQ(other.get("/ipfs/bafkqaaa", host()).status, 200) << "small answers need no place";
+  first->readToEnd();
+  EXPECT_EQ(first->pending().size(), content_.size());
 }
 
 }  // namespace

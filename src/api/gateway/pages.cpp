@@ -69,35 +69,45 @@ std::string percentEncoded(std::string_view text) {
   return out;
 }
 
-std::string folderPage(const cid::Cid& root, std::string_view path, const cid::Cid& folder,
-                       const std::vector<cid::Link>& entries) {
-  auto base = fmt::format("/ipfs/{}", root.text());
-  auto crumbs = fmt::format("/ipfs/<a href=\"{}\">{}</a>", base, root.text());
-  std::string title = base;
+FolderPageText::FolderPageText(const cid::Cid& root, std::string_view path, const cid::Cid& folder)
+    : base_(fmt::format("/ipfs/{}", root.text())) {
+  auto crumbs = fmt::format("/ipfs/<a href=\"{}\">{}</a>", base_, root.text());
+  std::string title = base_;
   for (auto rest = path; !rest.empty();) {
     const auto part = rest.substr(0, rest.find('/'));
     rest.remove_prefix(std::min(rest.size(), part.size() + 1));
-    base += "/" + percentEncoded(part);
+    base_ += "/" + percentEncoded(part);
     title += fmt::format("/{}", part);
-    crumbs += fmt::format("/<a href=\"{}\">{}</a>", base, escaped(part));
+    crumbs += fmt::format("/<a href=\"{}\">{}</a>", base_, escaped(part));
   }
-  auto page = fmt::format(kHead, escaped(title + "/"));
-  page += fmt::format("<h1>Index of</h1>\n<p>{}</p>\n<p class=\"ipfs-hash\">{}</p>\n<table>\n",
-                      crumbs, folder.text());
+  head_ = fmt::format(kHead, escaped(title + "/"));
+  head_ += fmt::format("<h1>Index of</h1>\n<p>{}</p>\n<p class=\"ipfs-hash\">{}</p>\n<table>\n",
+                       crumbs, folder.text());
   if (!path.empty()) {
-    page += fmt::format("<tr><td><a href=\"{}/..\">..</a></td><td></td><td></td></tr>\n", base);
+    head_ += fmt::format("<tr><td><a href=\"{}/..\">..</a></td><td></td><td></td></tr>\n", base_);
   }
-  for (const auto& entry : entries) {
-    const auto cid = entry.cid.text();
-    const auto name = percentEncoded(entry.name);
-    // The name is encoded twice in the parameter: so do the pages of other gateways.
-    page += fmt::format(
-        "<tr><td><a href=\"{}/{}\">{}</a></td><td><a class=\"ipfs-hash\" translate=\"no\" "
-        "href=\"/ipfs/{}?filename={}\">{}</a></td><td>{}</td></tr>\n",
-        base, name, escaped(entry.name), cid, percentEncoded(name), shortened(cid),
-        sizeText(entry));
+}
+
+std::string FolderPageText::row(const cid::Link& entry) const {
+  const auto cid = entry.cid.text();
+  const auto name = percentEncoded(entry.name);
+  // The name is encoded twice in the parameter: so do the pages of other gateways.
+  return fmt::format(
+      "<tr><td><a href=\"{}/{}\">{}</a></td><td><a class=\"ipfs-hash\" translate=\"no\" "
+      "href=\"/ipfs/{}?filename={}\">{}</a></td><td>{}</td></tr>\n",
+      base_, name, escaped(entry.name), cid, percentEncoded(name), shortened(cid), sizeText(entry));
+}
+
+std::string FolderPageText::end(std::optional<std::size_t> listed) {
+  std::string end = "</table>\n";
+  if (listed) {
+    end += fmt::format(
+        "<p>These are the first {} entries, and there are more: all of them are in the folder's "
+        "CAR "
+        "(<code>?format=car&amp;dag-scope=entity</code>).</p>\n",
+        *listed);
   }
-  return page.append("</table>\n").append(kFoot);
+  return end.append(kFoot);
 }
 
 std::string valuePage(const cid::Cid& cid, std::string_view json) {

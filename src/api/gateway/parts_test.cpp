@@ -65,10 +65,18 @@ TEST(GatewayContentType, ByNameThenByBytes) {
   EXPECT_EQ(contentTypeOf("none", "\x89PNG\r\n\x1a\n", 8), "image/png");
 }
 
+std::string folderPage(const cid::Cid& root, std::string_view path,
+                       const std::vector<cid::Link>& entries) {
+  const FolderPageText text(root, path, root);
+  auto page = text.head();
+  for (const auto& entry : entries) page += text.row(entry);
+  return page + FolderPageText::end({});
+}
+
 TEST(GatewayPages, NamesRunNothing) {
   const auto cid = cid::Cid();
   const std::string evil = "\"><script>'&\xff";
-  const auto page = folderPage(cid, "a/" + evil, cid, {{cid, evil, 5}, {cid, "b", std::nullopt}});
+  const auto page = folderPage(cid, "a/" + evil, {{cid, evil, 5}, {cid, "b", std::nullopt}});
   EXPECT_THAT(page, Not(HasSubstr("<script>")));
   EXPECT_THAT(page, HasSubstr("%22%3E%3Cscript%3E%27%26%FF"));
   EXPECT_THAT(page, HasSubstr("&#34;&gt;&lt;script&gt;&#39;&amp;"));
@@ -77,14 +85,16 @@ TEST(GatewayPages, NamesRunNothing) {
 
 TEST(GatewayPages, AFoldersLinks) {
   const auto cid = cid::Cid::parse("bafkqaaa").value();
-  const auto page = folderPage(cid, "ą", cid, {{cid, "ź.txt", 2048}});
+  const auto page = folderPage(cid, "ą", {{cid, "ź.txt", 2048}});
   EXPECT_THAT(page, HasSubstr("Index of"));
   EXPECT_THAT(page, HasSubstr("/ipfs/<a href=\"/ipfs/bafkqaaa\">bafkqaaa</a>/"
                               "<a href=\"/ipfs/bafkqaaa/%C4%85\">ą</a>"));
   EXPECT_THAT(page, HasSubstr("<a href=\"/ipfs/bafkqaaa/%C4%85/..\">..</a>"));
   EXPECT_THAT(page, HasSubstr("<a href=\"/ipfs/bafkqaaa/%C4%85/%C5%BA.txt\">ź.txt</a>"));
   EXPECT_THAT(page, HasSubstr("2.0 KiB"));
-  EXPECT_THAT(folderPage(cid, "", cid, {}), Not(HasSubstr("..</a>")));
+  EXPECT_THAT(folderPage(cid, "", {}), Not(HasSubstr("..</a>")));
+  EXPECT_THAT(FolderPageText::end({}), Not(HasSubstr("there are more")));
+  EXPECT_THAT(FolderPageText::end(123), HasSubstr("first 123 entries"));
 }
 
 }  // namespace

@@ -142,8 +142,12 @@ net::Response answerRouting(Source& source, const Provider& self, const net::Req
     return records(request, "Peers", own ? record(self, request) : std::nullopt);
   }
   if (!path.starts_with(kProviders)) return refused(501, "only providers and peers are known here");
-  const auto cid = cid::Cid::parse(std::string_view(path).substr(kProviders.size()));
-  if (!cid && cid.error().category != ErrorCategory::Unsupported) {
+  const auto written = std::string_view(path).substr(kProviders.size());
+  const auto cid = cid::Cid::parse(written);
+  // A CID of a foreign codec or hash function is one all the same; what is not even encoded is
+  // none.
+  if (!cid &&
+      (cid.error().category != ErrorCategory::Unsupported || !cid::decodeMultibase(written))) {
     return refused(400, cid.error().message);
   }
   const bool held = cid && !self.peerId.empty() && holds(source, *cid);

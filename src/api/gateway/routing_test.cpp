@@ -89,6 +89,7 @@ TEST_F(GatewayRoutingTest, PeersAndWhatIsNot) {
   EXPECT_EQ(json::parse(std::get<std::string>(own.body)).at("Peers").as_array().size(), 1u);
   EXPECT_EQ(std::get<std::string>(ask("/peers/other").body), "{\"Peers\":[]}");
   EXPECT_EQ(ask("/providers/bnonsense1").status, 400);
+  EXPECT_EQ(ask("/providers/xx").status, 400);
   EXPECT_EQ(ask("/ipns/x").status, 501);
 }
 
