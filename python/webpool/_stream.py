@@ -13,7 +13,8 @@ from ._twins import threads
 class TextStream:
     """What a language model writes, piece by piece, each of whole characters. Iterating ends with
     the answer, and raises Error where it failed. Who leaves early calls ``close()`` or uses it in a
-    ``with``: then the model stops within a token. To be iterated once, by one thread or task."""
+    ``with``: then the model stops within a token. Each piece is given once: of several threads or
+    tasks that iterate over it each gets a part."""
 
     result: Optional[dict[str, Any]]
     """That of the call, when all was read; before: None."""
@@ -39,7 +40,11 @@ class TextStream:
         return self
 
     def __next__(self) -> str:
-        piece = None if self._ended else self._pieces.get()
+        try:
+            piece = None if self._ended else self._pieces.get()
+        except BaseException:  # Ctrl-C
+            self.close()
+            raise
         if piece is None:
             self._end()
             raise StopIteration
@@ -85,8 +90,9 @@ class TextStream:
     def _end(self) -> None:
         if self._ended:
             return
-        self._ended = True
         self.result = result = self._run.result()
+        self._ended = True
+        self._pieces.put(None)  # for whoever else waits
         if not result["success"]:
             raise Error(
                 result["error"],

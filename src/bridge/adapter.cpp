@@ -195,7 +195,9 @@ class GenerationAdapter final : public Adapter {
                         {"prompt_tokens", said->promptTokens},
                         {"cached_tokens", said->cachedTokens},
                         {"completion_tokens", said->generatedTokens},
-                        {"tokens_per_second", said->tokensPerSecond()}};
+                        {"tokens_per_second", nullptr}};
+    // The first token comes out of the prompt: the time of it alone measures nothing.
+    if (said->generatedTokens > 1) output["tokens_per_second"] = said->tokensPerSecond();
     if (!said->toolCalls.empty()) {
       output["tool_calls"] = pipelines::toJson(std::span(said->toolCalls));
     }

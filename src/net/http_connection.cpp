@@ -342,7 +342,8 @@ class HttpConnection final : public Connection,
       if (headers_.count("Host") == 1) headers_.set("Host", std::move(absolute->host));
     }
     const bool upgrade = beast::websocket::is_upgrade(head);
-    if (const auto refusal = server_->policy.check(headers_, upgrade, isOpen(head))) {
+    if (const auto refusal =
+            server_->policy.check(headers_, upgrade, isOpen(head.method(), head.target()))) {
       return Refused{.status = refusal->status, .reason = refusal->reason};
     }
     ownHost_ = headers_.get("Host");

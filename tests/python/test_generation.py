@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import signal
+import threading
 import time
 
 import pytest
@@ -41,6 +44,7 @@ def test_options_beside_the_inputs_or_within_them(writer):
         assert result["success"], result
         output = result["output"]
         assert output["finish_reason"] == "length" and output["completion_tokens"] == 4
+        assert output["tokens_per_second"] > 0
         assert "The capital of France".startswith(output["text"].strip()), output
 
 
@@ -48,6 +52,8 @@ def test_stop_and_chance(writer):
     output = writer(FRANCE, stop=" is", token_ids=True)["output"]
     assert output["text"] == "The capital of France" and output["finish_reason"] == "stop"
     assert len(output["tokens"]) >= 4
+    # Of one token there is no time that tells anything.
+    assert writer(FRANCE, max_tokens=1)["output"]["tokens_per_second"] is None
     told = [
         writer("Tell me a story.", temperature=1.5, seed=seed, max_tokens=12)["output"]["text"]
         for seed in (1, 1, 2)
@@ -117,6 +123,33 @@ def test_who_leaves_a_stream_ends_it(pool, writer):
     while pool._native.under_way():
         time.sleep(0.01)
     assert writer("Say hello.", max_tokens=2)["success"]
+
+
+def test_several_may_read_one_stream(writer):
+    stream = writer.stream(FRANCE)
+    parts = [[], []]
+    threads = [threading.Thread(target=lambda part=part: part.extend(stream)) for part in parts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(map(len, parts)) > 3
+    assert sorted("".join(map("".join, parts))) == sorted(stream.result["output"]["text"])
+
+
+def test_ctrl_c_in_a_stream_ends_it(pool, writer):
+    stream = writer.stream(COUNT, max_tokens=4000)
+    next(stream)
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        for _ in stream:
+            pass
+    # Still held, and yet it ends, long before its 4,000 tokens.
+    while pool._native.under_way():
+        time.sleep(0.01)
+    list(stream)
+    assert stream.result["output"]["finish_reason"] == "cancelled"
 
 
 def test_a_stream_to_be_awaited(writer):

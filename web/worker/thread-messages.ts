@@ -107,6 +107,12 @@ export type FromFiles =
   | { kind: 'failed'; report: ErrorReport }
   | { kind: 'log'; level: LogLevel; message: string };
 
+/**
+ * Run Worker -> file Worker: the last message came, and the port may go. Firefox loses what was sent
+ * to a port that has not got to its thread yet when the other end's thread ends.
+ */
+export const kHeard = { kind: 'heard' } as const;
+
 /** Flags shared by the socket Worker and one run Worker, an Int32 for each call in flight. */
 export const enum CallFlag {
   Waiting = 0,

@@ -58,10 +58,16 @@ async function bring(
 }
 
 let port: MessagePort | null = null;
+let onHeard: () => void;
+/** The run Worker has heard the last word. */
+const heard = new Promise<void>((resolve) => {
+  onHeard = resolve;
+});
 
 self.onmessage = async ({ data: message }: MessageEvent<PageToFiles>) => {
   if (message.kind === 'start') {
     port = message.port;
+    port.onmessage = onHeard;
     return;
   }
   if (message.kind !== 'fetch') {
@@ -79,6 +85,7 @@ self.onmessage = async ({ data: message }: MessageEvent<PageToFiles>) => {
     send({ kind: 'failed', report: toReport(thrown) });
   }
   toPage({ kind: 'done' });
+  await heard;
   self.close();
 };
 

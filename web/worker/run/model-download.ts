@@ -2,7 +2,7 @@
 
 import type { LogLevel } from '../../protocol/messages';
 import { PoolError } from '../error';
-import type { BytesBySource, FromFiles } from '../thread-messages';
+import { type BytesBySource, type FromFiles, kHeard } from '../thread-messages';
 import type { Arrivals } from './components';
 import type { ModelFiles } from './engine';
 
@@ -60,10 +60,12 @@ export class ModelDownload implements Arrivals {
         case 'kept':
           onFiles(this.present);
           onKept();
+          port.postMessage(kHeard);
           return;
         case 'failed': {
           const { category, message: text, hint } = message.report;
           onFailure(new PoolError(category, text, hint));
+          port.postMessage(kHeard);
         }
       }
     };
