@@ -17,6 +17,8 @@ using cid::Codec;
 /// Of all nodes in memory: enough for files of a few terabytes, or some million names.
 constexpr std::uint64_t kMostNodeBytes = 512u << 20;
 constexpr std::size_t kMostEntries = 1'000'000;
+/// A small DAG can have paths without end, and long ones.
+constexpr std::size_t kMostPathBytes = 64u << 20;
 constexpr std::uint64_t kUsualNode = 48u << 10;
 
 bool isNode(const Cid& cid) {
@@ -189,9 +191,13 @@ std::vector<std::pair<Cid, const std::string*>> TreePlan::otherNodes() const {
 
 bool TreePlan::listInto(const Cid& given, const std::string& path, unsigned depth,
                         const std::unordered_map<Cid, std::uint64_t>& sizes,
-                        std::vector<TreeEntry>& entries) const {
+                        Listing& listing) const {
   const auto cid = given.normalized();
-  if (depth == 0 || entries.size() > kMostEntries) return false;
+  auto& entries = listing.entries;
+  listing.pathBytes += path.size();
+  if (depth == 0 || entries.size() > kMostEntries || listing.pathBytes > kMostPathBytes) {
+    return false;
+  }
   const auto found = nodes_.find(cid);
   if (found == nodes_.end() || wholeNodes_.contains(cid)) {
     const auto size = sizes.find(cid);
@@ -209,18 +215,19 @@ bool TreePlan::listInto(const Cid& given, const std::string& path, unsigned dept
   if (folder->entries.empty()) entries.push_back({.path = path, .cid = cid, .folder = true});
   return std::ranges::all_of(folder->entries, [&](const cid::Link& entry) {
     return listInto(entry.cid, path.empty() ? entry.name : path + "/" + entry.name, depth - 1,
-                    sizes, entries);
+                    sizes, listing);
   });
 }
 
 std::optional<std::vector<TreeEntry>> TreePlan::asImport(
     const std::unordered_map<Cid, std::uint64_t>& sizes) const {
   constexpr unsigned kDeepest = 100;
-  std::vector<TreeEntry> entries;
-  if (!blocks_.empty() || !listInto(root_, "", kDeepest, sizes, entries)) return std::nullopt;
+  Listing listing;
+  if (!blocks_.empty() || !listInto(root_, "", kDeepest, sizes, listing)) return std::nullopt;
+  auto& entries = listing.entries;
   if (entries.size() == 1 && entries[0].path.empty()) {
     if (entries[0].target || entries[0].folder) return std::nullopt;
-    return entries;
+    return std::move(entries);
   }
   store::FolderBuilder builder;
   for (const auto& entry : entries) {
@@ -230,7 +237,7 @@ std::optional<std::vector<TreeEntry>> TreePlan::asImport(
   }
   const auto built = builder.build();
   if (!built || built->back().tree.root != root_.normalized()) return std::nullopt;
-  return entries;
+  return std::move(entries);
 }
 
 }  // namespace webpool::sources

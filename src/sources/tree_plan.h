@@ -85,9 +85,12 @@ class TreePlan {
                      PlannedFile& file) const;
   std::optional<PlannedFile> planFile(const cid::Cid& cid) const;
   void markNodes(const cid::Cid& file);
+  struct Listing {
+    std::vector<TreeEntry> entries{};
+    std::size_t pathBytes = 0;  ///< of folders too
+  };
   bool listInto(const cid::Cid& folder, const std::string& path, unsigned depth,
-                const std::unordered_map<cid::Cid, std::uint64_t>& sizes,
-                std::vector<TreeEntry>& entries) const;
+                const std::unordered_map<cid::Cid, std::uint64_t>& sizes, Listing& listing) const;
 
   cid::Cid root_;
   std::deque<WantedNode> wanted_;
