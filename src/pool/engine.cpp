@@ -272,8 +272,13 @@ Result<Engine::BrowserRef> Engine::choose(const std::string& browser, const Conn
     if (contains(wish.others, ConnectionRef(connection))) continue;
     if (!best || rank(*connection) < rank(*best)) best = connection;
   }
-  if (best && !avoided(*best)) return best;
-  const bool room = options_.maxConnections > 0 ? browsers_.size() < options_.maxConnections
+  // One that did not start, or was given up, takes nobody's place.
+  const auto running = static_cast<std::size_t>(std::ranges::count_if(
+      browsers_, [](const auto& connection) { return !connection->hasEnded(); }));
+  const bool mayLaunch = options_.maxConnections == 0 || running < options_.maxConnections;
+  if (best && best->hasEnded() && !mayLaunch) best = nullptr;
+  if (best && (best->hasEnded() || !avoided(*best))) return best;
+  const bool room = options_.maxConnections > 0 ? mayLaunch
                                                 : sameName < 1 + options_.warmSpares ||
                                                       browsers_.size() < options_.minConnections;
   if (room) {
@@ -284,7 +289,7 @@ Result<Engine::BrowserRef> Engine::choose(const std::string& browser, const Conn
   }
   if (best) return best;
   return fail(ErrorCategory::Busy,
-              fmt::format("the pool has {} browsers, and may have no more", browsers_.size()),
+              fmt::format("the pool has {} browsers, and may have no more", running),
               "raise its limit (max_connections)");
 }
 

@@ -397,3 +397,19 @@ def test_a_model_made_by_hand(pool, embedder):
     assert made("a sentence")["success"]
     with pytest.raises(webpool.Error, match="not text:x"):
         webpool.EnhancedWebModel("text:x", "text_embedding", EMBEDDER, pool, "cpu", None)
+
+
+def test_a_browser_that_does_not_start_takes_no_place(cache, monkeypatch):
+    add_model(EMBEDDER, "--dtype", "q4")
+    monkeypatch.setenv("WEBPOOL_FIREFOX", "/bin/false")
+    with webpool.ResourcePoolBridgeIntegration(
+        max_connections=1,
+        ephemeral=True,
+        browsers=["firefox", "chromium"],
+        browser_preferences={"text_embedding": "firefox"},
+    ) as pool:
+        for preferences in ({"priority_list": ["cpu"]}, {"browser": "chromium"}):
+            result = pool.get_model("text_embedding", EMBEDDER, preferences)("a")
+            assert result["success"] and result["browser"] == "chromium", result
+        result = pool.get_model("text_embedding", EMBEDDER, {"priority_list": ["cpu"]})("a")
+        assert "is no firefox" in result["fallback_reason"]
