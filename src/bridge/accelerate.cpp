@@ -1,7 +1,11 @@
 #include "webpool/accelerate.h"
 
+#include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <optional>
+#include <system_error>
+#include <vector>
 
 #include "bridge/preferences.h"
 
@@ -14,11 +18,27 @@ double since(Clock::time_point began) {
   return std::chrono::duration<double, std::milli>(Clock::now() - began).count();
 }
 
-/// The type that the model's own task belongs to.
+bool isFile(const Content& content) {
+  if (const auto* text = std::get_if<std::string>(&content)) {
+    std::error_code ignored;
+    return text->size() < 4096 && std::filesystem::is_regular_file(*text, ignored);
+  }
+  return std::holds_alternative<Bytes>(content) ||
+         std::holds_alternative<std::filesystem::path>(content) ||
+         std::holds_alternative<Sound>(content) ||
+         std::holds_alternative<TranscriptionRequest>(content);
+}
+
+/// The type that the model's own task belongs to. A graph that names no task is tried for what the
+/// content is first.
 std::string guessType(ResourcePoolBridgeIntegration& pool, const std::string& name,
-                      const HardwarePreferences& preferences, const std::stop_token& stop) {
+                      const Content& content, const HardwarePreferences& preferences,
+                      const std::stop_token& stop) {
+  std::vector<std::string> types{"text_embedding", "text_generation", "vision",
+                                 "audio",          "multimodal",      "text"};
+  if (isFile(content)) std::ranges::rotate(types, std::ranges::find(types, "audio"));
   // A type that does not fit is refused by name of the one that does, before a browser is asked.
-  for (const auto* type : {"text_embedding", "text_generation", "vision", "audio", "text"}) {
+  for (const auto& type : types) {
     const auto model = pool.getModel(type, name, preferences, stop);
     if (model) return type;
     if (model.error().category != ErrorCategory::InvalidArgument) return type;
@@ -53,8 +73,9 @@ AccelerateResult accelerate(const std::string& modelName, const Content& content
                                   .p2pOptimization = config.p2pOptimization};
   if (!config.platform.empty()) preferences.priorityList.push_back(config.platform);
   whole.result.asked = preferences;
-  const auto type = config.modelType.empty() ? guessType(*pool, modelName, preferences, config.stop)
-                                             : config.modelType;
+  const auto type = config.modelType.empty()
+                        ? guessType(*pool, modelName, content, preferences, config.stop)
+                        : config.modelType;
   whole.result.modelType = type;
   const auto model = pool->getModel(type, modelName, preferences, config.stop);
   whole.loadMs = since(began);

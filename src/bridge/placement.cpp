@@ -198,6 +198,8 @@ Result<Placed> Pool::load(ResourcePool& pool, const std::string& type, const std
   }
   const auto platforms = platformsFor(preferences.priorityList);
   if (!platforms) return std::unexpected(platforms.error());
+  const auto wish = browserFor(type, preferences);
+  if (!wish) return std::unexpected(wish.error());
   auto description = describe(pool, name, preferences, {});
   if (!description) return std::unexpected(description.error());
   // A model of unknown task is a graph like any other until it is asked for what its type does.
@@ -212,8 +214,6 @@ Result<Placed> Pool::load(ResourcePool& pool, const std::string& type, const std
                             description->task, type),
                 fmt::format("ask for it as \"{}\"", typeOf(description->task)));
   }
-  const auto wish = browserFor(type, preferences);
-  if (!wish) return std::unexpected(wish.error());
   if (const auto said = policy()) {
     if (auto allowed = said->allocateMemory(type, description->bytes); !allowed) {
       return std::unexpected(allowed.error());

@@ -337,6 +337,14 @@ def test_accelerate_in_a_given_pool(pool, embedder):
     assert pool.get_execution_stats()["executed_tasks"] == before + 1
     failed = webpool.accelerate(EMBEDDER, "a", {"pool": pool, "precision": 8})
     assert failed["status"] == "error" and failed["error_type"] == "not_found"
+    failed = webpool.accelerate(EMBEDDER, "a", {"pool": pool, "browser": "zz"})
+    assert "no browser 'zz'" in failed["error"]
+    # What the content is tells what a graph without a task is asked for.
+    add_model("silero-vad-v5", "--dtype", "fp32")
+    for sound in (str(SPEECH), SPEECH, SPEECH.read_bytes()):
+        heard = webpool.accelerate("silero-vad-v5", sound, {"pool": pool, "hardware": "cpu"})
+        assert heard["status"] == "success" and heard["model_type"] == "audio", heard
+        assert heard["output"]["speech"]
     with pytest.raises(webpool.Error, match="has no 'hardwear'"):
         webpool.accelerate(EMBEDDER, "a", {"hardwear": "cpu"})
 
