@@ -1,20 +1,22 @@
 import { describe, expect, it } from 'vitest';
-import type { FromFiles } from '../thread-messages';
+import { type FromFiles, kHeard } from '../thread-messages';
 import { ModelDownload } from './model-download';
 
 function begin(): {
   download: ModelDownload;
   say: (message: FromFiles) => void;
   seen: string[];
+  answers: unknown[];
 } {
-  const port = { onmessage: null };
+  const answers: unknown[] = [];
+  const port = { onmessage: null, postMessage: (answer: unknown) => void answers.push(answer) };
   const seen: string[] = [];
   const download = new ModelDownload(port as unknown as MessagePort, 2, {
     progress: (loaded, total, path) => void seen.push(`${path} ${loaded}/${total}`),
     log: (level, message) => void seen.push(`${level} ${message}`),
   }, 1000);
   const onmessage = (port as { onmessage: unknown }).onmessage as (event: unknown) => void;
-  return { download, seen, say: (message) => onmessage({ data: message }) };
+  return { download, seen, answers, say: (message) => onmessage({ data: message }) };
 }
 
 function file(path: string, pool: number, cache: number, completeAt = 1000): FromFiles {
@@ -30,7 +32,7 @@ async function stateOf(promise: Promise<unknown>): Promise<string> {
 
 describe('ModelDownload', () => {
   it('has all files before they are kept', async () => {
-    const { download, say } = begin();
+    const { download, say, answers } = begin();
     say(file('onnx/model.onnx', 3, 0));
     expect(await stateOf(download.files)).toBe('pending');
     say(file('config.json', 0, 2));
@@ -38,16 +40,20 @@ describe('ModelDownload', () => {
     expect([...files.keys()].sort()).toEqual(['config.json', 'onnx/model.onnx']);
     expect(download.bytes).toEqual({ cache: 2, pool: 3, peer: 0 });
     expect(await stateOf(download.kept)).toBe('pending');
+    expect(answers).toEqual([]);
     say({ kind: 'kept' });
     expect(await stateOf(download.kept)).toBe('done');
+    // The file Worker ends only then: see kHeard.
+    expect(answers).toEqual([kHeard]);
   });
 
   it('fails with the cause that the file Worker gives', async () => {
-    const { download, say } = begin();
+    const { download, say, answers } = begin();
     const report = { category: 'integrity' as const, message: 'a leaf is wrong', hint: 'add it' };
     say({ kind: 'failed', report });
     await expect(download.files).rejects.toMatchObject(report);
     await expect(download.kept).rejects.toMatchObject(report);
+    expect(answers).toEqual([kHeard]);
   });
 
   it('has each file when it comes, and says when it was complete', async () => {
