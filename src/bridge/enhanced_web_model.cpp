@@ -50,6 +50,7 @@ WebModelResult EnhancedWebModel::run(const Content& content, std::size_t items,
   result.preferredBrowser = state_->preferredBrowser;
   result.fallback = state_->fallback;
   result.ownBackend = state_->ownBackend;
+  result.load = state_->load;
   auto& record = state_->pool->record();
   record.began();
   const auto began = Clock::now();
@@ -75,7 +76,6 @@ WebModelResult EnhancedWebModel::run(const Content& content, std::size_t items,
     result.bytesOpfs = load.bytesCache;
     result.bytesPool = load.bytesNetwork;
     result.bytesPeer = load.bytesPeer;
-    result.load = load;
   } else {
     result.error = std::move(answer.error());
   }

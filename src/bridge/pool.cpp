@@ -188,7 +188,10 @@ std::shared_ptr<EnhancedWebModel> Pool::modelById(const std::string& id) const {
 
 std::vector<ConnectionStats> Pool::connections() const {
   const std::lock_guard lock(mutex_);
-  return pool_ ? pool_->connections() : std::vector<ConnectionStats>{};
+  if (!pool_) return {};
+  auto all = pool_->connections();
+  if (remote_) connectionTime_.seen(all);
+  return all;
 }
 
 std::optional<RecordStats> Pool::recordStats() const {
@@ -205,7 +208,6 @@ ExecutionStats Pool::stats() const {
   auto stats = record_.stats();
   stats.record = recordStats();
   stats.connections = connections();
-  if (locked(remote_)) connectionTime_.seen(stats.connections);
   const auto totals = connectionTime_.totals(std::chrono::steady_clock::now());
   stats.connectionPeak = totals.peak;
   stats.connectionMs = totals.thereMs;

@@ -55,10 +55,9 @@ Result<json::object> toJson(const Tool& tool) {
                   fmt::format("the tool '{}': parameters are no JSON object", tool.name),
                   R"(give a JSON schema: {"type": "object", "properties": {…}})");
     }
-    schema = std::move(parsed.get_object());
-    if (auto right = checkToolSchema(tool.name, schema); !right) {
-      return std::unexpected(right.error());
-    }
+    auto right = toolSchema(name, parsed.get_object());
+    if (!right) return std::unexpected(right.error());
+    schema = std::move(*right);
   }
   return json::object{{"type", "function"},
                       {"function", json::object{{"name", tool.name},

@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace webpool::tasks {
 namespace {
@@ -31,6 +33,47 @@ std::string shown(const json::value& value) {
   auto end = kShown;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
   return text.substr(0, end) + "…";
+}
+
+/// What is at "#/a/b/0" of a schema; null: nothing.
+const json::value* find(const json::object& root, std::string_view reference) {
+  auto pointer = reference.substr(2);
+  const json::object* object = &root;
+  const json::array* array = nullptr;
+  while (true) {
+    const auto end = pointer.find('/');
+    const auto part = pointer.substr(0, end);
+    const json::value* found = nullptr;
+    if (object != nullptr) found = object->if_contains(part);
+    std::size_t at = 0;
+    if (array != nullptr && std::from_chars(part.begin(), part.end(), at).ptr == part.end()) {
+      found = array->if_contains(at);
+    }
+    if (found == nullptr || end == std::string_view::npos) return found;
+    object = found->if_object();
+    array = found->if_array();
+    pointer.remove_prefix(end + 1);
+  }
+}
+
+/// Each ( and [ of a regular expression has its end.
+bool isClosed(std::string_view pattern) {
+  int groups = 0;
+  bool inBrackets = false;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i] == '\\') {
+      ++i;
+    } else if (inBrackets) {
+      inBrackets = pattern[i] != ']';
+    } else if (pattern[i] == '[') {
+      inBrackets = true;
+    } else if (pattern[i] == '(') {
+      ++groups;
+    } else if (pattern[i] == ')' && --groups < 0) {
+      return false;
+    }
+  }
+  return groups == 0 && !inBrackets;
 }
 
 /// The first fault stays.
@@ -70,6 +113,7 @@ class SchemaCheck {
     }
     ordered(one, path, "minItems", "maxItems");
     ordered(one, path, "minLength", "maxLength");
+    ordered(one, path, "minimum", "maximum");
   }
 
   void member(std::string_view key, const json::value& value, const std::string& path) {
@@ -110,29 +154,9 @@ class SchemaCheck {
       return wrong(path, fmt::format("is {}", shown(value)),
                    R"(only a place in the same parameters can be named: "#/$defs/NAME")");
     }
-    if (find(std::string_view(*text).substr(2)) == nullptr) {
+    if (find(root_, *text) == nullptr) {
       wrong(path, fmt::format("is {}, and there is nothing", shown(value)),
             "put the schema there, or write it where it is used");
-    }
-  }
-
-  /// What is at "a/b/0" of the parameters; null: nothing.
-  const json::value* find(std::string_view pointer) const {
-    const json::object* object = &root_;
-    const json::array* array = nullptr;
-    while (true) {
-      const auto end = pointer.find('/');
-      const auto part = pointer.substr(0, end);
-      const json::value* found = nullptr;
-      if (object != nullptr) found = object->if_contains(part);
-      std::size_t at = 0;
-      if (array != nullptr && std::from_chars(part.begin(), part.end(), at).ptr == part.end()) {
-        found = array->if_contains(at);
-      }
-      if (found == nullptr || end == std::string_view::npos) return found;
-      object = found->if_object();
-      array = found->if_array();
-      pointer.remove_prefix(end + 1);
     }
   }
 
@@ -169,9 +193,11 @@ class SchemaCheck {
 
   void pattern(const json::value& value, const std::string& path) {
     const auto* text = value.if_string();
-    if (text != nullptr && text->starts_with('^') && text->ends_with('$')) return;
+    if (text != nullptr && text->starts_with('^') && text->ends_with('$') && isClosed(*text)) {
+      return;
+    }
     wrong(path, fmt::format("is {}", shown(value)),
-          "a pattern begins with ^ and ends with $: leave it out, or write all of it");
+          "a pattern begins with ^, ends with $ and closes its brackets; or leave it out");
   }
 
   void count(const json::value& value, const std::string& path) {
@@ -191,7 +217,7 @@ class SchemaCheck {
     const auto* low = one.if_contains(least);
     const auto* high = one.if_contains(most);
     if (fault_ || low == nullptr || high == nullptr) return;
-    if (low->to_number<std::uint32_t>() <= high->to_number<std::uint32_t>()) return;
+    if (low->to_number<double>() <= high->to_number<double>()) return;
     wrong(fmt::format("{}.{}", path, least), fmt::format("is more than {}", most), "exchange them");
   }
 
@@ -200,10 +226,72 @@ class SchemaCheck {
   std::optional<Error> fault_;
 };
 
+/// Puts what references lead to in their place, in a schema that was found right.
+class Expansion {
+ public:
+  explicit Expansion(const json::object& root) : root_(root) {}
+
+  json::value of(const json::value& value) {
+    if (!failure_.empty() || ++count_ > kMostValues) {
+      fail("grow without end where they are put in their place");
+      return nullptr;
+    }
+    if (const auto* list = value.if_array()) {
+      json::array all;
+      for (const auto& one : *list) all.push_back(of(one));
+      return all;
+    }
+    const auto* object = value.if_object();
+    if (object == nullptr) return value;
+    const auto* reference = object->if_contains("$ref");
+    // A property may have that name.
+    if (reference != nullptr && reference->is_string()) return at(reference->get_string());
+    json::object all;
+    for (const auto& [key, one] : *object) {
+      if (key == "$defs" || key == "definitions") continue;
+      all.emplace(key, key == "const" || key == "enum" || key == "default" ? one : of(one));
+    }
+    return all;
+  }
+
+  /// What is wrong with the references; empty: nothing.
+  const std::string& failure() const { return failure_; }
+
+ private:
+  static constexpr std::size_t kMostValues = 10'000;
+
+  json::value at(std::string_view reference) {
+    if (std::ranges::find(within_, reference) != within_.end()) {
+      fail("lead back to themselves");
+      return nullptr;
+    }
+    within_.push_back(reference);
+    auto there = of(*find(root_, reference));
+    within_.pop_back();
+    return there;
+  }
+
+  void fail(std::string_view what) {
+    if (failure_.empty()) failure_ = what;
+  }
+
+  const json::object& root_;
+  std::vector<std::string_view> within_;  ///< references that are being put in their place
+  std::size_t count_ = 0;
+  std::string failure_;
+};
+
 }  // namespace
 
-Result<void> checkToolSchema(std::string_view tool, const json::object& schema) {
-  return SchemaCheck(tool, schema).run();
+Result<json::object> toolSchema(std::string_view tool, const json::object& schema) {
+  if (auto right = SchemaCheck(tool, schema).run(); !right) return std::unexpected(right.error());
+  Expansion expansion(schema);
+  auto expanded = expansion.of(schema);
+  if (expansion.failure().empty()) return std::move(expanded.as_object());
+  return fail(
+      ErrorCategory::InvalidInput,
+      fmt::format("the tool '{}': references in its parameters {}", tool, expansion.failure()),
+      "write the schema without them");
 }
 
 }  // namespace webpool::tasks

@@ -1,5 +1,5 @@
-// Whether a tool's parameters are a JSON schema that llama.cpp can make a grammar of: what it can't
-// it refuses in words that name nothing. Pure.
+// A tool's parameters as llama.cpp can make a grammar of them: what it can't it refuses in words
+// that name nothing, and references are among that. Pure.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -9,8 +9,8 @@
 
 namespace webpool::tasks {
 
-/// InvalidInput names the tool, the key and what is wrong with it. What llama.cpp passes over is
-/// not looked at.
-Result<void> checkToolSchema(std::string_view tool, const boost::json::object& schema);
+/// The schema with what its references lead to in their place. InvalidInput names the tool, the key
+/// and what is wrong with it; what llama.cpp passes over is not looked at.
+Result<boost::json::object> toolSchema(std::string_view tool, const boost::json::object& schema);
 
 }  // namespace webpool::tasks

@@ -12,8 +12,8 @@ namespace {
 
 using testing::HasSubstr;
 
-Result<void> check(const std::string& schema) {
-  return checkToolSchema("f", boost::json::parse(schema).as_object());
+Result<boost::json::object> check(const std::string& schema) {
+  return toolSchema("f", boost::json::parse(schema).as_object());
 }
 
 TEST(ToolSchema, TakesWhatASchemaMayBe) {
@@ -65,6 +65,12 @@ TEST(ToolSchema, NamesTheToolTheKeyAndWhatIsWrong) {
       {R"({"properties": {"a": {"minItems": -1}}})", "a.minItems is -1"},
       {R"({"properties": {"a": {"maxLength": 1.5}}})", "a.maxLength is 1.5"},
       {R"({"properties": {"a": {"minLength": 4, "maxLength": 3}}})", "more than maxLength"},
+      {R"({"properties": {"a": {"pattern": "^(a$"}}})", "a.pattern is"},
+      {R"({"properties": {"a": {"pattern": "^a)[b$"}}})", "a.pattern is"},
+      {R"({"properties": {"a": {"minimum": 9, "maximum": 5}}})", "minimum is more than maximum"},
+      {R"({"properties": {"a": {"$ref": "#/$defs/A"}},
+           "$defs": {"A": {"items": {"$ref": "#/$defs/A"}}}})",
+       "references in its parameters lead back to themselves"},
       {R"({"properties": {"a": {"minimum": "1"}}})", "a.minimum is \"1\""},
       {R"({"$defs": {"A": {"type": "zzz"}}})", "$defs.A.type is \"zzz\""},
       {R"({"additionalProperties": 3})", "additionalProperties is 3"}};
@@ -75,6 +81,30 @@ TEST(ToolSchema, NamesTheToolTheKeyAndWhatIsWrong) {
     EXPECT_THAT(done.error().message, HasSubstr("the tool 'f'"));
     EXPECT_THAT(done.error().message, HasSubstr(message));
   }
+}
+
+TEST(ToolSchema, WhatReferencesLeadToIsPutInTheirPlace) {
+  const auto expanded = check(
+      R"({"properties": {"a": {"$ref": "#/$defs/A"}, "$ref": {"type": "null"}},
+          "$defs": {"A": {"items": {"$ref": "#/$defs/B"}}, "B": {"const": {"$ref": "#/x"}}}})");
+  ASSERT_TRUE(expanded) << expanded.error().describe();
+  EXPECT_EQ(boost::json::value(*expanded),
+            boost::json::parse(
+                R"({"properties": {"a": {"items": {"const": {"$ref": "#/x"}}},
+                    "$ref": {"type": "null"}}})"));
+}
+
+TEST(ToolSchema, ReferencesThatMultiplyAreRefused) {
+  std::string definitions = R"("A0": {"type": "string"})";
+  for (int i = 1; i < 20; ++i) {
+    const auto before = "{\"$ref\": \"#/$defs/A" + std::to_string(i - 1) + "\"}";
+    definitions += ", \"A" + std::to_string(i) + "\": {\"prefixItems\": [" + before + ", " +
+                   before + ", " + before + "]}";
+  }
+  const auto done =
+      check(R"({"properties": {"a": {"$ref": "#/$defs/A19"}}, "$defs": {)" + definitions + "}}");
+  ASSERT_FALSE(done);
+  EXPECT_THAT(done.error().message, HasSubstr("grow without end"));
 }
 
 TEST(ToolSchema, AVeryLongValueIsShownInPart) {

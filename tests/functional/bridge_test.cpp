@@ -339,6 +339,7 @@ TEST_F(Bridge, WhatRanNowhereNamesNoBrowser) {
   const auto refused = (**files)(std::vector<std::string>());
   EXPECT_EQ(refused.error.value().category, ErrorCategory::InvalidInput);
   EXPECT_EQ(refused.platform(), "");
+  EXPECT_GT(refused.load.fetchMs, 0) << "the model was loaded for it";
   EXPECT_TRUE(integration.getExecutionStats().browserUsage.empty());
   EXPECT_TRUE(integration.getExecutionStats().platformUsage.empty());
   // Where the model is.

@@ -129,9 +129,9 @@ TEST_F(PoolOfOne, AnUnusedBrowserMakesPlaceForAnother) {
   ensureModel("all-minilm-l6-v2", "q4");
   auto pool = ResourcePool::open({.dataFolder = sharedData(),
                                   .cacheFolder = folder() / "cache",
-                                  .ephemeral = true,
                                   .browsers = {"chromium", "firefox"},
-                                  .maxConnections = 1});
+                                  .maxConnections = 1,
+                                  .ephemeral = true});
   ASSERT_TRUE(pool) << pool.error().describe();
   ASSERT_TRUE((*pool)->capabilities("chromium"));
   const auto running = [&] {
@@ -149,7 +149,9 @@ TEST_F(PoolOfOne, AnUnusedBrowserMakesPlaceForAnother) {
       (*pool)->load("all-minilm-l6-v2", {.backend = Backend::Wasm, .browser = "chromium"});
   ASSERT_FALSE(other) << "the only place is that of a browser with a model";
   EXPECT_EQ(other.error().category, ErrorCategory::Busy);
-  EXPECT_TRUE(model->embed({"hello"}));
+  const std::vector<std::string> texts{"hello"};
+  EXPECT_TRUE(model->embed(texts));
+  model = fail(ErrorCategory::Cancelled, "let go");
   pool->reset();
   expectNothingLeft();
 }
