@@ -29,6 +29,7 @@ struct AccelerateResult {
   double totalMs = 0;             ///< of the whole call
   bool resourcePoolUsed = false;  ///< a pool was given
   bool resultsStored = false;     ///< as keepsRecord() of the pool says
+  std::optional<Error> storingFailed{};  ///< why it is not, where a database was given
 
   /// With the keys of ipfs_accelerate_py.accelerate().
   std::string toJson() const;

@@ -95,9 +95,9 @@ struct Generation {
 /// time; it may take its time: what comes meanwhile is handed over as one text, so that no more
 /// than the answer is ever kept. When a stop is requested the answer ends within a token, and what
 /// there is of it is the result (Cancelled). Errors: InvalidArgument for another task, a
-/// temperature or role that is none, tools that are no JSON; InvalidInput for a conversation that
-/// is not UTF-8 or longer than the context; WorkerLost where the browser died under an answer that
-/// had begun; and those of Model::run().
+/// temperature or role that is none; InvalidInput for a conversation that is not UTF-8 or longer
+/// than the context, and for tools that are none or have no JSON schema; WorkerLost where the
+/// browser died under an answer that had begun; and those of Model::run().
 Result<Generation> generate(const Model& model, const std::vector<Message>& messages,
                             const GenerationOptions& generation = {},
                             const RunOptions& options = {},

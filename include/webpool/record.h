@@ -115,6 +115,9 @@ class Record : public RunObserver {
     std::uint64_t lost = 0;
   };
   virtual Counts counts() const = 0;
+  /// What keeps rows from the file, as the latest try to write found it; nullopt: nothing does. The
+  /// first call waits for the first try, up to RecordOptions::patience.
+  virtual std::optional<Error> trouble() const = 0;
   /// Writes what waits and ends; what comes later is lost. Idempotent. Destroying it does the same.
   virtual void close() = 0;
 };

@@ -28,6 +28,7 @@
 #include "webpool/extensions.h"
 #include "webpool/model.h"
 #include "webpool/pool.h"
+#include "webpool/record.h"
 
 namespace webpool {
 
@@ -44,7 +45,7 @@ struct WebModelMetrics {
   std::optional<double> memoryUsageMb{};
 };
 
-/// A failure is a result too: then `error` is set, and what ran is what had run until then.
+/// A failure is a result too: then `error` is set, and it names nothing that ran.
 struct WebModelResult {
   bool success = false;
   std::string modelId;  ///< "text_embedding:all-minilm-l6-v2"
@@ -58,7 +59,9 @@ struct WebModelResult {
   std::string preferredBrowser{};  ///< what browserPreferences say of its type; empty: nothing
   /// Why it is in another browser than asked for or preferred; empty where it is not.
   std::string fallback{};
-  RanOn ran;  ///< empty where a backend outside the browsers ran it
+  /// Empty where a backend outside the browsers ran it, and where nothing had to run: for silence,
+  /// say, or an empty file.
+  RanOn ran;
   std::optional<OwnBackend> ownBackend{};
   bool ipfsAccelerated = false;  ///< its bytes came by CID, each verified
   bool ipfsCacheHit = false;     ///< the browser had all of them already
@@ -71,8 +74,9 @@ struct WebModelResult {
   WebModelMetrics metrics;
   std::optional<Error> error{};
 
-  std::string platform()
-      const;  ///< what ran: "webgpu", "webnn", "cpu", a backend's own name; "mixed" as RanOn::label
+  /// What ran: "webgpu", "webnn", "cpu", a backend's own name; "mixed" as RanOn::label; "" where
+  /// nothing did.
+  std::string platform() const;
   /// All of it with the keys of the Python API, as a JSON object.
   std::string toJson() const;
 };
@@ -167,6 +171,16 @@ struct BridgeOptions {
   PoolOptions pool{};
 };
 
+/// How it stands with the DuckDB file of an integration.
+struct RecordStats {
+  std::filesystem::path file{};
+  Record::Counts counts{};
+  std::optional<Error> trouble{};  ///< as Record::trouble()
+
+  /// Every row is in the file, or will be as far as is known.
+  bool isKept() const { return !trouble && counts.lost == 0; }
+};
+
 /// Measured values only.
 struct ExecutionStats {
   std::uint64_t executedTasks = 0;
@@ -185,11 +199,12 @@ struct ExecutionStats {
   std::map<std::string, std::uint64_t> platformUsage;  ///< calls by platform
   std::map<std::string, double> platformBusyMs;        ///< time in the runtime, by platform
   std::uint64_t connectionPeak = 0;                    ///< connected pages at once
-  double connectionMs = 0;      ///< that pages were connected, all of them together
-  double connectionBusyMs = 0;  ///< of those, with work
-  std::uint64_t loadedModels = 0;
+  double connectionMs = 0;                   ///< that pages were connected, all of them together
+  double connectionBusyMs = 0;               ///< of those, with work
+  std::uint64_t loadedModels = 0;            ///< by their ids, however often with other preferences
   std::vector<ConnectionStats> connections;  ///< as ResourcePool::connections()
   std::vector<ScalingEvent> scaling;         ///< as ResourcePool::scalingEvents()
+  std::optional<RecordStats> record{};       ///< unset: none is kept
 
   /// With the keys of get_execution_stats().
   std::string toJson() const;
@@ -207,9 +222,12 @@ class ResourcePoolBridgeIntegration {
   /// are then to be asked for again. BrowserNotFound where none is there.
   Result<void> initialize();
 
-  /// Whether runs go into a DuckDB file (BridgeOptions::dbPath) and nothing was lost so far. Rows
-  /// are written off the calls' path, so trouble shows a little later.
+  /// Whether runs go into a DuckDB file (BridgeOptions::dbPath): it could be opened, the latest try
+  /// to write went well and nothing was lost so far. Rows are written off the calls' path, so what
+  /// comes later shows a little later.
   bool keepsRecord() const;
+  /// How it stands with that file; nullopt where none was given.
+  std::optional<RecordStats> recordStats() const;
 
   /// Types: "text", "text_embedding", "text_generation", "vision", "audio", "multimodal". The same
   /// type, name and preferences give the same model. Blocks until it is loaded and found right.

@@ -81,7 +81,10 @@ AccelerateResult accelerate(const std::string& modelName, const Content& content
   whole.loadMs = since(began);
   if (!model) return failed(model.error());
   whole.result = (**model)(content, config.stop);
-  whole.resultsStored = pool->keepsRecord();
+  if (const auto record = pool->recordStats()) {
+    whole.resultsStored = record->isKept();
+    whole.storingFailed = record->trouble;
+  }
   whole.totalMs = since(began);
   return whole;
 }

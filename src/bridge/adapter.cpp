@@ -242,13 +242,12 @@ class SoundAdapter final : public Adapter {
     for (const auto& [start, end, text] : said->segments) {
       segments.push_back({{"start", start}, {"end", end}, {"text", text}});
     }
-    // Nothing ran for silence.
     return Answer{
         json::serialize(json::object{
             {"text", said->text}, {"language", said->language}, {"segments", std::move(segments)}}),
         {},
         said->timings,
-        said->runs > 0 ? said->ranOn : model_.info().ranOn};
+        said->ranOn};
   }
 
   Model model_;
@@ -296,7 +295,7 @@ class FileTypeAdapter final : public Adapter {
                                                            {"group", type.group}}}),
                   {},
                   types->timings,
-                  types->runs > 0 ? types->ranOn : model_.info().ranOn};
+                  types->ranOn};
   }
 
  private:

@@ -14,7 +14,7 @@ struct Answer {
   std::string output;  ///< JSON
   std::vector<Tensor> tensors{};
   RunTimings timings;
-  RanOn ranOn;
+  RanOn ranOn;  ///< empty where nothing had to run: for silence, or an empty file
   std::optional<OwnBackend> ownBackend{};
 };
 

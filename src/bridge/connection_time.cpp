@@ -29,6 +29,13 @@ void ConnectionTime::changed(const std::string& connection, const StateChange& c
   ended_.peak = std::max(ended_.peak, std::uint64_t(there));
 }
 
+void ConnectionTime::seen(const std::vector<ConnectionStats>& connections) {
+  const auto there = std::ranges::count_if(
+      connections, [](const ConnectionStats& one) { return isThere(one.state); });
+  const std::lock_guard lock(mutex_);
+  ended_.peak = std::max(ended_.peak, std::uint64_t(there));
+}
+
 ConnectionTime::Totals ConnectionTime::totals(TimePoint now) const {
   const std::lock_guard lock(mutex_);
   auto totals = ended_;

@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "webpool/stats.h"
 
@@ -24,6 +25,8 @@ class ConnectionTime {
   };
 
   void changed(const std::string& connection, const StateChange& change);
+  /// What a server tells of its connections, whose changes are not told: counts for the peak.
+  void seen(const std::vector<ConnectionStats>& connections);
   Totals totals(TimePoint now) const;
 
  private:

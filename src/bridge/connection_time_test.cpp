@@ -30,5 +30,17 @@ TEST(ConnectionTime, CountsFromThePageOnAndBusyApart) {
   EXPECT_EQ(totals.busyMs, 30);
 }
 
+TEST(ConnectionTime, ThePeakOfAServerIsWhatWasSeen) {
+  const auto of = [](const char* state) {
+    ConnectionStats one;
+    one.state = state;
+    return one;
+  };
+  ConnectionTime time;
+  time.seen({of("ready"), of("busy"), of("starting")});
+  time.seen({of("ready")});
+  EXPECT_EQ(time.totals({}).peak, 2U);
+}
+
 }  // namespace
 }  // namespace webpool::bridge

@@ -50,6 +50,7 @@ WebModelResult EnhancedWebModel::run(const Content& content, std::size_t items,
   result.preferredBrowser = state_->preferredBrowser;
   result.fallback = state_->fallback;
   result.ownBackend = state_->ownBackend;
+  result.load = state_->load;
   auto& record = state_->pool->record();
   record.began();
   const auto began = Clock::now();
@@ -75,10 +76,8 @@ WebModelResult EnhancedWebModel::run(const Content& content, std::size_t items,
     result.bytesOpfs = load.bytesCache;
     result.bytesPool = load.bytesNetwork;
     result.bytesPeer = load.bytesPeer;
-    result.load = load;
   } else {
     result.error = std::move(answer.error());
-    result.ran = state_->info.ranOn;
   }
   record.ended(result);
   const std::lock_guard lock(state_->mutex);
@@ -91,7 +90,7 @@ WebModelResult EnhancedWebModel::run(const Content& content, std::size_t items,
   stats.totalItems += items;
   stats.totalTimeMs += result.metrics.latencyMs;
   ++stats.batchSizes[items];
-  state_->latest = result;
+  if (!result.platform().empty()) state_->latest = result;
   return result;
 }
 
@@ -162,10 +161,11 @@ std::string EnhancedWebModel::performanceMetricsJson() const {
   for (const auto& [size, calls] : all.batchSizes) sizes[std::to_string(size)] = calls;
   const auto ran = state_->ranOn();
   const auto memory = bridge::memoryMb(state_->pool->connections(), ran.connection);
+  const auto platform = state_->platform();
   return json::serialize(
       json::object{{"model_id", id_},
                    {"model_type", type_},
-                   {"platform", state_->platform()},
+                   {"platform", platform.empty() ? json::value() : json::value(platform)},
                    {"family", type_},
                    {"memory_usage", memory ? json::value(*memory) : json::value()},
                    {"stats",

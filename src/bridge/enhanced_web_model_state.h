@@ -33,7 +33,7 @@ struct EnhancedWebModel::State {
   std::atomic<std::size_t> maxBatch{16};
   mutable std::mutex mutex;
   WebModelStats stats;
-  std::optional<WebModelResult> latest;  ///< that succeeded
+  std::optional<WebModelResult> latest;  ///< that succeeded, and for which something ran
 
   /// What ran last, before that where it was loaded.
   RanOn ranOn() const {
@@ -42,6 +42,7 @@ struct EnhancedWebModel::State {
   }
   std::string platform() const {
     WebModelResult ran;
+    ran.success = true;
     ran.ran = ranOn();
     ran.ownBackend = ownBackend;
     return ran.platform();

@@ -24,8 +24,10 @@ void ExecutionRecord::ended(const WebModelResult& result) {
   stats_.ipfsAccelerationCount += result.ipfsAccelerated ? 1 : 0;
   stats_.ipfsCacheHits += result.ipfsCacheHit ? 1 : 0;
   if (!result.ran.browser.empty()) ++stats_.browserUsage[result.ran.browser];
-  ++stats_.platformUsage[result.platform()];
-  stats_.platformBusyMs[result.platform()] += result.metrics.inferenceTimeMs;
+  const auto platform = result.platform();
+  if (platform.empty()) return;  // nothing had to run
+  ++stats_.platformUsage[platform];
+  stats_.platformBusyMs[platform] += result.metrics.inferenceTimeMs;
 }
 
 void ExecutionRecord::waiting(std::int64_t more) {

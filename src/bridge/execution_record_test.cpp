@@ -39,6 +39,19 @@ TEST(ExecutionRecord, CountsWhatIsUnderWayAndWhatEnded) {
   EXPECT_EQ(stats.ipfsCacheHits, 0U);
 }
 
+TEST(ExecutionRecord, WhatNeededNoRunIsOfNoBrowserAndNoPlatform) {
+  ExecutionRecord record;
+  auto silence = fakeResult(true, 1);
+  silence.ran = {};
+  record.began();
+  record.ended(silence);
+  const auto stats = record.stats();
+  EXPECT_EQ(stats.executedTasks, 1U);
+  EXPECT_TRUE(stats.browserUsage.empty());
+  EXPECT_TRUE(stats.platformUsage.empty());
+  EXPECT_TRUE(stats.platformBusyMs.empty());
+}
+
 TEST(ExecutionRecord, CountsWhatWaits) {
   ExecutionRecord record;
   record.waiting(5);

@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
 #include <utility>
 
 #include "bridge/adapter.h"
 #include "bridge/enhanced_web_model_state.h"
 #include "bridge/preferences.h"
 #include "browsers/browser.h"
+#include "pool/log.h"
 #include "remote/remote_pool.h"
 
 namespace webpool::bridge {
@@ -36,15 +38,24 @@ std::vector<std::string> launchedBrowsers(const ResourcePool& pool) {
   return found;
 }
 
-/// Null where nobody wants one.
-std::shared_ptr<Record> openRecordOf(const BridgeOptions& options) {
-  auto file = options.dbPath;
+/// Empty where nobody wants a record.
+std::filesystem::path recordFileOf(const BridgeOptions& options) {
   const char* fallback = std::getenv("BENCHMARK_DB_PATH");
-  if (file.empty() && fallback != nullptr) file = fallback;
+  if (options.dbPath.empty() && fallback != nullptr) return fallback;
+  return options.dbPath;
+}
+
+std::shared_ptr<Record> openRecordAt(const std::filesystem::path& file,
+                                     const PoolOptions& options) {
   if (file.empty()) return nullptr;
   RecordOptions record;
-  record.file = std::move(file);
-  record.notice = options.pool.notice;
+  record.file = file;
+  record.notice = options.notice;
+  if (!record.notice) {
+    record.notice = [log = pool::makeLog(options.logLevel)](const std::string& text) {
+      log->warn("{}", text);
+    };
+  }
   return openRecord(std::move(record));
 }
 
@@ -103,7 +114,8 @@ Result<void> Pool::initialize() {
     options.peerSharing = *options_.p2pOptimization ? PeerSharing::On : PeerSharing::Off;
   }
   if (options_.maxMemoryMb > 0) options.memoryBudget = options_.maxMemoryMb * 1'000'000;
-  auto file = options.observer || remote ? nullptr : openRecordOf(options_);
+  const auto path = recordFileOf(options_);
+  auto file = options.observer || remote ? nullptr : openRecordAt(path, options_.pool);
   if (file) options.observer = file;
   options.onStateChange = [this, told = std::move(options.onStateChange)](
                               const std::string& connection, const StateChange& change) {
@@ -118,6 +130,8 @@ Result<void> Pool::initialize() {
   if (!opened) return std::unexpected(opened.error());
   pool_ = std::move(*opened);  // the one before, if any, was closed
   file_ = std::move(file);
+  filePath_ = path;
+  remote_ = remote;
   closed_ = false;
   if (remote && installed_.empty()) {
     installed_ = launchedBrowsers(*pool_);
@@ -174,18 +188,34 @@ std::shared_ptr<EnhancedWebModel> Pool::modelById(const std::string& id) const {
 
 std::vector<ConnectionStats> Pool::connections() const {
   const std::lock_guard lock(mutex_);
-  return pool_ ? pool_->connections() : std::vector<ConnectionStats>{};
+  if (!pool_) return {};
+  auto all = pool_->connections();
+  if (remote_) connectionTime_.seen(all);
+  return all;
+}
+
+std::optional<RecordStats> Pool::recordStats() const {
+  const auto file = locked(file_);
+  if (!file) return std::nullopt;
+  RecordStats stats;
+  stats.trouble = file->trouble();
+  stats.counts = file->counts();
+  stats.file = locked(filePath_);
+  return stats;
 }
 
 ExecutionStats Pool::stats() const {
   auto stats = record_.stats();
+  stats.record = recordStats();
   stats.connections = connections();
   const auto totals = connectionTime_.totals(std::chrono::steady_clock::now());
   stats.connectionPeak = totals.peak;
   stats.connectionMs = totals.thereMs;
   stats.connectionBusyMs = totals.busyMs;
   const std::lock_guard lock(mutex_);
-  stats.loadedModels = models_.size();
+  std::set<std::string> ids;
+  for (const auto& known : models_) ids.insert(known.model->modelId());
+  stats.loadedModels = ids.size();
   if (pool_) stats.scaling = pool_->scalingEvents();
   return stats;
 }

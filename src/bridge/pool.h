@@ -45,10 +45,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
   void setBrowserIntegration(std::shared_ptr<BrowserIntegration> integration);
   void setMemoryPolicy(std::shared_ptr<MemoryPolicy> policy);
   void close();
-  bool keepsRecord() const {
-    const auto file = locked(file_);
-    return file && file->counts().lost == 0;
-  }
+  /// The first call waits until the file was tried.
+  std::optional<RecordStats> recordStats() const;
 
   unsigned maxConnections() const { return options_.maxConnections; }
   ExecutionRecord& record() { return record_; }
@@ -101,7 +99,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
                                     const HardwarePreferences& preferences, std::string task) const;
 
   template <class T>
-  std::shared_ptr<T> locked(const std::shared_ptr<T>& shared) const {
+  T locked(const T& shared) const {
     const std::lock_guard lock(mutex_);
     return shared;
   }
@@ -110,15 +108,17 @@ class Pool : public std::enable_shared_from_this<Pool> {
   std::vector<std::string> installed_;
   ExecutionRecord record_;
   /// The pool's threads tell it of changes until the pool is closed.
-  ConnectionTime connectionTime_;
+  mutable ConnectionTime connectionTime_;
   std::mutex loading_;  ///< one model is loaded at a time; taken before mutex_
   mutable std::mutex mutex_;
   std::shared_ptr<Record> file_;  ///< null: none is kept; it ends after the pool
+  std::filesystem::path filePath_;
   /// The pool's loop asks the policy: it never waits for mutex_, under which the pool is closed.
   mutable std::mutex policyMutex_;
   std::shared_ptr<MemoryPolicy> policy_;
   std::unique_ptr<ResourcePool> pool_;
   bool closed_ = false;
+  bool remote_ = false;  ///< a server does the work
   std::vector<Known> models_;
   std::map<std::string, HardwareBackend> backends_;
   std::shared_ptr<BrowserIntegration> integration_;

@@ -83,7 +83,12 @@ void ResourcePoolBridgeIntegration::setMemoryPolicy(std::shared_ptr<MemoryPolicy
 }
 
 bool ResourcePoolBridgeIntegration::keepsRecord() const {
-  return pool_->keepsRecord();
+  const auto record = recordStats();
+  return record && record->isKept();
+}
+
+std::optional<RecordStats> ResourcePoolBridgeIntegration::recordStats() const {
+  return pool_->recordStats();
 }
 
 void ResourcePoolBridgeIntegration::close() {

@@ -56,14 +56,14 @@ void addError(json::object& object, const Error& error) {
 /// What ran, which is the same in both kinds of results.
 void addRan(json::object& object, const WebModelResult& result) {
   const auto& ran = result.ran;
-  const bool any = !ran.browser.empty() || (result.ownBackend && result.success);
-  object["platform"] = any ? json::value(result.platform()) : json::value();
+  object["platform"] = orNull(result.platform());
   object["hardware"] = object["platform"];
   object["browser"] = orNull(ran.browser);
   object["browser_version"] = ran.browserVersion;
   object["fallback_reason"] = orNull(result.fallback);
-  object["is_real_hardware"] =
-      result.ownBackend ? result.ownBackend->isRealHardware : ran.isRealHardware();
+  object["is_real_hardware"] = result.ownBackend
+                                   ? result.success && result.ownBackend->isRealHardware
+                                   : ran.isRealHardware();
   object["adapter_info"] = ran.adapter ? json::value(ran.adapter->label()) : json::value();
   object["precision"] = bitsOf(ran.dtype);
   object["dtype"] = ran.dtype;
@@ -87,7 +87,8 @@ json::value outputOf(const WebModelResult& result) {
 }  // namespace
 
 std::string WebModelResult::platform() const {
-  if (ownBackend) return ownBackend->name;
+  if (ownBackend) return success ? ownBackend->name : std::string();
+  if (ran.browser.empty() && ran.connection.empty()) return {};
   return ran.label == "mixed" ? "mixed" : std::string(bridge::platformName(ran.backend));
 }
 
@@ -108,6 +109,21 @@ std::string WebModelResult::toJson() const {
   if (error) addError(object, *error);
   return json::serialize(object);
 }
+
+namespace {
+
+json::value toJson(const std::optional<RecordStats>& record) {
+  if (!record) return nullptr;
+  return json::object{
+      {"file", record->file.string()},
+      {"stored", record->isKept()},
+      {"rows_written", record->counts.written},
+      {"rows_waiting", record->counts.waiting},
+      {"rows_lost", record->counts.lost},
+      {"trouble", record->trouble ? json::value(record->trouble->describe()) : json::value()}};
+}
+
+}  // namespace
 
 std::string ExecutionStats::toJson() const {
   json::object times;
@@ -154,6 +170,7 @@ std::string ExecutionStats::toJson() const {
                                       {"ipfs_acceleration_count", ipfsAccelerationCount},
                                       {"ipfs_cache_hits", ipfsCacheHits},
                                       {"scaling_decisions", std::move(decisions)},
+                                      {"record", webpool::toJson(record)},
                                       {"bridge_stats",
                                        {{"created_connections", launched},
                                         {"current_connections", current},
@@ -174,26 +191,28 @@ std::string ExecutionStats::toJson() const {
 std::string AccelerateResult::toJson() const {
   const auto now =
       std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-  json::object object{{"success", result.success},
-                      {"status", result.success ? "success" : "error"},
-                      {"model_name", result.modelName},
-                      {"model_type", result.modelType},
-                      {"output", outputOf(result)},
-                      {"requested", askedJson(result)},
-                      {"inference_time", result.metrics.inferenceTimeMs / 1000},
-                      {"processing_time", result.metrics.latencyMs / 1000},
-                      {"total_time", totalMs / 1000},
-                      {"latency_ms", result.metrics.latencyMs},
-                      {"throughput_items_per_sec", result.metrics.throughputItemsPerSec},
-                      {"memory_usage_mb", orNull(result.metrics.memoryUsageMb)},
-                      {"ipfs_load_time", result.load.fetchMs / 1000},
-                      {"launch_time", result.load.launchMs / 1000},
-                      {"compile_time", result.load.compileMs / 1000},
-                      {"warmup_time", result.load.warmupMs / 1000},
-                      {"load_time", loadMs / 1000},
-                      {"resource_pool_used", resourcePoolUsed},
-                      {"results_stored", resultsStored},
-                      {"timestamp", now}};
+  json::object object{
+      {"success", result.success},
+      {"status", result.success ? "success" : "error"},
+      {"model_name", result.modelName},
+      {"model_type", result.modelType},
+      {"output", outputOf(result)},
+      {"requested", askedJson(result)},
+      {"inference_time", result.metrics.inferenceTimeMs / 1000},
+      {"processing_time", result.metrics.latencyMs / 1000},
+      {"total_time", totalMs / 1000},
+      {"latency_ms", result.metrics.latencyMs},
+      {"throughput_items_per_sec", result.metrics.throughputItemsPerSec},
+      {"memory_usage_mb", orNull(result.metrics.memoryUsageMb)},
+      {"ipfs_load_time", result.load.fetchMs / 1000},
+      {"launch_time", result.load.launchMs / 1000},
+      {"compile_time", result.load.compileMs / 1000},
+      {"warmup_time", result.load.warmupMs / 1000},
+      {"load_time", loadMs / 1000},
+      {"resource_pool_used", resourcePoolUsed},
+      {"results_stored", resultsStored},
+      {"storing_failed", storingFailed ? json::value(storingFailed->describe()) : json::value()},
+      {"timestamp", now}};
   addRan(object, result);
   if (result.error) addError(object, *result.error);
   return json::serialize(object);

@@ -56,6 +56,40 @@ TEST(ResultJson, AFailureHasItsCategoryAndTheNextStep) {
   EXPECT_EQ(object.at("p2p_optimized"), false);
 }
 
+TEST(ResultJson, WhatRanNowhereNamesNoPlatform) {
+  WebModelResult silence;
+  silence.success = true;
+  silence.output = R"({"text": ""})";
+  EXPECT_EQ(silence.platform(), "");
+  auto object = parsed(silence.toJson());
+  for (const auto* key : {"platform", "hardware", "browser", "adapter_info", "precision"}) {
+    EXPECT_TRUE(object.at(key).is_null()) << key;
+  }
+  EXPECT_EQ(object.at("dtype"), "");
+  EXPECT_EQ(object.at("is_real_hardware"), false);
+  WebModelResult refused;
+  refused.ownBackend = OwnBackend{"native", true};
+  refused.error = Error{ErrorCategory::InvalidInput, "no", ""};
+  object = parsed(refused.toJson());
+  EXPECT_TRUE(object.at("platform").is_null());
+  EXPECT_EQ(object.at("is_real_hardware"), false);
+}
+
+TEST(ResultJson, StatsSayHowItStandsWithTheRecord) {
+  ExecutionStats stats;
+  EXPECT_TRUE(parsed(stats.toJson()).at("record").is_null());
+  stats.record = RecordStats{.file = "/a/b.duckdb", .counts = {.written = 3, .waiting = 2}};
+  auto record = parsed(stats.toJson()).at("record").as_object();
+  EXPECT_EQ(record.at("file"), "/a/b.duckdb");
+  EXPECT_EQ(record.at("stored"), true);
+  EXPECT_EQ(record.at("rows_written"), 3);
+  EXPECT_TRUE(record.at("trouble").is_null());
+  stats.record->trouble = Error{ErrorCategory::Storage, "it is a folder", "give a file"};
+  record = parsed(stats.toJson()).at("record").as_object();
+  EXPECT_EQ(record.at("stored"), false);
+  EXPECT_EQ(record.at("trouble"), "it is a folder (give a file)");
+}
+
 TEST(ResultJson, TheTimeOfTheBytesIsNotThatOfTheLaunchOrTheCall) {
   AccelerateResult whole;
   whole.result.load = {.launchMs = 4000, .fetchMs = 500, .compileMs = 250, .warmupMs = 125};

@@ -106,7 +106,7 @@ Result<Generation> generate(const Model& model, const std::vector<Message>& mess
     if (!gaveUp) return std::unexpected(result.error());
     answer.finish = FinishReason::Cancelled;
     answer.text = std::move(text);
-    answer.ranOn = info.ranOn;
+    if (!answer.text.empty()) answer.ranOn = info.ranOn;  // else it may never have begun
     return answer;
   }
   if (auto read = tasks::readAnswer(*result, answer); !read) return std::unexpected(read.error());

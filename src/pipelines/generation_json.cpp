@@ -118,6 +118,9 @@ Result<void> readTools(const json::object& object, GenerationOptions& options) {
     options.toolChoice = ToolChoice::None;
   } else if (*choice == "required") {
     options.toolChoice = ToolChoice::Required;
+  } else if (choice->is_object() && options.tools.empty()) {
+    return fail(ErrorCategory::InvalidInput, "tool_choice: names a function, and there is no tool",
+                "offer tools, or leave tool_choice out");
   } else if (choice->is_object()) {
     return fail(ErrorCategory::Unsupported, "tool_choice: no function can be named",
                 "use \"required\" and offer that tool alone");

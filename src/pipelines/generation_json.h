@@ -28,7 +28,7 @@ Result<std::optional<double>> numberOf(const boost::json::object& object, std::s
 Result<Message> messageFromJson(const boost::json::value& value);
 
 /// `tools` and `tool_choice` ("auto", "none", "required"). InvalidArgument; Unsupported for a
-/// choice that names a function.
+/// choice that names a function, InvalidInput where there is none.
 Result<void> readTools(const boost::json::object& object, GenerationOptions& options);
 /// `stop`: a text or a list of texts. InvalidArgument.
 Result<void> readStop(const boost::json::object& object, GenerationOptions& options);

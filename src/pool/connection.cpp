@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "pool/combination.h"
@@ -326,6 +327,14 @@ bool Connection::holdsOther(const Loaded& model) const {
   return openLoads_ > 0 || std::ranges::any_of(held_, [&](const auto& held) {
            const auto other = held.second.lock();
            return other && other->id != model.id && other->isResident();
+         });
+}
+
+bool Connection::isUnused() const {
+  return claims_.use_count() == 1 && jobs_.empty() &&
+         std::ranges::none_of(held_, [](const auto& held) {
+           const auto model = held.second.lock();
+           return model && model->isResident();
          });
 }
 

@@ -88,6 +88,10 @@ class Connection {
   void gatePassed();
   void gateFailed(const Error& error);
   std::size_t openRequests() const { return jobs_.size(); }
+  /// While the token is there, somebody is about to use the connection.
+  std::shared_ptr<const void> claim() const { return claims_; }
+  /// It holds no model and does nothing, and nobody is about to use it.
+  bool isUnused() const;
   /// Of the model that was loaded into the page under that handle; empty for none.
   std::string modelName(const std::string& handle) const;
 
@@ -199,7 +203,8 @@ class Connection {
   std::map<std::string, std::string> modelNames_;      ///< by handle
   std::map<sched::JobId, Job> jobs_;
   sched::JobId nextJob_ = 1;
-  std::uint64_t lateAnswers_ = 0;             ///< of all its pages
+  std::shared_ptr<const void> claims_ = std::make_shared<int>();  ///< who else has it is a claim
+  std::uint64_t lateAnswers_ = 0;                                 ///< of all its pages
   std::optional<RecordedConnection> record_;  ///< of the launch that is there; none: none is
 };
 

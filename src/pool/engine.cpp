@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <spdlog/sinks/stdout_sinks.h>
 
 #include <algorithm>
 #include <utility>
@@ -16,22 +15,13 @@
 #include "net/http_client.h"
 #include "onnx/memory_estimate.h"
 #include "pool/backend_choice.h"
+#include "pool/log.h"
 
 namespace webpool::pool {
 namespace {
 
 constexpr std::chrono::seconds kShareEvery{1};  // between looks at the other pools of the machine
 constexpr unsigned kWorkerThreads = 6;          // launching and ending browsers: they mostly wait
-
-std::shared_ptr<spdlog::logger> makeLog(const std::string& level) {
-  // Not registered anywhere: a pool owns its log.
-  auto log = std::make_shared<spdlog::logger>("webpool",
-                                              std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  log->set_pattern("%H:%M:%S.%e %l %v");
-  log->set_level(spdlog::level::from_str(level));
-  log->flush_on(spdlog::level::trace);
-  return log;
-}
 
 unsigned cores() {
   return std::max(1U, std::thread::hardware_concurrency());
@@ -293,7 +283,42 @@ Result<Engine::BrowserRef> Engine::choose(const std::string& browser, const Conn
               "raise its limit (max_connections)");
 }
 
-Result<ConnectionRef> Engine::connect(const ConnectionWish& wish, const std::stop_token& stop) {
+Engine::BrowserRef Engine::unusedBeside(const std::string& browser) const {
+  const auto found = std::ranges::find_if(browsers_, [&](const BrowserRef& other) {
+    return other->browserName() != browser && !other->hasEnded() && other->isUnused();
+  });
+  return found == browsers_.end() ? nullptr : *found;
+}
+
+void Engine::give(const Waiter& waiter, const std::string& browser, const ConnectionWish& wish,
+                  bool mayReplace) {
+  if (closed_) return waiter->set(std::unexpected(closedError()));
+  auto chosen = choose(browser, wish);
+  if (chosen) {
+    (*chosen)->whenReady([waiter, connection = *chosen,
+                          claim = (*chosen)->claim()](const Result<ConnectionFacts>& facts) {
+      if (facts) {
+        waiter->set(Connected{connection, claim});
+      } else {
+        waiter->set(std::unexpected(facts.error()));
+      }
+    });
+    return;
+  }
+  // Where it is for a further copy of a model, a browser that is there serves it better.
+  const bool full = chosen.error().category == ErrorCategory::Busy && wish.others.empty();
+  const auto unused = full && mayReplace ? unusedBeside(browser) : nullptr;
+  if (!unused) return waiter->set(std::unexpected(chosen.error()));
+  log_->debug("{} holds no model and makes place for {}", unused->label(), browser);
+  const auto again = [this, waiter, browser, wish] {
+    loop_.post([this, waiter, browser, wish] { give(waiter, browser, wish, false); });
+  };
+  unused->retire();
+  if (unused->hasEnded()) return again();
+  unused->whenReady([again](const Result<ConnectionFacts>&) { again(); });
+}
+
+Result<Connected> Engine::connect(const ConnectionWish& wish, const std::stop_token& stop) {
   if (closed_) return std::unexpected(closedError());
   if (!options_.launchBrowsers) {
     return fail(ErrorCategory::Unsupported, "this pool launches no browsers",
@@ -311,25 +336,8 @@ Result<ConnectionRef> Engine::connect(const ConnectionWish& wish, const std::sto
   } else if (auto known = checkBrowserNames({browser}); !known) {
     return std::unexpected(known.error());
   }
-  auto waiter = std::make_shared<Pending<ConnectionRef>>();
-  loop_.post([this, waiter, browser, wish] {
-    if (closed_) {
-      waiter->set(std::unexpected(closedError()));
-      return;
-    }
-    auto chosen = choose(browser, wish);
-    if (!chosen) {
-      waiter->set(std::unexpected(chosen.error()));
-      return;
-    }
-    (*chosen)->whenReady([waiter, connection = *chosen](const Result<ConnectionFacts>& facts) {
-      if (facts) {
-        waiter->set(connection);
-      } else {
-        waiter->set(std::unexpected(facts.error()));
-      }
-    });
-  });
+  auto waiter = std::make_shared<Pending<Connected>>();
+  loop_.post([this, waiter, browser, wish] { give(waiter, browser, wish, true); });
   return waiter->wait(stop);
 }
 

@@ -49,6 +49,12 @@ struct ConnectionWish {
   std::vector<ConnectionRef> others{};  ///< never one of these
 };
 
+/// A browser that is there, for as long as the claim lasts.
+struct Connected {
+  ConnectionRef connection;
+  std::shared_ptr<const void> claim;  ///< without it, it may have to make place for another browser
+};
+
 /// What one load brought.
 struct LoadOutcome {
   wire::Loaded answer;
@@ -82,8 +88,9 @@ class Engine {
   void start();
 
   /// A browser that is there, launched where that is what the wish needs. Blocks.
-  /// Busy where a further one is wanted and the pool may have no more.
-  Result<ConnectionRef> connect(const ConnectionWish& wish, const std::stop_token& stop);
+  /// One that nobody uses ends for one of another name where the pool may have no more. Busy where
+  /// all are used.
+  Result<Connected> connect(const ConnectionWish& wish, const std::stop_token& stop);
   /// The names of the browsers that the pool may launch, best first; none where it launches none.
   /// May block.
   Result<std::vector<std::string>> browserNames();
@@ -202,6 +209,12 @@ class Engine {
   void closeDesk();
   using BrowserRef = std::shared_ptr<BrowserConnection>;
   Result<BrowserRef> choose(const std::string& browser, const ConnectionWish& wish);
+  using Waiter = std::shared_ptr<Pending<Connected>>;
+  /// Chooses and waits until it is ready; loop thread.
+  void give(const Waiter& waiter, const std::string& browser, const ConnectionWish& wish,
+            bool mayReplace);
+  /// Of another name than `browser`, and used by nobody; null: there is none.
+  BrowserRef unusedBeside(const std::string& browser) const;
   bool send(const std::shared_ptr<Run>& run);
   void withdraw(Run& run);
   /// Unloads what stands in the way of the model, then calls `then`.

@@ -169,9 +169,9 @@ class LocalPool final : public ResourcePool::Provider {
   void start() override { engine_->start(); }
 
   Result<BrowserCapabilities> capabilities(std::string_view browser) override {
-    const auto connection = engine_->connect({.browser = std::string(browser)}, {});
-    if (!connection) return std::unexpected(connection.error());
-    return (*connection)->facts().capabilities;
+    const auto connected = engine_->connect({.browser = std::string(browser)}, {});
+    if (!connected) return std::unexpected(connected.error());
+    return connected->connection->facts().capabilities;
   }
 
   Result<Model> load(std::string_view model, const ModelOptions& options) override {

@@ -51,12 +51,12 @@ Model::State::Provided Model::State::provideInBrowser(const std::string& browser
                                                       const std::stop_token& stop) {
   wish.browser = browser;
   const auto began = base::SystemClock().now();
-  const auto connection = engine->connect(wish, stop);
-  if (!connection) {
-    tellFailedLoad(browser, began, connection.error());
-    return std::unexpected(connection.error());
+  const auto connected = engine->connect(wish, stop);
+  if (!connected) {
+    tellFailedLoad(browser, began, connected.error());
+    return std::unexpected(connected.error());
   }
-  return provideOn(*connection, progress, stop);
+  return provideOn(connected->connection, progress, stop);
 }
 
 Model::State::Provided Model::State::provideOn(const pool::ConnectionRef& connection,

@@ -35,13 +35,15 @@ OtherEngine::~OtherEngine() {
 Result<std::vector<Tensor>> OtherEngine::run(const std::vector<Tensor>& inputs,
                                              const boost::json::object& parameters,
                                              const std::stop_token& stop) {
+  std::shared_ptr<const void> claim;  // until the model is there
   if (!loaded_) {
-    const auto connection = engine_->connect({.browser = browser_}, stop);
-    if (!connection) return std::unexpected(connection.error());
-    const auto threads =
-        chooseThreads(engine_->options().wasmThreads, (*connection)->facts().capabilities,
-                      engine_->coresForModel());
-    loaded_ = engine_->newWorker(source_, *connection, Backend::Wasm, threads);
+    auto connected = engine_->connect({.browser = browser_}, stop);
+    if (!connected) return std::unexpected(connected.error());
+    const auto& connection = connected->connection;
+    claim = std::move(connected->claim);
+    const auto threads = chooseThreads(engine_->options().wasmThreads,
+                                       connection->facts().capabilities, engine_->coresForModel());
+    loaded_ = engine_->newWorker(source_, connection, Backend::Wasm, threads);
   }
   if (!loaded_->isResident()) {
     auto wanted = options_;

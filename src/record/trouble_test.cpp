@@ -207,6 +207,38 @@ TEST_F(RecordTest, AFullDiskCostsRowsAndNotTheFile) {
   EXPECT_EQ(value("SELECT count(*) >= 1 FROM webpool.runs"), "true");
 }
 
+/// Asked at once, while nothing is written yet.
+TEST_F(RecordTest, WhatKeepsRowsFromTheFileIsKnown) {
+  const auto categoryAt = [&](const std::filesystem::path& file) {
+    auto wanted = options();
+    wanted.file = file;
+    const auto record = openRecord(wanted);
+    const auto trouble = record->trouble();
+    record->ran(someRun());
+    record->close();
+    EXPECT_EQ(record->counts().lost, trouble ? 1U : 0U) << file;
+    return trouble ? trouble->category : ErrorCategory::Internal;
+  };
+  EXPECT_EQ(categoryAt(file()), ErrorCategory::Internal) << "there is none";
+  EXPECT_EQ(categoryAt(folder_), ErrorCategory::Storage) << "a folder";
+  EXPECT_NE(categoryAt("/dev/full"), ErrorCategory::Internal);
+  EXPECT_EQ(categoryAt(folder_ / "none" / "record.duckdb"), ErrorCategory::NotFound);
+  const auto other = folder_ / "notes.txt";
+  std::ofstream(other) << "These are the accounts of 2025. " << std::string(20'000, 'x');
+  EXPECT_EQ(categoryAt(other), ErrorCategory::Integrity);
+}
+
+TEST_F(RecordTest, TroubleIsOverWhenTheFileIsFree) {
+  makeRecord();
+  OtherProcess other(file());
+  const auto record = openRecord(options());
+  ASSERT_TRUE(record->trouble());
+  EXPECT_EQ(record->trouble()->category, ErrorCategory::Busy);
+  other.release();
+  record->close();
+  EXPECT_FALSE(record->trouble());
+}
+
 TEST_F(RecordTest, AFolderThatIsNotThereIsTold) {
   auto wanted = options();
   wanted.file = folder_ / "none" / "record.duckdb";

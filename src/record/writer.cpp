@@ -48,6 +48,14 @@ class Writer final : public Record {
     return {written_, waiting_.size() + underWay_, lost_};
   }
 
+  std::optional<Error> trouble() const override {
+    std::unique_lock lock(mutex_);
+    const bool known = firstTry_.wait_for(lock, options_.patience, [this] { return tried_; });
+    if (known) return latestError_;
+    return Error{ErrorCategory::Timeout,
+                 fmt::format("{} takes long to open", options_.file.native()), "ask again later"};
+  }
+
   void close() override {
     const std::lock_guard once(closing_);
     {
@@ -109,6 +117,9 @@ class Writer final : public Record {
       lock.unlock();
       const auto done = write();
       lock.lock();
+      latestError_ = done ? std::nullopt : std::optional(done.error());
+      tried_ = true;
+      firstTry_.notify_all();
       if (done) {
         written_ += batch_.size();
         forgetBatch();
@@ -198,6 +209,7 @@ class Writer final : public Record {
 
   mutable std::mutex mutex_;  ///< for what follows
   std::condition_variable wake_;
+  mutable std::condition_variable firstTry_;
   std::vector<NumberedRow> waiting_;
   Clock::time_point oldest_{};
   std::size_t underWay_ = 0;
@@ -206,6 +218,8 @@ class Writer final : public Record {
   bool closed_ = false;
   bool hopeless_ = false;
   bool trouble_ = false;  ///< the last try failed
+  bool tried_ = false;
+  std::optional<Error> latestError_;  ///< of the last try
   Clock::time_point nextTry_{};
   Clock::time_point giveUpAt_{};
 

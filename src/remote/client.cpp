@@ -48,6 +48,14 @@ std::unexpected<Error> noWebpool(const std::string& url) {
       "give the address that `webpool serve` prints for programs");
 }
 
+/// Nobody here gave up, so it was the server's end that cancelled the call.
+Error ofCall(Error error, const std::string& url, const std::stop_token& stop) {
+  if (error.category != ErrorCategory::Cancelled || stop.stop_requested()) return error;
+  return {ErrorCategory::WorkerLost,
+          fmt::format("the `webpool serve` at {} ended under the call ({})", url, error.message),
+          "start it again; the same call may then succeed"};
+}
+
 Result<void> checkGreeting(const std::string& url, std::string_view body) {
   boost::system::error_code failed;
   const auto parsed = json::parse(body, failed);
@@ -150,7 +158,9 @@ Result<wire::Frame> Client::call(const Call& call) const {
                 "send fewer at a time");
   }
   if (response->status != kOk) {
-    if (auto error = errorOf(*response)) return std::unexpected(std::move(*error));
+    if (auto error = errorOf(*response)) {
+      return std::unexpected(ofCall(std::move(*error), url(), call.stop));
+    }
     return noWebpool(url());
   }
   if (!last || !unpacker.isBetween()) {
@@ -160,7 +170,8 @@ Result<wire::Frame> Client::call(const Call& call) const {
   }
   if (const auto* const error = last->header.if_contains("error")) {
     auto told = fromJson<Error>(*error);
-    return std::unexpected(told ? std::move(*told) : std::move(told.error()));
+    return std::unexpected(
+        ofCall(told ? std::move(*told) : std::move(told.error()), url(), call.stop));
   }
   return std::move(*last);
 }

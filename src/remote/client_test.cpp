@@ -3,11 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/json.hpp>
+
 #include "remote/message.h"
 
 namespace webpool::remote {
 namespace {
 
+namespace json = boost::json;
 using testing::HasSubstr;
 
 /// Answers as it is told, in pieces, without a socket.
@@ -123,6 +126,28 @@ TEST_F(RemoteClient, AServerThatEndsUnderACallIsALostWorker) {
   EXPECT_EQ(run().error().category, ErrorCategory::WorkerLost) << "the answer never came";
   http_->error = Error{ErrorCategory::Cancelled, "given up", ""};
   EXPECT_EQ(run().error().category, ErrorCategory::Cancelled);
+}
+
+TEST_F(RemoteClient, OnlyWhoGaveUpIsToldSo) {
+  // What a server says that ends in good order under a call, before its answer and within it.
+  const json::object cancelled{{"category", "cancelled"}, {"message", "it ends"}, {"hint", ""}};
+  http_->status = 503;
+  http_->body = json::serialize(json::object{{"error", cancelled}});
+  const auto before = run();
+  ASSERT_FALSE(before);
+  EXPECT_EQ(before.error().category, ErrorCategory::WorkerLost);
+  http_->status = 200;
+  http_->body = *pack({{"part", 1}}) + *pack({{"error", cancelled}});
+  const auto within = run();
+  ASSERT_FALSE(within);
+  EXPECT_EQ(within.error().category, ErrorCategory::WorkerLost);
+  EXPECT_THAT(within.error().message, HasSubstr("http://127.0.0.1:8080"));
+  EXPECT_FALSE(within.error().hint.empty());
+  std::stop_source stop;
+  stop.request_stop();
+  const auto own = client().call({.action = "run", .stop = stop.get_token()});
+  ASSERT_FALSE(own);
+  EXPECT_EQ(own.error().category, ErrorCategory::Cancelled);
 }
 
 TEST_F(RemoteClient, AnAddressIsOne) {

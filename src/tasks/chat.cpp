@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "tasks/tool_schema.h"
 #include "wire/utf8.h"
 
 namespace webpool::tasks {
@@ -36,16 +37,27 @@ json::object toJson(const Message& message) {
 }
 
 Result<json::object> toJson(const Tool& tool) {
+  const auto& [name, description, parameters] = tool;
+  if (name.empty()) return fail(ErrorCategory::InvalidInput, "a tool has no name", "name it");
+  for (const auto* text : {&name, &description, &parameters}) {
+    if (wire::isValidUtf8(*text)) continue;
+    return fail(ErrorCategory::InvalidInput,
+                fmt::format("the tool '{}' has a text that is not valid UTF-8",
+                            wire::isValidUtf8(name) ? name : "?"),
+                "convert it to UTF-8");
+  }
   json::object schema{{"type", "object"}, {"properties", json::object{}}};
   if (!tool.parameters.empty()) {
     boost::system::error_code error;
     auto parsed = json::parse(tool.parameters, error);
     if (error || !parsed.is_object()) {
-      return fail(ErrorCategory::InvalidArgument,
-                  fmt::format("the parameters of the tool '{}' are no JSON object", tool.name),
+      return fail(ErrorCategory::InvalidInput,
+                  fmt::format("the tool '{}': parameters are no JSON object", tool.name),
                   R"(give a JSON schema: {"type": "object", "properties": {…}})");
     }
-    schema = std::move(parsed.get_object());
+    auto right = toolSchema(name, parsed.get_object());
+    if (!right) return std::unexpected(right.error());
+    schema = std::move(*right);
   }
   return json::object{{"type", "function"},
                       {"function", json::object{{"name", tool.name},
@@ -141,6 +153,10 @@ Result<json::object> chatParameters(const GenerationOptions& options) {
     stop.emplace_back(text);
   }
   if (!stop.empty()) parameters["stop"] = std::move(stop);
+  if (options.tools.empty() && options.toolChoice == ToolChoice::Required) {
+    return fail(ErrorCategory::InvalidInput, "tool_choice asks for a call, and there is no tool",
+                "offer tools, or leave tool_choice out");
+  }
   if (options.tools.empty()) return parameters;
   json::array tools;
   for (const auto& tool : options.tools) {

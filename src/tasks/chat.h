@@ -14,7 +14,8 @@ namespace webpool::tasks {
 /// none, InvalidInput for what is not UTF-8.
 Result<Tensor> messagesTensor(const std::vector<Message>& messages);
 
-/// The run's parameters. InvalidArgument where one makes no sense.
+/// The run's parameters. InvalidArgument where one makes no sense; InvalidInput for a tool that is
+/// none, and where one is to be called and there is none.
 Result<boost::json::object> chatParameters(const GenerationOptions& options);
 
 /// Fills in what the answer's outputs and details say. Protocol where they don't fit.

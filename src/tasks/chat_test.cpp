@@ -95,6 +95,24 @@ TEST(Chat, OptionsThatMakeNoSenseAreRefused) {
   EXPECT_FALSE(chatParameters({.tools = {{"f", "", ""}}, .raw = true}));
 }
 
+TEST(Chat, ToolsThatAreNoneAreRefused) {
+  const auto refused = [](const GenerationOptions& options) {
+    const auto parameters = chatParameters(options);
+    return parameters ? Error{ErrorCategory::Internal, "taken", ""} : parameters.error();
+  };
+  const auto zzz =
+      refused({.tools = {{"g", "", ""}, {"f", "", R"({"properties": {"a": {"type": "zzz"}}})"}}});
+  EXPECT_EQ(zzz.category, ErrorCategory::InvalidInput);
+  EXPECT_EQ(zzz.message, R"(the tool 'f': parameters.properties.a.type is "zzz")");
+  for (const Tool& tool : {Tool{"f", "", "[]"}, Tool{"f", "", "{"}, Tool{"", "", ""},
+                           Tool{"\xff", "", ""}, Tool{"f", "\xff", ""}}) {
+    EXPECT_EQ(refused({.tools = {tool}}).category, ErrorCategory::InvalidInput) << tool.parameters;
+  }
+  EXPECT_EQ(refused({.toolChoice = ToolChoice::Required}).category, ErrorCategory::InvalidInput)
+      << "there is no tool to call";
+  EXPECT_EQ(refused({.toolChoice = ToolChoice::None}).message, "taken");
+}
+
 TEST(Chat, AnAnswerIsTextAndDetails) {
   Inference inference;
   inference.outputs = {

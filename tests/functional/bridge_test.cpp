@@ -1,6 +1,7 @@
 // The seed's API in C++: models by type from an integration, with real browsers.
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <boost/json.hpp>
 #include <cmath>
 
@@ -295,6 +296,87 @@ TEST_F(Bridge, AStopEndsACallAndALoad) {
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().category, ErrorCategory::Cancelled);
   EXPECT_TRUE((**model)(std::string("a")).success);
+}
+
+TEST_F(Bridge, TheBrowserThatWasLaunchedAheadMakesPlaceForThePreferredOne) {
+  auto wanted = options();
+  wanted.maxConnections = 1;
+  wanted.browserPreferences = {{"text_embedding", "firefox"}};
+  wanted.pool.browsers = {"chromium", "firefox"};
+  ResourcePoolBridgeIntegration integration(wanted);
+  ASSERT_TRUE(integration.initialize());
+  const auto model = integration.getModel("text_embedding", kEmbedder, {.priorityList = {"cpu"}});
+  ASSERT_TRUE(model) << model.error().describe();
+  const auto result = (**model)(readMiniLmReference("q4").sentences.at(0));
+  expectRight(result, 0);
+  EXPECT_EQ(result.ran.browser, "firefox");
+  EXPECT_EQ(result.fallback, "");
+  // That one holds a model, and stays.
+  const auto other = integration.getModel("text_embedding", kEmbedder,
+                                          {.priorityList = {"cpu"}, .browser = "chromium"});
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().category, ErrorCategory::Busy);
+}
+
+TEST_F(Bridge, WhatRanNowhereNamesNoBrowser) {
+  ensureModel("magika", "fp32");
+  ensureModel("whisper-tiny", "q8");
+  ResourcePoolBridgeIntegration integration(options());
+  ASSERT_TRUE(integration.initialize());
+  const auto files = integration.getModel("text", "magika", {.priorityList = {"cpu"}});
+  ASSERT_TRUE(files) << files.error().describe();
+  const auto speech = integration.getModel("audio", "whisper-tiny", {.priorityList = {"cpu"}});
+  ASSERT_TRUE(speech) << speech.error().describe();
+  const auto expectNowhere = [](const WebModelResult& result) {
+    ASSERT_TRUE(result.success) << result.error->describe();
+    EXPECT_EQ(result.platform(), "");
+    EXPECT_EQ(result.ran.browser, "");
+    EXPECT_TRUE(boost::json::parse(result.toJson()).at("platform").is_null());
+  };
+  const Sound silence{.rate = 16'000, .samples = std::vector<float>(16'000)};
+  expectNowhere((**files)(Bytes()));
+  expectNowhere((**speech)(silence));
+  const auto refused = (**files)(std::vector<std::string>());
+  EXPECT_EQ(refused.error.value().category, ErrorCategory::InvalidInput);
+  EXPECT_EQ(refused.platform(), "");
+  EXPECT_GT(refused.load.fetchMs, 0) << "the model was loaded for it";
+  EXPECT_TRUE(integration.getExecutionStats().browserUsage.empty());
+  EXPECT_TRUE(integration.getExecutionStats().platformUsage.empty());
+  // Where the model is.
+  EXPECT_EQ(boost::json::parse((*files)->performanceMetricsJson()).at("platform"), "cpu");
+  integration.close();
+  expectNowhere((**files)(Bytes()));
+  expectNowhere((**speech)(silence));
+}
+
+TEST_F(Bridge, ARecordThatCanNotBeWrittenIsTold) {
+  auto wanted = options();
+  for (const auto& file : {folder(), std::filesystem::path("/dev/full"),
+                           folder() / "none" / "runs.duckdb", write("notes.txt", "no database")}) {
+    std::atomic<int> warnings{0};
+    wanted.dbPath = file;
+    wanted.pool.notice = [&](const std::string&) { ++warnings; };
+    ResourcePoolBridgeIntegration integration(wanted);
+    ASSERT_TRUE(integration.initialize());
+    EXPECT_FALSE(integration.keepsRecord()) << file;
+    const auto stats = integration.getExecutionStats();
+    ASSERT_TRUE(stats.record);
+    EXPECT_TRUE(stats.record->trouble) << file;
+    integration.close();
+    EXPECT_GE(warnings, 1) << file;
+  }
+  wanted.pool.notice = nullptr;
+  wanted.dbPath = folder();
+  const auto whole =
+      accelerate(kEmbedder, std::string("a sentence"), {.platform = "cpu", .options = wanted});
+  EXPECT_TRUE(whole.result.success) << "a record never fails a call";
+  EXPECT_FALSE(whole.resultsStored);
+  ASSERT_TRUE(whole.storingFailed);
+  EXPECT_FALSE(whole.storingFailed->hint.empty());
+  wanted.dbPath = folder() / "runs.duckdb";
+  ResourcePoolBridgeIntegration right(wanted);
+  ASSERT_TRUE(right.initialize());
+  EXPECT_TRUE(right.keepsRecord());
 }
 
 TEST_F(Bridge, AccelerateNeedsNothingButAName) {

@@ -122,6 +122,40 @@ TEST_F(Pool, TwoModelsLiveSideBySide) {
   EXPECT_LT(cosine, 0.9999);  // they are not the same weights
 }
 
+using PoolOfOne = CliTest;
+
+/// One that is there, and holds no model.
+TEST_F(PoolOfOne, AnUnusedBrowserMakesPlaceForAnother) {
+  ensureModel("all-minilm-l6-v2", "q4");
+  auto pool = ResourcePool::open({.dataFolder = sharedData(),
+                                  .cacheFolder = folder() / "cache",
+                                  .browsers = {"chromium", "firefox"},
+                                  .maxConnections = 1,
+                                  .ephemeral = true});
+  ASSERT_TRUE(pool) << pool.error().describe();
+  ASSERT_TRUE((*pool)->capabilities("chromium"));
+  const auto running = [&] {
+    std::vector<std::string> names;
+    for (const auto& connection : (*pool)->connections()) {
+      if (connection.pid > 0) names.push_back(connection.browser);
+    }
+    return names;
+  };
+  EXPECT_THAT(running(), testing::ElementsAre("chromium"));
+  auto model = (*pool)->load("all-minilm-l6-v2", {.backend = Backend::Wasm, .browser = "firefox"});
+  ASSERT_TRUE(model) << model.error().describe();
+  EXPECT_THAT(running(), testing::ElementsAre("firefox"));
+  const auto other =
+      (*pool)->load("all-minilm-l6-v2", {.backend = Backend::Wasm, .browser = "chromium"});
+  ASSERT_FALSE(other) << "the only place is that of a browser with a model";
+  EXPECT_EQ(other.error().category, ErrorCategory::Busy);
+  const std::vector<std::string> texts{"hello"};
+  EXPECT_TRUE(model->embed(texts));
+  model = fail(ErrorCategory::Cancelled, "let go");
+  pool->reset();
+  expectNothingLeft();
+}
+
 using PoolAtItsEnd = CliTest;
 
 /// Whatever the launch has come to: a crash handler, say, that has left the browser's session and

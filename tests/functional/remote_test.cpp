@@ -143,6 +143,7 @@ TEST_F(Remote, TheSameProgramInCppUsesAServer) {
 
 TEST_F(Remote, ModelsByTypeUseAServerToo) {
   ensureModel(kEmbedder, "q4");
+  ensureModel("magika", "fp32");
   const auto reference = readMiniLmReference("q4");
   auto server = serve({"--model", kEmbedder});
   ResourcePoolBridgeIntegration integration({.url = url_});
@@ -159,6 +160,15 @@ TEST_F(Remote, ModelsByTypeUseAServerToo) {
   EXPECT_EQ(object.at("server"), json::value(url_));
   EXPECT_EQ(object.at("browser"), "chromium");
   EXPECT_EQ(object.at("platform"), "cpu");
+  EXPECT_EQ(integration.getExecutionStats().connectionPeak, 1u);
+  EXPECT_FALSE(integration.keepsRecord()) << "that is the server's own affair";
+  const auto files = integration.getModel("text", "magika", {.priorityList = {"cpu"}});
+  ASSERT_TRUE(files) << files.error().describe();
+  const auto empty = json::parse((**files)(Bytes()).toJson());
+  EXPECT_EQ(empty.at("success"), true);
+  for (const auto* key : {"platform", "browser", "server"}) {
+    EXPECT_TRUE(empty.at(key).is_null()) << key << ": nothing had to run";
+  }
   const auto none = integration.getModel("text_embedding", kEmbedder, {.browser = "firefox"});
   EXPECT_FALSE(none) << "the server has none";
   integration.close();
@@ -211,6 +221,18 @@ TEST_F(Remote, AServerThatDiesUnderARunIsALostWorker) {
   EXPECT_EQ(server->wait().code, 128 + SIGKILL);
   const auto ended = client->wait();
   EXPECT_EQ(ended.code, 5);
+  EXPECT_THAT(ended.err, HasSubstr("[worker_lost]"));
+  EXPECT_THAT(ended.err, HasSubstr(url_));
+}
+
+/// It says so itself, and in the words of its own end.
+TEST_F(Remote, AServerThatEndsUnderARunIsALostWorkerToo) {
+  ensureModel(kWriter, "q4_1");
+  auto server = serve({"--model", kWriter});
+  auto client = startLongAnswer();
+  end(*server);
+  const auto ended = client->wait();
+  EXPECT_EQ(ended.code, 5) << ended.err;
   EXPECT_THAT(ended.err, HasSubstr("[worker_lost]"));
   EXPECT_THAT(ended.err, HasSubstr(url_));
 }

@@ -227,6 +227,19 @@ TEST_F(ServeApi, AStreamedChat) {
   ASSERT_EQ(events.status, 200);
   EXPECT_THAT(events.body, HasSubstr("chat.completion.chunk"));
   EXPECT_THAT(events.body, HasSubstr("data: [DONE]"));
+  const auto refused = [&](const char* more) {
+    auto wrong = json::parse(more).as_object();
+    for (const auto& [key, value] : asked) wrong[key] = value;
+    const auto answered = post("/v1/chat/completions", json::serialize(wrong));
+    EXPECT_EQ(answered.status, 400) << more;
+    return answered.body;
+  };
+  EXPECT_THAT(refused(R"({"tools": [{"type": "function", "function": {"name": "weather",
+                 "parameters": {"properties": {"city": {"type": "zzz"}}}}}]})"),
+              HasSubstr("the tool 'weather': parameters.properties.city.type"));
+  EXPECT_THAT(refused(R"({"tool_choice": "required"})"), HasSubstr("there is no tool"));
+  EXPECT_THAT(refused(R"({"tool_choice": {"type": "function", "function": {"name": "f"}}})"),
+              HasSubstr("there is no tool"));
   end(*running);
 }
 

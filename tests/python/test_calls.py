@@ -54,6 +54,29 @@ def test_a_record_is_kept_where_one_is_asked_for(cache, tmp_path):
     assert EMBEDDER in shown.stdout
 
 
+def test_a_record_that_cannot_be_written_is_told(cache, tmp_path):
+    with webpool.ResourcePoolBridgeIntegration(
+        db_path=tmp_path, ephemeral=True, browsers=["chromium"]
+    ) as pool:
+        result = webpool.accelerate(EMBEDDER, "x", {"pool": pool, "platform": "cpu"})
+        assert result["success"] and result["results_stored"] is False
+        assert str(tmp_path) in result["storing_failed"], result
+        record = pool.get_execution_stats()["record"]
+        assert record["stored"] is False and str(tmp_path) in record["trouble"], record
+        bridge = pool.get_execution_stats()["bridge_stats"]
+        for preferences in ({"priority_list": ["cpu"]}, {"priority_list": ["cpu", "webgpu"]}):
+            pool.get_model("text_embedding", EMBEDDER, preferences)
+        assert bridge["loaded_models"] == 1
+        assert pool.get_execution_stats()["bridge_stats"]["loaded_models"] == 1
+
+
+def test_what_needs_no_run_names_no_browser(pool):
+    add_model("magika", "--dtype", "fp32")
+    result = pool.get_model("text", "magika", {"priority_list": ["cpu"]})(b"")
+    assert result["success"], result
+    assert result["platform"] is None and result["browser"] is None and result["dtype"] == ""
+
+
 def test_a_switched_off_platform_is_not_used(cache):
     with webpool.ResourcePoolBridgeIntegration(
         enable_gpu=False, ephemeral=True, browsers=["chromium"]
@@ -314,6 +337,7 @@ def test_accelerate_shares_a_pool_that_ends_with_python(tmp_path):
         for _ in range(2):
             result = ipfs_accelerate_py.accelerate("{EMBEDDER}", "a sentence", config)
             assert result["status"] == "success" and result["results_stored"] is True, result
+            assert result["storing_failed"] is None
             print(result["model_type"], result["platform"], result["resource_pool_used"])
         from webpool import _accelerate
         print(_accelerate._default.get_execution_stats()["bridge_stats"]["created_connections"])

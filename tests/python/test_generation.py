@@ -73,6 +73,42 @@ def test_tools_are_called_and_answered(writer):
     assert writer(asked, max_tokens=8)["success"]
 
 
+@pytest.mark.parametrize(
+    "parameters, key",
+    [
+        ({"properties": {"city": {"type": "zzz"}}}, "parameters.properties.city.type"),
+        ({"properties": {"city": {"$ref": "#/$defs/City"}}}, "parameters.properties.city.$ref"),
+        ({"properties": ["city"]}, "parameters.properties"),
+    ],
+)
+def test_a_tool_without_a_schema_is_refused(writer, parameters, key):
+    tool = {"type": "function", "function": {"name": "weather", "parameters": parameters}}
+    for choice in ("auto", "required"):
+        result = writer(FRANCE, tools=[WEATHER, tool], tool_choice=choice)
+        assert result["error_type"] == "invalid_input", result
+        assert result["error"].startswith(f"the tool 'weather': {key} "), result
+        assert result["recovery_suggestion"] and result["browser"] is None
+
+
+def test_a_reference_within_a_tool_is_followed(writer):
+    parameters = {
+        "type": "object",
+        "properties": {"city": {"$ref": "#/$defs/City"}},
+        "required": ["city"],
+        "$defs": {"City": {"enum": ["Paris", "Rome"]}},
+    }
+    tool = {"type": "function", "function": {"name": "weather", "parameters": parameters}}
+    result = writer("The weather in Rome?", tools=[tool], tool_choice="required", max_tokens=60)
+    assert result["success"], result
+    (call,) = result["output"]["tool_calls"]
+    assert json.loads(call["function"]["arguments"])["city"] in ("Paris", "Rome")
+
+
+def test_a_call_of_no_tool_is_refused(writer):
+    result = writer(FRANCE, tool_choice="required")
+    assert result["error_type"] == "invalid_input" and "no tool" in result["error"], result
+
+
 def test_what_is_no_option_is_named(pool, writer):
     for inputs in (
         {"messages": FRANCE, "max_token": 4},

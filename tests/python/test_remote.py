@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import subprocess
 
 import pytest
@@ -77,6 +78,24 @@ def test_accelerate_takes_a_url(server):
     assert gone["status"] == "error"
     assert gone["error_type"] == "fetch"
     assert "webpool serve" in gone["recovery_suggestion"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_server_that_ends_under_a_stream_is_a_lost_worker(cache, how):
+    add_model("smollm2-135m")
+    command = [CLI, "serve", "--browser", "chromium", "--ephemeral", "--json"]
+    process = subprocess.Popen([*command, "--model", "smollm2-135m"], stdout=subprocess.PIPE, text=True)
+    events = map(json.loads, process.stdout)
+    url = next(event["url"] for event in events if event["event"] == "api")
+    with webpool.ResourcePoolBridgeIntegration(url=url) as pool:
+        model = pool.get_model("text_generation", "smollm2-135m", {"priority_list": ["cpu"]})
+        with pytest.raises(webpool.Error) as raised:
+            for _ in model.stream("Count from one to a thousand, in words.", max_tokens=2000):
+                process.send_signal(how)
+        assert raised.value.error_category == "worker_lost", raised.value
+        assert raised.value.recovery_suggestion
+    process.stdout.close()
+    process.wait()
 
 
 def test_an_empty_url_is_a_pool_of_ones_own(server, monkeypatch):

@@ -54,6 +54,11 @@ TEST(OpenAiChat, WhatIsWrongIsNamed) {
   EXPECT_THAT(refused(R"(, "stop": [1])").message, StartsWith("stop:"));
   EXPECT_THAT(refused(R"(, "tools": [{}])").message, StartsWith("tools:"));
   EXPECT_EQ(refused(R"(, "tool_choice": {"type": "function"})").category,
+            ErrorCategory::InvalidInput)
+      << "there is no tool";
+  EXPECT_EQ(refused(R"(, "tool_choice": {"type": "function"},
+                         "tools": [{"type": "function", "function": {"name": "f"}}])")
+                .category,
             ErrorCategory::Unsupported);
   EXPECT_FALSE(parseChat("[]"));
   EXPECT_FALSE(parseChat(R"({"model": "m", "messages": []})"));

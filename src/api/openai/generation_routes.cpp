@@ -117,6 +117,10 @@ void run(const Model& model, const Shared& exchange, const Asked& asked) {
 }
 
 void ask(ServedModels& models, const Shared& exchange, const std::string& name, Asked asked) {
+  // What can't be asked of any model needs none to be loaded.
+  if (auto right = tasks::chatParameters(asked.generation); !right) {
+    return exchange->fail(right.error());
+  }
   models.get(name, [exchange, name, asked = std::move(asked)](const Result<Model>& model) {
     if (!model) return exchange->fail(model.error());
     exchange->forModel(name);
