@@ -45,6 +45,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
   void setBrowserIntegration(std::shared_ptr<BrowserIntegration> integration);
   void setMemoryPolicy(std::shared_ptr<MemoryPolicy> policy);
   void close();
+  /// For a call of a model whose pool is no more; nothing where the model is there.
+  std::optional<std::string> nextStepAfterEnd(const EnhancedWebModel& model) const;
   bool keepsRecord() const {
     const auto file = locked(file_);
     return file && file->counts().lost == 0;
@@ -80,7 +82,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
     std::optional<Error> first{};
 
     void failed(const Platform& platform, const std::string& browser, const Error& error);
-    Error error(const std::string& name) const;
+    Error error(const std::string& name, const std::vector<std::string>& priorityList) const;
   };
 
   Result<Placed> load(ResourcePool& pool, const std::string& type, const std::string& name,

@@ -14,7 +14,10 @@
 #include "onnx/check_inputs.h"
 #include "onnx/json_tensors.h"
 #include "onnx/npz.h"
+#include "pool/golden.h"
 #include "pool/signature.h"
+#include "pool/task.h"
+#include "store/catalogue.h"
 
 namespace webpool::cli {
 namespace {
@@ -46,6 +49,27 @@ std::string tensorLine(const Tensor& tensor) {
   return line;
 }
 
+/// Of a model of the catalogue: what it does beside being a graph, for which the catalogue knows an
+/// answer. Empty where there is no such thing.
+std::string_view ownTask(const ModelDescription& description) {
+  const auto catalogue = store::Catalogue::builtIn();
+  const auto* entry = catalogue.find(description.name);
+  if (entry == nullptr || entry->golden.empty()) return {};
+  const auto signature = pool::toOnnx(description);
+  for (const auto& task : pool::knownTasks()) {
+    if (task.isRaw()) continue;
+    const auto golden = pool::readGolden(entry->golden, description.dtype, task.name, signature);
+    if (golden && !golden->empty()) return task.name;
+  }
+  return {};
+}
+
+/// The way to it, before the way to the graph: "--task voice-activity-detection, or ".
+std::string toOwnTask(const ModelDescription& description) {
+  const auto task = ownTask(description);
+  return task.empty() ? std::string() : fmt::format("--task {}, or ", task);
+}
+
 /// Says which input it was that could not be read.
 std::unexpected<Error> inputError(const RunFlags& flags, Error error) {
   error.message =
@@ -59,7 +83,7 @@ class TensorsTask final : public RunTask {
     if (!flags.arguments.empty()) {
       return fail(ErrorCategory::InvalidArgument,
                   fmt::format("the model '{}' takes tensors, not text", description.name),
-                  "give --inputs in.npz or --inputs in.json");
+                  "give " + toOwnTask(description) + "--inputs in.npz or --inputs in.json");
     }
     if (flags.inputs.empty()) {
       std::string names;
@@ -67,7 +91,7 @@ class TensorsTask final : public RunTask {
         names += fmt::format("\n     {}: {}", spec.name, onnx::portText(pool::toPort(spec)));
       }
       return fail(ErrorCategory::InvalidArgument, "no inputs given",
-                  "give --inputs FILE (.npz or .json) with:" + names);
+                  "give " + toOwnTask(description) + "--inputs FILE (.npz or .json) with:" + names);
     }
     const auto signature = pool::toOnnx(description);
     auto file = readInputFile(flags.inputs);
