@@ -448,7 +448,10 @@ py::dict tensorsToPython(const std::vector<Tensor>& tensors) {
 }
 
 py::object jsonToPython(const std::string& json) {
-  return py::module_::import("json").attr("loads")(json);
+  // What an error says may hold a file's name, which is any bytes.
+  auto* text = PyUnicode_DecodeUTF8(json.data(), Py_ssize_t(json.size()), "replace");
+  if (text == nullptr) throw py::error_already_set();
+  return py::module_::import("json").attr("loads")(py::reinterpret_steal<py::object>(text));
 }
 
 py::object resultToPython(const WebModelResult& result) {

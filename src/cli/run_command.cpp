@@ -5,6 +5,7 @@
 
 #include "cli/app.h"
 #include "cli/exit_code.h"
+#include "cli/own_task.h"
 #include "cli/record_flags.h"
 #include "cli/run_flags.h"
 #include "cli/run_output.h"
@@ -49,6 +50,20 @@ Result<void> checkTask(const RunFlags& flags, const ModelDescription& descriptio
   return {};
 }
 
+/// Where the task that was asked for is the matter, the next step is the model's own.
+Error withOwnTask(ResourcePool& pool, const RunFlags& flags, ModelOptions options, Error error) {
+  const bool isOfTheTask =
+      error.category == ErrorCategory::InvalidArgument && pool::findTask(flags.task) != nullptr;
+  if (!isOfTheTask) return error;
+  options.task.clear();
+  const auto description = pool.describe(flags.model, options);
+  if (!description) return error;
+  const auto task = ownTask(*description);
+  if (task == "tensors" || task == flags.task) return error;
+  error.hint = fmt::format("{} is for {}: give --task {}", description->name, task, task);
+  return error;
+}
+
 int run(const RunFlags& flags, const Context& context) {
   if (auto known = base::checkFolders(context.paths); !known) return reportError(known.error());
   const auto backend = backendFromName(flags.backend);
@@ -80,7 +95,7 @@ int run(const RunFlags& flags, const Context& context) {
   if (!description) {
     progress.clear();
     record.notLoaded(flags.model, description.error());
-    return reportError(description.error());
+    return reportError(withOwnTask(**pool, flags, options, description.error()));
   }
   const auto task = makeRunTask(description->task);
   if (!task) {

@@ -9,15 +9,13 @@
 
 #include "base/file.h"
 #include "cli/exit_code.h"
+#include "cli/own_task.h"
 #include "cli/run_output.h"
 #include "cli/run_task.h"
 #include "onnx/check_inputs.h"
 #include "onnx/json_tensors.h"
 #include "onnx/npz.h"
-#include "pool/golden.h"
 #include "pool/signature.h"
-#include "pool/task.h"
-#include "store/catalogue.h"
 
 namespace webpool::cli {
 namespace {
@@ -49,25 +47,11 @@ std::string tensorLine(const Tensor& tensor) {
   return line;
 }
 
-/// Of a model of the catalogue: what it does beside being a graph, for which the catalogue knows an
-/// answer. Empty where there is no such thing.
-std::string_view ownTask(const ModelDescription& description) {
-  const auto catalogue = store::Catalogue::builtIn();
-  const auto* entry = catalogue.find(description.name);
-  if (entry == nullptr || entry->golden.empty()) return {};
-  const auto signature = pool::toOnnx(description);
-  for (const auto& task : pool::knownTasks()) {
-    if (task.isRaw()) continue;
-    const auto golden = pool::readGolden(entry->golden, description.dtype, task.name, signature);
-    if (golden && !golden->empty()) return task.name;
-  }
-  return {};
-}
-
-/// The way to it, before the way to the graph: "--task voice-activity-detection, or ".
+/// The way to what the model does by itself, before the way to the graph: "--task
+/// voice-activity-detection, or ".
 std::string toOwnTask(const ModelDescription& description) {
   const auto task = ownTask(description);
-  return task.empty() ? std::string() : fmt::format("--task {}, or ", task);
+  return task == "tensors" ? std::string() : fmt::format("--task {}, or ", task);
 }
 
 /// Says which input it was that could not be read.

@@ -70,6 +70,17 @@ TEST_F(Arguments, AGraphOfTheCatalogueSaysWhichTaskItIsFor) {
   }
 }
 
+TEST_F(Arguments, AnotherTaskThanTheModelsNamesTheModels) {
+  ensureModel("silero-vad-v5", "fp32");
+  ensureModel("all-minilm-l6-v2", "q4");
+  const auto sound = run({"run", "-m", "silero-vad", "-t", "text-embedding", "a"});
+  EXPECT_EQ(sound.code, 2);
+  EXPECT_THAT(sound.err, HasSubstr("silero-vad-v5 is for voice-activity-detection"));
+  const auto text = run({"run", "-m", "all-minilm-l6-v2", "-t", "text-generation", "a"});
+  EXPECT_EQ(text.code, 2);
+  EXPECT_THAT(text.err, HasSubstr("give --task text-embedding"));
+}
+
 TEST_F(Arguments, WhatIsForAnotherTaskIsRefused) {
   ensureModel("whisper-tiny", "q8");
   ensureModel("all-minilm-l6-v2", "q4");
