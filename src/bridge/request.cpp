@@ -86,6 +86,9 @@ Result<Content> withGeneration(Content content, const json::object& options) {
     request = std::move(*before);
   } else if (const auto* path = std::get_if<std::filesystem::path>(&content)) {
     auto read = textOfFile(*path);
+    if (!read && read.error().category == ErrorCategory::InvalidInput) {
+      return misplaced(options.begin()->key(), "a text, messages, or a file of text (UTF-8)");
+    }
     if (!read) return std::unexpected(read.error());
     request.messages.push_back({"user", std::move(*read)});
   } else {

@@ -89,6 +89,7 @@ TEST(Request, AFileOfTextIsAPrompt) {
             (std::vector<Message>{{"user", "Hello"}}));
   std::ofstream(path) << "\xff";
   EXPECT_EQ(textOfFile(path).error().category, ErrorCategory::InvalidInput);
+  EXPECT_THAT(withOptions(path, object(R"({"seed": 4})")).error().message, HasSubstr("'seed'"));
   std::filesystem::remove(path);
   EXPECT_EQ(withOptions(path, object(R"({"seed": 4})")).error().category, ErrorCategory::NotFound);
 }
