@@ -35,6 +35,7 @@ namespace webpool {
 namespace bridge {
 class Pool;
 class Adapter;
+struct Answer;
 }  // namespace bridge
 
 struct WebModelMetrics {
@@ -110,6 +111,8 @@ class EnhancedWebModel {
   const std::string& modelType() const { return type_; }
   const std::string& modelName() const { return name_; }
   const ModelInfo& info() const;
+  /// False where a backend of the program's own runs it.
+  bool isInBrowser() const;
 
   /// Runs once. Blocks. When a stop is requested the call ends soon, as Cancelled.
   WebModelResult operator()(const Content& content, std::stop_token stop = {});
@@ -139,6 +142,7 @@ class EnhancedWebModel {
   struct State;
   EnhancedWebModel(std::string type, std::string name, std::unique_ptr<State> state);
   WebModelResult run(const Content& content, std::size_t items, std::stop_token stop);
+  Result<bridge::Answer> answer(const Content& content, const RunOptions& options) const;
 
   std::string id_;
   std::string type_;

@@ -32,20 +32,8 @@ constexpr std::pair<DataType, const char*> kNumpyTypes[] = {
     {DataType::Bf16, "uint16"},
 };
 
-std::string typeName(py::handle object) {
-  return py::str(py::type::of(object).attr("__name__"));
-}
-
-/// A str can hold half of a surrogate pair, which is no character and has no UTF-8.
-std::string textOf(py::handle text) {
-  Py_ssize_t size = 0;
-  if (const auto* utf8 = PyUnicode_AsUTF8AndSize(text.ptr(), &size)) {
-    return {utf8, static_cast<std::size_t>(size)};
-  }
-  PyErr_Clear();
-  raiseInput(
-      "a text has half of a surrogate pair, which is no character",
-      "decode it with errors=\"replace\", or encode it with \"surrogatepass\" and decode it");
+std::string textOf(py::handle text, const std::string& what = "a text") {
+  return python::textOf(text, what, ErrorCategory::InvalidInput);
 }
 
 Bytes copyOfBuffer(const py::handle& object) {
@@ -84,7 +72,7 @@ unsigned rateOf(const py::object& given) {
   if (rate >= 1 && rate <= std::numeric_limits<unsigned>::max() && rate == std::floor(rate)) {
     return static_cast<unsigned>(rate);
   }
-  raiseInput("a sampling_rate is no " + std::string(py::repr(given)),
+  raiseInput("a sampling_rate is no " + shown(given),
              "give the samples a second that it was recorded with: 16000 or 44100, for example");
 }
 
@@ -101,22 +89,24 @@ bool isMessage(py::handle given) {
   return dict.contains("role") && dict.contains("content");
 }
 
-/// An object as JSON, by Python's own json.
-boost::json::value jsonOf(const py::handle& object, const char* what) {
-  constexpr auto kPlain = "give texts, numbers, lists and dicts of them";
+/// An object as JSON, by Python's own json; `what` it is ("max_tokens").
+boost::json::value jsonOf(const py::handle& object, const std::string& what) {
+  constexpr auto kPlain = "give texts, finite numbers, lists and dicts of them";
   std::string text;
   try {
-    text = py::cast<std::string>(py::module_::import("json").attr("dumps")(object));
+    const auto plain = py::module_::import("webpool._errors").attr("plain");
+    const auto written = py::module_::import("json").attr("dumps")(
+        object, py::arg("ensure_ascii") = false, py::arg("allow_nan") = false,
+        py::arg("default") = plain);
+    text = python::textOf(written, what, ErrorCategory::InvalidArgument);
   } catch (py::error_already_set& raised) {
-    if (!raised.matches(PyExc_Exception)) throw;  // Ctrl-C
-    raise(errorOf(raised, ErrorCategory::InvalidArgument, std::string(what) + " can't be JSON",
-                  kPlain));
+    raiseFrom(raised,
+              errorOf(raised, ErrorCategory::InvalidArgument, what + " can't be JSON", kPlain));
   }
   boost::system::error_code broken;
   auto value = boost::json::parse(text, broken);
   if (broken) {
-    raise(
-        Error{ErrorCategory::InvalidArgument, std::string(what) + ": " + broken.message(), kPlain});
+    raise(Error{ErrorCategory::InvalidArgument, what + ": " + broken.message(), kPlain});
   }
   return value;
 }
@@ -126,7 +116,7 @@ Message messageOf(py::handle given) {
   if (!isMessage(given)) raiseInput("a message is a dict with role and content", kExample);
   const auto dict = py::reinterpret_borrow<py::dict>(given);
   for (const auto& [key, value] : dict) {
-    const auto name = std::string(py::str(key));
+    const auto name = readable(key);
     if (name == "role" || name == "content" || name == "tool_calls" || name == "tool_call_id" ||
         name == "name") {
       continue;
@@ -241,7 +231,9 @@ std::optional<Content> takeContent(const py::dict& rest) {
   // As datasets of sound come.
   if (rest.contains("array") && rest.contains("sampling_rate")) {
     auto samples = tensorOf("", take("array"));
-    return orRaise(bridge::soundFrom(samples, rateOf(take("sampling_rate"))));
+    const auto rate = rateOf(take("sampling_rate"));
+    if (rest.contains("path")) take("path");  // says where the samples were read from
+    return orRaise(bridge::soundFrom(samples, rate));
   }
   if (auto both = picturesAndTextsOf(rest)) {
     for (const auto* name : {"image", "images", "text", "texts"}) {
@@ -249,8 +241,15 @@ std::optional<Content> takeContent(const py::dict& rest) {
     }
     return std::move(*both);
   }
-  for (const auto* name : {"text", "texts", "image", "audio", "file", "path"}) {
+  for (const auto* name : {"text", "texts"}) {
     if (rest.contains(name)) return contentOf(take(name));
+  }
+  for (const auto* name : {"image", "audio", "file", "path"}) {
+    if (!rest.contains(name)) continue;
+    auto content = contentOf(take(name));
+    // A str there is no text, whatever the model takes.
+    if (auto* path = std::get_if<std::string>(&content)) return std::filesystem::path(*path);
+    return content;
   }
   return std::nullopt;
 }
@@ -268,8 +267,7 @@ Content dictOf(const py::dict& dict) {
   if (auto content = takeContent(rest)) return withOptions(std::move(*content), rest);
   for (const auto& [name, value] : dict) {
     if (isNumbers(value)) continue;
-    const auto named = std::string(py::str(name));
-    raiseInput("'" + named + "' is neither content nor a tensor, but a " + typeName(value),
+    raiseInput("'" + readable(name) + "' is neither content nor a tensor, but a " + typeName(value),
                "beside arrays a dict holds one of messages, text, image, audio, file and path, "
                "and options of the call");
   }
@@ -278,16 +276,18 @@ Content dictOf(const py::dict& dict) {
 
 /// Ctrl-C is thrown on.
 Result<Content> tryContent(py::handle given) {
-  const auto what = "a " + typeName(given) + " can't be read";
-  const std::string hint = "give a str, list, dict, bytes, a path, a numpy array or a PIL image";
   try {
-    return contentOf(given);
+    return givenContent(given);
   } catch (py::error_already_set& raised) {
     if (!raised.matches(PyExc_Exception)) throw;
-    return std::unexpected(errorOf(raised, ErrorCategory::InvalidInput, what, hint));
-  } catch (const std::exception& wrong) {
-    return fail(ErrorCategory::InvalidInput, what + ": " + wrong.what(), hint);
+    return std::unexpected(errorOf(raised, ErrorCategory::InvalidInput, "the input failed", ""));
   }
+}
+
+/// A name that is not UTF-8 is one all the same.
+py::object pathToPython(const std::filesystem::path& path) {
+  const auto name = py::module_::import("os").attr("fsdecode")(py::bytes(path.native()));
+  return py::module_::import("pathlib").attr("Path")(name);
 }
 
 py::object tensorToPython(const Tensor& tensor) {
@@ -320,8 +320,7 @@ Content contentOf(py::handle given) {
     return copyOfBuffer(given);
   }
   if (py::hasattr(given, "__fspath__")) {
-    return std::filesystem::path(
-        py::cast<std::string>(py::module_::import("os").attr("fsdecode")(given)));
+    return pathOf(given);
   }
   if (py::isinstance<py::dict>(given)) return dictOf(py::reinterpret_borrow<py::dict>(given));
   // A PIL image.
@@ -340,9 +339,13 @@ Content contentOf(py::handle given) {
 }
 
 Content withOptions(Content content, const py::dict& options) {
-  if (options.empty()) return content;
-  const auto object = jsonOf(options, "the options of a call");
-  return orRaise(bridge::withOptions(std::move(content), object.as_object()));
+  boost::json::object object;
+  for (const auto& [key, value] : options) {
+    const auto name = readable(key);
+    // One that is no option is named as such, whatever its value.
+    object[name] = bridge::isOption(name) ? jsonOf(value, name) : boost::json::value();
+  }
+  return orRaise(bridge::withOptions(std::move(content), object));
 }
 
 void Inputs::add(py::handle given) {
@@ -352,7 +355,15 @@ void Inputs::add(py::handle given) {
 }
 
 Content givenContent(py::handle given) {
-  return orRaise(tryContent(given));
+  const auto what = "a " + typeName(given) + " can't be read";
+  const std::string hint = "give a str, list, dict, bytes, a path, a numpy array or a PIL image";
+  try {
+    return contentOf(given);
+  } catch (py::error_already_set& raised) {
+    raiseFrom(raised, errorOf(raised, ErrorCategory::InvalidInput, what, hint));
+  } catch (const std::exception& wrong) {
+    raise(Error{ErrorCategory::InvalidInput, what + ": " + wrong.what(), hint});
+  }
 }
 
 WebModelResult refused(const EnhancedWebModel* model, const std::string& id, const Error& error) {
@@ -373,9 +384,7 @@ py::object contentToPython(const Content& content) {
   if (const auto* bytes = std::get_if<Bytes>(&content)) {
     return py::bytes(std::string(bytes->text()));
   }
-  if (const auto* path = std::get_if<std::filesystem::path>(&content)) {
-    return py::module_::import("pathlib").attr("Path")(path->string());
-  }
+  if (const auto* path = std::get_if<std::filesystem::path>(&content)) return pathToPython(*path);
   if (const auto* messages = std::get_if<std::vector<Message>>(&content)) {
     return jsonToPython(boost::json::serialize(pipelines::toJson(std::span(*messages))));
   }
@@ -409,7 +418,7 @@ py::object contentToPython(const Content& content) {
       if (const auto* bytes = std::get_if<Bytes>(&one)) {
         pictures.append(py::bytes(std::string(bytes->text())));
       } else if (const auto* path = std::get_if<std::filesystem::path>(&one)) {
-        pictures.append(py::module_::import("pathlib").attr("Path")(path->string()));
+        pictures.append(pathToPython(*path));
       } else {
         pictures.append(tensorToPython(std::get<Tensor>(one)));
       }
@@ -427,7 +436,7 @@ py::object contentToPython(const Content& content) {
 std::vector<Tensor> tensorsOf(const py::dict& arrays) {
   std::vector<Tensor> tensors;
   for (const auto& [name, array] : arrays) {
-    tensors.push_back(tensorOf(py::cast<std::string>(py::str(name)), array));
+    tensors.push_back(tensorOf(textOf(py::str(name), "the name of a tensor"), array));
   }
   return tensors;
 }
@@ -439,7 +448,10 @@ py::dict tensorsToPython(const std::vector<Tensor>& tensors) {
 }
 
 py::object jsonToPython(const std::string& json) {
-  return py::module_::import("json").attr("loads")(json);
+  // What an error says may hold a file's name, which is any bytes.
+  auto* text = PyUnicode_DecodeUTF8(json.data(), Py_ssize_t(json.size()), "replace");
+  if (text == nullptr) throw py::error_already_set();
+  return py::module_::import("json").attr("loads")(py::reinterpret_steal<py::object>(text));
 }
 
 py::object resultToPython(const WebModelResult& result) {

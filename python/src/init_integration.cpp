@@ -13,31 +13,51 @@ constexpr const char* kYesOrNo = "True or False";
 template <class T>
 void take(const py::dict& given, const char* name, T& into, const std::string& hint) {
   if (!given.contains(name) || py::object(given[name]).is_none()) return;
+  const py::object value = given[name];
+  const auto wrong = [&] {
+    return Error{ErrorCategory::InvalidArgument,
+                 std::string(name) + " is not to be " + shown(value), hint};
+  };
   try {
-    into = py::cast<T>(given[name]);
+    into = py::cast<T>(value);
   } catch (const py::cast_error&) {
-    raiseArgument(std::string(name) + " is not to be " + std::string(py::repr(given[name])), hint);
+    raise(wrong());
+  } catch (py::error_already_set& raised) {
+    raiseFrom(raised, wrong());
   }
 }
 
 void takePath(const py::dict& given, const char* name, std::filesystem::path& into) {
   if (!given.contains(name) || py::object(given[name]).is_none()) return;
+  const py::object value = given[name];
   try {
-    into = py::cast<std::string>(py::module_::import("os").attr("fsdecode")(given[name]));
-  } catch (const py::error_already_set&) {
-    raiseArgument(std::string(name) + " is not to be " + std::string(py::repr(given[name])),
-                  "a path: a str or a pathlib.Path");
+    into = pathOf(value);
+  } catch (py::error_already_set& raised) {
+    raiseFrom(raised,
+              {ErrorCategory::InvalidArgument, std::string(name) + " is not to be " + shown(value),
+               "a path: a str or a pathlib.Path"});
   }
 }
 
 void expectKeys(const py::dict& given, std::initializer_list<std::string_view> known,
                 const char* of) {
   for (const auto& [key, value] : given) {
-    const auto name = std::string(py::str(key));
+    const auto name = readable(key);
     if (std::ranges::find(known, name) != known.end()) continue;
     std::string all;
     for (const auto one : known) all += (all.empty() ? "" : ", ") + std::string(one);
     raiseArgument(std::string(of) + " have no '" + name + "'", all);
+  }
+}
+
+constexpr const char* kExample = R"(give {"priority_list": ["webgpu", "cpu"]}, for example)";
+
+py::dict preferencesDict(py::handle given) {
+  try {
+    return py::cast<py::dict>(given);
+  } catch (py::error_already_set& raised) {
+    raiseFrom(raised, errorOf(raised, ErrorCategory::InvalidArgument,
+                              "the hardware preferences can't be read", kExample));
   }
 }
 
@@ -47,17 +67,16 @@ HardwarePreferences preferencesOf(py::handle given) {
   HardwarePreferences preferences;
   if (given.is_none()) return preferences;
   if (!py::hasattr(given, "keys")) {
-    raiseArgument("hardware preferences are a dict, and not " + std::string(py::repr(given)),
-                  R"(give {"priority_list": ["webgpu", "cpu"]}, for example)");
+    raiseArgument("hardware preferences are a dict, and not " + shown(given), kExample);
   }
-  const auto dict = py::cast<py::dict>(given);
+  const auto dict = preferencesDict(given);
   expectKeys(dict,
              {"priority_list", "browser", "precision", "mixed_precision", "context_length",
               "model_family", "p2p_optimization", "enable_ipfs", "compute_shaders",
               "precompile_shaders", "parallel_loading"},
              "hardware preferences");
   const auto one = dict.contains("priority_list") && py::isinstance<py::str>(dict["priority_list"])
-                       ? std::string(py::str(dict["priority_list"]))
+                       ? readable(dict["priority_list"])
                        : std::string("webgpu', 'cpu");
   take(dict, "priority_list", preferences.priorityList, "a list: ['" + one + "']");
   take(dict, "browser", preferences.browser, "the name of a browser: 'firefox'");

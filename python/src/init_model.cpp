@@ -1,3 +1,4 @@
+#include "bridge/request.h"
 #include "python.h"
 
 namespace webpool::python {
@@ -11,6 +12,9 @@ Content asGeneration(Content content) {
   if (auto* messages = std::get_if<std::vector<Message>>(&content)) {
     return GenerationRequest{.messages = std::move(*messages)};
   }
+  if (const auto* path = std::get_if<std::filesystem::path>(&content)) {
+    return GenerationRequest{.messages = {{"user", orRaise(bridge::textOfFile(*path))}}};
+  }
   if (std::holds_alternative<GenerationRequest>(content)) return content;
   raise(Error{ErrorCategory::InvalidInput, "only the answer to a text or messages comes bit by bit",
               "call the model without stream()"});
@@ -22,15 +26,39 @@ Inputs inputsOf(const py::iterable& given) {
   return inputs;
 }
 
+/// What is to be answered bit by bit, in a browser.
+Request requestOf(const EnhancedWebModel& model, py::handle inputs, const py::dict& options) {
+  auto content = withOptions(givenContent(inputs), options);
+  auto generation = asGeneration(content);
+  // A backend of the program's own is given what it is given by a call.
+  return {model.isInBrowser() ? std::move(generation) : std::move(content)};
+}
+
+/// The answer of a backend of the program's own, as the one piece that it is.
+void giveWhole(WebModelResult& result, const py::object& onText) {
+  if (!result.success) return;
+  if (const auto text = bridge::wholeText(result.output)) {
+    onText(*text);
+    return;
+  }
+  result.success = false;
+  result.error = Error{ErrorCategory::Unsupported,
+                       "the backend '" + result.platform() + "' gave an answer without a text",
+                       "call the model without stream(), or let the backend give a str or a dict "
+                       "with \"text\""};
+}
+
 /// `onText`, if it is not None, is called with what is new in the answer of a language model. What
 /// it raises ends the call, and is what the call raises.
 py::object run(const std::shared_ptr<EnhancedWebModel>& model, py::handle inputs,
                const py::dict& options, const Stop& given, const py::object& onText) {
-  auto content = withOptions(givenContent(inputs), options);
+  auto content = py::isinstance<Request>(inputs) ? py::cast<const Request&>(inputs).content
+                 : onText.is_none()              ? withOptions(givenContent(inputs), options)
+                                                 : requestOf(*model, inputs, options).content;
   const auto stop = given ? given : std::make_shared<std::stop_source>();
   std::optional<py::error_already_set> raised;
-  if (!onText.is_none()) {
-    content = asGeneration(std::move(content));
+  const bool bitByBit = !onText.is_none() && model->isInBrowser();
+  if (bitByBit) {
     std::get<GenerationRequest>(content).onText = [&](std::string_view text) {
       const py::gil_scoped_acquire held;
       if (raised) return;
@@ -42,9 +70,10 @@ py::object run(const std::shared_ptr<EnhancedWebModel>& model, py::handle inputs
       }
     };
   }
-  const auto result =
+  auto result =
       waitFor(stop, [&](const std::stop_token& token) { return (*model)(content, token); });
   if (raised) throw std::move(*raised);
+  if (!onText.is_none() && !bitByBit) giveWhole(result, onText);
   return resultToPython(result);
 }
 
@@ -52,6 +81,7 @@ py::object run(const std::shared_ptr<EnhancedWebModel>& model, py::handle inputs
 
 void initModel(py::module_& module) {
   using ModelPtr = std::shared_ptr<EnhancedWebModel>;
+  py::class_<Request>(module, "Request");
   py::class_<EnhancedWebModel, ModelPtr>(module, "Model")
       .def_property_readonly("model_id", &EnhancedWebModel::modelId)
       .def_property_readonly("model_type", &EnhancedWebModel::modelType)
@@ -63,6 +93,7 @@ void initModel(py::module_& module) {
                     &EnhancedWebModel::setMaxBatchSize)
       .def("run", run, py::arg("inputs"), py::arg("options") = py::dict(),
            py::arg("stop") = nullptr, py::arg("on_text") = py::none())
+      .def("request", requestOf, py::arg("inputs"), py::arg("options"))
       .def(
           "run_batch",
           [](const ModelPtr& model, const py::iterable& inputs, const Stop& stop) {

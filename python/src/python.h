@@ -5,6 +5,7 @@
 #include <pybind11/stl.h>
 
 #include <chrono>
+#include <filesystem>
 #include <future>
 #include <memory>
 #include <optional>
@@ -21,6 +22,21 @@ namespace py = pybind11;
 
 /// Sets webpool.Error as Python's exception and throws it.
 [[noreturn]] void raise(const Error& error);
+/// Likewise, with what was raised as its cause. A webpool.Error and what is no Exception (Ctrl-C)
+/// is thrown on as it is.
+[[noreturn]] void raiseFrom(py::error_already_set& raised, const Error& error);
+
+/// str() and repr() of any object for a message, the latter cut short: half surrogates are escaped,
+/// and of an object that fails at it stands the name of its type.
+std::string readable(py::handle object);
+std::string shown(py::handle object);
+std::string typeName(py::handle object);
+
+/// Raises webpool.Error where `what` has half of a surrogate pair, which has no UTF-8.
+std::string textOf(py::handle text, const std::string& what, ErrorCategory category);
+
+/// As os.fsencode() takes them. Raises what that raises.
+std::filesystem::path pathOf(py::handle path);
 
 /// What was raised as an error of ours. Where it is none, `what` failed ("the backend failed"), and
 /// `hint` is the next step.
@@ -42,6 +58,11 @@ Content givenContent(py::handle given);
 
 /// With the options of one call (bridge/request.h). Raises webpool.Error (invalid_argument).
 Content withOptions(Content content, const py::dict& options);
+
+/// What a call is about, read and checked before it begins.
+struct Request {
+  Content content;
+};
 
 /// Of several inputs, those that are content, and by their places why the others are none.
 struct Inputs {

@@ -5,7 +5,7 @@ import threading
 from typing import Any, Mapping, Optional
 
 from . import _webpool
-from ._errors import Error, mapping, text
+from ._errors import Error, flag, mapping, shown, text
 from ._integration import ResourcePoolBridgeIntegration
 from ._model import Result
 from ._twins import twin
@@ -56,19 +56,37 @@ def _accelerate(
     given = mapping(config, "the configuration", 'give {"platform": "webgpu"}, for example')
     for name in given:
         if name not in _KNOWN:
-            raise Error(f"accelerate has no '{name}'", "invalid_argument", ", ".join(_KNOWN))
-    given.setdefault("platform", given.get("hardware"))
-    if given["platform"] == "auto":
-        given["platform"] = None
+            raise Error(f"accelerate has no {shown(name)}", "invalid_argument", ", ".join(_KNOWN))
+    given["platform"] = _platform(given)
     given.pop("store_results", None)  # where there is a database, each run is stored
-    pool = given.pop("pool", None) or given.pop("resource_pool", None)
+    pool = given.pop("pool", None)
+    other = given.pop("resource_pool", None)
+    pool = other if pool is None else pool
     if pool is not None and not isinstance(pool, ResourcePoolBridgeIntegration):
         raise Error(
-            f"{pool!r:.80} is no pool", "invalid_argument", "give a ResourcePoolBridgeIntegration"
+            f"{shown(pool)} is no pool", "invalid_argument", "give a ResourcePoolBridgeIntegration"
         )
-    if pool is None and given.get("use_resource_pool", True):
+    if pool is None and flag(given.get("use_resource_pool", True), "use_resource_pool"):
         pool = _default_pool(given)
     return _webpool.accelerate(model_name, content, given, pool and pool._native, stop)
+
+
+def _platform(config: Mapping[str, Any]) -> Optional[str]:
+    """``platform`` and ``hardware`` are two names of one thing; None: a free choice."""
+    named = {
+        name: text(config[name], name, "webgpu, webnn, cpu, or a backend of your own")
+        for name in ("platform", "hardware")
+        if config.get(name) is not None
+    }
+    platforms = set(named.values())
+    if len(platforms) > 1:
+        raise Error(
+            f"platform is {named['platform']!r} and hardware {named['hardware']!r}",
+            "invalid_argument",
+            "they are two names of one thing: give one of them",
+        )
+    platform = platforms.pop() if platforms else None
+    return None if platform == "auto" else platform
 
 
 def _default_pool(config: Mapping[str, Any]) -> ResourcePoolBridgeIntegration:

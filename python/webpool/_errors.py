@@ -5,6 +5,8 @@ from __future__ import annotations
 import operator
 from typing import Any, Iterable, Mapping, Optional
 
+import numpy
+
 
 class Error(RuntimeError):
     """What failed, and what to do next. ``error_category`` is one of the stable names of
@@ -19,6 +21,8 @@ class Error(RuntimeError):
     def __init__(
         self, message: str, category: str = "internal", hint: str = "", retry: bool = False
     ) -> None:
+        message = readable(message)
+        hint = readable(hint)
         super().__init__(f"{message} ({hint})" if hint else message)
         self.message = message
         self.error_type = category
@@ -35,24 +39,66 @@ class Error(RuntimeError):
         )
 
 
+def readable(given: str) -> str:
+    """A str can hold half of a surrogate pair, which can't be printed."""
+    return given.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def shown(given: object) -> str:
+    """For a message; of an object that fails at it, the name of its type."""
+    try:
+        return readable(f"{given!r:.80}")
+    except Exception:
+        return f"<{type(given).__name__}>"
+
+
 def text(given: object, what: str, hint: str) -> str:
-    if isinstance(given, str):
-        return given
-    raise Error(f"{what} is a str, and not {given!r:.80}", "invalid_argument", hint)
+    if not isinstance(given, str):
+        raise Error(f"{what} is a str, and not {shown(given)}", "invalid_argument", hint)
+    try:
+        given.encode("utf-8")
+    except UnicodeEncodeError as half:
+        raise Error(
+            f"{what} has half of a surrogate pair, which is no character: {shown(given)}",
+            "invalid_argument",
+            hint,
+        ) from half
+    return given
+
+
+def flag(given: object, what: str) -> bool:
+    try:
+        return bool(given)
+    except Exception as failed:  # an array of several has no truth of its own
+        raise Error(
+            f"{what} is True or False, and not {shown(given)}",
+            "invalid_argument",
+            f"give {what} True or False",
+        ) from failed
+
+
+def plain(given: object) -> object:
+    """For json: NumPy's numbers as Python's."""
+    if isinstance(given, numpy.generic) or (isinstance(given, numpy.ndarray) and given.ndim == 0):
+        value = given.item()
+        if isinstance(value, (bool, int, float, str)):
+            return value
+    raise TypeError(f"a {type(given).__name__} is not of JSON")
 
 
 def whole_number(given: object, what: str, least: int) -> int:
     """From ``least`` on, as far as C's int goes."""
+    failed: Optional[Exception] = None
     try:
         number = operator.index(given)  # type: ignore[arg-type]
-    except TypeError:
-        number = least - 1
+    except Exception as none:
+        number, failed = least - 1, none
     if not least <= number < 2**31:
         raise Error(
-            f"{given!r:.80} is no {what}",
+            f"{shown(given)} is no {what}",
             "invalid_argument",
             f"a whole number from {least} to {2**31 - 1}",
-        )
+        ) from failed
     return number
 
 
@@ -60,16 +106,33 @@ def mapping(given: Optional[Mapping[str, Any]], what: str, hint: str) -> dict[st
     """None is an empty one."""
     if given is None:
         return {}
-    if isinstance(given, Mapping):
+    if not isinstance(given, Mapping):
+        raise Error(f"{what} is a dict, and not {shown(given)}", "invalid_argument", hint)
+    try:
         return dict(given)
-    raise Error(f"{what} is a dict, and not {given!r:.80}", "invalid_argument", hint)
+    except Exception as failed:
+        raise _unread(what, failed, hint) from failed
 
 
 def items(given: Iterable[Any], what: str, hint: str) -> list[Any]:
     try:
         iterator = iter(given)
-    except TypeError:
+    except Exception as failed:
         raise Error(
-            f"{what} is a list, and not {given!r:.80}", "invalid_argument", hint
-        ) from None
-    return list(iterator)
+            f"{what} is a list, and not {shown(given)}", "invalid_argument", hint
+        ) from failed
+    try:
+        return list(iterator)
+    except Exception as failed:
+        raise _unread(what, failed, hint) from failed
+
+
+def _unread(what: str, failed: Exception, hint: str) -> Error:
+    """For what fails while it is read."""
+    try:
+        why = f": {failed}"
+    except Exception:
+        why = ""
+    return Error(
+        f"{what} can't be read: {type(failed).__name__}{why}", "invalid_argument", hint
+    )

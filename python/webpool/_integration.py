@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Any, Iterable, Mapping, Optional, Protocol, Sequence, Union
 
 from . import _webpool
-from ._errors import Error, mapping, text, whole_number
+from ._errors import Error, flag, mapping, shown, text, whole_number
 from ._model import EnhancedWebModel, Result, pairs
 from ._twins import twin
 
@@ -57,22 +57,23 @@ class ResourcePoolBridgeIntegration:
     ) -> None:
         """docs/python.md says what each means. ``adaptive_scaling=False`` launches
         ``max_connections`` browsers at once and keeps them, instead of one when it is needed."""
-        if not enable_ipfs:
+        if not flag(enable_ipfs, "enable_ipfs"):
             raise Error(
                 "models come into a browser by their CIDs, there is no other way",
                 "unsupported",
                 "leave enable_ipfs out",
             )
-        if not enable_circuit_breaker:
+        if not flag(enable_circuit_breaker, "enable_circuit_breaker"):
             raise Error(
                 "the circuit breaker can not be switched off",
                 "unsupported",
                 "leave enable_circuit_breaker out",
             )
+        at_once = not flag(adaptive_scaling, "adaptive_scaling")
         self._native = _webpool.Integration(
             {
                 "max_connections": max_connections,
-                "min_connections": min_connections if adaptive_scaling else max_connections,
+                "min_connections": max_connections if at_once else min_connections,
                 "browser_preferences": mapping(
                     browser_preferences, "browser_preferences", 'give {"audio": "firefox"}'
                 ),
@@ -129,7 +130,7 @@ class ResourcePoolBridgeIntegration:
         for key in given:
             if key not in known:
                 raise Error(
-                    f"a backend has no '{key}'", "invalid_argument", ", ".join(sorted(known))
+                    f"a backend has no {shown(key)}", "invalid_argument", ", ".join(sorted(known))
                 )
         detect = given.get("detection_function")
         initialize = given.get("initialization_function")
@@ -144,7 +145,7 @@ class ResourcePoolBridgeIntegration:
             detect,
             initialize,
             whole_number(given.get("priority", 100), "priority", -(2**31)),
-            bool(given.get("is_real_hardware", False)),
+            flag(given.get("is_real_hardware", False), "is_real_hardware"),
         )
 
     def set_browser_integration(self, integration: Optional[BrowserIntegration]) -> None:
@@ -232,10 +233,10 @@ def _asked(given: Asked) -> list[tuple[Union[str, _webpool.Model], Any]]:
         if isinstance(model, EnhancedWebModel):
             asked.append((model._native, inputs))
         elif isinstance(model, str):
-            asked.append((model, inputs))
+            asked.append((text(model, "a model's id", 'an id is "type:name"'), inputs))
         else:
             raise Error(
-                f"{model!r:.80} is no model",
+                f"{shown(model)} is no model",
                 "invalid_argument",
                 "give what get_model() returned, or its model_id",
             )

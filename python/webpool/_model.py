@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Iterable, Mapping, Optional, Sequence, TypedDict, Union
 
 from . import _webpool
-from ._errors import Error, items, whole_number
+from ._errors import Error, items, shown, whole_number
 from ._stream import TextStream
 from ._twins import twin
 
@@ -61,7 +61,7 @@ class EnhancedWebModel:
         else:
             if not hasattr(bridge, "get_model"):
                 raise Error(
-                    f"{bridge!r:.80} is no integration that has models",
+                    f"{shown(bridge)} is no integration that has models",
                     "invalid_argument",
                     "give a ResourcePoolBridgeIntegration",
                 )
@@ -106,7 +106,8 @@ class EnhancedWebModel:
 
     def stream(self, inputs: Any, **options: Unpack[CallOptions]) -> TextStream:
         """What a language model writes, as it comes: iterate over it, with ``for`` or ``async for``.
-        Its ``result`` is that of the call."""
+        Its ``result`` is that of the call. Inputs and options that are none raise Error here. The
+        answer of a backend of the program's own comes whole, as one piece."""
         return TextStream(self._native, inputs, options)
 
     def run_batch(self, batch_inputs: Iterable[Any]) -> list[Result]:
@@ -155,7 +156,7 @@ def pairs(given: Iterable[Any]) -> list[tuple[Any, Any]]:
     for pair in items(given, "what is to run", hint):
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise Error(
-                f"{pair!r:.80} is no pair of a model and its inputs", "invalid_argument", hint
+                f"{shown(pair)} is no pair of a model and its inputs", "invalid_argument", hint
             )
         all_pairs.append((pair[0], pair[1]))
     return all_pairs
@@ -170,7 +171,7 @@ def _natives(others: Optional[Iterable[Any]]) -> list[tuple[_webpool.Model, Any]
     for model, inputs in pairs(() if others is None else others):
         if not isinstance(model, EnhancedWebModel):
             raise Error(
-                f"{model!r:.80} is no model", "invalid_argument", "give what get_model() returned"
+                f"{shown(model)} is no model", "invalid_argument", "give what get_model() returned"
             )
         natives.append((model._native, inputs))
     return natives

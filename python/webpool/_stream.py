@@ -26,7 +26,8 @@ class TextStream:
         pieces: queue.SimpleQueue[Optional[str]] = queue.SimpleQueue()
         self._pieces = pieces
         self._ended = False
-        self._run = threads.submit(model.run, inputs, dict(options), self._stop, pieces.put)
+        asked = model.request(inputs, dict(options))
+        self._run = threads.submit(model.run, asked, {}, self._stop, pieces.put)
         self._run.add_done_callback(lambda run: pieces.put(None))
 
     def __del__(self) -> None:

@@ -18,7 +18,8 @@ std::string_view adviceFor(ErrorCategory category) {
     case ErrorCategory::BrowserNotFound:
       return "install a browser, or choose one that is installed";
     case ErrorCategory::BrowserFailed:
-      return "try again, or choose another browser";
+      return "webpool browsers --probe launches each browser and says what fails; try again, or "
+             "choose another browser";
     case ErrorCategory::WorkerLost:
       return "try again: another browser, or a new one, takes the call";
     case ErrorCategory::DeviceLost:

@@ -1,6 +1,6 @@
 #include "bridge/advice.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <set>
 
@@ -18,6 +18,11 @@ TEST(Advice, EachCategoryHasOneOfItsOwn) {
     EXPECT_NE(step, "");
     EXPECT_TRUE(steps.insert(step).second) << step;
   }
+}
+
+TEST(Advice, ABrowserThatFailsHasAWayToSeeWhy) {
+  EXPECT_THAT(nextStep({ErrorCategory::BrowserFailed, "it ended", ""}),
+              testing::HasSubstr("webpool browsers --probe"));
 }
 
 }  // namespace

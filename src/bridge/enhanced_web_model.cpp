@@ -1,11 +1,14 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <chrono>
+#include <filesystem>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "bridge/at_once.h"
 #include "bridge/enhanced_web_model_state.h"
+#include "bridge/request.h"
 #include "webpool/resource_pool_bridge.h"
 
 namespace webpool {
@@ -38,6 +41,26 @@ const ModelInfo& EnhancedWebModel::info() const {
   return state_->info;
 }
 
+bool EnhancedWebModel::isInBrowser() const {
+  return !state_->ownBackend;
+}
+
+Result<bridge::Answer> EnhancedWebModel::answer(const Content& content,
+                                                const RunOptions& options) const {
+  std::optional<Content> text;
+  if (const auto* path = std::get_if<std::filesystem::path>(&content);
+      path != nullptr && isInBrowser() && bridge::takesTexts(info().task)) {
+    auto read = bridge::textOfFile(*path);
+    if (!read) return std::unexpected(read.error());
+    text = std::move(*read);
+  }
+  auto answer = state_->adapter->run(text ? *text : content, options);
+  if (answer || answer.error().category != ErrorCategory::Cancelled) return answer;
+  // A model goes with the pool that it was loaded in, and stays gone when that opens again.
+  if (const auto next = state_->pool->nextStepAfterEnd(*this)) answer.error().hint = *next;
+  return answer;
+}
+
 WebModelResult EnhancedWebModel::run(const Content& content, std::size_t items,
                                      std::stop_token stop) {
   WebModelResult result;
@@ -54,10 +77,9 @@ WebModelResult EnhancedWebModel::run(const Content& content, std::size_t items,
   auto& record = state_->pool->record();
   record.began();
   const auto began = Clock::now();
-  auto answer =
-      state_->adapter->run(content, {.stop = std::move(stop),
-                                     .maxBatch = static_cast<unsigned>(std::min<std::size_t>(
-                                         maxBatchSize(), std::numeric_limits<unsigned>::max()))});
+  auto answer = this->answer(content, {.stop = std::move(stop),
+                                       .maxBatch = static_cast<unsigned>(std::min<std::size_t>(
+                                           maxBatchSize(), std::numeric_limits<unsigned>::max()))});
   result.metrics.latencyMs = since(began);
   if (answer) {
     result.success = true;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "bridge/adapter.h"
+#include "bridge/request.h"
 
 namespace webpool::bridge {
 namespace {
@@ -26,16 +27,30 @@ class OwnAdapter final : public Adapter {
     if (!answer.output.empty()) {
       boost::system::error_code broken;
       json::parse(answer.output, broken);
-      if (!broken) return answer;
+      if (!broken) return stream(std::move(answer), content);
       return fail(ErrorCategory::Internal,
                   "the backend '" + backend_.name + "' gave an output that is no JSON",
                   "it is to give JSON, which has neither NaN nor infinity, or tensors");
     }
     answer.output = outputsJson(answer.tensors);
-    return answer;
+    return stream(std::move(answer), content);
   }
 
  private:
+  /// Who waits for an answer as it comes gets it as the one piece that it is.
+  Result<Answer> stream(Answer answer, const Content& content) const {
+    const auto* request = std::get_if<GenerationRequest>(&content);
+    if (request == nullptr || !request->onText) return answer;
+    if (const auto text = wholeText(answer.output)) {
+      request->onText(*text);
+      return answer;
+    }
+    return fail(ErrorCategory::Unsupported,
+                "the backend '" + backend_.name + "' gave an answer without a text",
+                "call the model without a stream, or let the backend give a text, or an object "
+                "with \"text\"");
+  }
+
   OwnBackend backend_;
   BackendRun run_;
 };

@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include "bridge/advice.h"
 #include "bridge/pool.h"
 #include "bridge/preferences.h"
 
@@ -22,6 +23,13 @@ bool isOfThePlatform(ErrorCategory category) {
 bool isOfTheBrowser(ErrorCategory category) {
   return category == ErrorCategory::Busy || category == ErrorCategory::BrowserNotFound ||
          category == ErrorCategory::BrowserFailed;
+}
+
+/// The error of a name that is no platform, with those of the program's own beside the browsers'.
+std::unexpected<Error> withOwn(Error error, std::span<const std::pair<int, std::string>> own) {
+  for (const auto& [priority, name] : own) error.hint += fmt::format(", '{}'", name);
+  if (!own.empty()) error.hint = "one of " + error.hint;
+  return std::unexpected(std::move(error));
 }
 
 /// Why it is not the browser that was asked for; empty where it is.
@@ -103,7 +111,9 @@ Result<std::vector<Pool::Platform>> Pool::platformsFor(
         platforms.emplace_back(name);
       } else if (auto backends = allowedBackends({name})) {
         platforms.emplace_back(backends->front());
-      } else if (!backendsOf(std::vector{name}) || priorityList.size() == 1) {
+      } else if (!backendsOf(std::vector{name})) {
+        return withOwn(backends.error(), own);
+      } else if (priorityList.size() == 1) {
         return std::unexpected(backends.error());
       }
     }
@@ -112,7 +122,10 @@ Result<std::vector<Pool::Platform>> Pool::platformsFor(
   auto ofBrowsers = priorityList;
   std::erase_if(ofBrowsers, isOwn);
   const auto backends = allowedBackends(ofBrowsers);
-  if (!backends) return std::unexpected(backends.error());
+  if (!backends) {
+    return backendsOf(ofBrowsers) ? std::unexpected(backends.error())
+                                  : withOwn(backends.error(), own);
+  }
   for (const auto& [priority, name] : own) {
     if (priority < 0) platforms.emplace_back(name);
   }
@@ -246,7 +259,7 @@ Result<Placed> Pool::load(ResourcePool& pool, const std::string& type, const std
       tries.failed(platform, browser, placed.error());
     }
   }
-  return std::unexpected(tries.error(name));
+  return std::unexpected(tries.error(name, preferences.priorityList));
 }
 
 std::vector<std::string> Pool::browsersToTry(const Wish& wish, const Platform& platform) const {
@@ -277,10 +290,14 @@ void Pool::Tries::failed(const Platform& platform, const std::string& browser, c
   ++count;
 }
 
-Error Pool::Tries::error(const std::string& name) const {
+Error Pool::Tries::error(const std::string& name,
+                         const std::vector<std::string>& priorityList) const {
   if (count == 1) return *first;
+  // A list is the matter only where another platform may do what those on it can't.
+  const bool isOfTheList = isOfThePlatform(first->category) && !priorityList.empty() &&
+                           std::ranges::find(priorityList, "cpu") == priorityList.end();
   return {first->category, fmt::format("no platform that was asked for runs {}: {}", name, why),
-          "add \"cpu\" to the list, or leave it out"};
+          isOfTheList ? "add \"cpu\" to the list, or leave it out" : nextStep(*first)};
 }
 
 }  // namespace webpool::bridge

@@ -1,8 +1,10 @@
 #include "bridge/pool.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <set>
 #include <utility>
@@ -70,6 +72,22 @@ std::string keyOf(const std::string& type, const std::string& name,
                      preferences.precompileShaders, preferences.parallelLoading);
 }
 
+/// What a pool would take in silence.
+Result<void> checkOptions(const BridgeOptions& options, bool remote) {
+  constexpr std::array kLevels{"trace", "debug", "info", "warn", "error", "off"};
+  if (std::ranges::find(kLevels, options.pool.logLevel) == kLevels.end()) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("there is no log level '{}'", options.pool.logLevel),
+                fmt::format("one of {}", fmt::join(kLevels, ", ")));
+  }
+  // A server has its own.
+  if (options.maxConnections == 0 && !remote) {
+    return fail(ErrorCategory::InvalidArgument, "with 0 connections (max_connections) nothing runs",
+                "1 or more: browsers at most");
+  }
+  return {};
+}
+
 }  // namespace
 
 std::optional<double> memoryMb(const std::vector<ConnectionStats>& connections,
@@ -103,6 +121,7 @@ Result<void> Pool::initialize() {
   if (!options_.url.empty()) options.url = options_.url;
   if (!options_.token.empty()) options.token = options_.token;
   const bool remote = !remote::serverOf(options).empty();
+  if (auto right = checkOptions(options_, remote); !right) return right;
   if (options.browsers.empty() && !remote) options.browsers = installedBrowsers(options);
   installed_ = options.browsers;
   options.maxConnections = options_.maxConnections;
@@ -235,9 +254,18 @@ Result<void> Pool::registerBackend(const std::string& name, HardwareBackend back
   const std::lock_guard lock(mutex_);
   if (!backends_.try_emplace(name, std::move(backend)).second) {
     return fail(ErrorCategory::InvalidArgument,
-                fmt::format("there is a backend '{}' already", name));
+                fmt::format("there is a backend '{}' already", name),
+                "choose another name: a backend stays for as long as its integration");
   }
   return {};
+}
+
+std::optional<std::string> Pool::nextStepAfterEnd(const EnhancedWebModel& model) const {
+  const std::lock_guard lock(mutex_);
+  const auto isIt = [&](const Known& known) { return known.model.get() == &model; };
+  if (std::ranges::any_of(models_, isIt)) return std::nullopt;
+  constexpr auto kAsk = "ask the integration for the model again (get_model)";
+  return closed_ ? fmt::format("initialize() the integration again, then {}", kAsk) : kAsk;
 }
 
 void Pool::setBrowserIntegration(std::shared_ptr<BrowserIntegration> integration) {

@@ -47,6 +47,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
   void close();
   /// The first call waits until the file was tried.
   std::optional<RecordStats> recordStats() const;
+  /// For a call of a model whose pool is no more; nothing where the model is there.
+  std::optional<std::string> nextStepAfterEnd(const EnhancedWebModel& model) const;
 
   unsigned maxConnections() const { return options_.maxConnections; }
   ExecutionRecord& record() { return record_; }
@@ -78,7 +80,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
     std::optional<Error> first{};
 
     void failed(const Platform& platform, const std::string& browser, const Error& error);
-    Error error(const std::string& name) const;
+    Error error(const std::string& name, const std::vector<std::string>& priorityList) const;
   };
 
   Result<Placed> load(ResourcePool& pool, const std::string& type, const std::string& name,

@@ -9,7 +9,9 @@
 #include <span>
 #include <utility>
 
+#include "base/file.h"
 #include "pipelines/generation_json.h"
+#include "wire/utf8.h"
 
 namespace webpool::bridge {
 namespace {
@@ -20,6 +22,10 @@ constexpr std::array<std::string_view, 12> kOfTexts{
     "max_tokens", "max_completion_tokens", "temperature",  "top_p", "top_k",    "seed", "stop",
     "tools",      "tool_choice",           "conversation", "raw",   "token_ids"};
 constexpr std::array<std::string_view, 2> kOfSounds{"language", "translate"};
+constexpr std::array<std::string_view, 6> kTasksOfTexts{
+    "text-embedding",       "text-generation", "text-classification",
+    "token-classification", "fill-mask",       "feature-extraction"};
+constexpr std::uint64_t kLargestText = std::uint64_t{256} << 20;
 
 bool contains(std::span<const std::string_view> names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
@@ -48,7 +54,7 @@ Result<void> readText(const json::object& options, std::string_view name, std::s
 }
 
 Result<void> readTopK(const json::object& options, GenerationOptions& into) {
-  const auto topK = pipelines::numberOf(options, "top_k", 1, 1e6);
+  const auto topK = pipelines::wholeNumberOf(options, "top_k", 1, 1e6);
   if (!topK) return std::unexpected(topK.error());
   if (*topK) into.topK = static_cast<unsigned>(**topK);
   return {};
@@ -78,6 +84,13 @@ Result<Content> withGeneration(Content content, const json::object& options) {
     request.messages = std::move(*messages);
   } else if (auto* before = std::get_if<GenerationRequest>(&content)) {
     request = std::move(*before);
+  } else if (const auto* path = std::get_if<std::filesystem::path>(&content)) {
+    auto read = textOfFile(*path);
+    if (!read && read.error().category == ErrorCategory::InvalidInput) {
+      return misplaced(options.begin()->key(), "a text, messages, or a file of text (UTF-8)");
+    }
+    if (!read) return std::unexpected(read.error());
+    request.messages.push_back({"user", std::move(*read)});
   } else {
     return misplaced(options.begin()->key(), "a text or messages");
   }
@@ -119,7 +132,7 @@ Result<Content> withTranscription(Content content, const json::object& options) 
 Result<Content> withOptions(Content content, const json::object& options) {
   if (options.empty()) return content;
   for (const auto& option : options) {
-    if (contains(kOfTexts, option.key()) || contains(kOfSounds, option.key())) continue;
+    if (isOption(option.key())) continue;
     return fail(ErrorCategory::InvalidArgument,
                 fmt::format("a call has no option '{}'", std::string_view(option.key())),
                 fmt::format("of a text or messages: {}; of a sound: {}", fmt::join(kOfTexts, ", "),
@@ -136,6 +149,31 @@ Result<Content> withOptions(Content content, const json::object& options) {
                 "leave one of them out");
   }
   return withTranscription(std::move(content), options);
+}
+
+bool isOption(std::string_view name) {
+  return contains(kOfTexts, name) || contains(kOfSounds, name);
+}
+
+bool takesTexts(std::string_view task) {
+  return contains(kTasksOfTexts, task);
+}
+
+Result<std::string> textOfFile(const std::filesystem::path& path) {
+  auto text = base::readInput(path, kLargestText, false);
+  if (!text || wire::isValidUtf8(*text)) return text;
+  return fail(ErrorCategory::InvalidInput, fmt::format("{} is not valid UTF-8", path.native()),
+              "give a file of text; iconv converts one of another encoding");
+}
+
+std::optional<std::string> wholeText(std::string_view output) {
+  boost::system::error_code broken;
+  const auto value = json::parse(output, broken);
+  if (broken) return std::nullopt;
+  const auto* object = value.if_object();
+  const auto* text = object != nullptr ? object->if_contains("text") : &value;
+  if (text == nullptr || !text->is_string()) return std::nullopt;
+  return std::string(text->get_string());
 }
 
 json::object optionsOf(const Content& content) {

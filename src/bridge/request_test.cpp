@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <boost/json.hpp>
+#include <fstream>
 
 namespace webpool::bridge {
 namespace {
@@ -62,6 +63,43 @@ TEST(Request, ASoundHasALanguage) {
   EXPECT_EQ(request.transcribe.language, "de");
   EXPECT_TRUE(request.transcribe.translate);
   EXPECT_EQ(optionsOf(*content), object(R"({"language": "de", "translate": true})"));
+}
+
+TEST(Request, WhatCountsIsAWholeNumber) {
+  const auto content = withOptions(
+      std::string("x"), object(R"({"max_tokens": 4.0, "top_k": 3.0, "seed": 7.0, "top_p": 0.5})"));
+  ASSERT_TRUE(content) << content.error().describe();
+  EXPECT_EQ(optionsOf(*content),
+            object(R"({"max_tokens": 4, "top_p": 0.5, "top_k": 3, "seed": 7})"));
+  for (const std::string name : {"max_tokens", "max_completion_tokens", "top_k", "seed"}) {
+    const auto refused = withOptions(std::string("x"), {{name, 4.5}});
+    ASSERT_FALSE(refused) << name;
+    EXPECT_EQ(refused.error().category, ErrorCategory::InvalidArgument);
+    EXPECT_EQ(refused.error().message, name + ": 4.5 is no whole number");
+    EXPECT_THAT(refused.error().hint, HasSubstr(name));
+  }
+}
+
+TEST(Request, AFileOfTextIsAPrompt) {
+  const auto path = std::filesystem::path(testing::TempDir()) / "webpool-request-test.txt";
+  std::ofstream(path) << "Hello";
+  const auto content = withOptions(path, object(R"({"max_tokens": 4})"));
+  ASSERT_TRUE(content) << content.error().describe();
+  EXPECT_EQ(std::get<GenerationRequest>(*content).messages,
+            (std::vector<Message>{{"user", "Hello"}}));
+  std::ofstream(path) << "\xff";
+  EXPECT_EQ(textOfFile(path).error().category, ErrorCategory::InvalidInput);
+  EXPECT_THAT(withOptions(path, object(R"({"seed": 4})")).error().message, HasSubstr("'seed'"));
+  std::filesystem::remove(path);
+  EXPECT_EQ(withOptions(path, object(R"({"seed": 4})")).error().category, ErrorCategory::NotFound);
+}
+
+TEST(Request, TheTextOfAWholeAnswer) {
+  EXPECT_EQ(wholeText(R"("Hello")"), "Hello");
+  EXPECT_EQ(wholeText(R"({"text": "Hello", "tokens": 1})"), "Hello");
+  for (const auto* other : {"[\"Hello\"]", "4", "{}", R"({"text": 4})", "no JSON"}) {
+    EXPECT_EQ(wholeText(other), std::nullopt) << other;
+  }
 }
 
 TEST(Request, WhatIsNoOptionIsNamed) {

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <cstdio>
 #include <iostream>
+#include <limits>
 #include <string>
 
 #include "base/random.h"
@@ -166,8 +167,10 @@ void addChatCommand(CLI::App& app, Context& context, Action& action) {
       ->capture_default_str();
   command->add_option("--backend", flags->backend, "auto, wasm or webgpu")->capture_default_str();
   command->add_option("--dtype", flags->dtype, "Of several quantisations, the one to take");
-  command->add_option("--context", flags->context,
-                      "Tokens of a conversation at most (default: the model's, up to 4096)");
+  command
+      ->add_option("--context", flags->context,
+                   "Tokens of a conversation at most (default: the model's, up to 4096)")
+      ->check(CLI::Range(1u, std::numeric_limits<unsigned>::max()));
   flags->generation.addTo(*command);
   command->add_flag("--json", flags->json, "Print one JSON object an answer, a line each");
   flags->browser.addTo(*command);

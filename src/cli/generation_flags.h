@@ -9,7 +9,8 @@
 
 namespace CLI {
 class App;
-}
+class Option;
+}  // namespace CLI
 
 namespace webpool::cli {
 
@@ -22,9 +23,14 @@ struct GenerationFlags {
   bool tokenIds = false;
 
   void addTo(CLI::App& command);
+  /// The first of them that the command line has ("--max-tokens"); empty: none.
+  std::string firstGiven() const;
   GenerationOptions options() const;
   /// A conversation that begins with that prompt.
   std::vector<Message> begin(const std::string& prompt) const;
+
+ private:
+  std::vector<const CLI::Option*> options_;
 };
 
 }  // namespace webpool::cli

@@ -1,8 +1,11 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <limits>
+
 #include "cli/app.h"
 #include "cli/exit_code.h"
+#include "cli/own_task.h"
 #include "cli/record_flags.h"
 #include "cli/run_flags.h"
 #include "cli/run_output.h"
@@ -27,6 +30,38 @@ std::string checkTimeout(const std::string& text) {
   }
   return fmt::format("'{}' is no number of seconds from {} to {:.0f}", text, kShortestTimeout,
                      kLongestTimeout);
+}
+
+/// What is for another task than the model's would be without effect.
+Result<void> checkTask(const RunFlags& flags, const ModelDescription& description) {
+  const auto& task = description.task;
+  const auto refused = [&](std::string_view flag, std::string_view takes) {
+    return fail(
+        ErrorCategory::InvalidArgument,
+        fmt::format("{} is for {}, and the task of {} is {}", flag, takes, description.name, task),
+        fmt::format("leave {} out", flag));
+  };
+  if (const auto flag = flags.generation.firstGiven(); !flag.empty() && task != "text-generation") {
+    return refused(flag, "text-generation");
+  }
+  constexpr std::string_view kSpeech = "automatic-speech-recognition";
+  if (!flags.language.empty() && task != kSpeech) return refused("--language", kSpeech);
+  if (flags.translate && task != kSpeech) return refused("--translate", kSpeech);
+  return {};
+}
+
+/// Where the task that was asked for is the matter, the next step is the model's own.
+Error withOwnTask(ResourcePool& pool, const RunFlags& flags, ModelOptions options, Error error) {
+  const bool isOfTheTask =
+      error.category == ErrorCategory::InvalidArgument && pool::findTask(flags.task) != nullptr;
+  if (!isOfTheTask) return error;
+  options.task.clear();
+  const auto description = pool.describe(flags.model, options);
+  if (!description) return error;
+  const auto task = ownTask(*description);
+  if (task == "tensors" || task == flags.task) return error;
+  error.hint = fmt::format("{} is for {}: give --task {}", description->name, task, task);
+  return error;
 }
 
 int run(const RunFlags& flags, const Context& context) {
@@ -60,7 +95,7 @@ int run(const RunFlags& flags, const Context& context) {
   if (!description) {
     progress.clear();
     record.notLoaded(flags.model, description.error());
-    return reportError(description.error());
+    return reportError(withOwnTask(**pool, flags, options, description.error()));
   }
   const auto task = makeRunTask(description->task);
   if (!task) {
@@ -69,7 +104,9 @@ int run(const RunFlags& flags, const Context& context) {
                         fmt::format("`webpool run` has no task {}", description->task),
                         {}});
   }
-  if (auto ready = task->prepare(flags, *description); !ready) {
+  auto ready = checkTask(flags, *description);
+  if (ready) ready = task->prepare(flags, *description);
+  if (!ready) {
     progress.clear();
     record.notRun(*description, ready.error());
     return reportError(ready.error());
@@ -107,7 +144,8 @@ void addRunCommand(CLI::App& app, Context& context, Action& action) {
       ->add_option("--context", flags->context,
                    "text-generation: tokens of a conversation at most (default: the model's, up to "
                    "4096)")
-      ->type_name("TOKENS");
+      ->type_name("TOKENS")
+      ->check(CLI::Range(1u, std::numeric_limits<unsigned>::max()));
   command->add_option("--language", flags->language,
                       "Of speech, e.g. en; without it the model tells it");
   command->add_flag("--translate", flags->translate, "Speech into English text");

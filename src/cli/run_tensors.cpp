@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "cli/exit_code.h"
+#include "cli/own_task.h"
 #include "cli/run_output.h"
 #include "cli/run_task.h"
 #include "onnx/check_inputs.h"
@@ -46,6 +47,13 @@ std::string tensorLine(const Tensor& tensor) {
   return line;
 }
 
+/// The way to what the model does by itself, before the way to the graph: "--task
+/// voice-activity-detection, or ".
+std::string toOwnTask(const ModelDescription& description) {
+  const auto task = ownTask(description);
+  return task == "tensors" ? std::string() : fmt::format("--task {}, or ", task);
+}
+
 /// Says which input it was that could not be read.
 std::unexpected<Error> inputError(const RunFlags& flags, Error error) {
   error.message =
@@ -59,7 +67,7 @@ class TensorsTask final : public RunTask {
     if (!flags.arguments.empty()) {
       return fail(ErrorCategory::InvalidArgument,
                   fmt::format("the model '{}' takes tensors, not text", description.name),
-                  "give --inputs in.npz or --inputs in.json");
+                  "give " + toOwnTask(description) + "--inputs in.npz or --inputs in.json");
     }
     if (flags.inputs.empty()) {
       std::string names;
@@ -67,7 +75,7 @@ class TensorsTask final : public RunTask {
         names += fmt::format("\n     {}: {}", spec.name, onnx::portText(pool::toPort(spec)));
       }
       return fail(ErrorCategory::InvalidArgument, "no inputs given",
-                  "give --inputs FILE (.npz or .json) with:" + names);
+                  "give " + toOwnTask(description) + "--inputs FILE (.npz or .json) with:" + names);
     }
     const auto signature = pool::toOnnx(description);
     auto file = readInputFile(flags.inputs);

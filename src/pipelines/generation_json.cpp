@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -71,6 +72,14 @@ Result<std::optional<double>> numberOf(const json::object& object, std::string_v
                  fmt::format("give {} a number from {} to {}, or leave it out", name, least, most));
   }
   return read;
+}
+
+Result<std::optional<double>> wholeNumberOf(const json::object& object, std::string_view name,
+                                            double least, double most) {
+  auto number = numberOf(object, name, least, most);
+  if (!number || !*number || **number == std::floor(**number)) return number;
+  return wrong(fmt::format("{}: {} is no whole number", name, **number),
+               fmt::format("give {} a whole number, or leave it out", name));
 }
 
 Result<Message> messageFromJson(const json::value& value) {
@@ -156,11 +165,11 @@ Result<void> readSampling(const json::object& object, GenerationOptions& options
   const auto topP = numberOf(object, "top_p", 0, 1);
   if (!topP) return std::unexpected(topP.error());
   if (*topP) options.topP = *topP;
-  const auto seed = numberOf(object, "seed", 0, std::numeric_limits<std::uint32_t>::max() - 1);
+  const auto seed = wholeNumberOf(object, "seed", 0, std::numeric_limits<std::uint32_t>::max() - 1);
   if (!seed) return std::unexpected(seed.error());
   if (*seed) options.seed = static_cast<std::uint32_t>(**seed);
   for (const auto* name : {"max_tokens", "max_completion_tokens"}) {
-    const auto most = numberOf(object, name, 1, 1e6);
+    const auto most = wholeNumberOf(object, name, 1, 1e6);
     if (!most) return std::unexpected(most.error());
     if (*most) options.maxTokens = static_cast<unsigned>(**most);
   }

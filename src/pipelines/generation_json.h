@@ -22,6 +22,10 @@ std::string textOf(const boost::json::object& object, std::string_view name);
 Result<std::optional<double>> numberOf(const boost::json::object& object, std::string_view name,
                                        double least, double most);
 
+/// Likewise for what counts: 4 and 4.0, not 4.5.
+Result<std::optional<double>> wholeNumberOf(const boost::json::object& object,
+                                            std::string_view name, double least, double most);
+
 /// {"role", "content", "tool_calls", "tool_call_id"}; content is a text, a list of parts of type
 /// "text", or missing. InvalidArgument for what is no message, Unsupported for parts of other
 /// types.

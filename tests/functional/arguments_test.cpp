@@ -59,6 +59,48 @@ TEST_F(Arguments, AModelWithoutWhatTheTaskNeedsIsWrongUse) {
   EXPECT_THAT(result.err, HasSubstr("which multimodal-embedding needs"));
 }
 
+TEST_F(Arguments, AGraphOfTheCatalogueSaysWhichTaskItIsFor) {
+  ensureModel("silero-vad-v5", "fp32");
+  for (const auto& words : {std::vector<std::string>{"talk.wav"}, {}}) {
+    std::vector<std::string> command{"run", "-m", "silero-vad"};
+    command.insert(command.end(), words.begin(), words.end());
+    const auto result = run(command);
+    EXPECT_EQ(result.code, 2) << result.err;
+    EXPECT_THAT(result.err, HasSubstr("--task voice-activity-detection"));
+  }
+}
+
+TEST_F(Arguments, AnotherTaskThanTheModelsNamesTheModels) {
+  ensureModel("silero-vad-v5", "fp32");
+  ensureModel("all-minilm-l6-v2", "q4");
+  const auto sound = run({"run", "-m", "silero-vad", "-t", "text-embedding", "a"});
+  EXPECT_EQ(sound.code, 2);
+  EXPECT_THAT(sound.err, HasSubstr("silero-vad-v5 is for voice-activity-detection"));
+  const auto text = run({"run", "-m", "all-minilm-l6-v2", "-t", "text-generation", "a"});
+  EXPECT_EQ(text.code, 2);
+  EXPECT_THAT(text.err, HasSubstr("give --task text-embedding"));
+}
+
+TEST_F(Arguments, WhatIsForAnotherTaskIsRefused) {
+  ensureModel("whisper-tiny", "q8");
+  ensureModel("all-minilm-l6-v2", "q4");
+  const auto refusal = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), "run");
+    const auto result = run(words);
+    EXPECT_EQ(result.code, 2) << result.err;
+    return result.err;
+  };
+  EXPECT_THAT(refusal({"-m", "whisper-tiny", "--max-tokens", "512", "talk.wav"}),
+              HasSubstr("--max-tokens is for text-generation, and the task of whisper-tiny is "
+                        "automatic-speech-recognition"));
+  EXPECT_THAT(refusal({"-m", "all-minilm-l6-v2", "--temperature", "1", "a"}),
+              HasSubstr("--temperature is for text-generation"));
+  EXPECT_THAT(refusal({"-m", "all-minilm-l6-v2", "--language", "en", "a"}),
+              HasSubstr("--language is for automatic-speech-recognition"));
+  EXPECT_THAT(refusal({"-m", "all-minilm-l6-v2", "--context", "0", "a"}), HasSubstr("--context"));
+  EXPECT_EQ(run({"chat", "--context", "0"}).code, 2);
+}
+
 TEST_F(Arguments, ARecordNeedsAName) {
   for (const auto* command : {"run", "stats"}) {
     const auto result = run({command, "--db-path", "", "--model", "all-minilm-l6-v2"});

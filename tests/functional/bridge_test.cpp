@@ -144,6 +144,14 @@ TEST_F(Bridge, ATextIsAnsweredAsItIsAskedAndAsItComes) {
 }
 
 TEST_F(Bridge, WrongUseIsNamedBeforeABrowserIsAsked) {
+  auto wrong = options();
+  wrong.maxConnections = 0;
+  EXPECT_THAT(ResourcePoolBridgeIntegration(wrong).initialize().error().message,
+              HasSubstr("max_connections"));
+  wrong = options();
+  wrong.pool.logLevel = "loud";
+  EXPECT_THAT(ResourcePoolBridgeIntegration(wrong).initialize().error().message,
+              HasSubstr("'loud'"));
   ResourcePoolBridgeIntegration integration(options());
   EXPECT_THAT(integration.getModel("text_embedding", kEmbedder).error().message,
               HasSubstr("not initialised"));
@@ -215,7 +223,12 @@ TEST_F(Bridge, ABackendOfTheProgramsOwnStandsInAPriorityList) {
       },
       .priority = 3};
   ASSERT_TRUE(integration.registerHardwareBackend("lengths", lengths));
-  EXPECT_FALSE(integration.registerHardwareBackend("lengths", lengths)) << "there already";
+  const auto again = integration.registerHardwareBackend("lengths", lengths);
+  ASSERT_FALSE(again) << "there already";
+  EXPECT_THAT(again.error().hint, HasSubstr("another name"));
+  EXPECT_THAT(
+      integration.getModel("text_embedding", kEmbedder, {.priorityList = {"cuda"}}).error().hint,
+      HasSubstr("'lengths'"));
   EXPECT_FALSE(integration.registerHardwareBackend("webgpu", lengths)) << "a browser's";
   EXPECT_FALSE(integration.registerHardwareBackend("empty", {}));
   EXPECT_THAT(integration.getModel("text_embedding", kEmbedder, {.priorityList = {"lengths"}})
@@ -240,6 +253,31 @@ TEST_F(Bridge, ABackendOfTheProgramsOwnStandsInAPriorityList) {
   EXPECT_EQ(object.at("is_real_hardware"), false);
   EXPECT_EQ(object.at("ipfs_accelerated"), false) << "no page was given its bytes";
   EXPECT_EQ((**model)(Bytes::copyOf("x")).error.value().message, "it takes a text");
+}
+
+TEST_F(Bridge, ABackendsAnswerComesAsOnePiece) {
+  ResourcePoolBridgeIntegration integration(options());
+  ASSERT_TRUE(integration.initialize());
+  std::string output = R"("Hello.")";
+  ASSERT_TRUE(integration.registerHardwareBackend(
+      "says", {.detect = [] { return true; },
+               .initialize = [&](const BackendSource&) -> Result<BackendRun> {
+                 return [&](const Content&, const std::stop_token&) -> Result<BackendAnswer> {
+                   return BackendAnswer{.output = output};
+                 };
+               }}));
+  const auto model = integration.getModel("text_embedding", kEmbedder, {.priorityList = {"says"}});
+  ASSERT_TRUE(model) << model.error().describe();
+  EXPECT_FALSE((*model)->isInBrowser());
+  std::vector<std::string> pieces;
+  const GenerationRequest request{
+      .messages = {{"user", "Hi."}},
+      .onText = [&](std::string_view text) { pieces.emplace_back(text); }};
+  EXPECT_TRUE((**model)(request).success);
+  EXPECT_THAT(pieces, testing::ElementsAre("Hello."));
+  output = "[1]";
+  EXPECT_EQ((**model)(request).error.value().category, ErrorCategory::Unsupported);
+  EXPECT_EQ(pieces.size(), 1U);
 }
 
 TEST_F(Bridge, AProgramHasASayInPlacementAndInMemory) {

@@ -1,7 +1,9 @@
 """How calls behave: errors, batches, several at once, awaited, interrupted, after the end."""
 
 import asyncio
+import collections.abc
 import os
+import pathlib
 import pickle
 import signal
 import subprocess
@@ -9,6 +11,7 @@ import sys
 import textwrap
 import threading
 
+import numpy
 import pytest
 
 import webpool
@@ -226,6 +229,133 @@ def test_bad_content_says_what_to_do(embedder):
         assert result["recovery_suggestion"] == "give it a text, or a list of texts"
 
 
+HALF = "\ud800"
+FUNCTIONS = {"detection_function": lambda: True, "initialization_function": lambda model: len}
+
+
+def told(call, category, names):
+    with pytest.raises(webpool.Error) as raised:
+        call()
+    error = raised.value
+    assert error.error_type == error.error_category == category, error
+    assert names in error.message
+    assert error.recovery_suggestion and str(error).encode()
+    return error
+
+
+def test_half_a_surrogate_is_told_by_the_name_of_its_place(pool, embedder):
+    make = webpool.ResourcePoolBridgeIntegration
+
+    def preferring(**preferences):
+        return lambda: pool.get_model("text_embedding", EMBEDDER, preferences)
+
+    for call, names in (
+        (lambda: pool.get_model("text_embedding", HALF), "a model's name"),
+        (lambda: pool.get_model(HALF, EMBEDDER), "a model's type"),
+        (lambda: asyncio.run(pool.get_model_async("text_embedding", HALF)), "a model's name"),
+        (preferring(priority_list=[HALF]), "priority_list"),
+        (preferring(priority_list=HALF), "priority_list"),
+        (preferring(browser=HALF), "browser"),
+        (preferring(**{HALF: 1}), "no '\\ud800'"),
+        (lambda: make(data_folder=HALF), "data_folder"),
+        (lambda: make(db_path=pathlib.Path(HALF)), "db_path"),
+        (lambda: make(token=HALF), "token"),
+        (lambda: make(browser_preferences={HALF: "chrome"}), "browser_preferences"),
+        (lambda: pool.execute_concurrent([(HALF, "a")]), "a model's id"),
+        (lambda: pool.register_hardware_backend(HALF, FUNCTIONS), "the name of a backend"),
+        (lambda: pool.register_hardware_backend("x", {HALF: 1}), "ud800"),
+        (lambda: webpool.accelerate(HALF, "a"), "a model's name"),
+        (lambda: webpool.accelerate(EMBEDDER, "a", {"platform": HALF}), "platform"),
+        (lambda: webpool.accelerate(EMBEDDER, "a", {HALF: 1}), "ud800"),
+        (lambda: embedder("a", conversation=HALF), "conversation"),
+        (lambda: embedder("a", **{HALF: 1}), "no option '\\ud800'"),
+        (lambda: embedder({"text": "a", "stop": ["b", HALF]}), "stop"),
+        (lambda: embedder({"text": "a", HALF: 1}), "no option '\\ud800'"),
+    ):
+        told(call, "invalid_argument", names)
+    for inputs, names in (
+        ({HALF: [1.0], "b": [2.0]}, "the name of a tensor"),
+        (pathlib.Path(HALF), "can't be read"),
+        ([{"role": "user", "content": HALF}], "a text"),
+        ([{"role": "user", "content": "a", HALF: 1}], "no '\\ud800'"),
+    ):
+        told(lambda: embedder(inputs), "invalid_input", names)
+    for call in (
+        lambda: pool.get_model("text_embedding", HALF),
+        lambda: make(data_folder=HALF),
+        lambda: embedder("a", conversation=HALF),
+        lambda: embedder(HALF),
+    ):
+        with pytest.raises(webpool.Error) as raised:
+            call()
+        assert isinstance(raised.value.__cause__, UnicodeEncodeError)
+
+
+def test_what_arguments_raise_themselves_is_told(pool, embedder):
+    class Torn(collections.abc.Mapping):
+        def __iter__(self):
+            raise ValueError("torn")
+
+        def __getitem__(self, name):
+            raise ValueError("torn")
+
+        def __len__(self):
+            return 1
+
+    class Mute:
+        def __repr__(self):
+            raise ValueError("torn")
+
+    def torn():
+        yield "a"
+        raise ValueError("torn")
+
+    make = webpool.ResourcePoolBridgeIntegration
+    truthless = numpy.zeros(2)
+    for call, names in (
+        (lambda: pool.get_model("text_embedding", EMBEDDER, Torn()), "preferences"),
+        (lambda: webpool.accelerate(EMBEDDER, "a", Torn()), "the configuration"),
+        (lambda: make(browser_preferences=Torn()), "browser_preferences"),
+        (lambda: pool.register_hardware_backend("x", Torn()), "a backend"),
+        (lambda: pool.execute_concurrent(torn()), "what is to run"),
+        (lambda: embedder.run_batch(torn()), "a batch"),
+        (lambda: embedder.run_concurrent(["a"], torn()), "what is to run"),
+        (lambda: make(adaptive_scaling=truthless), "adaptive_scaling"),
+        (lambda: make(enable_ipfs=truthless), "enable_ipfs"),
+        (lambda: make(enable_circuit_breaker=truthless), "enable_circuit_breaker"),
+        (
+            lambda: pool.register_hardware_backend(
+                "x", {**FUNCTIONS, "is_real_hardware": truthless}
+            ),
+            "is_real_hardware",
+        ),
+        (
+            lambda: webpool.accelerate(EMBEDDER, "a", {"use_resource_pool": truthless}),
+            "use_resource_pool",
+        ),
+        (lambda: embedder("a", temperature=float("nan")), "temperature"),
+        (lambda: embedder("a", tools=[{"x": float("inf")}]), "tools"),
+    ):
+        error = told(call, "invalid_argument", names)
+        assert isinstance(error.__cause__, ValueError)
+    for call, names in (
+        (lambda: make(headless=truthless), "headless"),
+        (lambda: pool.get_model(Mute(), EMBEDDER), "<Mute>"),
+        (lambda: pool.get_model("text", EMBEDDER, {"precision": Mute()}), "<Mute>"),
+        (lambda: pool.execute_concurrent([(Mute(), "a")]), "<Mute>"),
+    ):
+        told(call, "invalid_argument", names)
+
+
+def test_what_would_be_without_effect_is_refused(embedder):
+    make = webpool.ResourcePoolBridgeIntegration
+    told(lambda: make(max_connections=0).initialize(), "invalid_argument", "max_connections")
+    error = told(lambda: make(log_level="loud").initialize(), "invalid_argument", "'loud'")
+    assert "debug" in error.recovery_suggestion
+    two = {"platform": "webgpu", "hardware": "cpu"}
+    told(lambda: webpool.accelerate(EMBEDDER, "a", two), "invalid_argument", "hardware 'cpu'")
+
+
 def test_the_gil_is_released(embedder):
     seen = []
     done = threading.Event()
@@ -386,10 +516,14 @@ def test_after_the_end(tmp_path):
     with pytest.raises(webpool.Error, match="closed") as raised:
         pool.get_model("text_embedding", EMBEDDER)
     assert "initialize" in raised.value.recovery_suggestion
+    late = model("late")
+    assert late["error_type"] == "cancelled" and "initialize()" in late["recovery_suggestion"]
     # It can be opened again; models of before stay ended.
     assert pool.initialize() is True
     assert pool.get_model("text_embedding", EMBEDDER)("again")["success"]
-    assert model("late")["success"] is False
+    late = model("late")
+    assert late["success"] is False
+    assert late["recovery_suggestion"] == "ask the integration for the model again (get_model)"
     pool.close()
     assert left_processes(tmp_path) == []
 
@@ -445,3 +579,10 @@ def test_a_browser_that_does_not_start_takes_no_place(cache, monkeypatch):
             assert result["success"] and result["browser"] == "chromium", result
         result = pool.get_model("text_embedding", EMBEDDER, {"priority_list": ["cpu"]})("a")
         assert "is no firefox" in result["fallback_reason"]
+    # Where a browser is the matter, no other platform in the list helps.
+    with webpool.ResourcePoolBridgeIntegration(ephemeral=True, browsers=["firefox"]) as pool:
+        for platforms in (["webgpu"], ["webgpu", "webnn"]):
+            with pytest.raises(webpool.Error, match="is no firefox") as raised:
+                pool.get_model("text_embedding", EMBEDDER, {"priority_list": platforms})
+            assert "the list" not in raised.value.recovery_suggestion
+            assert raised.value.recovery_suggestion

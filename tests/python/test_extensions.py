@@ -105,6 +105,36 @@ def test_a_backend_before_the_browsers_and_its_failures(own_pool):
     )
     no_json = own_pool.get_model("text_embedding", EMBEDDER, {"priority_list": ["choosy"]})("a")
     assert no_json["error_type"] == "internal" and "NaN" in no_json["recovery_suggestion"]
+    class Mute(Exception):
+        def __str__(self):
+            raise RuntimeError("no words")
+
+    def mute(model):
+        def run(inputs):
+            raise Mute
+
+        if model["model_type"] == "text":
+            raise Mute
+        return run
+
+    own_pool.register_hardware_backend(
+        "mute", {"detection_function": lambda: True, "initialization_function": mute}
+    )
+    add_model("silero-vad-v5", "--dtype", "fp32")
+    with pytest.raises(webpool.Error, match="'mute' failed: Mute") as raised:
+        own_pool.get_model("text", "silero-vad-v5", {"priority_list": ["mute"]})
+    assert raised.value.error_type == "internal" and raised.value.recovery_suggestion
+    wordless = own_pool.get_model("text_embedding", EMBEDDER, {"priority_list": ["mute"]})("a")
+    assert wordless["error_type"] == "internal" and "Mute" in wordless["error"]
+    with pytest.raises(webpool.Error, match="no platform 'cuda'") as raised:
+        own_pool.get_model("text_embedding", EMBEDDER, {"priority_list": ["cuda"]})
+    for name in ("webgpu", "'lost'", "'mute'"):
+        assert name in raised.value.recovery_suggestion
+    with pytest.raises(webpool.Error, match="'mute' already") as raised:
+        own_pool.register_hardware_backend(
+            "mute", {"detection_function": lambda: True, "initialization_function": mute}
+        )
+    assert "another name" in raised.value.recovery_suggestion
     for name in ("webgpu", "cpu", "auto", "mixed", "", "broken"):
         with pytest.raises(webpool.Error) as raised:
             own_pool.register_hardware_backend(
@@ -114,6 +144,35 @@ def test_a_backend_before_the_browsers_and_its_failures(own_pool):
         assert raised.value.error_type == "invalid_argument"
     with pytest.raises(webpool.Error, match="lacks its functions"):
         own_pool.register_hardware_backend("empty", {})
+
+
+def test_the_answer_of_a_backend_streams_as_one_piece(own_pool):
+    add_model(EMBEDDER, "--dtype", "q4")
+    asked = []
+
+    def backend(answer):
+        def run(inputs):
+            asked.append(inputs)
+            return answer
+
+        return {"detection_function": lambda: True, "initialization_function": lambda model: run}
+
+    def model(name, answer):
+        own_pool.register_hardware_backend(name, backend(answer))
+        return own_pool.get_model("text_embedding", EMBEDDER, {"priority_list": [name]})
+
+    says = model("says", "Hello.")
+    stream = says.stream("a")
+    assert list(stream) == ["Hello."] == [stream.result["output"]]
+    messages = [{"role": "user", "content": "a"}]
+    assert list(says.stream(messages)) == ["Hello."]
+    assert list(says.stream("a", max_tokens=4)) == ["Hello."]
+    # It is asked as by a call.
+    assert asked == ["a", messages, {"messages": messages, "max_tokens": 4}]
+    assert list(model("tells", {"text": "Hi.", "tokens": 2}).stream("a")) == ["Hi."]
+    with pytest.raises(webpool.Error, match="'counts' gave an answer without a text") as raised:
+        list(model("counts", [1, 2]).stream("a"))
+    assert raised.value.error_type == "unsupported" and raised.value.recovery_suggestion
 
 
 def test_a_browser_integration_fills_in_what_is_open(own_pool):

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 
+import numpy
 import pytest
 
 import webpool
@@ -46,6 +47,33 @@ def test_options_beside_the_inputs_or_within_them(writer):
         assert output["finish_reason"] == "length" and output["completion_tokens"] == 4
         assert output["tokens_per_second"] > 0
         assert "The capital of France".startswith(output["text"].strip()), output
+
+
+def test_numbers_of_numpy_are_numbers(writer):
+    output = writer(
+        FRANCE,
+        max_tokens=numpy.int64(4),
+        temperature=numpy.float32(0),
+        top_k=numpy.array(3),
+        seed=4.0,
+        token_ids=numpy.bool_(True),
+    )["output"]
+    assert output["completion_tokens"] == 4 and len(output["tokens"]) == 4
+    for name in ("max_tokens", "max_completion_tokens", "seed", "top_k"):
+        with pytest.raises(webpool.Error, match=f"{name}: 4.5 is no whole number") as raised:
+            writer(FRANCE, **{name: 4.5})
+        assert raised.value.error_category == "invalid_argument"
+        assert name in raised.value.recovery_suggestion
+
+
+def test_a_file_holds_the_prompt(writer, tmp_path):
+    file = tmp_path / "prompt.txt"
+    file.write_text(FRANCE[0]["content"])
+    expected = writer(FRANCE, max_tokens=8)["output"]["text"]
+    for given in ({"path": str(file), "max_tokens": 8}, {"file": file, "max_tokens": 8}):
+        assert writer(given)["output"]["text"] == expected
+    assert writer(file, max_tokens=8)["output"]["text"] == expected
+    assert "".join(writer.stream({"path": str(file)}, max_tokens=8)) == expected
 
 
 def test_stop_and_chance(writer):
@@ -201,8 +229,15 @@ def test_a_stream_to_be_awaited(writer):
 def test_what_fails_in_a_stream_is_raised(pool, writer):
     with pytest.raises(webpool.Error, match="context"):
         list(writer.stream("word " * 20_000))
+    # What can be told at once is.
     with pytest.raises(webpool.Error, match="bit by bit"):
-        list(writer.stream(b"bytes"))
+        writer.stream(b"bytes")
+    with pytest.raises(webpool.Error, match="'max_token'"):
+        writer.stream(FRANCE, max_token=4)
+    with pytest.raises(webpool.Error, match="max_tokens: no number"):
+        writer.stream({"messages": FRANCE, "max_tokens": 0})
+    with pytest.raises(webpool.Error, match="surrogate"):
+        writer.stream("\ud800")
 
 
 def test_a_sound_has_a_language(pool):

@@ -1,6 +1,7 @@
 """What a model takes from Python, and what it gives."""
 
 import io
+import os
 import pathlib
 import wave
 
@@ -40,6 +41,32 @@ def test_what_no_model_takes_is_named(embedder):
     assert failed["success"] is False and failed["status"] == "error"
     assert failed["error_type"] == "invalid_input"
     assert failed["should_retry"] is False
+
+
+def test_a_file_of_text_is_read(embedder, tmp_path):
+    file = tmp_path / "note.txt"
+    file.write_text("a sentence")
+    vector = embedder("a sentence")["output"]
+    for given in ({"path": str(file)}, {"file": str(file)}, {"path": file}, file):
+        result = embedder(given)
+        assert result["success"], result
+        assert result["output"] == pytest.approx(vector, abs=1e-5)
+    missing = embedder({"path": str(tmp_path / "none.txt")})
+    assert missing["error_type"] == "not_found" and "none.txt" in missing["error"]
+    file.write_bytes(b"\xff\xfe")
+    wrong = embedder({"path": str(file)})
+    assert wrong["error_type"] == "invalid_input" and "UTF-8" in wrong["error"]
+    assert wrong["recovery_suggestion"]
+
+
+def test_a_name_that_is_not_utf_8_is_one(pool, tmp_path):
+    add_model("silero-vad-v5", "--dtype", "fp32")
+    model = pool.get_model("audio", "silero-vad-v5", {"priority_list": ["cpu"]})
+    file = tmp_path / os.fsdecode(b"talk\xff.wav")
+    assert "talk" in model(file)["error"]
+    file.write_bytes(SPEECH.read_bytes())
+    assert model(file)["output"] == model(SPEECH)["output"]
+    assert _webpool._through_content(file) == file
 
 
 def sheet(text):
@@ -82,6 +109,10 @@ def test_sound_as_samples_and_path(pool):
     assert by_path["success"] and by_path["output"]["speech"], by_path
     assert model(samples)["output"] == by_path["output"]
     assert model({"array": samples, "sampling_rate": 16000})["output"] == by_path["output"]
+    # As data sets have it; where the samples came from does not matter.
+    for path in ("elsewhere.flac", None):
+        whole = {"path": path, "array": samples, "sampling_rate": 16000}
+        assert model(whole)["output"] == by_path["output"]
     stereo = numpy.stack([2 * samples, 0 * samples])
     for same in (
         samples.astype("float64"),
