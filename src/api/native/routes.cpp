@@ -205,10 +205,12 @@ void NativeApi::State::describe(const Shared& exchange, Wanted wanted) {
   });
 }
 
-/// Two ways of asking for the same are one model: it is not loaded twice.
+/// Two ways of asking for the same are one model: it is not loaded twice. The usual one may have
+/// been lowered to what fits: then it is not what a caller who names a dtype gets.
 void NativeApi::State::load(const Shared& exchange, Wanted wanted) {
   inBackground(exchange, [this, exchange, wanted = std::move(wanted)]() mutable {
     auto& options = wanted.options;
+    options.mayLower = options.mayLower || (options.dtype.empty() && options.precision == 0);
     options.stop = exchange->stop();
     const auto asked = pool.describe(wanted.name, options);
     if (!asked) return exchange->fail(asked.error());
@@ -223,8 +225,14 @@ void NativeApi::State::load(const Shared& exchange, Wanted wanted) {
     if (usual && usual->task == options.task && usual->dtype == options.dtype) {
       simplest.options.task.clear();
       simplest.options.dtype.clear();
+      simplest.options.mayLower = false;
     }
-    loaded(exchange, simplest.isUsual() ? simplest : wanted);
+    if (!simplest.isUsual()) return loaded(exchange, wanted);
+    if (options.mayLower) return loaded(exchange, simplest);
+    get(simplest, [this, exchange, simplest, wanted](const Result<Model>& model) {
+      const bool lowered = model && model->info().dtype != wanted.options.dtype;
+      loaded(exchange, lowered ? wanted : simplest);
+    });
   });
 }
 
