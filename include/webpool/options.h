@@ -182,6 +182,9 @@ struct ModelOptions {
   /// as `dtype` says. NotFound names the dtypes that there are.
   unsigned precision = 0;
   bool mixedPrecision = false;  ///< of 4 bits: activations in 16 ("q4f16")
+  /// Where that does not fit into the memory, the next lower one that there is may be loaded
+  /// (ModelInfo::loweredFrom tells). Needs not be said where neither dtype nor precision is.
+  bool mayLower = false;
   /// Of a model with several graphs, the one that is meant, by its file's name without dtype:
   /// "encoder_model", "decoder_model_merged"; empty: "model", or the only one there is.
   std::string component{};

@@ -58,7 +58,8 @@ struct WebModelResult {
   std::string weights;          ///< "random" where the model was never trained; else empty
   HardwarePreferences asked;
   std::string preferredBrowser{};  ///< what browserPreferences say of its type; empty: nothing
-  /// Why it is in another browser than asked for or preferred; empty where it is not.
+  /// Why it is in another browser or on another platform than asked for or preferred, or in a lower
+  /// precision than usual; empty where it is not.
   std::string fallback{};
   /// Empty where a backend outside the browsers ran it, and where nothing had to run: for silence,
   /// say, or an empty file.

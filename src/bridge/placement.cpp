@@ -43,6 +43,18 @@ std::string insteadOf(const std::string& asked, const std::string& found,
   return fmt::format("{} is not here: {}, of its family, stands for it", asked, found);
 }
 
+/// An order that the caller gave, not a free choice.
+bool isOrder(std::span<const std::string> priorityList) {
+  return !priorityList.empty() && std::ranges::find(priorityList, "auto") == priorityList.end();
+}
+
+void tellLowered(Placed& placed) {
+  const auto& from = placed.info.loweredFrom;
+  if (from.empty()) return;
+  placed.fallback += fmt::format("{}{} does not fit into the memory: it runs in {}",
+                                 placed.fallback.empty() ? "" : "; ", from, placed.info.dtype);
+}
+
 }  // namespace
 
 Result<Pool::Wish> Pool::browserFor(const std::string& type,
@@ -102,8 +114,7 @@ Result<std::vector<Pool::Platform>> Pool::platformsFor(
   const auto isOwn = [&](const std::string& name) {
     return std::ranges::find(own, name, &std::pair<int, std::string>::second) != own.end();
   };
-  const bool free =
-      priorityList.empty() || std::ranges::find(priorityList, "auto") != priorityList.end();
+  const bool free = !isOrder(priorityList);
   std::vector<Platform> platforms;
   if (!free) {
     for (const auto& name : priorityList) {
@@ -234,6 +245,7 @@ Result<Placed> Pool::load(ResourcePool& pool, const std::string& type, const std
   }
   ModelOptions options{.task = description->task,
                        .dtype = description->dtype,
+                       .mayLower = preferences.precision == 0,
                        .context = preferences.contextLength,
                        .stop = stop};
   if (preferences.p2pOptimization) {
@@ -247,9 +259,11 @@ Result<Placed> Pool::load(ResourcePool& pool, const std::string& type, const std
       if (placed) {
         placed->preferredBrowser = wish->preferred;
         placed->fallback = wish->fallback;
-        if (wish->fallback.empty() && !wish->browser.empty() && browser != wish->browser) {
+        const bool elsewhere = !wish->browser.empty() && browser != wish->browser;
+        if (wish->fallback.empty() && (elsewhere || isOrder(preferences.priorityList))) {
           placed->fallback = tries.why;
         }
+        tellLowered(*placed);
         return placed;
       }
       const auto category = placed.error().category;

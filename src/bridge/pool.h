@@ -24,7 +24,7 @@ struct Placed {
   std::unique_ptr<Adapter> adapter;
   std::optional<OwnBackend> ownBackend{};
   std::string preferredBrowser{};  ///< what BridgeOptions::browserPreferences say of its type
-  std::string fallback{};          ///< why it is in another browser; empty where it is not
+  std::string fallback{};          ///< why it is not there, or not so, as was asked for; or empty
 };
 
 /// Thread-safe.

@@ -115,7 +115,9 @@ Result<Model> openLower(const std::shared_ptr<Engine>& engine, std::string_view 
                         const ModelOptions& options, const std::string& dtype, const Error& full) {
   for (const unsigned bits : lowerPrecisions(dtype)) {
     auto lower = options;
+    lower.dtype.clear();
     lower.precision = bits;
+    lower.mayLower = false;
     auto resolved = engine->resolve(name, lower);
     if (!resolved) continue;  // it has none of so many bits
     const auto chosen = resolved->description.dtype;
@@ -156,7 +158,7 @@ Result<Model> loadModel(const std::shared_ptr<Engine>& engine, std::string_view 
                                     model.error().category == ErrorCategory::Unsupported);
     if (!another) break;
   }
-  if (model || !leavesDtypeOpen(options)) return model;
+  if (model || !(options.mayLower || leavesDtypeOpen(options))) return model;
   if (model.error().category != ErrorCategory::OutOfMemory) return model;
   const auto& dtype = dtypes.front().model->description.dtype;
   return openLower(engine, name, options, dtype, model.error());

@@ -123,6 +123,7 @@ void fields(A& a, S& model) {
   a("metadata", model.metadata);
   a("weights", model.weights);
   a("language", model.language);
+  a("lowered_from", model.loweredFrom);
   a("timings", model.timings);
   a("ran_on", model.ranOn);
 }
@@ -136,6 +137,7 @@ void fields(A& a, S& options) {
   a("dtype", options.dtype);
   a("precision", options.precision);
   a("mixed_precision", options.mixedPrecision);
+  a("may_lower", options.mayLower);
   a("component", options.component);
   a("context", options.context);
   a("lazy", options.lazy);

@@ -1,18 +1,21 @@
 // The pool's memory budget, with a real browser: models go and come back, and what does not fit is
 // told with the cure.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <thread>
 
-#include "cli_harness.h"
+#include "serve_harness.h"
 #include "webpool/pool.h"
+#include "webpool/resource_pool_bridge.h"
 
 namespace webpool::functional {
 namespace {
@@ -22,7 +25,7 @@ using testing::HasSubstr;
 constexpr std::uint64_t kMiB = 1 << 20;
 constexpr const char* kModel = "all-minilm-l6-v2";
 
-class Memory : public CliTest {
+class Memory : public ServeTest {
  protected:
   void TearDown() override {
     pool_.reset();
@@ -51,8 +54,31 @@ class Memory : public CliTest {
     }
   }
 
+  /// A folder of MiniLM in fp32 and in q4, and into `alone` what the browser takes without it.
+  std::filesystem::path inTwoPrecisions(std::uint64_t& alone) {
+    ensureModel(kModel, "fp32");
+    ensureModel(kModel, "q4");
+    auto model = folder() / "minilm";
+    open(0);
+    alone = sampled();
+    for (const auto* dtype : {"fp32", "q4"}) {
+      const auto files = pool_->files(kModel, {.dtype = dtype});
+      EXPECT_TRUE(files) << files.error().describe();
+      if (!files) break;
+      for (const auto& [path, bytes] : *files) {
+        std::filesystem::create_directories((model / path).parent_path());
+        std::ofstream(model / path, std::ios::binary) << bytes.text();
+      }
+    }
+    pool_.reset();
+    return model;
+  }
+
   std::unique_ptr<ResourcePool> pool_;
 };
+
+/// Beside the browser fp32 needs 451 MiB, and q4 173.
+constexpr std::uint64_t kForQ4Only = 312 * kMiB;
 
 TEST_F(Memory, ABudgetUnderOneModelsNeedIsAnErrorWithTheCure) {
   ensureModel(kModel, "fp32");
@@ -66,26 +92,10 @@ TEST_F(Memory, ABudgetUnderOneModelsNeedIsAnErrorWithTheCure) {
 
 /// A folder whose first precision does not fit, and whose second one does.
 TEST_F(Memory, ALowerPrecisionIsTakenWhereTheCallerLeftThatOpen) {
-  ensureModel(kModel, "fp32");
-  ensureModel(kModel, "q4");
-  const auto model = folder() / "minilm";
-  std::vector<std::string> notices;
   std::uint64_t alone = 0;
-  {
-    open(0);
-    alone = sampled();
-    for (const auto* dtype : {"fp32", "q4"}) {
-      const auto files = pool_->files(kModel, {.dtype = dtype});
-      ASSERT_TRUE(files) << files.error().describe();
-      for (const auto& [path, bytes] : *files) {
-        std::filesystem::create_directories((model / path).parent_path());
-        std::ofstream(model / path, std::ios::binary) << bytes.text();
-      }
-    }
-    pool_.reset();
-  }
-  // fp32 needs 451 MiB beside the browser, and q4 173.
-  open(alone + 312 * kMiB, [&](const std::string& notice) { notices.push_back(notice); });
+  const auto model = inTwoPrecisions(alone);
+  std::vector<std::string> notices;
+  open(alone + kForQ4Only, [&](const std::string& notice) { notices.push_back(notice); });
   const auto bound = pool_->load(
       model.native(), {.task = "text-embedding", .backend = Backend::Wasm, .dtype = "fp32"});
   ASSERT_FALSE(bound) << "the test needs a budget that fp32 does not fit in";
@@ -101,6 +111,59 @@ TEST_F(Memory, ALowerPrecisionIsTakenWhereTheCallerLeftThatOpen) {
   const auto answer = lowered->embed(texts);
   ASSERT_TRUE(answer) << answer.error().describe();
   EXPECT_EQ(answer->ranOn.dtype, "q4");
+}
+
+/// The same through the seed's classes, whose results say so.
+TEST_F(Memory, AModelByTypeIsLoweredWhereItsPrecisionWasLeftOpen) {
+  std::uint64_t alone = 0;
+  const auto folderOfModel = inTwoPrecisions(alone);
+  BridgeOptions options{.maxConnections = 1, .ephemeral = true};
+  options.maxMemoryMb = (alone + kForQ4Only) / 1'000'000;
+  options.pool.dataFolder = sharedData();
+  options.pool.cacheFolder = folder() / "cache";
+  options.pool.browsers = {"chromium"};
+  ResourcePoolBridgeIntegration integration(options);
+  ASSERT_TRUE(integration.initialize());
+  const auto bound =
+      integration.getModel("text_embedding", folderOfModel.native(), {.precision = 32});
+  ASSERT_FALSE(bound);
+  EXPECT_EQ(bound.error().category, ErrorCategory::OutOfMemory) << bound.error().describe();
+  const auto model =
+      integration.getModel("text_embedding", folderOfModel.native(), {.priorityList = {"cpu"}});
+  ASSERT_TRUE(model) << model.error().describe();
+  const auto result = (**model)("A man is playing a guitar.");
+  ASSERT_TRUE(result.success) << result.error->describe();
+  EXPECT_EQ(result.ran.dtype, "q4");
+  EXPECT_THAT(result.fallback, HasSubstr("fp32 does not fit"));
+}
+
+/// A precision binds over the wire too, whether the server has the model lowered or not.
+TEST_F(Memory, AServerLowersOnlyWhatItsCallerLeftOpen) {
+  std::uint64_t alone = 0;
+  const auto folderOfModel = inTwoPrecisions(alone);
+  open(0);
+  const auto described = pool_->describe(folderOfModel.native());
+  ASSERT_TRUE(described) << described.error().describe();
+  pool_.reset();
+  auto server = start({"serve", "--browser", "chromium", "--ephemeral", "--json", "--memory-budget",
+                       fmt::format("{}MiB", (alone + kForQ4Only) / kMiB)});
+  ASSERT_TRUE(waitForEvent(*server, "api")) << server->soFar().err;
+  PoolOptions options;
+  options.url = std::string(event(*server, "api").at("url").as_string());
+  auto pool = ResourcePool::open(options);
+  ASSERT_TRUE(pool) << pool.error().describe();
+  for (int time = 0; time < 2; ++time) {
+    const auto bound = (*pool)->load(described->name, {.dtype = "fp32"});
+    ASSERT_FALSE(bound);
+    EXPECT_EQ(bound.error().category, ErrorCategory::OutOfMemory) << bound.error().describe();
+    const auto lowered = (*pool)->load(described->name);
+    ASSERT_TRUE(lowered) << lowered.error().describe();
+    EXPECT_EQ(lowered->info().dtype, "q4");
+    EXPECT_EQ(lowered->info().loweredFrom, "fp32");
+  }
+  pool->reset();
+  server->signal(SIGTERM);
+  EXPECT_EQ(server->wait().code, 143);
 }
 
 /// Three models for which there is not room at once: each call is answered right, the least

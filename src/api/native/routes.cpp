@@ -152,9 +152,11 @@ struct NativeApi::State {
     if (wanted.isUsual()) return served.get(wanted.name, std::move(done));
     variants.get(wanted.key(), std::move(done));
   }
-  bool isLoaded(const Wanted& wanted) const {
+  /// Of the model that is loaded so; none where it is not.
+  std::optional<std::string> dtypeOf(const Wanted& wanted) const {
     const auto found = wanted.isUsual() ? served.find(wanted.name) : variants.find(wanted.key());
-    return found && found->model;
+    if (!found || !found->model) return std::nullopt;
+    return found->model->info().dtype;
   }
 
   /// The name that the model goes by: the one that it is loaded by, else its own.
@@ -182,6 +184,8 @@ struct NativeApi::State {
   void describe(const Shared& exchange, Wanted wanted);
   void load(const Shared& exchange, Wanted wanted);
   void loaded(const Shared& exchange, const Wanted& wanted);
+  static void answerLoaded(const Shared& exchange, const Wanted& wanted, const Result<Model>& model,
+                           bool before);
   void run(const Shared& exchange, const Wanted& wanted, wire::Frame frame);
   void file(const Shared& exchange, const Wanted& wanted, std::string path);
   void capabilities(const Shared& exchange, std::string browser);
@@ -205,10 +209,12 @@ void NativeApi::State::describe(const Shared& exchange, Wanted wanted) {
   });
 }
 
-/// Two ways of asking for the same are one model: it is not loaded twice.
+/// Two ways of asking for the same are one model: it is not loaded twice. The usual one may have
+/// been lowered to what fits: then it is not what a caller who names a dtype gets.
 void NativeApi::State::load(const Shared& exchange, Wanted wanted) {
   inBackground(exchange, [this, exchange, wanted = std::move(wanted)]() mutable {
     auto& options = wanted.options;
+    options.mayLower = options.mayLower || (options.dtype.empty() && options.precision == 0);
     options.stop = exchange->stop();
     const auto asked = pool.describe(wanted.name, options);
     if (!asked) return exchange->fail(asked.error());
@@ -223,21 +229,38 @@ void NativeApi::State::load(const Shared& exchange, Wanted wanted) {
     if (usual && usual->task == options.task && usual->dtype == options.dtype) {
       simplest.options.task.clear();
       simplest.options.dtype.clear();
+      simplest.options.mayLower = false;
     }
-    loaded(exchange, simplest.isUsual() ? simplest : wanted);
+    if (simplest.isUsual()) {
+      if (options.mayLower) return loaded(exchange, simplest);
+      const bool before = dtypeOf(simplest).has_value();
+      return get(simplest, [this, exchange, simplest, wanted, before](const Result<Model>& model) {
+        const bool lowered = model && model->info().dtype != wanted.options.dtype;
+        if (lowered) return loaded(exchange, wanted);
+        answerLoaded(exchange, simplest, model, before);
+      });
+    }
+    auto likewise = wanted;
+    likewise.options.mayLower = !options.mayLower;
+    loaded(exchange, dtypeOf(likewise) == options.dtype ? likewise : wanted);
   });
 }
 
 void NativeApi::State::loaded(const Shared& exchange, const Wanted& wanted) {
-  const bool before = isLoaded(wanted);
+  const bool before = dtypeOf(wanted).has_value();
   get(wanted, [exchange, wanted, before](const Result<Model>& model) {
-    if (!model) return exchange->fail(model.error());
-    auto info = model->info();
-    // This call took no time of the browser: all of it was there.
-    if (before) info.timings = {.bytesCache = info.bytes};
-    respond(exchange,
-            {{"info", toJson(info)}, {"model", wanted.name}, {"options", toJson(wanted.options)}});
+    answerLoaded(exchange, wanted, model, before);
   });
+}
+
+void NativeApi::State::answerLoaded(const Shared& exchange, const Wanted& wanted,
+                                    const Result<Model>& model, bool before) {
+  if (!model) return exchange->fail(model.error());
+  auto info = model->info();
+  // This call took no time of the browser: all of it was there.
+  if (before) info.timings = {.bytesCache = info.bytes};
+  respond(exchange,
+          {{"info", toJson(info)}, {"model", wanted.name}, {"options", toJson(wanted.options)}});
 }
 
 void NativeApi::State::run(const Shared& exchange, const Wanted& wanted, wire::Frame frame) {

@@ -286,12 +286,14 @@ Result<InferAnswer> writeInfer(std::string_view model, const InferRequest& reque
 }
 
 json::object metadata(std::string_view name, const ModelInfo& info) {
+  json::object parameters{{"task", info.task}, {"dtype", info.dtype}, {"cid", info.cid}};
+  if (!info.loweredFrom.empty()) parameters["lowered_from"] = info.loweredFrom;
   return {{"name", name},
           {"versions", json::array{"1"}},
           {"platform", info.language ? "llama.cpp_gguf" : "onnxruntime_onnx"},
           {"inputs", specs(info.inputs)},
           {"outputs", specs(info.outputs)},
-          {"parameters", {{"task", info.task}, {"dtype", info.dtype}, {"cid", info.cid}}}};
+          {"parameters", std::move(parameters)}};
 }
 
 json::object config(std::string_view name, const ModelInfo& info) {
