@@ -194,12 +194,15 @@ class RemotePool final : public ResourcePool::Provider {
   Result<BrowserCapabilities> capabilities(std::string_view browser) override {
     const auto answer = shared_->call(
         {.action = "capabilities", .header = {{"browser", browser}}, .timeout = kQuestion});
+    mayHaveLaunched();
     if (!answer) return std::unexpected(answer.error());
     return valueOf<BrowserCapabilities>(shared_->client, *answer, "capabilities");
   }
 
   Result<Model> load(std::string_view model, const ModelOptions& options) override {
-    return loadModel(shared_, model, options);
+    auto loaded = loadModel(shared_, model, options);
+    mayHaveLaunched();
+    return loaded;
   }
 
   Result<ModelDescription> describe(std::string_view model, const ModelOptions& options) override {
@@ -239,6 +242,12 @@ class RemotePool final : public ResourcePool::Provider {
 
  private:
   static constexpr std::chrono::seconds kFresh{1};
+
+  /// What was told of connections before is not so any more.
+  void mayHaveLaunched() {
+    const std::lock_guard lock(mutex_);
+    asked_.reset();
+  }
 
   std::vector<ConnectionStats> ask() const {
     std::vector<ConnectionStats> all;

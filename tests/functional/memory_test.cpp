@@ -131,7 +131,7 @@ TEST_F(Memory, AModelByTypeIsLoweredWhereItsPrecisionWasLeftOpen) {
   const auto model =
       integration.getModel("text_embedding", folderOfModel.native(), {.priorityList = {"cpu"}});
   ASSERT_TRUE(model) << model.error().describe();
-  const auto result = (**model)("A man is playing a guitar.");
+  const auto result = (**model)(std::string("A man is playing a guitar."));
   ASSERT_TRUE(result.success) << result.error->describe();
   EXPECT_EQ(result.ran.dtype, "q4");
   EXPECT_THAT(result.fallback, HasSubstr("fp32 does not fit"));

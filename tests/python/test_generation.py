@@ -171,7 +171,7 @@ def test_what_is_no_option_is_named(pool, writer):
 def test_an_answer_comes_bit_by_bit(writer):
     stream = writer.stream(FRANCE)
     pieces = list(stream)
-    assert len(pieces) > 3
+    assert len(pieces) > 1  # what comes while a piece is read comes with the next one
     assert "".join(pieces) == stream.result["output"]["text"] == "The capital of France is Paris."
     assert list(stream) == []
 
