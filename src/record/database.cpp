@@ -1,10 +1,14 @@
 #include "record/database.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cctype>
+#include <cstdio>
 #include <utility>
 
 namespace webpool::record {
@@ -189,6 +193,30 @@ Database::~Database() {
 
 Result<std::unique_ptr<Database>> Database::open(std::shared_ptr<const duckdb::Library> library,
                                                  const std::filesystem::path& file, Access access) {
+  if (access == Access::Write) makeWhole(library, file);
+  return openIt(std::move(library), file, access);
+}
+
+void Database::makeWhole(const std::shared_ptr<const duckdb::Library>& library,
+                         const std::filesystem::path& file) {
+  std::error_code error;
+  if (std::filesystem::exists(file, error) || error) return;
+  static std::atomic<unsigned> number{0};
+  const std::filesystem::path fresh =
+      fmt::format("{}.new-{}-{}", file.native(), getpid(), ++number);
+  // What goes wrong here, open() meets as well and tells.
+  if (openIt(library, fresh, Access::Write)) {
+    if (renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, file.c_str(), RENAME_NOREPLACE) != 0) {
+      (void)!link(fresh.c_str(), file.c_str());  // where the file system can't do the other
+    }
+  }
+  std::filesystem::remove(fresh, error);
+  std::filesystem::remove(fresh.native() + ".wal", error);
+}
+
+Result<std::unique_ptr<Database>> Database::openIt(std::shared_ptr<const duckdb::Library> library,
+                                                   const std::filesystem::path& file,
+                                                   Access access) {
   std::unique_ptr<Database> opened(
       new Database(std::move(library), file, std::unique_lock(turns())));
   const auto& api = *opened->library_;

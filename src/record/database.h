@@ -51,6 +51,12 @@ class Database {
   Result<std::optional<std::string>> value(std::string_view sql);
 
  private:
+  static Result<std::unique_ptr<Database>> openIt(std::shared_ptr<const duckdb::Library> library,
+                                                  const std::filesystem::path& file, Access access);
+  /// Puts an empty database where no file is, whole or not at all. DuckDB makes a file and takes
+  /// its lock one after the other, and who comes between finds a file without a header, for ever.
+  static void makeWhole(const std::shared_ptr<const duckdb::Library>& library,
+                        const std::filesystem::path& file);
   friend class TableAppender;
   Database(std::shared_ptr<const duckdb::Library> library, std::filesystem::path file,
            std::unique_lock<std::mutex> turn);

@@ -4,6 +4,10 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <vector>
 
 #include "record/rows.h"
 #include "record/testing/record_fixture.h"
@@ -70,6 +74,41 @@ TEST_F(RecordTest, RowsWaitForAnotherProcess) {
   EXPECT_THAT(notices(), SizeIs(1));
   EXPECT_EQ(record->counts().written, 1U);
   EXPECT_EQ(value("SELECT count(*) FROM webpool.runs"), "2");
+}
+
+TEST_F(RecordTest, ProcessesThatMakeTheFileAtOnceGetItWhole) {
+  constexpr int kRounds = 30;
+  constexpr int kProcesses = 6;
+  for (int round = 0; round < kRounds; ++round) {
+    const auto fresh = file().parent_path() / std::to_string(round) / "runs.duckdb";
+    std::filesystem::create_directories(fresh.parent_path());
+    int start[2];
+    ASSERT_EQ(pipe(start), 0);
+    std::vector<pid_t> children;
+    for (int i = 0; i < kProcesses; ++i) {
+      children.push_back(fork());
+      if (children.back() == 0) {
+        close(start[1]);
+        const auto library = *duckdb::load();
+        char byte;
+        (void)!read(start[0], &byte, 1);  // the end of it, which comes for all at once
+        auto database = Database::open(library, fresh, Access::Write);
+        // One that another has is to be waited for.
+        const bool right = database || database.error().category == ErrorCategory::Busy;
+        if (!right) std::fputs((database.error().message + "\n").c_str(), stderr);
+        if (database) database->reset();
+        _exit(right ? 0 : 1);
+      }
+    }
+    close(start[0]);
+    close(start[1]);
+    for (const auto child : children) {
+      int status = -1;
+      waitpid(child, &status, 0);
+      EXPECT_EQ(status, 0);
+    }
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(fresh.parent_path()), {}), 1);
+  }
 }
 
 TEST_F(RecordTest, TheEndDoesNotWaitForEver) {
