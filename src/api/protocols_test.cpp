@@ -1,13 +1,19 @@
 #include "api/protocols.h"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <set>
 
+#include "api/gateway_routes.h"
+#include "api/native/routes.h"
+#include "base/random.h"
 #include "net/test_server.h"
+#include "remote/codec.h"
 #include "webpool/version.h"
 
 namespace webpool::api {
@@ -17,7 +23,8 @@ namespace json = boost::json;
 using net::RawClient;
 using testing::HasSubstr;
 
-/// Every protocol, with no model behind them.
+/// All that `webpool serve` answers programs with, with no model behind it and two files in its
+/// store.
 class ProtocolsTest : public testing::Test {
  protected:
   ProtocolsTest()
@@ -37,20 +44,74 @@ class ProtocolsTest : public testing::Test {
     front_ = std::move(*front);
     addProtocols(*front_, models_);
   }
+  void TearDown() override {
+    native_.reset();
+    pool_.reset();
+    fakeServer_.reset();
+    front_.reset();
+    store_.reset();
+    if (!folder_.empty()) std::filesystem::remove_all(folder_);
+  }
 
+  /// The rest of what a server has: the gateway over a store, and what other programs' pools call.
+  void addTheRest() {
+    char pattern[] = "/tmp/webpool-protocols-test-XXXXXX";
+    folder_ = ::mkdtemp(pattern);
+    std::filesystem::create_directories(folder_ / "in");
+    std::ofstream(folder_ / "in/hello.txt") << "hello world";
+    store_ = store::ContentStore::open(folder_ / "store", base::systemRandom()).value();
+    const auto imported = store_->importPath(folder_ / "in");
+    ASSERT_TRUE(imported) << imported.error().describe();
+    root_ = imported->root.text();
+    addGateway(*front_, *store_, {"12D3KooWnobody", {"/ip4/127.0.0.1/tcp/1/http"}}, false);
+    // Its routes need a pool; nothing is asked of it here. One without browsers is that of a
+    // server, and this fake one says what it is and no more.
+    fakeServer_ = Front::open({}).value();
+    fakeServer_->route("GET", "/webpool/v1", "fake", [](const auto& exchange) {
+      exchange->respond(jsonResponse(
+          200, json::serialize(json::object{
+                   {"name", "webpool"}, {"version", kVersion}, {"protocol", remote::kProtocol}})));
+    });
+    PoolOptions options;
+    options.url = fakeServer_->origin();
+    auto pool = ResourcePool::open(std::move(options));
+    ASSERT_TRUE(pool) << pool.error().describe();
+    pool_ = std::move(*pool);
+    native_ = std::make_unique<native::NativeApi>(*pool_, models_,
+                                                  [](const std::string&) { return false; });
+    native_->addRoutes(*front_);
+  }
+
+  /// With a body where the method has one, and the fields `more`, each with its end of line.
   net::ClientResponse ask(const std::string& method, const std::string& path,
-                          const std::string& body = "{}") const {
+                          const std::string& body = "{}", const std::string& more = {}) const {
     const auto origin = front_->origin();
     RawClient client(static_cast<std::uint16_t>(std::stoi(origin.substr(origin.rfind(':') + 1))));
-    client.send(method + " " + path + " HTTP/1.1\r\nHost: " + origin.substr(7) +
-                "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
-    return client.receive();
+    client.send(method + " " + path + " HTTP/1.1\r\nHost: " + origin.substr(7) + "\r\n" + more +
+                "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+    return client.receive(method != "HEAD");
   }
 
   json::value document() const { return json::parse(ask("GET", "/openapi.json", "").body); }
 
   ServedModels models_;
+  std::filesystem::path folder_;
+  std::unique_ptr<store::ContentStore> store_;
+  std::string root_;  ///< of the folder that the store holds
   std::unique_ptr<Front> front_;
+  std::unique_ptr<Front> fakeServer_;
+  std::unique_ptr<ResourcePool> pool_;
+  std::unique_ptr<native::NativeApi> native_;
+};
+
+/// What is served and no API of the document, with the reason.
+const std::set<std::pair<std::string, std::string>> kNotInTheDocument{
+    // Programs whose pool is this one: frames of one version of webpool (docs/serving.md).
+    {"GET", "/webpool/v1"},
+    {"POST", "/webpool/v1/*"},
+    // Names are refused, whatever is asked: 501.
+    {"GET", "/ipns/*"},
+    {"OPTIONS", "/ipns/*"},
 };
 
 std::string upper(std::string text) {
@@ -58,28 +119,41 @@ std::string upper(std::string text) {
   return text;
 }
 
-std::string filledIn(std::string path) {
-  for (const auto& [name, value] : {std::pair{"{model}", "none"}, std::pair{"{version}", "1"}}) {
+std::string filledIn(std::string path, const std::string& cid) {
+  for (const auto& [name, value] : {std::pair<std::string, std::string>{"{model}", "none"},
+                                    {"{version}", "1"},
+                                    {"{cid}", cid},
+                                    {"{path}", "hello.txt"},
+                                    {"{peer}", "12D3KooWnobody"}}) {
     const auto at = path.find(name);
-    if (at != std::string::npos) path.replace(at, std::strlen(name), value);
+    if (at != std::string::npos) path.replace(at, name.size(), value);
   }
   return path;
 }
 
+/// Where a route answers GET, it answers HEAD.
 bool answers(const Front::Route& route, const std::string& method, const std::string& path) {
-  if (route.method != method) return false;
+  if (route.method != (method == "HEAD" ? "GET" : method)) return false;
   return route.path.ends_with('*')
              ? path.starts_with(std::string_view(route.path).substr(0, route.path.size() - 1))
              : path == route.path;
 }
 
+/// What is written there, or where it leads to.
+const json::value& resolved(const json::value& document, const json::value& value) {
+  const auto* reference = value.is_object() ? value.as_object().if_contains("$ref") : nullptr;
+  if (reference == nullptr) return value;
+  return document.at_pointer(std::string_view(reference->as_string()).substr(1));
+}
+
 TEST_F(ProtocolsTest, EveryRouteIsInTheDocumentAndThereIsNothingElseInIt) {
+  addTheRest();
   const auto told = document();
   EXPECT_EQ(told.at("info").at("version"), kVersion);
   std::set<std::pair<std::string, std::string>> answered;
   for (const auto& [path, operations] : told.at("paths").as_object()) {
     for (const auto& [method, operation] : operations.as_object()) {
-      const auto asked = filledIn(std::string(path));
+      const auto asked = filledIn(std::string(path), root_);
       const auto verb = upper(std::string(method));
       const auto routes = front_->routes();
       const auto route =
@@ -87,16 +161,71 @@ TEST_F(ProtocolsTest, EveryRouteIsInTheDocumentAndThereIsNothingElseInIt) {
       ASSERT_NE(route, routes.end()) << verb << " " << path << " is no route";
       answered.insert({route->method, route->path});
       // A prefix takes more than the document says: this is one that has a meaning.
-      const auto answer = ask(verb, asked);
+      const auto answer = ask(verb, asked, verb == "POST" ? "{}" : "");
       EXPECT_THAT(answer.body, testing::Not(HasSubstr("there is nothing at"))) << verb << path;
       EXPECT_TRUE(operation.at("responses").as_object().contains(std::to_string(answer.status)))
           << verb << " " << path << " answered " << answer.status << ": " << answer.body;
     }
   }
   for (const auto& route : front_->routes()) {
-    EXPECT_TRUE(answered.contains({route.method, route.path}))
-        << route.method << " " << route.path << " is not in the document";
+    const std::pair one{route.method, route.path};
+    EXPECT_NE(answered.contains(one), kNotInTheDocument.contains(one))
+        << route.method << " " << route.path << " is not in the document, or for no reason";
+    answered.insert(one);
   }
+  for (const auto& [method, path] : kNotInTheDocument) {
+    EXPECT_TRUE(answered.contains({method, path})) << method << " " << path << " is no route";
+  }
+}
+
+TEST_F(ProtocolsTest, TheGatewaysAnswersAreThoseOfTheDocument) {
+  addTheRest();
+  const auto told = document();
+  const auto& operation = told.at("paths").at("/ipfs/{cid}/{path}").at("get");
+  const auto expectTold = [&](const std::string& query, const std::string& more, int status) {
+    const auto answer = ask("GET", "/ipfs/" + root_ + "/hello.txt" + query, "", more);
+    EXPECT_EQ(answer.status, status) << query << more;
+    const auto& responses = operation.at("responses").as_object();
+    const auto* written = responses.if_contains(std::to_string(answer.status));
+    ASSERT_NE(written, nullptr) << query << more << " answered " << answer.status;
+    const auto& response = resolved(told, *written).as_object();
+    const auto* content = response.if_contains("content");
+    const auto field = std::string(answer.field("Content-Type"));
+    const auto type = field.substr(0, field.find(';'));
+    const bool known = content != nullptr && (content->as_object().contains(type) ||
+                                              content->as_object().contains("*/*"));
+    EXPECT_TRUE(known || status == 304) << query << more << ": " << type;
+    if (const auto* headers = response.if_contains("headers")) {
+      for (const auto& [name, header] : headers->as_object()) {
+        if (name == "Content-Disposition") continue;  // of blocks and CARs
+        EXPECT_NE(answer.field(std::string(name)), "") << query << more << ": " << name;
+      }
+    }
+  };
+  std::set<std::string> formats;
+  for (const auto& parameter : operation.at("parameters").as_array()) {
+    const auto& one = resolved(told, parameter);
+    const auto name = std::string(one.at("name").as_string());
+    const auto* choices = one.at("schema").as_object().if_contains("enum");
+    if (one.at("in") != "query" || choices == nullptr) continue;
+    for (const auto& choice : choices->as_array()) {
+      const auto value = std::string(choice.as_string());
+      if (name == "format") formats.insert(value);
+      // A file is no value of these codecs.
+      const bool other = value == "dag-json" || value == "dag-cbor";
+      const std::string first =
+          name.starts_with("car-") || name == "dag-scope" ? "?format=car&" : "?";
+      expectTold(first + name + "=" + value, "", other ? 406 : 200);
+    }
+  }
+  EXPECT_EQ(formats.size(), 6u);
+  expectTold("?format=tar", "", 406);
+  expectTold("?format=car&car-version=2", "", 400);
+  expectTold("?format=car&entity-bytes=0:1", "", 200);
+  expectTold("", "Range: bytes=0-3\r\n", 206);
+  expectTold("", "Range: bytes=99-\r\n", 416);
+  expectTold("", "If-None-Match: *\r\n", 304);
+  expectTold("/below", "", 404);
 }
 
 TEST_F(ProtocolsTest, WhatNoRouteAnswersHasTheFormOfItsProtocol) {

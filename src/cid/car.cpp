@@ -77,7 +77,13 @@ Result<bool> CarReader::readHeader() {
   if (!section) return std::unexpected(section.error());
   if (!*section) return false;
   const auto header = decodeDagCbor(**section);
-  if (!header) return malformed(header.error().message);
+  if (!header) {
+    // A root with a foreign codec or hash function is sound, as such a block is.
+    if (header.error().category == ErrorCategory::Unsupported) {
+      return std::unexpected(header.error());
+    }
+    return malformed(header.error().message);
+  }
   auto roots = rootsOf(*header);
   if (!roots) return std::unexpected(roots.error());
   roots_ = std::move(*roots);

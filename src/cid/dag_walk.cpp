@@ -177,6 +177,28 @@ Result<std::vector<Cid>> linksOfBlock(const Cid& cid, std::span<const std::byte>
   return links;
 }
 
+Error whyNoEntity(const Cid& cid, std::span<const std::byte> block) {
+  const auto inside = [&]() -> std::optional<Error> {
+    if (cid.codec() != Codec::DagPb) {
+      const auto links = linksOfBlock(cid, block);
+      return links ? std::nullopt : std::optional(links.error());
+    }
+    const auto node = decodeNode(block);
+    if (!node) return node.error();
+    if (!isUnixFs(*node)) return std::nullopt;
+    const auto entity = readUnixFsEntity(*node);
+    return entity ? std::nullopt : std::optional(entity.error());
+  }();
+  if (inside) {
+    return {inside->category, fmt::format("{}: {}", cid.text(), inside->message), inside->hint};
+  }
+  const auto* const what = cid.codec() == Codec::DagPb ? " without UnixFS" : "";
+  return {ErrorCategory::Unsupported,
+          fmt::format("{} is {}{}, neither a file nor a folder", cid.text(), codecName(cid.codec()),
+                      what),
+          "webpool content export writes it as a CAR"};
+}
+
 Result<void> DagWalk::expandAll(const Pending& item, const Bytes& block) {
   auto links = linksOfBlock(item.cid, block.view());
   if (!links) return std::unexpected(links.error());

@@ -90,6 +90,10 @@ Result<std::uint64_t> fileSize(Blocks& blocks, const Cid& file);
 /// malformed block.
 Result<std::vector<Cid>> linksOfBlock(const Cid& cid, std::span<const std::byte> block);
 
+/// Why a block that is no file, folder or link of UnixFS is none, naming it: Protocol where it is
+/// malformed, Unsupported where it is something else, or UnixFS of a kind that is not read here.
+Error whyNoEntity(const Cid& cid, std::span<const std::byte> block);
+
 enum class DagScope {
   Block,   ///< the block alone
   Entity,  ///< a file, a folder's own blocks (with its shards), a document: without what they link

@@ -141,8 +141,10 @@ store::JobOptions LateProgress::job(std::string step, std::string detail) {
   return {[this, step = std::move(step), detail = shownName(detail),
            show = line_.callback()](const store::Progress& progress) {
             if (std::chrono::steady_clock::now() - begun_ < kQuietFor) return;
+            // The rest is one step for a person, whatever the store does for it.
             const bool keeps = progress.phase == store::Progress::Phase::Keep;
-            show({keeps ? "keep" : step, detail, progress.done, progress.total});
+            show({keeps ? std::string(store::phaseName(progress.phase)) : step, detail,
+                  progress.done, progress.total});
           },
           stop_};
 }

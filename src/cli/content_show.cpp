@@ -6,13 +6,12 @@
 
 #include "cli/content_flags.h"
 #include "cli/exit_code.h"
+#include "store/tree_limits.h"
 
 namespace webpool::cli {
 namespace {
 
 namespace json = boost::json;
-
-constexpr unsigned kDeepest = 128;
 
 /// An entry and its path below what was asked for.
 struct Listed {
@@ -108,7 +107,7 @@ int listContent(const Context& context, const ContentFlags& flags) {
   }
   std::vector<Listed> listed;
   const auto done =
-      listInto(**store, *cid, "", flags.recursive ? kDeepest : 0, context.stop, listed);
+      listInto(**store, *cid, "", flags.recursive ? store::kMostLevels : 0, context.stop, listed);
   if (!done) return reportError(done.error());
   if (flags.json) {
     json::array entries;

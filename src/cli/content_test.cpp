@@ -272,6 +272,12 @@ TEST_F(ContentCommand, AMalformedCarIsBadInput) {
   const auto sha512 = std::string("\x01\x55\x13\x40", 4) + std::string(64, 'h');
   const auto foreign = good + static_cast<char>(sha512.size() + 1) + sha512 + "x";
   EXPECT_EQ(run({"import", write("bad.car", foreign)}).code, 6);
+  // The same as a root, in the CAR's header.
+  const auto header = std::string("\xa2\x65roots\x81\xd8\x2a\x58\x45\0", 13) + sha512 +
+                      std::string("\x67version\x01");
+  const auto root = run({"import", write("bad.car", static_cast<char>(header.size()) + header)});
+  EXPECT_EQ(root.code, 6) << root.err;
+  EXPECT_THAT(root.err, HasSubstr("sha2-512"));
 }
 
 TEST_F(ContentCommand, MalformedNodesAreBadInput) {
@@ -289,6 +295,77 @@ TEST_F(ContentCommand, MalformedNodesAreBadInput) {
   EXPECT_EQ(run({"verify", broken.first.text()}).code, 3);
   EXPECT_EQ(run({"export", broken.first.text(), "-o", out}).code, 3);
   EXPECT_EQ(run({"export", deep.front().first.text(), "-o", out}).code, 3);
+}
+
+std::string unixFsNode(const cid::UnixFsData& data, const std::vector<cid::Link>& links = {}) {
+  return cid::encodeNode({links, cid::encodeUnixFs(data)});
+}
+
+TEST_F(ContentCommand, GetVerifyAndFetchAgreeOnWhatCanNotBeRead) {
+  const auto leaf = blockOf(cid::Codec::Raw, "leaf").first;
+  cid::UnixFsData sizes;
+  sizes.fileSize = 7;
+  sizes.blockSizes = {4};
+  cid::UnixFsData shard;
+  shard.type = cid::UnixFsType::HamtShard;
+  shard.hashType = 0x22;
+  shard.fanout = 256;
+  shard.data = "\x01";
+  auto foreignShard = shard;
+  foreignShard.hashType = 0x12;
+  cid::UnixFsData metadata;
+  metadata.type = cid::UnixFsType::Metadata;
+  const auto sha512 = std::string("\x01\x55\x13\x40", 4) + std::string(64, 'h');
+  struct Case {
+    cid::Codec codec;
+    std::string block;
+    int code;
+  };
+  const std::map<std::string, Case> cases{
+      {"no dag-pb", {cid::Codec::DagPb, "\xff\xff\xff", 3}},
+      {"sizes that disagree", {cid::Codec::DagPb, unixFsNode(sizes, {{leaf, "", 4}}), 3}},
+      {"a shard without its link", {cid::Codec::DagPb, unixFsNode(shard), 3}},
+      {"cut off DAG-CBOR", {cid::Codec::DagCbor, "\x81", 3}},
+      {"no DAG-JSON", {cid::Codec::DagJson, "{", 3}},
+      {"another shard", {cid::Codec::DagPb, unixFsNode(foreignShard), 6}},
+      {"metadata", {cid::Codec::DagPb, unixFsNode(metadata), 6}},
+      {"a link of dag-pb by sha2-512",
+       {cid::Codec::DagPb, "\x12\x46\x0a\x44" + sha512 + "\x0a\x02\x08\x01", 6}},
+      {"a link of DAG-CBOR by sha2-512",
+       {cid::Codec::DagCbor, std::string("\xd8\x2a\x58\x45\0", 5) + sha512, 6}}};
+  const auto out = (folder_ / "out").native();
+  for (const auto& [name, is] : cases) {
+    fs::remove_all(folder_ / "data");
+    const auto block = blockOf(is.codec, is.block);
+    const auto cid = block.first.text();
+    const sources::BlockMap blocks{block};
+    const sources::OddServer server(blocks);
+    const auto fetched = run({"fetch", cid, "--gateway", server.address()});
+    EXPECT_EQ(fetched.code, is.code) << name << ": " << fetched.err;
+    EXPECT_THAT(fetched.err, HasSubstr(cid)) << name;
+    ASSERT_EQ(run({"import", write("a.car", carOf({block}))}).code, 0) << name;
+    for (const auto& words : {std::vector<std::string>{"verify", cid},
+                              {"get", cid, "-o", out, "--offline"},
+                              {"get", cid, "-o", "-", "--offline"}}) {
+      const auto ended = run(words);
+      EXPECT_EQ(ended.code, is.code) << name << ", " << words.front() << ": " << ended.err;
+      EXPECT_THAT(ended.err, HasSubstr(cid)) << name;
+    }
+    EXPECT_FALSE(fs::exists(out)) << name;
+  }
+}
+
+TEST_F(ContentCommand, APathIntoAValueIsUnsupportedHereAndElsewhere) {
+  const auto value = blockOf(cid::Codec::DagJson, R"({"a":{"b":1}})");
+  const auto address = value.first.text() + "/a/b";
+  const sources::BlockMap blocks{value};
+  const sources::OddServer server(blocks);
+  EXPECT_EQ(run({"fetch", address, "--gateway", server.address()}).code, 6);
+  ASSERT_EQ(run({"import", write("a.car", carOf({value}))}).code, 0);
+  const auto before = server.requests();
+  EXPECT_EQ(run({"get", address, "-o", "-", "--gateway", server.address()}).code, 6);
+  EXPECT_EQ(server.requests(), before) << "it is here: nobody is asked for it";
+  EXPECT_EQ(run({"verify", address}).code, 6);
 }
 
 TEST_F(ContentCommand, LsShowsNamesThatAreOdd) {

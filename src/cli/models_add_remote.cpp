@@ -33,9 +33,7 @@ bool isWebAddress(std::string_view model) {
 store::JobOptions jobOptions(const ModelOptions& options) {
   return {.progress =
               [show = options.progress](const store::Progress& progress) {
-                constexpr const char* kSteps[] = {"import", "keep", "verify", "download",
-                                                  "wait for"};
-                show({kSteps[static_cast<int>(progress.phase)], progress.item, progress.done,
+                show({std::string(store::phaseName(progress.phase)), progress.item, progress.done,
                       progress.total});
               },
           .stop = options.stop};

@@ -41,9 +41,8 @@ store::JobOptions jobOptions(const ModelOptions& options) {
   job.stop = options.stop;
   if (options.progress) {
     job.progress = [callback = options.progress](const store::Progress& progress) {
-      constexpr const char* kSteps[] = {"import", "keep", "verify", "download", "wait for"};
-      callback(
-          {kSteps[static_cast<int>(progress.phase)], progress.item, progress.done, progress.total});
+      callback({std::string(store::phaseName(progress.phase)), progress.item, progress.done,
+                progress.total});
     };
   }
   return job;

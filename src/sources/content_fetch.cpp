@@ -108,9 +108,10 @@ void ContentFetch::State::search(const cid::Cid& root) {
   if (std::exchange(searched, true)) return;
   std::vector<std::function<void(std::stop_token)>> tasks;
   if (const auto& kubo = options.settings.kubo; !kubo.empty()) {
-    tasks.emplace_back([this, &kubo](std::stop_token stop) {
-      if (!answersAsGateway(http, kubo, std::move(stop))) return;
-      for (auto& server : kuboServers(kubo)) {
+    tasks.emplace_back([this, &kubo](const std::stop_token& stop) {
+      const auto what = probeLocalGateway(http, kubo, stop);
+      if (what == LocalGateway::None) return;
+      for (auto& server : localServers(kubo, what == LocalGateway::Kubo ? "kubo" : kubo)) {
         if (server.onlyIfCached || options.settings.kuboLooksElsewhere) {
           blocks.addServer(std::move(server));
         }

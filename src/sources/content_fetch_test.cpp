@@ -173,7 +173,7 @@ TEST_F(ContentFetchTest, AKuboOfThisMachineIsAskedForWhatItHas) {
   std::atomic<unsigned> cachedOnly{0};
   const OddServer kubo(blocks_, [&](OddServer&, const OddServer::Request& request) {
     if (request.head.find("only-if-cached") != std::string::npos) ++cachedOnly;
-    return false;
+    return OddServer::saidKubo(request);
   });
   auto how = options({});
   how.settings.kubo = kubo.address();
@@ -183,11 +183,23 @@ TEST_F(ContentFetchTest, AKuboOfThisMachineIsAskedForWhatItHas) {
   EXPECT_EQ(cachedOnly, 3u);
 }
 
+TEST_F(ContentFetchTest, AnotherGatewayInTheKubosPlaceIsNamedByItsAddress) {
+  const auto root = publishFile(1'500'000);
+  const OddServer other(blocks_);
+  auto how = options({});
+  how.settings.kubo = other.address();
+  const auto fetched = fetch(root, how);
+  ASSERT_TRUE(fetched) << fetched.error().describe();
+  EXPECT_EQ(bytesOf("kubo"), 0u);
+  EXPECT_GE(bytesOf(other.address()), 1'500'000u);
+}
+
 TEST_F(ContentFetchTest, AKuboLooksElsewhereOnlyWhereNobodyElseHasIt) {
   const auto root = publishFile(1'500'000);
   std::atomic<unsigned> looked{0};
   const OddServer kubo(blocks_, [&](OddServer&, const OddServer::Request& request) {
     if (request.target.find("bafkqaaa") != std::string::npos) return false;
+    if (OddServer::saidKubo(request)) return true;
     if (request.head.find("only-if-cached") == std::string::npos) {
       ++looked;
       return false;
@@ -278,6 +290,58 @@ TEST_F(ContentFetchTest, AFileThatSaysAWrongSizeIsRefused) {
   ASSERT_FALSE(fetched);
   EXPECT_EQ(fetched.error().category, ErrorCategory::Integrity);
   EXPECT_THAT(fetched.error().message, HasSubstr("wrong size"));
+  expectNothingKept();
+}
+
+/// Folders in each other, so many levels of entries below the root.
+cid::Cid foldersInEachOther(BlockMap& blocks, cid::Cid next, unsigned levels) {
+  for (unsigned level = 0; level < levels; ++level) {
+    const auto block = unixFs(cid::UnixFsType::Directory, "", 0, {}, {{next, "d", 1}});
+    next = cid::Cid::of(cid::Codec::DagPb, std::as_bytes(std::span(block)));
+    blocks[next] = block;
+  }
+  return next;
+}
+
+TEST_F(ContentFetchTest, AFolderThatIsTooDeepIsRefusedBeforeItsEndIsAskedFor) {
+  const auto leaf = add(cid::Codec::Raw, "leaf");
+  const auto root = foldersInEachOther(blocks_, leaf, 1000);
+  const OddServer server(blocks_);
+  const auto fetched = fetch(root, {server.address()});
+  ASSERT_FALSE(fetched);
+  EXPECT_EQ(fetched.error().category, ErrorCategory::Unsupported);
+  EXPECT_THAT(fetched.error().message, HasSubstr("deeper than 128 levels"));
+  EXPECT_LE(server.served(), 130u);
+  expectNothingKept();
+}
+
+TEST_F(ContentFetchTest, AFolderAsDeepAsTheStoreReadsIsFetched) {
+  const auto leaf = add(cid::Codec::Raw, "leaf");
+  const auto root = foldersInEachOther(blocks_, leaf, 128);
+  const OddServer server(blocks_);
+  const auto fetched = fetch(root, {server.address()});
+  ASSERT_TRUE(fetched) << fetched.error().describe();
+  expectWhole(root);
+  EXPECT_EQ(store_->describe(root)->files, 1u);
+}
+
+TEST_F(ContentFetchTest, AFolderWithTooManyPathsIsRefusedBeforeItsFiles) {
+  auto next = add(cid::Codec::Raw, std::string(1u << 20, 'x'));
+  const auto leaf = next;
+  for (unsigned level = 0; level < 21; ++level) {  // two million paths
+    next = add(cid::Codec::DagPb,
+               unixFs(cid::UnixFsType::Directory, "", 0, {}, {{next, "a", 1}, {next, "b", 1}}));
+  }
+  std::atomic<bool> leafAsked = false;
+  const OddServer server(blocks_, [&](OddServer&, const OddServer::Request& request) {
+    if (request.target.contains(leaf.text())) leafAsked = true;
+    return false;
+  });
+  const auto fetched = fetch(next, {server.address()});
+  ASSERT_FALSE(fetched);
+  EXPECT_EQ(fetched.error().category, ErrorCategory::Unsupported);
+  EXPECT_THAT(fetched.error().message, HasSubstr("1000000 entries"));
+  EXPECT_FALSE(leafAsked);
   expectNothingKept();
 }
 

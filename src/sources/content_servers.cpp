@@ -116,18 +116,27 @@ std::vector<ContentServer> namedServers(const ContentSettings& settings) {
   return servers;
 }
 
-std::vector<ContentServer> kuboServers(const std::string& origin) {
-  return {{.name = "kubo", .origin = origin, .onlyIfCached = true},
-          {.name = "kubo (network)", .origin = origin, .rank = 1}};
+std::vector<ContentServer> localServers(const std::string& origin, const std::string& name) {
+  return {{.name = name, .origin = origin, .onlyIfCached = true},
+          {.name = name + " (network)", .origin = origin, .rank = 1}};
 }
 
-bool answersAsGateway(base::HttpClient& http, const std::string& origin, std::stop_token stop) {
-  const auto answer = http.request({.url = origin + "/ipfs/bafkqaaa",
-                                    .headers = {{"Accept", "application/vnd.ipld.raw"}},
-                                    .timeout = std::chrono::seconds(2),
-                                    .maxBodyBytes = 1024},
-                                   std::move(stop));
-  return answer && answer->status == 200 && answer->body.empty();
+LocalGateway probeLocalGateway(base::HttpClient& http, const std::string& origin,
+                               const std::stop_token& stop) {
+  const auto ask = [&](const char* path, const char* type) {
+    return http.request({.url = origin + path,
+                         .headers = {{"Accept", type}},
+                         .timeout = std::chrono::seconds(2),
+                         .maxBodyBytes = 1024},
+                        stop);
+  };
+  const auto empty = ask("/ipfs/bafkqaaa", "application/vnd.ipld.raw");
+  if (!empty || empty->status != 200 || !empty->body.empty()) return LocalGateway::None;
+  // "Commit: …", "Client Version: kubo/0.43.0". Its gateway has no Server field.
+  const auto version = ask("/version", "text/plain");
+  const bool isKubo = version && version->status == 200 &&
+                      ("\n" + version->body).contains("\nClient Version: kubo/");
+  return isKubo ? LocalGateway::Kubo : LocalGateway::Other;
 }
 
 std::string originOfMultiaddr(std::string_view address) {

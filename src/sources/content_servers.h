@@ -26,7 +26,7 @@ struct ContentSettings {
 };
 
 struct ContentServer {
-  std::string name;    ///< "kubo", or its address
+  std::string name;    ///< "kubo" of a Kubo on this machine, else its address
   std::string origin;  ///< "https://HOST", perhaps with a path, no '/' at the end
   /// It is asked for what it has, and not to look for it elsewhere.
   bool onlyIfCached = false;
@@ -40,13 +40,20 @@ Result<ContentSettings> checkedSettings(ContentSettings settings);
 /// Those that the settings name, but for the Kubo.
 std::vector<ContentServer> namedServers(const ContentSettings& settings);
 
-/// What a Kubo that answers is asked: first for what it has; and where nobody else has it, to look
-/// for it.
-std::vector<ContentServer> kuboServers(const std::string& origin);
+/// What the gateway of this machine is asked: first for what it has; and where nobody else has it,
+/// to look for it. `name`: "kubo", or its address.
+std::vector<ContentServer> localServers(const std::string& origin, const std::string& name);
 
-/// Whether a gateway answers there: GET /ipfs/bafkqaaa, the empty block in its own CID. Blocks, two
-/// seconds at most.
-bool answersAsGateway(base::HttpClient& http, const std::string& origin, std::stop_token stop);
+enum class LocalGateway {
+  None,   ///< no gateway answers
+  Other,  ///< one does, and does not say that it is a Kubo
+  Kubo,
+};
+/// What answers at the place where a Kubo of this machine is. A gateway answers GET /ipfs/bafkqaaa,
+/// the empty block in its own CID; a Kubo says its name in GET /version. Blocks, two seconds each
+/// at most.
+LocalGateway probeLocalGateway(base::HttpClient& http, const std::string& origin,
+                               const std::stop_token& stop);
 
 /// "https://HOST:PORT" of an address such as "/dns4/HOST/tcp/443/https"; empty for what is no HTTP.
 std::string originOfMultiaddr(std::string_view address);

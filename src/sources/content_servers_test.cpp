@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include "net/http_client.h"
+#include "sources/testing/odd_server.h"
+
 namespace webpool::sources {
 namespace {
 
@@ -45,11 +48,46 @@ TEST(ContentServers, EachIsNamedOnce) {
 }
 
 TEST(ContentServers, AKuboIsAskedForWhatItHasFirst) {
-  const auto servers = kuboServers("http://127.0.0.1:8080");
+  const auto servers = localServers("http://127.0.0.1:8080", "kubo");
   ASSERT_EQ(servers.size(), 2u);
+  EXPECT_EQ(servers[0].name, "kubo");
+  EXPECT_EQ(servers[1].name, "kubo (network)");
   EXPECT_TRUE(servers[0].onlyIfCached);
   EXPECT_FALSE(servers[1].onlyIfCached);
   EXPECT_LT(servers[0].rank, servers[1].rank);
+}
+
+/// What the probe makes of a server that answers /version so.
+LocalGateway probed(int status, const std::string& version) {
+  const BlockMap none;
+  const OddServer server(none, [&](OddServer&, const OddServer::Request& request) {
+    if (request.target != "/version") return false;
+    OddServer::answer(request.socket, status, version);
+    return true;
+  });
+  net::HttpClient http;
+  return probeLocalGateway(http, server.address(), {});
+}
+
+TEST(ContentServers, AKuboSaysItsNameAndAnotherGatewayIsNone) {
+  // As Kubo 0.43.0 writes it, and as a build with a commit does.
+  EXPECT_EQ(probed(200, "Commit: \nClient Version: kubo/0.43.0\n"), LocalGateway::Kubo);
+  EXPECT_EQ(probed(200, "Commit: a1b2c3\nClient Version: kubo/0.43.0/a1b2c3\n"),
+            LocalGateway::Kubo);
+  EXPECT_EQ(probed(200, "Client Version: other/1.0\n"), LocalGateway::Other);
+  EXPECT_EQ(probed(200, "No Client Version: kubo/0.43.0\n"), LocalGateway::Other);
+  EXPECT_EQ(probed(404, "Commit: \nClient Version: kubo/0.43.0\n"), LocalGateway::Other);
+  EXPECT_EQ(probed(200, std::string(4096, 'x')), LocalGateway::Other);
+}
+
+TEST(ContentServers, WhatIsNoGatewayIsNoKubo) {
+  const BlockMap none;
+  const OddServer page(none, [](OddServer&, const OddServer::Request& request) {
+    OddServer::answer(request.socket, 200, "Client Version: kubo/0.43.0\n");
+    return true;
+  });
+  net::HttpClient http;
+  EXPECT_EQ(probeLocalGateway(http, page.address(), {}), LocalGateway::None);
 }
 
 TEST(ContentServers, MultiaddressesOfHttpAreRead) {

@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "cid/blocks.h"
+#include "cid/dag_walk.h"
 #include "cid/tree.h"
 
 namespace webpool::sources {
@@ -16,9 +17,8 @@ using cid::Codec;
 
 /// Of all nodes in memory: enough for files of a few terabytes, or some million names.
 constexpr std::uint64_t kMostNodeBytes = 512u << 20;
-constexpr std::size_t kMostEntries = 1'000'000;
-/// A small DAG can have paths without end, and long ones.
-constexpr std::size_t kMostPathBytes = 64u << 20;
+/// A tree with longer paths is kept as blocks: it is not listed.
+constexpr std::size_t kMostListed = 64u << 20;
 constexpr std::uint64_t kUsualNode = 48u << 10;
 
 bool isNode(const Cid& cid) {
@@ -36,11 +36,29 @@ cid::Digest digestOf(const Cid& cid) {
   return digest;
 }
 
+/// Calls `take(cid, name, bytes below)` for each entry of a folder, or of one of its shards.
+template <class Take>
+Result<void> eachEntry(const cid::UnixFsEntity& part, const Take& take) {
+  if (const auto* plain = std::get_if<cid::DirectoryNode>(&part)) {
+    for (const auto& entry : plain->entries) {
+      if (auto taken = take(entry.cid, entry.name, entry.size); !taken) return taken;
+    }
+  }
+  if (const auto* shard = std::get_if<cid::ShardNode>(&part)) {
+    for (const auto& place : shard->places) {
+      if (place.isShard()) continue;
+      if (auto taken = take(place.cid, place.name, place.size); !taken) return taken;
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 /// What a folder or a document links to, or the root.
-void TreePlan::wantEntry(const Cid& given, std::uint64_t bytes) {
+void TreePlan::wantEntry(const Cid& given, std::uint64_t bytes, unsigned level) {
   const auto cid = given.normalized();
+  if (isNode(cid)) levels_.emplace(cid, level);
   if (!entrySeen_.emplace(cid, true).second) return;
   if (isNode(cid)) {
     if (seen_.emplace(cid, true).second) wanted_.push_back({cid, kUsualNode});
@@ -74,12 +92,10 @@ std::optional<TreePlan::WantedNode> TreePlan::nextNode() {
 Result<TreePlan::Read> TreePlan::read(const Cid& given, std::string_view block) {
   const auto cid = given.normalized();
   if (nodes_.contains(cid)) return Read{};
-  if (cid.codec() != Codec::DagPb) {
-    return fail(ErrorCategory::Unsupported, fmt::format("{} is {}, neither a file nor a folder",
-                                                        cid.text(), cid::codecName(cid.codec())));
-  }
-  auto entity = cid::readUnixFsEntity(std::as_bytes(std::span(block)));
-  if (!entity) return std::unexpected(entity.error());
+  const auto bytes = std::as_bytes(std::span(block));
+  Result<cid::UnixFsEntity> entity = std::unexpected(Error{});
+  if (cid.codec() == Codec::DagPb) entity = cid::readUnixFsEntity(bytes);
+  if (!entity) return std::unexpected(cid::whyNoEntity(cid, bytes));
   Node node{.block = std::string(block), .entity = std::move(*entity)};
   Read outcome;
   if (auto* file = std::get_if<cid::FileNode>(&node.entity)) {
@@ -91,10 +107,8 @@ Result<TreePlan::Read> TreePlan::read(const Cid& given, std::string_view block) 
       file->data = file->data.empty() ? "" : "x";  // that there is some is all that counts
       node.block.clear();                          // the caller keeps it
     }
-  } else if (const auto* folder = std::get_if<cid::DirectoryNode>(&node.entity)) {
-    for (const auto& entry : folder->entries) wantEntry(entry.cid, entry.size.value_or(0));
-  } else if (const auto* shard = std::get_if<cid::ShardNode>(&node.entity)) {
-    for (const auto& place : shard->places) wantEntry(place.cid, place.size.value_or(0));
+  } else if (auto wanted = wantEntries(cid, node.entity); !wanted) {
+    return std::unexpected(wanted.error());
   }
   nodeBytes_ += node.block.size();
   nodes_.emplace(cid, std::move(node));
@@ -103,6 +117,74 @@ Result<TreePlan::Read> TreePlan::read(const Cid& given, std::string_view block) 
       ErrorCategory::Unsupported,
       fmt::format("the folders below {} take over {} MiB", root_.text(), kMostNodeBytes >> 20),
       "fetch a part of it by its path");
+}
+
+/// Of a folder, or of one of its shards, which lies at the folder's own level.
+Result<void> TreePlan::wantEntries(const Cid& folder, const cid::UnixFsEntity& entity) {
+  const auto met = levels_.find(folder);
+  const auto level = met == levels_.end() ? 0 : met->second;
+  const auto want = [&](const Cid& cid, std::string_view,
+                        std::optional<std::uint64_t> bytes) -> Result<void> {
+    if (level + 1 > store::kMostLevels) return store::treeTooLarge();
+    const auto before = entrySeen_.size();
+    wantEntry(cid, bytes.value_or(0), level + 1);
+    if (entrySeen_.size() > before) ++entries_;
+    return entries_ > store::kMostEntries ? store::treeTooLarge() : Result<void>();
+  };
+  if (const auto* shard = std::get_if<cid::ShardNode>(&entity)) {
+    for (const auto& place : shard->places) {
+      if (place.isShard()) wantEntry(place.cid, place.size.value_or(0), level);
+    }
+  }
+  return eachEntry(entity, want);
+}
+
+/// What holds the entries of a folder: itself, and all its shards. Empty for what is no folder.
+/// Protocol where its shards are none.
+Result<std::vector<const cid::UnixFsEntity*>> TreePlan::partsOf(const Cid& folder) const {
+  const auto found = nodes_.find(folder);
+  if (found == nodes_.end()) return {};
+  std::vector<const cid::UnixFsEntity*> parts{&found->second.entity};
+  std::unordered_set<Cid> seen{folder};
+  for (std::size_t at = 0; at < parts.size(); ++at) {
+    const auto* shard = std::get_if<cid::ShardNode>(parts[at]);
+    if (shard == nullptr) continue;
+    for (const auto& place : shard->places) {
+      if (!place.isShard()) continue;
+      const auto inner = nodes_.find(place.cid.normalized());
+      if (inner == nodes_.end() || !std::holds_alternative<cid::ShardNode>(inner->second.entity)) {
+        return fail(ErrorCategory::Protocol,
+                    fmt::format("{} is no shard of a folder", place.cid.text()));
+      }
+      if (!seen.insert(inner->first).second) {
+        return fail(ErrorCategory::Protocol, fmt::format("{} holds a shard twice", folder.text()));
+      }
+      parts.push_back(&inner->second.entity);
+    }
+  }
+  return parts;
+}
+
+/// As TreeReader::measure() does once all is here. Each folder is looked at once.
+Result<store::TreeSize> TreePlan::measure(const Cid& given, unsigned level, Sizes& known) const {
+  const auto cid = given.normalized();
+  if (level > store::kMostLevels) return store::treeTooLarge();
+  if (const auto done = known.find(cid); done != known.end()) return done->second;
+  const auto parts = partsOf(cid);
+  if (!parts) return std::unexpected(parts.error());
+  store::TreeSize size{.entries = 1};
+  const auto add = [&](const Cid& entry, std::string_view name,
+                       std::optional<std::uint64_t>) -> Result<void> {
+    const auto below = measure(entry, level + 1, known);
+    if (!below) return std::unexpected(below.error());
+    size.add(*below, name.size());
+    return size.isTooMuch() ? store::treeTooLarge() : Result<void>();
+  };
+  for (const auto* part : *parts) {
+    if (auto added = eachEntry(*part, add); !added) return std::unexpected(added.error());
+  }
+  if (nodes_.contains(cid)) known.emplace(cid, size);
+  return size;
 }
 
 /// False where the layout is another one than the store's.
@@ -146,6 +228,8 @@ void TreePlan::markNodes(const Cid& file) {
 }
 
 Result<void> TreePlan::finish(std::uint64_t mostBytes) {
+  Sizes sizes;
+  if (const auto size = measure(root_, 0, sizes); !size) return std::unexpected(size.error());
   std::unordered_set<Cid> planned;  // leaves of files that are kept in one piece
   const auto full = [&](const Cid& cid) {
     return fail(
@@ -195,7 +279,7 @@ bool TreePlan::listInto(const Cid& given, const std::string& path, unsigned dept
   const auto cid = given.normalized();
   auto& entries = listing.entries;
   listing.pathBytes += path.size();
-  if (depth == 0 || entries.size() > kMostEntries || listing.pathBytes > kMostPathBytes) {
+  if (depth == 0 || entries.size() > store::kMostEntries || listing.pathBytes > kMostListed) {
     return false;
   }
   const auto found = nodes_.find(cid);
@@ -221,9 +305,10 @@ bool TreePlan::listInto(const Cid& given, const std::string& path, unsigned dept
 
 std::optional<std::vector<TreeEntry>> TreePlan::asImport(
     const std::unordered_map<Cid, std::uint64_t>& sizes) const {
-  constexpr unsigned kDeepest = 100;
   Listing listing;
-  if (!blocks_.empty() || !listInto(root_, "", kDeepest, sizes, listing)) return std::nullopt;
+  if (!blocks_.empty() || !listInto(root_, "", store::kMostLevels + 1, sizes, listing)) {
+    return std::nullopt;
+  }
   auto& entries = listing.entries;
   if (entries.size() == 1 && entries[0].path.empty()) {
     if (entries[0].target || entries[0].folder) return std::nullopt;

@@ -13,6 +13,7 @@
 #include "cid/sha256.h"
 #include "cid/unixfs.h"
 #include "store/folder_builder.h"
+#include "store/tree_limits.h"
 #include "webpool/error.h"
 
 namespace webpool::sources {
@@ -41,7 +42,10 @@ struct TreeEntry {
 
 class TreePlan {
  public:
-  explicit TreePlan(cid::Cid root) : root_(std::move(root)) { wantEntry(root_, 0); }
+  explicit TreePlan(cid::Cid root) : root_(std::move(root)) {
+    wantEntry(root_, 0, 0);
+    entries_ = 1;
+  }
 
   struct WantedNode {
     cid::Cid cid;
@@ -52,13 +56,15 @@ class TreePlan {
 
   /// Reads a node that was wanted. `leafToo`: it holds bytes of a file as well, in another layout
   /// than the store's, and is to be kept as a block. Protocol for a malformed node, Unsupported
-  /// for what is neither a file nor a folder.
+  /// for what is neither a file nor a folder, and as soon as a tree is known to be over the store's
+  /// limits.
   struct Read {
     bool leafToo = false;
   };
   Result<Read> read(const cid::Cid& cid, std::string_view block);
 
-  /// To be called when no node is wanted any more. Files over `mostBytes` are NoSpace.
+  /// To be called when no node is wanted any more. Files over `mostBytes` are NoSpace, trees over
+  /// the store's limits Unsupported, folders whose shards are none Protocol.
   Result<void> finish(std::uint64_t mostBytes);
 
   const std::vector<PlannedFile>& files() const noexcept { return files_; }
@@ -79,12 +85,16 @@ class TreePlan {
     cid::UnixFsEntity entity;
   };
 
-  void wantEntry(const cid::Cid& cid, std::uint64_t bytes);
+  void wantEntry(const cid::Cid& cid, std::uint64_t bytes, unsigned level);
   void wantPart(const cid::FilePart& part);
+  Result<void> wantEntries(const cid::Cid& folder, const cid::UnixFsEntity& entity);
   bool collectLeaves(const cid::Cid& cid, std::uint64_t size, unsigned depth,
                      PlannedFile& file) const;
   std::optional<PlannedFile> planFile(const cid::Cid& cid) const;
   void markNodes(const cid::Cid& file);
+  using Sizes = std::unordered_map<cid::Cid, store::TreeSize>;
+  Result<std::vector<const cid::UnixFsEntity*>> partsOf(const cid::Cid& folder) const;
+  Result<store::TreeSize> measure(const cid::Cid& cid, unsigned level, Sizes& known) const;
   struct Listing {
     std::vector<TreeEntry> entries{};
     std::size_t pathBytes = 0;  ///< of folders too
@@ -101,6 +111,9 @@ class TreePlan {
   std::vector<cid::Cid> fileRoots_;  ///< dag-pb files that an entry names
   std::unordered_map<cid::Cid, std::uint64_t> rawEntries_, rawParts_;
   std::unordered_map<cid::Cid, bool> entrySeen_;
+  /// Of nodes below folders: at which level each was met first. It may lie deeper, too.
+  std::unordered_map<cid::Cid, unsigned> levels_;
+  std::size_t entries_ = 0;                        ///< different ones
   std::unordered_map<cid::Cid, bool> wholeNodes_;  ///< of files that are kept in one piece
   std::vector<PlannedFile> files_;
   std::vector<PlannedBlock> blocks_;

@@ -37,27 +37,63 @@ struct Doubling {
     }
   }
 
-  std::optional<std::vector<TreeEntry>> asImport() const {
+  /// What of it is known once all its nodes were read.
+  TreePlan read() const {
     TreePlan plan(folders.back().first);
     while (const auto wanted = plan.nextNode()) {
       for (const auto& [cid, block] : folders) {
         if (cid == wanted->cid) EXPECT_TRUE(plan.read(cid, block));
       }
     }
-    EXPECT_TRUE(plan.finish(1 << 20));
-    return plan.asImport({{leaf, 1}});
+    return plan;
   }
 };
 
 TEST(TreePlan, AFolderWithFewPathsIsAsItWasImported) {
-  const auto entries = Doubling(3, 250).asImport();
+  const Doubling tree(3, 250);
+  auto plan = tree.read();
+  ASSERT_TRUE(plan.finish(1 << 20));
+  const auto entries = plan.asImport({{tree.leaf, 1}});
   ASSERT_TRUE(entries);
   EXPECT_EQ(entries->size(), 8U);
 }
 
 TEST(TreePlan, PathsThatTakeMoreThanTheirBlocksAreNotListed) {
+  // 32,768 paths of 2 kB each and those of their folders, out of 15 blocks: over 64 MiB, and under
+  // what the store reads.
+  const Doubling tree(15, 120);
+  auto plan = tree.read();
+  ASSERT_TRUE(plan.finish(1 << 20));
+  EXPECT_FALSE(plan.asImport({{tree.leaf, 1}}));
+}
+
+TEST(TreePlan, PathsOverTheStoresLimitAreRefused) {
   // 65,536 paths of 4 kB each, out of 16 blocks.
-  EXPECT_FALSE(Doubling(16, 250).asImport());
+  auto plan = Doubling(16, 250).read();
+  const auto finished = plan.finish(1 << 20);
+  ASSERT_FALSE(finished);
+  EXPECT_EQ(finished.error().category, ErrorCategory::Unsupported);
+}
+
+TEST(TreePlan, AShardThatComesTwiceIsMalformed) {
+  const auto leaf = cidOf(Codec::Raw, "x");
+  const auto shardOf = [](const std::vector<cid::Link>& links, std::string bits) {
+    cid::UnixFsData data;
+    data.type = cid::UnixFsType::HamtShard;
+    data.data = std::move(bits);
+    data.hashType = 0x22;
+    data.fanout = 256;
+    return cid::encodeNode({links, cid::encodeUnixFs(data)});
+  };
+  const auto inner = shardOf({{leaf, "00x", 1}}, "\x01");
+  const auto innerCid = cidOf(Codec::DagPb, inner);
+  const auto root = shardOf({{innerCid, "00", 1}, {innerCid, "01", 1}}, "\x03");
+  TreePlan plan(cidOf(Codec::DagPb, root));
+  ASSERT_TRUE(plan.read(cidOf(Codec::DagPb, root), root));
+  ASSERT_TRUE(plan.read(innerCid, inner));
+  const auto finished = plan.finish(1 << 20);
+  ASSERT_FALSE(finished);
+  EXPECT_EQ(finished.error().category, ErrorCategory::Protocol);
 }
 
 }  // namespace

@@ -6,31 +6,26 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "store/tree_limits.h"
 
 namespace webpool::store {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kMaxDepth = 100;
-
 class Walk {
  public:
   Walk(const ImportOptions& options, DiskTree& tree, const std::stop_token& stop)
       : options_(options), tree_(tree), stop_(stop) {}
 
-  Result<void> folder(const fs::path& folder, const std::string& treePath, int depth) {
-    if (depth > kMaxDepth) {
-      return fail(ErrorCategory::InvalidArgument,
-                  fmt::format("{} is deeper than {} folders", folder.native(), kMaxDepth));
-    }
+  Result<void> folder(const fs::path& folder, const std::string& treePath, unsigned level) {
     if (stop_.stop_requested()) return fail(ErrorCategory::Cancelled, "cancelled");
     auto names = namesIn(folder);
     if (!names) return std::unexpected(names.error());
     if (names->empty() && !treePath.empty()) tree_.emptyFolders.push_back(treePath);
     for (const auto& name : *names) {
       auto inTree = treePath.empty() ? name : treePath + "/" + name;
-      if (auto added = entry(folder / name, std::move(inTree), depth); !added) return added;
+      if (auto added = entry(folder / name, std::move(inTree), level + 1); !added) return added;
     }
     return {};
   }
@@ -49,7 +44,12 @@ class Walk {
     return names;
   }
 
-  Result<void> entry(const fs::path& path, std::string treePath, int depth) {
+  Result<void> entry(const fs::path& path, std::string treePath, unsigned level) {
+    if (level > kMostLevels) {
+      return fail(ErrorCategory::InvalidArgument,
+                  fmt::format("{} is deeper than {} levels", path.native(), kMostLevels),
+                  "add a folder below it on its own");
+    }
     std::error_code failure;
     const auto itself = fs::symlink_status(path, failure);
     if (failure) return std::unexpected(base::fileError("can't look at", path, failure.value()));
@@ -77,7 +77,7 @@ class Walk {
                   fmt::format("{} is a symbolic link to a folder", path.native()),
                   "import the folder it points to, or copy that here");
     }
-    return folder(path, treePath, depth + 1);
+    return folder(path, treePath, level);
   }
 
   const ImportOptions& options_;

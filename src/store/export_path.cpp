@@ -20,8 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr unsigned kDeepest = 128;
-
 /// A name that leads out of its folder is no name.
 bool isPlainName(std::string_view name) {
   return !name.empty() && name != "." && name != ".." &&
@@ -34,7 +32,7 @@ class Exporter {
            std::uint64_t total)
       : tree_(tree), index_(index), folder_(folder), options_(options), total_(total) {}
 
-  Result<void> write(const ContentEntry& entry, const fs::path& target, unsigned depth) {
+  Result<void> write(const ContentEntry& entry, const fs::path& target, unsigned level) {
     if (options_.stop.stop_requested()) return fail(ErrorCategory::Cancelled, "cancelled");
     if (!entry.here) {
       return fail(ErrorCategory::NotFound,
@@ -45,22 +43,21 @@ class Exporter {
       case ContentKind::File:
         return writeFile(entry, target);
       case ContentKind::Folder:
-        return writeFolder(entry.cid, target, depth);
+        return writeFolder(entry.cid, target, level);
       case ContentKind::Link:
         if (::symlink(entry.target.c_str(), target.c_str()) == 0) return {};
         return std::unexpected(base::fileError("can't link", target, errno));
       case ContentKind::Block:
         break;
     }
-    return fail(ErrorCategory::Unsupported,
-                fmt::format("{} is neither a file nor a folder", entry.cid.text()));
+    return std::unexpected(tree_.whyNoEntity(entry.cid));
   }
 
   const Imported& written() const { return written_; }
 
  private:
-  Result<void> writeFolder(const cid::Cid& cid, const fs::path& target, unsigned depth) {
-    if (depth == 0) return fail(ErrorCategory::Protocol, fmt::format("{} is too deep", cid.text()));
+  Result<void> writeFolder(const cid::Cid& cid, const fs::path& target, unsigned level) {
+    if (level > kMostLevels) return treeTooLarge();
     const auto entries = tree_.list(cid);
     if (!entries) return std::unexpected(entries.error());
     if (::mkdir(target.c_str(), 0777) != 0) {
@@ -78,7 +75,7 @@ class Exporter {
                     "get one of them by its own CID");
       }
       before = &entry;
-      if (auto done = write(entry, target / entry.name, depth - 1); !done) return done;
+      if (auto done = write(entry, target / entry.name, level + 1); !done) return done;
     }
     return {};
   }
@@ -159,7 +156,7 @@ Result<Imported> ContentStore::exportPath(const cid::Cid& root, const fs::path& 
   Exporter exporter(reader, *reader_, folder_, options, about->bytes);
   auto written = exporter.write(
       {.name = "", .cid = root, .kind = about->kind, .size = about->bytes, .target = about->target},
-      between, kDeepest);
+      between, 0);
   if (written) written = renameToNew(between, finally);
   if (!written) {
     fs::remove_all(between, none);

@@ -4,10 +4,10 @@
 
 #include <fmt/format.h>
 
+#include "store/tree_limits.h"
+
 namespace webpool::store {
 namespace {
-
-constexpr std::size_t kMaxDepth = 100;
 
 std::unexpected<Error> taken(std::string_view path) {
   return fail(ErrorCategory::InvalidArgument, fmt::format("two entries are named \"{}\"", path));
@@ -15,9 +15,9 @@ std::unexpected<Error> taken(std::string_view path) {
 
 Result<void> checkPath(std::string_view path) {
   const auto original = path;
-  if (std::ranges::count(path, '/') >= static_cast<std::ptrdiff_t>(kMaxDepth)) {
+  if (std::ranges::count(path, '/') >= static_cast<std::ptrdiff_t>(kMostLevels)) {
     return fail(ErrorCategory::InvalidArgument,
-                fmt::format("\"{}\" is deeper than {} folders", original, kMaxDepth));
+                fmt::format("\"{}\" is deeper than {} levels", original, kMostLevels));
   }
   while (true) {
     const auto end = path.find('/');

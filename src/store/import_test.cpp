@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "store/import_plan.h"
 #include "store/testing/test_store.h"
+#include "store/tree_limits.h"
 
 namespace webpool::store {
 namespace {
@@ -134,6 +135,29 @@ TEST_F(ImportTest, HiddenNamesAreLeftOutAndLinksToFilesFollowed) {
   EXPECT_EQ(files[0].path, "config.json");
   EXPECT_EQ(files[1].path, "model.onnx");
   EXPECT_EQ(files[1].size, 7u);
+}
+
+TEST_F(ImportTest, FoldersAreAsDeepAsTheStoreReads) {
+  auto path = folder_ / "deep";
+  for (unsigned level = 1; level < kMostLevels; ++level) path /= "d";
+  writeFile(path / "last", "leaf");
+  fs::create_directories(path / "empty");
+  const auto imported = store_->importPath(folder_ / "deep");
+  ASSERT_TRUE(imported) << imported.error().describe();
+  const auto about = store_->describe(imported->root);
+  ASSERT_TRUE(about) << about.error().describe();
+  EXPECT_EQ(about->files, 1u);
+  ASSERT_EQ(store_->listFiles(imported->root)->size(), 1u);
+  const auto written = store_->exportPath(imported->root, folder_ / "out");
+  ASSERT_TRUE(written) << written.error().describe();
+  EXPECT_EQ(planImport(folder_ / "out")->imported.root, imported->root);
+
+  writeFile(path / "empty/further", "leaf");
+  const auto deeper = store_->importPath(folder_ / "deep");
+  ASSERT_FALSE(deeper);
+  EXPECT_EQ(deeper.error().category, ErrorCategory::InvalidArgument);
+  EXPECT_THAT(deeper.error().message, testing::HasSubstr("further is deeper than 128 levels"));
+  EXPECT_FALSE(planImport(folder_ / "deep"));
 }
 
 TEST_F(ImportTest, RefusesWhatIsNoFile) {

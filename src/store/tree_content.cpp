@@ -258,6 +258,7 @@ Result<void> TreeReader::read(const cid::Cid& cid, const PieceSink& sink,
     return fail(ErrorCategory::NotFound, fmt::format("the store does not hold {}", cid.text()),
                 "import it, or check the CID");
   }
+  if (itself->kind == ContentKind::Block) return std::unexpected(whyNoEntity(cid));
   if (itself->kind != ContentKind::File) {
     return fail(ErrorCategory::InvalidArgument,
                 fmt::format("{} is a {} and no file", cid.text(), kindName(itself->kind)));

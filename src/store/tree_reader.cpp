@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "cid/dag_walk.h"
 #include "cid/resolve_path.h"
 #include "store/ingest.h"
 
@@ -75,12 +76,17 @@ Result<cid::UnixFsEntity> TreeReader::entity(const cid::Cid& cid) const {
   return cid::readUnixFsEntity(asBytes(*block));
 }
 
+Error TreeReader::whyNoEntity(const cid::Cid& cid) const {
+  const auto block = nodeBlock(cid);
+  return block ? cid::whyNoEntity(cid, asBytes(*block)) : block.error();
+}
+
 Result<cid::Cid> TreeReader::descend(const cid::Cid& root, std::string_view path) const {
   TreeBlocks blocks(*this);
   auto found = cid::resolvePath(blocks, root, path);
   if (!found) return std::unexpected(found.error());
   if (!found->rest.empty()) {
-    return fail(ErrorCategory::NotFound,
+    return fail(ErrorCategory::Unsupported,
                 fmt::format("{} leads to a value inside the block {}, which has no CID", path,
                             found->cid.text()),
                 "give the path to a block");

@@ -17,6 +17,7 @@
 #include "store/index.h"
 #include "store/packs.h"
 #include "store/resolve.h"
+#include "store/tree_limits.h"
 
 namespace webpool::store {
 
@@ -26,16 +27,6 @@ std::filesystem::path storedPath(const std::filesystem::path& storeFolder,
 
 /// "remove it and import or fetch it again", for every Integrity error of the store.
 extern const char* const kDamageHint;
-
-/// What lies below a root, counted by paths: what lies in two folders counts twice. Adds up to the
-/// largest number at most.
-struct TreeSize {
-  std::uint64_t entries = 0;  ///< files, folders and all else, the root included
-  std::uint64_t files = 0;
-  std::uint64_t bytes = 0;      ///< of the files
-  std::uint64_t pathBytes = 0;  ///< of the paths of all entries together
-  unsigned depth = 0;           ///< levels below the root
-};
 
 /// What is to be hashed below a root, each once. Paths are for people, and made when one is asked
 /// for: a small DAG can have paths that are longer than all its blocks together.
@@ -83,7 +74,11 @@ class TreeReader {
   /// Hashes a file that is kept in blocks, each block once however often the file repeats it.
   Result<void> hashBlocks(const cid::Cid& file, const JobOptions& options) const;
 
-  /// The CID at a path below a root.
+  /// Why a block is no file, folder or link: Protocol where it is malformed, Unsupported where it
+  /// is something else; or the error of reading it.
+  Error whyNoEntity(const cid::Cid& cid) const;
+
+  /// The CID at a path below a root; Unsupported where it leads to a value inside a block.
   Result<cid::Cid> descend(const cid::Cid& root, std::string_view path) const;
 
   /// The content of a leaf, a file or a part of one, where it lies in one piece; nullopt for a file

@@ -1,6 +1,4 @@
 // What lies below a root: all its files, all that is to be verified, and whether all is here.
-#include <algorithm>
-#include <limits>
 #include <ranges>
 #include <unordered_set>
 
@@ -13,46 +11,10 @@
 namespace webpool::store {
 namespace {
 
-constexpr unsigned kMaxDepth = 128;
-constexpr std::size_t kMostEntries = 1'000'000;
-// Names may be long, and all names above an entry are in its path.
-constexpr std::uint64_t kMostPathBytes = 128u << 20;
 constexpr std::size_t kLongestPath = 64u << 10;
 
 std::span<const std::byte> asBytes(std::string_view text) {
   return std::as_bytes(std::span(text.data(), text.size()));
-}
-
-std::unexpected<Error> tooMuch() {
-  return fail(
-      ErrorCategory::Unsupported,
-      fmt::format("the folder is deeper than {} levels, or has over {} entries, or paths of "
-                  "over {} MiB together",
-                  kMaxDepth, kMostEntries, kMostPathBytes >> 20),
-      "give the CID of a folder below it");
-}
-
-std::uint64_t sum(std::uint64_t a, std::uint64_t b) {
-  return a + std::min(b, std::numeric_limits<std::uint64_t>::max() - a);
-}
-
-std::uint64_t product(std::uint64_t a, std::uint64_t b) {
-  constexpr auto kMost = std::numeric_limits<std::uint64_t>::max();
-  return b != 0 && a > kMost / b ? kMost : a * b;
-}
-
-/// Adds what lies below an entry of that name.
-void add(TreeSize& folder, const TreeSize& below, std::size_t nameBytes) {
-  folder.entries = sum(folder.entries, below.entries);
-  folder.files = sum(folder.files, below.files);
-  folder.bytes = sum(folder.bytes, below.bytes);
-  folder.pathBytes =
-      sum(folder.pathBytes, sum(below.pathBytes, product(below.entries, nameBytes + 1)));
-  folder.depth = std::max(folder.depth, below.depth + 1);
-}
-
-bool isTooMuch(const TreeSize& size) {
-  return size.entries > kMostEntries || size.pathBytes > kMostPathBytes || size.depth > kMaxDepth;
 }
 
 /// The error of a block that can't be read, naming it.
@@ -104,8 +66,8 @@ Result<TreeSize> TreeReader::measureFolder(const cid::Cid& cid, unsigned depth,
   for (const auto& entry : *entries) {
     const auto below = measureBelow(entry.cid, depth + 1, at);
     if (!below) return below;
-    add(size, *below, entry.name.size());
-    if (isTooMuch(size)) return tooMuch();
+    size.add(*below, entry.name.size());
+    if (size.isTooMuch()) return treeTooLarge();
   }
   return size;
 }
@@ -127,7 +89,7 @@ Result<TreeSize> TreeReader::measureNode(const cid::Cid& cid, unsigned depth, Me
 
 Result<TreeSize> TreeReader::measureBelow(const cid::Cid& cid, unsigned depth,
                                           Measuring& at) const {
-  if (depth > kMaxDepth || at.known.size() > kMostEntries) return tooMuch();
+  if (depth > kMostLevels || at.known.size() > kMostEntries) return treeTooLarge();
   if (at.stop.stop_requested()) return fail(ErrorCategory::Cancelled, "cancelled");
   const auto measured = [&](Result<TreeSize> size) {
     const bool gap = !size && (size.error().category == ErrorCategory::NotFound ||
@@ -151,7 +113,7 @@ Result<TreeSize> TreeReader::measure(const cid::Cid& root, const std::stop_token
                                      bool gaps) const {
   Measuring at{stop, gaps, {}};
   auto size = measureBelow(root, 0, at);
-  if (size && isTooMuch(*size)) return tooMuch();
+  if (size && size->isTooMuch()) return treeTooLarge();
   return size;
 }
 
@@ -237,7 +199,7 @@ class TreeReader::PartFinder {
       const auto at = std::move(pending_.back());
       pending_.pop_back();
       if (auto taken = take(at); !taken) {
-        auto error = taken.error();
+        auto error = inBlock(at.cid, taken.error());
         const auto path = found_.pathTo(at.place);
         if (!path.empty()) error.message += fmt::format(" ({} below {})", path, root.text());
         return std::unexpected(std::move(error));
@@ -279,7 +241,7 @@ class TreeReader::PartFinder {
     if (!block) return std::unexpected(block.error());
     if (at.cid.codec() == cid::Codec::DagPb) return takeNode(at, *block);
     const auto links = cid::linksOfBlock(at.cid, asBytes(*block));
-    if (!links) return std::unexpected(inBlock(at.cid, links.error()));
+    if (!links) return std::unexpected(links.error());
     for (const auto& link : *links) push(link, at.place, link.text());
     return {};
   }

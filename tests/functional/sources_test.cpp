@@ -275,6 +275,7 @@ TEST_F(Sources, AKuboIsFirstAskedForWhatItHas) {
   std::vector<bool> onlyCached;
   const OddServer kubo(blocks_, [&](OddServer&, const OddServer::Request& request) {
     if (request.target.contains("bafkqaaa")) return false;
+    if (OddServer::saidKubo(request)) return true;
     const bool cached = request.head.contains("only-if-cached");
     const std::lock_guard lock(mutex);
     onlyCached.push_back(cached);

@@ -77,6 +77,12 @@ class OddServer {
                                    body.size(), fields)) &&
            say(socket, body);
   }
+  /// Whether it was asked for the version: then it said that of a Kubo.
+  static bool saidKubo(const Request& request) {
+    if (request.target != "/version") return false;
+    answer(request.socket, 200, "Commit: \nClient Version: kubo/0.43.0\n");
+    return true;
+  }
   /// Until the client hangs up, or the test ends.
   void hang(int socket) const {
     while (!ending_ && !hungUp(socket)) {
