@@ -87,6 +87,8 @@ class Connection {
   /// A model's answers in this page were found right, or wrong.
   void gatePassed();
   void gateFailed(const Error& error);
+  /// A model fails here on what it is known to answer.
+  void knownInputsFailed(const Error& error);
   std::size_t openRequests() const { return jobs_.size(); }
   /// Of the model that was loaded into the page under that handle; empty for none.
   std::string modelName(const std::string& handle) const;
