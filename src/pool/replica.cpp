@@ -135,6 +135,8 @@ void Replica::warmUp(const std::vector<Tensor>& sample, const boost::json::objec
 }
 
 std::optional<Error> Replica::obstacle() const {
+  // What failed in a page that is gone says nothing of the next one.
+  if (!loaded_->isResident()) return std::nullopt;
   const auto now = base::SystemClock().now();
   const auto obstacle = health_.obstacle(loaded_->incarnation, now);
   if (!obstacle) return std::nullopt;

@@ -147,25 +147,6 @@ TEST_F(ServeHardening, WrongTensorSizes) {
   expectPlain(infer(text + R"("parameters": {"binary_data_size": 4}})", "\xff\xff\xff\xff"), 400);
 }
 
-/// As many as would take a worker out of service if they were its fault.
-TEST_F(ServeHardening, TextsThatNobodyCanReadDisturbNobody) {
-  ensureModel("all-minilm-l6-v2", "q4");
-  const std::string path = "/v2/models/all-minilm-l6-v2/infer";
-  const std::string header = R"({"inputs": [{"name": "text", "datatype": "BYTES", "shape": [1], )"
-                             R"("parameters": {"binary_data_size": 6}}]})";
-  const auto told = "Inference-Header-Content-Length: " + std::to_string(header.size()) + "\r\n";
-  for (int i = 0; i < 7; ++i) {
-    expectPlain(ask("POST", path, header + std::string("\x02\0\0\0\xff\xfe", 6), told), 400);
-    expectPlain(ask("POST", path,
-                    R"({"inputs": [{"name": "text", "datatype": "BYTES", "shape": [0], )"
-                    R"("data": []}]})"),
-                400);
-  }
-  const auto innocent =
-      ask("POST", "/v1/embeddings", R"({"model": "all-minilm-l6-v2", "input": "innocent"})");
-  EXPECT_EQ(innocent.status, 200) << innocent.body;
-}
-
 TEST_F(ServeHardening, UnknownModelsPathsAndMethods) {
   expectOpenAi(ask("POST", "/v1/embeddings", R"({"model": "none", "input": "x"})"), 404);
   expectOpenAi(ask("POST", "/v1/completions", R"({"model": "none", "prompt": "x"})"), 404);
