@@ -319,6 +319,10 @@ void Connection::gateFailed(const Error& error) {
   tell([&](auto& life, auto now) { life.gateFailed(error, now); });
 }
 
+void Connection::knownInputsFailed(const Error& error) {
+  tell([&](auto& life, auto now) { life.knownInputsFailed(error, now); });
+}
+
 void Connection::retire() {
   tell([](auto& life, auto now) { life.endAsked(now); });
 }

@@ -87,6 +87,8 @@ class Connection {
   /// A model's answers in this page were found right, or wrong.
   void gatePassed();
   void gateFailed(const Error& error);
+  /// A model fails here on what it is known to answer.
+  void knownInputsFailed(const Error& error);
   std::size_t openRequests() const { return jobs_.size(); }
   /// While the token is there, somebody is about to use the connection.
   std::shared_ptr<const void> claim() const { return claims_; }

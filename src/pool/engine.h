@@ -144,6 +144,9 @@ class Engine {
   /// The model's answers were found right, or wrong, where it is loaded. Any thread.
   void gatePassed(const std::shared_ptr<Loaded>& model);
   void gateFailed(const std::shared_ptr<Loaded>& model, const Error& error);
+  /// In that page it fails on what it is known to answer. Any thread.
+  void knownInputsFailed(const std::shared_ptr<Loaded>& model, std::uint64_t page,
+                         const Error& error);
 
   /// Ends the model's Worker in the page, and forgets how often it was called. Any thread; nothing
   /// waits for it.

@@ -340,6 +340,14 @@ void Engine::gateFailed(const std::shared_ptr<Loaded>& model, const Error& error
   loop_.post([model, error] { model->connection->gateFailed(error); });
 }
 
+void Engine::knownInputsFailed(const std::shared_ptr<Loaded>& model, std::uint64_t page,
+                               const Error& error) {
+  loop_.post([model, page, error] {
+    auto& connection = *model->connection;
+    if (connection.incarnation() == page) connection.knownInputsFailed(error);
+  });
+}
+
 void Engine::unload(const std::shared_ptr<Loaded>& model) {
   loop_.post([this, model] {
     if (!closed_ && model->isResident()) model->connection->unload(*model, [] {});

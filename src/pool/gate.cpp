@@ -10,6 +10,7 @@
 #include "pool/agreements.h"
 #include "pool/seeded_inputs.h"
 #include "pool/task.h"
+#include "sched/blame.h"
 
 namespace webpool::pool {
 namespace {
@@ -97,7 +98,11 @@ Result<bool> Gate::checkGolden(const std::stop_token& stop) {
     auto parameters = parametersOfTask();
     for (const auto& [key, value] : golden.parameters) parameters[key] = value;
     auto answer = run(golden.inputs, parameters, stop);
-    if (!answer) return std::unexpected(answer.error());
+    if (!answer) {
+      // The inputs are right, so it is not they.
+      if (sched::isDoubtful(answer.error().category)) engine_->gateFailed(loaded_, answer.error());
+      return std::unexpected(answer.error());
+    }
     if (auto right = judge(comparable(std::move(*answer), golden), golden.outputs,
                            given           ? "the model's golden file"
                            : source().gguf ? "native llama.cpp"

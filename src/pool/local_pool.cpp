@@ -15,6 +15,7 @@
 #include "pool/precision.h"
 #include "pool/signature.h"
 #include "pool/task.h"
+#include "pool/texts.h"
 
 namespace webpool::pool {
 namespace {
@@ -36,7 +37,9 @@ class LocalModel final : public Model::Runner {
   void runAsync(std::vector<Tensor> inputs, const RunOptions& options,
                 std::function<void(Result<Inference>)> done) override {
     const auto began = base::SystemClock().now();
-    if (auto checked = onnx::checkInputs(signature_, inputs); !checked) {
+    auto checked = onnx::checkInputs(signature_, inputs);
+    if (checked) checked = checkTextInputs(inputs, !taskOf(state_->info.task).isRaw());
+    if (!checked) {
       state_->refused(inputs, began, checked.error());
       return done(std::unexpected(checked.error()));
     }

@@ -26,6 +26,12 @@ bool contains(const std::vector<std::uint64_t>& ids, std::uint64_t id) {
   return std::ranges::find(ids, id) != ids.end();
 }
 
+/// Of several calls one may be the cause: its input, or the runtime that could not take it.
+bool mayBeOfOne(ErrorCategory category) {
+  return category != ErrorCategory::Timeout &&
+         (!sched::blamesWorker(category) || sched::isDoubtful(category));
+}
+
 }  // namespace
 
 std::optional<base::Duration> Model::State::expected(const pool::Replica& replica,
@@ -316,6 +322,10 @@ void Model::State::send(const BatchRef& batch) {
   const auto& works = batch->works;
   const auto ended = [self = shared_from_this(), batch](pool::RunOutcome outcome) {
     batch->replica->runEnded(batch->ticket, outcome);
+    if (outcome.result && !batch->works.empty()) {
+      const auto& first = *batch->works.front();
+      batch->replica->answeredRight(first.inputs, first.parameters);
+    }
     self->learn(*batch, *batch->replica, batch->inBacklog, outcome);
     self->answered(batch, batch->replica, std::move(outcome));
   };
@@ -420,8 +430,7 @@ void Model::State::failed(const BatchRef& batch, const Error& error, bool died) 
       // Lost, but not with the worker under it: it was not there any more, or was handed back. And
       // which of several calls is at fault nobody knows before each was tried alone.
       const bool innocent = (error.category == ErrorCategory::WorkerLost && !died) || others ||
-                            (several && !sched::blamesWorker(error.category) &&
-                             error.category != ErrorCategory::Timeout);
+                            (several && mayBeOfOne(error.category));
       work->in = nullptr;
       if (unwanted) {
         (void)retry_.withdrawn(id);

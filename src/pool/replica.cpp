@@ -6,6 +6,11 @@
 #include <chrono>
 #include <utility>
 
+#include "pool/agreement.h"
+#include "pool/golden.h"
+#include "pool/task.h"
+#include "sched/blame.h"
+
 namespace webpool::pool {
 namespace {
 
@@ -28,6 +33,11 @@ RanOn ranOnOf(const Loaded& model, const LoadOutcome& outcome) {
   const bool there = ranOn.placement && ranOn.placement->share() >= kLabelShare;
   ranOn.label = there ? std::string(backendName(model.backend)) : "mixed";
   return ranOn;
+}
+
+bool isLoss(ErrorCategory category) {
+  return category == ErrorCategory::WorkerLost || category == ErrorCategory::DeviceLost ||
+         category == ErrorCategory::BrowserFailed;
 }
 
 }  // namespace
@@ -125,6 +135,8 @@ void Replica::warmUp(const std::vector<Tensor>& sample, const boost::json::objec
 }
 
 std::optional<Error> Replica::obstacle() const {
+  // What failed in a page that is gone says nothing of the next one.
+  if (!loaded_->isResident()) return std::nullopt;
   const auto now = base::SystemClock().now();
   const auto obstacle = health_.obstacle(loaded_->incarnation, now);
   if (!obstacle) return std::nullopt;
@@ -154,8 +166,79 @@ void Replica::runEnded(const WorkerHealth::Ticket& ticket, const RunOutcome& out
   if (outcome.result) {
     health_.succeeded(ticket, outcome.took, now);
   } else {
-    health_.failed(ticket, outcome.result.error(), now);
+    if (health_.failed(ticket, outcome.result.error(), now)) prove(ticket);
   }
+}
+
+void Replica::answeredRight(const std::vector<Tensor>& inputs,
+                            const boost::json::object& parameters) {
+  constexpr std::size_t kMostBytes = std::size_t{1} << 20;
+  // A run of a conversation would come between its turns.
+  if (!loaded_->source->golden.empty() || parameters.contains("conversation")) return;
+  const std::lock_guard lock(rightMutex_);
+  if (!right_.empty()) return;
+  std::size_t bytes = 0;
+  for (const auto& input : inputs) bytes += input.data.size();
+  if (bytes > kMostBytes) return;
+  right_ = inputs;
+  rightParameters_ = parameters;
+}
+
+Replica::Known Replica::known() const {
+  const auto& source = *loaded_->source;
+  if (!source.golden.empty()) {
+    const auto& golden = source.golden.front();
+    Known known{golden.inputs, source.parameters, &golden};
+    for (const auto& [key, value] : golden.parameters) known.parameters[key] = value;
+    return known;
+  }
+  const std::lock_guard lock(rightMutex_);
+  if (!right_.empty()) return {right_, rightParameters_, nullptr};
+  return {taskOf(source.description.task).sample, source.parameters, nullptr};
+}
+
+void Replica::prove(const WorkerHealth::Ticket& ticket) {
+  auto known = this->known();
+  const auto self = weak_from_this();
+  if (known.inputs.empty() || self.expired()) {
+    // It has never answered, so nothing says that it could: the page's own check must do.
+    health_.proofSucceeded(ticket);
+    return;
+  }
+  engine_->run(loaded_, std::move(known.inputs), std::move(known.parameters),
+               {.timeout = options_.timeout},
+               [self, ticket, golden = known.golden](RunOutcome outcome) {
+                 const auto replica = self.lock();
+                 if (replica) replica->proved(ticket, golden, std::move(outcome));
+               });
+}
+
+void Replica::proved(const WorkerHealth::Ticket& ticket, const Golden* golden, RunOutcome outcome) {
+  const auto& label = loaded_->connection->label();
+  if (outcome.result) {
+    const bool right =
+        golden == nullptr || compareOutputs(comparable(std::move(outcome.result->outputs), *golden),
+                                            golden->outputs, description().dtype)
+                                 .agrees;
+    if (right) {
+      engine_->log().debug("{} on {}: runs failed by their inputs; known ones are answered right",
+                           description().name, label);
+      health_.proofSucceeded(ticket);
+      return;
+    }
+    outcome.result = fail(ErrorCategory::WrongResult,
+                          fmt::format("{} answers its golden inputs wrong", description().name));
+  }
+  const auto& error = outcome.result.error();
+  // Others tell of a worker that is gone, and of what was cancelled or too late nothing is known.
+  if (!sched::blamesWorker(error.category) || isLoss(error.category)) {
+    health_.proofWithdrawn(ticket);
+    return;
+  }
+  engine_->log().warn("{} on {} fails on known inputs, too: {}", description().name, label,
+                      error.message);
+  health_.proofFailed(ticket, error, base::SystemClock().now());
+  engine_->knownInputsFailed(loaded_, ticket.page, error);
 }
 
 }  // namespace webpool::pool

@@ -18,7 +18,7 @@
 namespace webpool::pool {
 
 /// Thread-safe. Destroying it unloads the model.
-class Replica {
+class Replica : public std::enable_shared_from_this<Replica> {
  public:
   Replica(std::shared_ptr<Engine> engine, std::shared_ptr<Loaded> worker, ModelOptions options);
   ~Replica();
@@ -79,11 +79,26 @@ class Replica {
   /// Too many failures in a row keep work away for a while: none where a run may be sent.
   std::optional<Error> obstacle() const;
   WorkerHealth::Ticket runBegan();
-  /// Call it once for each runBegan().
+  /// Call it once for each runBegan(). Where too many runs have failed that may have had bad
+  /// inputs, known ones are run before the worker is given up.
   void runEnded(const WorkerHealth::Ticket& ticket, const RunOutcome& outcome);
 
+  /// It answered these: should later ones fail, they tell whose fault it is.
+  void answeredRight(const std::vector<Tensor>& inputs, const boost::json::object& parameters);
+
  private:
+  /// What a worker that works answers; `golden` where it is known what.
+  struct Known {
+    std::vector<Tensor> inputs{};  ///< none: no such inputs are known
+    boost::json::object parameters{};
+    const Golden* golden = nullptr;
+  };
+
   const ModelDescription& description() const { return loaded_->source->description; }
+  Known known() const;
+  void prove(const WorkerHealth::Ticket& ticket);
+  void proved(const WorkerHealth::Ticket& ticket, const Golden* golden, RunOutcome outcome);
+
   std::shared_ptr<Engine> engine_;
   std::shared_ptr<Loaded> loaded_;
   ModelOptions options_;
@@ -99,6 +114,9 @@ class Replica {
   Gate gate_;
 
   WorkerHealth health_;
+  mutable std::mutex rightMutex_;  ///< for what follows
+  std::vector<Tensor> right_;      ///< the inputs of a call that was answered
+  boost::json::object rightParameters_;
 };
 
 }  // namespace webpool::pool

@@ -12,6 +12,7 @@
 #include "pool/texts.h"
 #include "tasks/log_mel.h"
 #include "tasks/whisper_rules.h"
+#include "wire/utf8.h"
 
 namespace webpool::pool {
 namespace {
@@ -244,6 +245,9 @@ Result<boost::json::object> runParameters(const RunOptions& options,
                   "docs/protocol.md lists those of each task");
     }
     parameters = std::move(given.get_object());
+  }
+  if (!wire::isValidUtf8(options.conversation)) {
+    return fail(ErrorCategory::InvalidArgument, "the conversation's name is not valid UTF-8");
   }
   if (!options.conversation.empty()) parameters["conversation"] = options.conversation;
   return parameters;

@@ -39,5 +39,14 @@ TEST(Task, SamplesAreWhatARunTakes) {
   }
 }
 
+TEST(RunParameters, AreUtf8) {
+  for (const auto& options :
+       {RunOptions{.parameters = "{\"stop\": \"\xff\"}"}, RunOptions{.conversation = "\xff"}}) {
+    const auto parameters = runParameters(options, {});
+    ASSERT_FALSE(parameters);
+    EXPECT_EQ(parameters.error().category, ErrorCategory::InvalidArgument);
+  }
+}
+
 }  // namespace
 }  // namespace webpool::pool

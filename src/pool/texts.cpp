@@ -5,10 +5,26 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cstring>
+#include <utility>
 
 #include "wire/utf8.h"
 
 namespace webpool::pool {
+
+namespace {
+
+/// The first element of what is left of a BYTES tensor that was validated.
+std::string_view takeString(std::string_view& rest) {
+  std::uint32_t length = 0;
+  if (rest.size() < sizeof(length)) return std::exchange(rest, {});
+  std::memcpy(&length, rest.data(), sizeof(length));
+  rest.remove_prefix(sizeof(length));
+  const auto string = rest.substr(0, length);
+  rest.remove_prefix(string.size());
+  return string;
+}
+
+}  // namespace
 
 Result<void> checkTexts(std::span<const std::string> texts) {
   if (texts.empty()) return fail(ErrorCategory::InvalidArgument, "no texts", "give at least one");
@@ -16,6 +32,25 @@ Result<void> checkTexts(std::span<const std::string> texts) {
     if (wire::isValidUtf8(texts[i])) continue;
     return fail(ErrorCategory::InvalidInput, fmt::format("text {} is not valid UTF-8", i + 1),
                 "convert it to UTF-8, for example with iconv");
+  }
+  return {};
+}
+
+Result<void> checkTextInputs(std::span<const Tensor> inputs, bool readsTexts) {
+  for (const auto& input : inputs) {
+    if (input.type != DataType::Bytes) continue;
+    std::size_t number = 0;
+    for (auto rest = input.data.text(); !rest.empty();) {
+      const auto text = takeString(rest);
+      ++number;
+      if (wire::isValidUtf8(text)) continue;
+      return fail(ErrorCategory::InvalidInput,
+                  fmt::format("element {} of input '{}' is not valid UTF-8", number, input.name),
+                  "convert it to UTF-8, for example with iconv");
+    }
+    if (number > 0 || !readsTexts) continue;
+    return fail(ErrorCategory::InvalidInput,
+                fmt::format("input '{}' has no text in it", input.name), "give at least one");
   }
   return {};
 }
@@ -36,13 +71,7 @@ Tensor textTensor(std::span<const std::string> texts) {
 std::vector<std::string> stringsOf(const Tensor& tensor) {
   std::vector<std::string> strings;
   auto rest = tensor.data.text();
-  while (rest.size() >= sizeof(std::uint32_t)) {
-    std::uint32_t length = 0;
-    std::memcpy(&length, rest.data(), sizeof(length));
-    rest.remove_prefix(sizeof(length));
-    strings.emplace_back(rest.substr(0, length));
-    rest.remove_prefix(std::min<std::size_t>(length, rest.size()));
-  }
+  while (rest.size() >= sizeof(std::uint32_t)) strings.emplace_back(takeString(rest));
   return strings;
 }
 

@@ -15,6 +15,10 @@ namespace webpool::pool {
 /// InvalidArgument for none, InvalidInput for one that is not UTF-8.
 Result<void> checkTexts(std::span<const std::string> texts);
 
+/// InvalidInput for an element of a BYTES tensor that is not UTF-8, and for a BYTES tensor without
+/// any where a task reads its texts. The tensors were validated.
+Result<void> checkTextInputs(std::span<const Tensor> inputs, bool readsTexts);
+
 /// BYTES [n], named "text".
 Tensor textTensor(std::span<const std::string> texts);
 

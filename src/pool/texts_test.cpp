@@ -14,6 +14,38 @@ Inference saying(std::string details) {
   return answer;
 }
 
+TEST(CheckTextInputs, TakesWhatIsUtf8) {
+  const std::vector<std::string> texts{"", "grüße 🌍", std::string("\0 in it", 7)};
+  EXPECT_TRUE(checkTextInputs(std::vector{textTensor(texts)}, true));
+  EXPECT_TRUE(checkTextInputs(sampleTexts(), true));
+}
+
+TEST(CheckTextInputs, NamesTheElementThatIsNot) {
+  for (const auto* broken : {"\xff\xfe", "cut \xe2\x82", "\xed\xa0\x80", "\xc0\xaf"}) {
+    const std::vector<std::string> texts{"right", broken};
+    for (const bool readsTexts : {true, false}) {
+      const auto checked = checkTextInputs(std::vector{textTensor(texts)}, readsTexts);
+      ASSERT_FALSE(checked);
+      EXPECT_EQ(checked.error().category, ErrorCategory::InvalidInput);
+      EXPECT_THAT(checked.error().message, testing::HasSubstr("element 2 of input 'text'"));
+    }
+  }
+}
+
+TEST(CheckTextInputs, ATaskThatReadsTextsNeedsOne) {
+  const std::vector none{textTensor({})};
+  const auto checked = checkTextInputs(none, true);
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().category, ErrorCategory::InvalidInput);
+  EXPECT_TRUE(checkTextInputs(none, false)) << "a graph may take an empty tensor";
+}
+
+TEST(CheckTextInputs, LooksAtNoOtherTensor) {
+  const std::vector<float> numbers{-0.0F};
+  const auto tensor = Tensor::of<float>("x", DataType::Fp32, {1}, numbers);
+  EXPECT_TRUE(checkTextInputs(std::vector{tensor}, true));
+}
+
 TEST(TokenCounts, AreThoseOfTheDetails) {
   EXPECT_THAT(tokenCounts(saying(R"({"tokens": [3, 12]})")), ElementsAre(3U, 12U));
 }

@@ -30,11 +30,26 @@ void WorkerHealth::succeeded(const Ticket& ticket, base::Duration latency, base:
   ++runs_;
 }
 
-void WorkerHealth::failed(const Ticket& ticket, const Error& error, base::TimePoint now) {
+bool WorkerHealth::failed(const Ticket& ticket, const Error& error, base::TimePoint now) {
   const std::lock_guard lock(mutex_);
-  if (ticket.page != page_) return;
-  breaker_.failed(ticket.breaker, error, now);
+  if (ticket.page != page_) return false;
   if (sched::blamesWorker(error.category)) health_.failed(now);
+  return breaker_.failed(ticket.breaker, error, now);
+}
+
+void WorkerHealth::proofSucceeded(const Ticket& ticket) {
+  const std::lock_guard lock(mutex_);
+  if (ticket.page == page_) breaker_.proofSucceeded(ticket.breaker);
+}
+
+void WorkerHealth::proofFailed(const Ticket& ticket, const Error& error, base::TimePoint now) {
+  const std::lock_guard lock(mutex_);
+  if (ticket.page == page_) breaker_.proofFailed(ticket.breaker, error, now);
+}
+
+void WorkerHealth::proofWithdrawn(const Ticket& ticket) {
+  const std::lock_guard lock(mutex_);
+  if (ticket.page == page_) breaker_.proofWithdrawn(ticket.breaker);
 }
 
 std::uint64_t WorkerHealth::runs(std::uint64_t page) const {

@@ -31,7 +31,11 @@ class WorkerHealth {
   std::optional<Obstacle> obstacle(std::uint64_t page, base::TimePoint now) const;
   Ticket began(std::uint64_t page, base::TimePoint now);
   void succeeded(const Ticket& ticket, base::Duration latency, base::TimePoint now);
-  void failed(const Ticket& ticket, const Error& error, base::TimePoint now);
+  /// True: known inputs are to be run, and one of the next three told of them with that ticket.
+  bool failed(const Ticket& ticket, const Error& error, base::TimePoint now);
+  void proofSucceeded(const Ticket& ticket);
+  void proofFailed(const Ticket& ticket, const Error& error, base::TimePoint now);
+  void proofWithdrawn(const Ticket& ticket);
 
   /// Right answers in that page.
   std::uint64_t runs(std::uint64_t page) const;

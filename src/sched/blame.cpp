@@ -32,6 +32,10 @@ bool blamesWorker(ErrorCategory category) noexcept {
   return false;
 }
 
+bool isDoubtful(ErrorCategory category) noexcept {
+  return category == ErrorCategory::Internal;
+}
+
 bool mayMove(ErrorCategory category) noexcept {
   return category == ErrorCategory::WorkerLost || category == ErrorCategory::DeviceLost ||
          category == ErrorCategory::BrowserFailed || category == ErrorCategory::OutOfMemory;

@@ -11,6 +11,10 @@ namespace webpool::sched {
 /// take.
 bool blamesWorker(ErrorCategory category) noexcept;
 
+/// True where only known inputs can tell whether the worker or what it was given is at fault: a
+/// runtime that breaks off a run seldom says which.
+bool isDoubtful(ErrorCategory category) noexcept;
+
 /// True where the job itself can be right and another connection may answer it.
 bool mayMove(ErrorCategory category) noexcept;
 

@@ -1,6 +1,7 @@
 #include "sched/circuit_breaker.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "sched/blame.h"
 
@@ -37,6 +38,7 @@ CircuitBreaker::Ticket CircuitBreaker::begin(TimePoint now) {
 void CircuitBreaker::succeeded(Ticket ticket) {
   if (ticket.spell != spell_) return;
   failures_ = 0;
+  doubts_ = 0;
   if (state_ != State::HalfOpen) return;
   trialOpen_ = false;
   if (++successes_ < options_.successes) return;
@@ -44,10 +46,42 @@ void CircuitBreaker::succeeded(Ticket ticket) {
   cause_.reset();
 }
 
-void CircuitBreaker::failed(Ticket ticket, const Error& error, TimePoint now) {
-  if (!blamesWorker(error.category)) return withdrawn(ticket);
-  if (ticket.spell != spell_ || state_ == State::Open) return;
-  if (state_ == State::Closed && ++failures_ < options_.failures) return;
+bool CircuitBreaker::failed(Ticket ticket, const Error& error, TimePoint now) {
+  if (!blamesWorker(error.category)) {
+    withdrawn(ticket);
+    return false;
+  }
+  if (ticket.spell != spell_ || state_ == State::Open) return false;
+  const bool doubtful = isDoubtful(error.category);
+  ++failures_;
+  doubts_ += doubtful ? 1 : 0;
+  if (state_ == State::Closed && failures_ < options_.failures) return false;
+  const bool certain =
+      state_ == State::Closed ? failures_ - doubts_ >= options_.failures : !doubtful;
+  if (certain) {
+    open(error, now);
+    return false;
+  }
+  return !std::exchange(proving_, true);  // half-open it takes the place of the trial
+}
+
+void CircuitBreaker::proofSucceeded(Ticket ticket) {
+  if (endProof(ticket)) succeeded(ticket);
+}
+
+void CircuitBreaker::proofFailed(Ticket ticket, const Error& error, TimePoint now) {
+  if (endProof(ticket)) open(error, now);
+}
+
+void CircuitBreaker::proofWithdrawn(Ticket ticket) {
+  if (endProof(ticket)) withdrawn(ticket);
+}
+
+bool CircuitBreaker::endProof(Ticket ticket) {
+  return ticket.spell == spell_ && std::exchange(proving_, false);
+}
+
+void CircuitBreaker::open(const Error& error, TimePoint now) {
   become(State::Open);
   openedAt_ = now;
   cause_ = error;
@@ -66,6 +100,8 @@ void CircuitBreaker::become(State state) {
   state_ = state;
   ++spell_;
   failures_ = 0;
+  doubts_ = 0;
+  proving_ = false;
   successes_ = 0;
   trialOpen_ = false;
 }

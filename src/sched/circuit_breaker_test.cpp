@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <random>
+#include <utility>
 #include <vector>
 
 namespace webpool::sched {
@@ -60,7 +62,7 @@ TEST(CircuitBreaker, WhatTheCallerDidDoesNotCount) {
     for (int i = 0; i < 100; ++i) failOnce(breaker, kStart, category);
     EXPECT_TRUE(breaker.allows(kStart)) << categoryName(category);
   }
-  for (const auto category : {ErrorCategory::WorkerLost, ErrorCategory::Internal,
+  for (const auto category : {ErrorCategory::WorkerLost, ErrorCategory::Protocol,
                               ErrorCategory::WrongResult, ErrorCategory::OutOfMemory}) {
     CircuitBreaker breaker;
     for (int i = 0; i < 5; ++i) failOnce(breaker, kStart, category);
@@ -144,12 +146,83 @@ TEST(CircuitBreaker, JobsFromBeforeItOpenedDecideNothing) {
   EXPECT_TRUE(breaker.allows(now));
 }
 
+/// So many that may be the inputs' fault; whether the last one asked for a proof.
+std::optional<CircuitBreaker::Ticket> doubt(CircuitBreaker& breaker, int times, TimePoint now) {
+  std::optional<CircuitBreaker::Ticket> proof;
+  for (int i = 0; i < times; ++i) {
+    const auto ticket = breaker.begin(now);
+    if (breaker.failed(ticket, errorOf(ErrorCategory::Internal), now)) proof = ticket;
+  }
+  return proof;
+}
+
+TEST(CircuitBreaker, WhatMayBeTheInputsFaultOpensNothingByItself) {
+  CircuitBreaker breaker;
+  EXPECT_FALSE(doubt(breaker, 4, kStart));
+  const auto proof = doubt(breaker, 1, kStart);
+  ASSERT_TRUE(proof);
+  EXPECT_FALSE(doubt(breaker, 100, kStart)) << "one proof at a time";
+  EXPECT_TRUE(breaker.allows(kStart));
+  breaker.proofSucceeded(*proof);
+  EXPECT_TRUE(breaker.allows(kStart));
+  EXPECT_FALSE(doubt(breaker, 4, kStart)) << "the count starts anew";
+  EXPECT_TRUE(doubt(breaker, 1, kStart));
+}
+
+TEST(CircuitBreaker, KnownInputsThatFailTooOpenIt) {
+  CircuitBreaker breaker;
+  const auto proof = doubt(breaker, 5, kStart);
+  ASSERT_TRUE(proof);
+  breaker.proofFailed(*proof, errorOf(ErrorCategory::WrongResult), kStart);
+  EXPECT_FALSE(breaker.allows(kStart));
+  ASSERT_TRUE(breaker.cause());
+  EXPECT_EQ(breaker.cause()->category, ErrorCategory::WrongResult);
+  breaker.proofSucceeded(*proof);  // of a spell that is over
+  EXPECT_FALSE(breaker.allows(kStart));
+}
+
+TEST(CircuitBreaker, AProofWithoutAVerdictIsAskedForAgain) {
+  CircuitBreaker breaker;
+  const auto proof = doubt(breaker, 5, kStart);
+  ASSERT_TRUE(proof);
+  breaker.proofWithdrawn(*proof);
+  EXPECT_TRUE(breaker.allows(kStart));
+  EXPECT_TRUE(doubt(breaker, 1, kStart));
+}
+
+TEST(CircuitBreaker, FailuresThatAreCertainNeedNoProof) {
+  CircuitBreaker breaker;
+  EXPECT_FALSE(doubt(breaker, 4, kStart));
+  EXPECT_TRUE(breaker.failed(breaker.begin(kStart), errorOf(ErrorCategory::OutOfMemory), kStart))
+      << "most of them are doubtful";
+  for (int i = 0; i < 4; ++i) failOnce(breaker, kStart);
+  EXPECT_FALSE(breaker.allows(kStart)) << "five are certain";
+}
+
+TEST(CircuitBreaker, ADoubtfulTrialIsDecidedByItsProof) {
+  const auto now = kStart + seconds(30);
+  for (const bool right : {false, true}) {
+    auto breaker = opened();
+    const auto proof = doubt(breaker, 1, now);
+    ASSERT_TRUE(proof);
+    EXPECT_FALSE(breaker.allows(now)) << "the trial goes on";
+    if (right) {
+      breaker.proofSucceeded(*proof);
+    } else {
+      breaker.proofFailed(*proof, errorOf(ErrorCategory::Internal), now);
+    }
+    EXPECT_EQ(breaker.allows(now), right);
+    EXPECT_EQ(breaker.state(now), right ? State::HalfOpen : State::Open);
+  }
+}
+
 TEST(CircuitBreaker, NeverTwoTrialsAndNeverWorkWhileOpen) {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     std::mt19937_64 random(seed);
     CircuitBreaker breaker;
     TimePoint now = kStart;
     std::vector<CircuitBreaker::Ticket> open;
+    std::optional<CircuitBreaker::Ticket> proof;
     int opens = 0;
     for (int step = 0; step < 500; ++step) {
       now += std::chrono::milliseconds(random() % 2000);
@@ -167,10 +240,27 @@ TEST(CircuitBreaker, NeverTwoTrialsAndNeverWorkWhileOpen) {
         open.erase(open.begin() + pick);
         if (random() % 4 == 0) {
           breaker.succeeded(ticket);
-        } else {
-          breaker.failed(ticket, errorOf(ErrorCategory::Internal), now);
+        } else if (random() % 2 == 0) {
+          breaker.failed(ticket, errorOf(ErrorCategory::WorkerLost), now);
+        } else if (breaker.failed(ticket, errorOf(ErrorCategory::Internal), now)) {
+          ASSERT_FALSE(proof) << "two proofs at once";
+          proof = ticket;
         }
       }
+      if (proof && random() % 8 == 0) {
+        const auto ticket = *std::exchange(proof, std::nullopt);
+        switch (random() % 3) {
+          case 0:
+            breaker.proofSucceeded(ticket);
+            break;
+          case 1:
+            breaker.proofFailed(ticket, errorOf(ErrorCategory::Internal), now);
+            break;
+          default:
+            breaker.proofWithdrawn(ticket);
+        }
+      }
+      if (breaker.state(now) == State::Open) proof.reset();  // of a spell that is over
       opens += before != State::Open && breaker.state(now) == State::Open;
       ASSERT_EQ(breaker.state(now) == State::Closed, !breaker.cause().has_value());
     }

@@ -92,7 +92,8 @@ void ConnectionLife::gateFailed(const Error& error, TimePoint now) {
   if (!isUp()) return;
   // A wrong answer is the model's on this backend: a new process would answer the same.
   if (error.category == ErrorCategory::WrongResult) return;
-  count(error.category);
+  // Its inputs are known, so that nothing is doubtful.
+  if (blamesWorker(error.category)) ++usage_.consecutiveErrors;
   applyPolicy(now);
 }
 
@@ -123,6 +124,9 @@ void ConnectionLife::jobEnded(JobId job, std::optional<ErrorCategory> error, Tim
 void ConnectionLife::count(std::optional<ErrorCategory> error) {
   if (!error) {
     usage_.consecutiveErrors = 0;
+    usage_.doubtfulErrors = 0;
+  } else if (isDoubtful(*error)) {
+    ++usage_.doubtfulErrors;
   } else if (blamesWorker(*error)) {
     ++usage_.consecutiveErrors;
   }
@@ -132,8 +136,14 @@ void ConnectionLife::healthChecked(bool ok, TimePoint now) {
   if (!checkDeadline_ || !isUp()) return;
   checkDeadline_.reset();
   if (!ok) return drain(LifeReason::HealthFailed, "a tiny inference failed", now);
+  usage_.doubtfulErrors = 0;
   idleSince_ = now;
   if (state_ == LifeState::Gated) proved(LifeReason::HealthPassed, now);
+}
+
+void ConnectionLife::knownInputsFailed(const Error& error, TimePoint now) {
+  if (!isUp()) return;
+  drain(LifeReason::Errors, fmt::format("known inputs fail, too: {}", error.message), now);
 }
 
 void ConnectionLife::heartbeatLost(TimePoint now) {
@@ -197,8 +207,22 @@ void ConnectionLife::applyPolicy(TimePoint now) {
   if (!isUp()) return;
   usage_.age = now - readyAt_;
   if (auto cause = recycleCause(options_.recycle, usage_)) {
-    drain(cause->reason, std::move(cause->detail), now);
+    return drain(cause->reason, std::move(cause->detail), now);
   }
+  doubt(now);
+}
+
+/// Failures that may be the inputs' take a browser from nobody before it has failed by itself.
+void ConnectionLife::doubt(TimePoint now) {
+  const auto& most = options_.recycle.maxConsecutiveErrors;
+  if (!most || usage_.doubtfulErrors == 0 || checkDeadline_) return;
+  if (usage_.consecutiveErrors + usage_.doubtfulErrors < *most) return;
+  checkHealth(now);
+}
+
+void ConnectionLife::checkHealth(TimePoint now) {
+  checkDeadline_ = now + options_.healthTimeout;
+  actions_.emplace_back(CheckHealth{});
 }
 
 void ConnectionLife::drain(LifeReason reason, std::string detail, TimePoint now) {
@@ -294,8 +318,7 @@ void ConnectionLife::tick(TimePoint now) {
         if (jobs_.empty()) return drain(LifeReason::HealthFailed, "a tiny inference hung", now);
       }
       if (!checkDeadline_ && jobs_.empty() && now >= idleSince_ + options_.healthAfterIdle) {
-        checkDeadline_ = now + options_.healthTimeout;
-        actions_.emplace_back(CheckHealth{});
+        checkHealth(now);
       }
       return;
     case LifeState::Draining:

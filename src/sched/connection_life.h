@@ -56,6 +56,8 @@ class ConnectionLife {
   /// `error`: none when it went well.
   void jobEnded(JobId job, std::optional<ErrorCategory> error, TimePoint now);
   void healthChecked(bool ok, TimePoint now);
+  /// What a model has answered right before fails there now: it is the worker, not the inputs.
+  void knownInputsFailed(const Error& error, TimePoint now);
   void heartbeatLost(TimePoint now);  ///< the page is out of reach
   void deviceLost(TimePoint now);     ///< a graphics device; the page lives on
   void processEnded(const std::string& how, TimePoint now);  ///< by itself
@@ -99,6 +101,8 @@ class ConnectionLife {
   void proved(LifeReason reason, TimePoint now);
   void count(std::optional<ErrorCategory> error);
   void applyPolicy(TimePoint now);
+  void doubt(TimePoint now);
+  void checkHealth(TimePoint now);
   void drain(LifeReason reason, std::string detail, TimePoint now);
   void stop(LifeReason reason, std::string detail, TimePoint now);
   void giveBack(bool died, const std::string& why);

@@ -202,11 +202,49 @@ TEST(ConnectionDrain, FiveErrorsInARowAndOnlyThoseOfTheWorker) {
   };
   for (int i = 0; i < 20; ++i) run(ErrorCategory::InvalidInput);
   for (int i = 0; i < 20; ++i) run(ErrorCategory::Cancelled);
-  for (int i = 0; i < 4; ++i) run(ErrorCategory::Internal);
+  for (int i = 0; i < 4; ++i) run(ErrorCategory::OutOfMemory);
   run(std::nullopt);
-  for (int i = 0; i < 4; ++i) run(ErrorCategory::Internal);
+  for (int i = 0; i < 4; ++i) run(ErrorCategory::OutOfMemory);
   EXPECT_EQ(script.life.state(), LifeState::Ready);
   run(ErrorCategory::WorkerLost);
+  EXPECT_EQ(script.life.state(), LifeState::Recycling);
+}
+
+TEST(ConnectionDrain, ErrorsThatMayBeTheInputsAskForACheckFirst) {
+  auto script = stable();
+  JobId job = 0;
+  const auto fail = [&](int times) {
+    for (int i = 0; i < times; ++i) {
+      script.begin(++job);
+      script.end(job, ErrorCategory::Internal);
+    }
+  };
+  fail(4);
+  EXPECT_EQ(script.count<CheckHealth>(), 0u);
+  fail(20);
+  EXPECT_EQ(script.count<CheckHealth>(), 1u);
+  EXPECT_EQ(script.life.state(), LifeState::Ready);
+  script.life.healthChecked(true, script.now);
+  fail(4);
+  EXPECT_EQ(script.count<CheckHealth>(), 1u) << "the count starts anew";
+  script.begin(++job);
+  script.end(job);
+  fail(4);
+  EXPECT_EQ(script.count<CheckHealth>(), 1u) << "a right answer between";
+  script.begin(1000);  // the check needs no idle browser
+  fail(1);
+  EXPECT_EQ(script.count<CheckHealth>(), 2u);
+  script.life.healthChecked(false, script.now);
+  EXPECT_EQ(script.life.state(), LifeState::Draining);
+}
+
+TEST(ConnectionDrain, KnownInputsThatFail) {
+  auto script = stable();
+  script.life.knownInputsFailed({ErrorCategory::Internal, "the session is broken", ""}, script.now);
+  script.take();
+  EXPECT_EQ(script.path(), (Path{{LifeState::Draining, LifeReason::Errors},
+                                 {LifeState::Recycling, LifeReason::Drained}}));
+  script.life.knownInputsFailed({ErrorCategory::Internal, "late", ""}, script.now);
   EXPECT_EQ(script.life.state(), LifeState::Recycling);
 }
 

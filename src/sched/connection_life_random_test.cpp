@@ -100,6 +100,7 @@ class RandomLife {
         return life_.stopped(now_);
       case 14:
         if (below(8) == 0) life_.recycleAsked("why not", now_);
+        if (below(8) == 0) life_.knownInputsFailed({ErrorCategory::Internal, "run", ""}, now_);
         return;
       case 15:
         return life_.jobEnded(1'000'000, std::nullopt, now_);  // never begun
@@ -127,7 +128,7 @@ class RandomLife {
     open_.erase(job);
     ++finished;
     std::optional<ErrorCategory> error;
-    if (below(3) == 0) error = ErrorCategory::Internal;
+    if (below(3) == 0) error = below(2) == 0 ? ErrorCategory::Internal : ErrorCategory::Protocol;
     life_.jobEnded(job, error, now_);
   }
 
@@ -172,7 +173,9 @@ class RandomLife {
     ASSERT_TRUE(open_.empty()) << "jobs are stopped under their caller";
   }
   void perform(const Recycled&) { ASSERT_FALSE(running_); }
-  void perform(const CheckHealth&) { ASSERT_TRUE(open_.empty()); }
+  void perform(const CheckHealth&) {
+    ASSERT_TRUE(state_ == Gated || state_ == Ready || state_ == Busy);
+  }
   void perform(const Ended&) {
     ended_ = true;
     ASSERT_EQ(state_, Dead);

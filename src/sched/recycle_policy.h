@@ -21,7 +21,9 @@ struct RecyclePolicy {
   std::optional<double> maxGrowthFactor = 3.0;
   /// Chromium refuses 3D to a site whose GPU process crashed again, until the browser is new.
   std::optional<unsigned> maxDeviceLosses = 2;
-  std::optional<unsigned> maxConsecutiveErrors = 5;  ///< of those that blame the worker (blame.h)
+  /// Of those that blame the worker (blame.h). Where some of them are doubtful, as many ask for a
+  /// check of the page, and nothing is recycled for them alone.
+  std::optional<unsigned> maxConsecutiveErrors = 5;
 };
 
 /// A sample of the whole process tree.
@@ -37,7 +39,8 @@ struct Usage {
   std::optional<MemorySample> baseline{};  ///< the first sample after the first gate
   std::optional<MemorySample> memory{};    ///< the latest sample
   unsigned deviceLosses = 0;
-  unsigned consecutiveErrors = 0;
+  unsigned consecutiveErrors = 0;  ///< that blame the worker for certain
+  unsigned doubtfulErrors = 0;     ///< since the last success or check; of the inputs, perhaps
 };
 
 struct RecycleCause {

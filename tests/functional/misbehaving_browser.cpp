@@ -6,7 +6,8 @@
 //   WEBPOOL_MISBEHAVE       how (kinds below)
 //   WEBPOOL_MISBEHAVE_MARK  a file that is made when it does; where it is there already, it
 //   behaves.
-//                           With ".cancelled" or ".withdrawn": the pool said so of that run
+//                           With ".cancelled" or ".withdrawn": the pool said so of that run; with
+//                           ".together": it failed on a run of several rows
 #include "misbehaving_browser.h"
 
 #include <fcntl.h>
@@ -111,6 +112,8 @@ class MisbehavingPage {
   void handle(const wire::Run& message) {
     if (isText_) return send(embedding(message));  // an identity can't embed: always wrong
     if (held_) send(*std::exchange(held_, std::nullopt));
+    if (kind_ == "internal" && isBadFor(message)) return fail(message);
+    if (broken_) return fail(message);
     wire::RunResult result{message.id, message.inputs, {}};
     for (auto& tensor : result.outputs) tensor.name = "y";
     const auto& x = message.inputs.at(0);
@@ -119,6 +122,9 @@ class MisbehavingPage {
     if (!asked) return send(result);
     if (kind_ == "late" || kind_ == "waiting" || kind_ == "begun") {
       held_ = std::move(result);
+    } else if (kind_ == "broken") {
+      broken_ = true;  // whatever it is asked from now on
+      fail(message);
     } else if (kind_ == "twice") {
       send(result);
       send(result);
@@ -136,6 +142,22 @@ class MisbehavingPage {
     } else {
       throw std::runtime_error("no such misbehaviour: " + kind_);
     }
+  }
+
+  /// As a runtime that can't take the inputs of one of the calls, and can't say so.
+  static bool isBadFor(const wire::Run& message) {
+    const auto& x = message.inputs.at(0);
+    if (x.type != DataType::Fp32) return false;
+    const auto numbers = x.as<float>();
+    for (std::size_t row = 0; row < numbers.size(); row += 4) {
+      if (numbers[row] == kMisbehaveOn) return true;
+    }
+    return false;
+  }
+
+  void fail(const wire::Run& message) {
+    if (message.inputs.at(0).shape.at(0) > 1) note(".together");
+    send(wire::Failure{message.id, {ErrorCategory::Internal, "the runtime broke off", ""}, {}});
   }
 
   /// It has let the run go, and answers it all the same, later.
@@ -190,6 +212,7 @@ class MisbehavingPage {
   const std::string kind_ = variable("WEBPOOL_MISBEHAVE");
   const std::string mark_ = variable("WEBPOOL_MISBEHAVE_MARK");
   bool isText_ = false;
+  bool broken_ = false;
   std::optional<wire::RunResult> held_;
 };
 

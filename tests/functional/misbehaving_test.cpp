@@ -84,10 +84,10 @@ class Misbehaving : public CliTest {
 
   /// A pool of the fake alone, with y = x.
   void serveIdentity(const std::filesystem::path& program, unsigned warmSpares = 0,
-                     unsigned maxBatch = 16) {
+                     unsigned maxBatch = 16, const char* rows = "n") {
     open({.browserPaths = {{"chromium", program}}, .warmSpares = warmSpares, .maxBatch = maxBatch});
     const auto path =
-        write("identity.onnx", onnx::testing::identityModel(DataType::Fp32, {"n", 4}));
+        write("identity.onnx", onnx::testing::identityModel(DataType::Fp32, {rows, 4}));
     auto model = pool_->load(path.native(), {.backend = Backend::Wasm});
     ASSERT_TRUE(model) << model.error().describe();
     model_.emplace(std::move(*model));
@@ -228,6 +228,60 @@ TEST_F(Misbehaving, ADoubledAnswerIsOneReply) {
   pool_.reset();  // whatever was still on its way has come
   for (const auto& count : replies) EXPECT_EQ(count, 1);
   for (const auto& one : right) EXPECT_TRUE(one);
+}
+
+TEST_F(Misbehaving, InputsThatFailTakeTheWorkerFromNobody) {
+  serveIdentity(fake("internal"));
+  for (int call = 2; call < 30; ++call) {
+    const auto bad = model_->run({input(kMisbehaveOn, float(call))});
+    ASSERT_FALSE(bad);
+    EXPECT_EQ(bad.error().category, ErrorCategory::Internal) << bad.error().describe();
+    if (call % 7 == 0) ASSERT_NO_FATAL_FAILURE(expectServed(float(call)));
+  }
+  expectServed(2);
+  EXPECT_EQ(pool_->connections().at(0).launches, 1U);
+  EXPECT_EQ(pool_->connections().at(0).state, "ready");
+}
+
+TEST_F(Misbehaving, ACallInARunThatFailedForAnotherIsAnswered) {
+  serveIdentity(fake("internal", true), 0, 16, "batch");
+  constexpr int kCalls = 64;
+  std::vector<std::promise<Result<Inference>>> calls(kCalls);
+  const auto of = [](int call) {
+    return call % 4 == 3 ? input(kMisbehaveOn, float(call)) : input(100 + float(call));
+  };
+  for (int i = 0; i < kCalls; ++i) {
+    model_->runAsync({of(i)}, {},
+                     [&one = calls[std::size_t(i)]](const auto& answer) { one.set_value(answer); });
+  }
+  for (int i = 0; i < kCalls; ++i) {
+    const auto answer = calls[std::size_t(i)].get_future().get();
+    if (i % 4 == 3) {
+      ASSERT_FALSE(answer) << i;
+      EXPECT_EQ(answer.error().category, ErrorCategory::Internal) << answer.error().describe();
+    } else {
+      ASSERT_TRUE(answer) << i << ": " << answer.error().describe();
+      EXPECT_TRUE(isRight(*answer, of(i)));
+    }
+  }
+  EXPECT_TRUE(wasTold("together")) << "no good call shared a run with a bad one";
+  EXPECT_EQ(pool_->connections().at(0).launches, 1U);
+}
+
+TEST_F(Misbehaving, APageThatFailsOnWhatItAnsweredBeforeIsReplaced) {
+  serveIdentity(fake("broken", true));
+  EXPECT_FALSE(model_->run({input(kMisbehaveOn)}));
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  bool served = false;
+  for (int call = 2; !served && std::chrono::steady_clock::now() < until; ++call) {
+    const auto answer = model_->run({input(float(call))});
+    served = answer.has_value();
+    if (!served) EXPECT_EQ(answer.error().category, ErrorCategory::Internal);
+  }
+  EXPECT_TRUE(served);
+  const auto connection = pool_->connections().at(0);
+  EXPECT_EQ(connection.launches, 2U);
+  EXPECT_THAT(connection.history, Contains(Field(&StateChange::reason, "errors")));
 }
 
 /// The page keeps its connection open and takes nothing more from it. What waits for it in webpool

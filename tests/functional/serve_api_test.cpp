@@ -131,6 +131,29 @@ TEST_F(ServeApi, EmbeddingsAsOpenAiAndAsOpenInferenceProtocol) {
   end(*running);
 }
 
+/// As many as would take a worker out of service if they were its fault.
+TEST_F(ServeApi, TextsThatNobodyCanReadDisturbNobody) {
+  ensureModel("all-minilm-l6-v2", "q4");
+  auto running = serve({"--model", "all-minilm-l6-v2"});
+  const std::string path = "/v2/models/all-minilm-l6-v2/infer";
+  const std::string header = R"({"inputs": [{"name": "text", "datatype": "BYTES", "shape": [1], )"
+                             R"("parameters": {"binary_data_size": 6}}]})";
+  const auto told = "Inference-Header-Content-Length: " + std::to_string(header.size()) + "\r\n";
+  const std::string none =
+      R"({"inputs": [{"name": "text", "datatype": "BYTES", "shape": [0], "data": []}]})";
+  for (int i = 0; i < 7; ++i) {
+    const auto broken = post(path, header + std::string("\x02\0\0\0\xff\xfe", 6), told);
+    EXPECT_EQ(broken.status, 400) << broken.body;
+    const auto empty = post(path, none);
+    EXPECT_EQ(empty.status, 400) << empty.body;
+  }
+  const auto innocent =
+      post("/v1/embeddings", R"({"model": "all-minilm-l6-v2", "input": "innocent"})");
+  EXPECT_EQ(innocent.status, 200) << innocent.body;
+  EXPECT_THAT(running->soFar().out, testing::Not(HasSubstr("draining")));
+  end(*running);
+}
+
 /// Without arguments, by a person who does what it says.
 TEST_F(ServeApi, TheFirstStartSaysWhatToTryAndItWorks) {
   ensureModel("all-minilm-l6-v2", "q4");

@@ -1,8 +1,9 @@
 // A run of the task "text-generation" in the words of llama.cpp's server, which are OpenAI's.
 
 import type { JsonObject, JsonValue } from '../../protocol/frame';
-import { type Tensor, decodeStrings } from '../../protocol/tensor';
+import type { Tensor } from '../../protocol/tensor';
 import { PoolError } from '../error';
+import { readStrings } from './texts';
 
 export interface ChatRequest extends Record<string, unknown> {
   messages: JsonObject[];
@@ -58,7 +59,7 @@ export function readMessages(inputs: Tensor[]): JsonObject[] {
       'each of its elements is a message as JSON',
     );
   }
-  const texts = messages.datatype === 'BYTES' ? decodeStrings(messages.data) : [];
+  const texts = messages.datatype === 'BYTES' ? readStrings(messages) : [];
   if (texts.length === 0) throw new PoolError('invalid_input', 'there is no message to answer');
   return texts.map(message);
 }

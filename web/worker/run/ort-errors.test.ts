@@ -48,6 +48,23 @@ describe('runFailure', () => {
         'Invalid input shape: {0}',
       'invalid_input',
     ],
+    [
+      'Failed to run. [ONNXRuntimeError] : 1 : FAIL : Shape mismatch attempting to re-use buffer. ' +
+        '{1,96,3,3} != {1,96,4,4}. Validate usage of dim_value',
+      'invalid_input',
+    ],
+    [
+      'ERROR_CODE: 1, ERROR_MESSAGE: onnxruntime/core/providers/cpu/math/element_wise_ops.h:583 ' +
+        'axis == 1 || axis == largest was false. Attempting to broadcast an axis by a dimension ' +
+        'other than 1. 512 by 600',
+      'invalid_input',
+    ],
+    [
+      'ERROR_CODE: 1, ERROR_MESSAGE: Non-zero status code returned while running Gather node. ' +
+        'Status Message: indices element out of data bounds, idx=600 must be within the inclusive ' +
+        'range [-512,511]',
+      'invalid_input',
+    ],
   ])('%s', (text, category) => expect(runFailure(text).category).toBe(category));
 });
 

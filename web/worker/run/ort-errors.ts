@@ -11,7 +11,7 @@ const kNoSession = /Can't create a session|protobuf|external data/;
 
 /** A node can fail for reasons of its own; where it speaks of sizes, the inputs were wrong. */
 const kInvalidInput =
-  /ERROR_CODE: 2\b|INVALID_ARGUMENT|Got invalid dimensions|cannot be reshaped|while running .*(?:shape|dimension|mismatch|out of (?:bounds|range))/is;
+  /ERROR_CODE: 2\b|INVALID_ARGUMENT|Got invalid dimensions|cannot be reshaped|attempting to (?:re-use buffer|broadcast an axis)|out of data bounds|while running .*(?:shape|dimension|mismatch|out of (?:bounds|range))/is;
 
 /** Without the folders of the machine that ONNX Runtime was built on. */
 function readable(text: string): string {

@@ -5,11 +5,11 @@ import {
   type Datatype,
   type Tensor,
   type TypedArray,
-  decodeStrings,
   encodeStrings,
 } from '../../protocol/tensor';
 import type { TensorSpec } from '../../protocol/values';
 import { PoolError } from '../error';
+import { readStrings } from './texts';
 
 const kTypes: [Datatype, ort.Tensor.Type][] = [
   ['BOOL', 'bool'],
@@ -42,7 +42,7 @@ export function toOrt(tensor: Tensor): ort.Tensor {
       'convert it to FP32',
     );
   }
-  if (type === 'string') return new ort.Tensor('string', decodeStrings(tensor.data), tensor.shape);
+  if (type === 'string') return new ort.Tensor('string', readStrings(tensor), tensor.shape);
   const { data } = tensor;
   const view =
     type === 'float16' && kHalf ? new kHalf(data.buffer, data.byteOffset, data.length) : data;

@@ -2,7 +2,7 @@
 // tokens, or for each mask in it. What that means (labels, entities, words) the pool knows.
 
 import { type PreTrainedTokenizer, Tensor as TaskTensor } from '@huggingface/transformers';
-import { type Tensor, decodeStrings, encodeStrings } from '../../protocol/tensor';
+import { type Tensor, encodeStrings } from '../../protocol/tensor';
 import type { JsonObject } from '../../protocol/frame';
 import type { Placement, TensorSpec } from '../../protocol/values';
 import { PoolError, errorText } from '../error';
@@ -12,6 +12,7 @@ import type { Runtime } from './runtime';
 import { findGraph } from './session-factory';
 import { sessionSettings } from './session-settings';
 import { type TextModel, isFixed, loadTextModel } from './text-model';
+import { readTexts } from './texts';
 import { type PieceStyle, pieceStyle, tokenOffsets } from './token-offsets';
 import { type TokenBatch, type TokenRow, cutRow, padRows, trailingOf } from './token-rows';
 
@@ -108,7 +109,7 @@ export class TextHeadEngine implements Engine {
         'pass the texts as strings',
       );
     }
-    return this.answer(decodeStrings(text.data), control);
+    return this.answer(readTexts(text), control);
   }
 
   async dispose(): Promise<void> {

@@ -2,7 +2,7 @@
 
 import * as ort from 'onnxruntime-web/webgpu';
 import type { FeatureExtractionPipeline, Tensor as TaskTensor } from '@huggingface/transformers';
-import { type Tensor, decodeStrings } from '../../protocol/tensor';
+import type { Tensor } from '../../protocol/tensor';
 import type { Placement, TensorSpec } from '../../protocol/values';
 import type { JsonObject } from '../../protocol/frame';
 import { PoolError, errorText } from '../error';
@@ -14,6 +14,7 @@ import { withShape } from './onnx-shapes';
 import { type GraphFile, findGraph, sessionOptions } from './session-factory';
 import { type SessionSettings, sessionSettings } from './session-settings';
 import { isFixed, loadTextModel } from './text-model';
+import { readTexts } from './texts';
 import { type RunSession, TokenBuckets, checkTokenInputs, kFirstLength } from './token-buckets';
 
 const kWarmupText = 'A sentence of about the usual length, so that the code that runs is warm.';
@@ -65,7 +66,7 @@ export class TransformersEngine implements Engine {
         'pass the sentences as strings',
       );
     }
-    const texts = decodeStrings(text.data);
+    const texts = readTexts(text);
     const result = await this.embed(texts, parameters);
     control.details(this.tell(texts));
     const float = result.type === 'float32' ? result : result.to('float32');
