@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -47,6 +49,21 @@ const json::object* functionOf(const json::value& value) {
   return function == nullptr ? nullptr : function->if_object();
 }
 
+/// The named tool must be called: no other is offered.
+Result<void> chooseTool(const json::value& choice, GenerationOptions& options) {
+  constexpr auto kChoice = R"({"type": "function", "function": {"name": "f"}})";
+  const auto* function = functionOf(choice);
+  const auto name = function == nullptr ? std::string() : textOf(*function, "name");
+  if (name.empty()) return wrong("tool_choice: it names no function", kChoice);
+  const auto chosen = std::ranges::find(options.tools, name, &Tool::name);
+  if (chosen == options.tools.end()) {
+    return wrong(fmt::format("tool_choice: there is no tool '{}' among the tools", name), kChoice);
+  }
+  options.tools = {Tool(*chosen)};
+  options.toolChoice = ToolChoice::Required;
+  return {};
+}
+
 }  // namespace
 
 const json::value* given(const json::object& object, std::string_view name) {
@@ -69,6 +86,16 @@ Result<std::optional<double>> numberOf(const json::object& object, std::string_v
   if (error || !(read >= least && read <= most)) {
     return wrong(fmt::format("{}: no number from {} to {}", name, least, most),
                  fmt::format("give {} a number from {} to {}, or leave it out", name, least, most));
+  }
+  return read;
+}
+
+Result<std::optional<double>> wholeOf(const json::object& object, std::string_view name,
+                                      double least, double most) {
+  const auto read = numberOf(object, name, least, most);
+  if (read && *read && std::trunc(**read) != **read) {
+    return wrong(fmt::format("{}: {} is no whole number", name, **read),
+                 fmt::format("give {} a whole number, or leave it out", name));
   }
   return read;
 }
@@ -119,8 +146,7 @@ Result<void> readTools(const json::object& object, GenerationOptions& options) {
   } else if (*choice == "required") {
     options.toolChoice = ToolChoice::Required;
   } else if (choice->is_object()) {
-    return fail(ErrorCategory::Unsupported, "tool_choice: no function can be named",
-                "use \"required\" and offer that tool alone");
+    return chooseTool(*choice, options);
   } else {
     return wrong("tool_choice: not \"auto\", \"none\" or \"required\"", "leave it out for auto");
   }
@@ -153,11 +179,11 @@ Result<void> readSampling(const json::object& object, GenerationOptions& options
   const auto topP = numberOf(object, "top_p", 0, 1);
   if (!topP) return std::unexpected(topP.error());
   if (*topP) options.topP = *topP;
-  const auto seed = numberOf(object, "seed", 0, std::numeric_limits<std::uint32_t>::max() - 1);
+  const auto seed = wholeOf(object, "seed", 0, std::numeric_limits<std::uint32_t>::max() - 1);
   if (!seed) return std::unexpected(seed.error());
   if (*seed) options.seed = static_cast<std::uint32_t>(**seed);
   for (const auto* name : {"max_tokens", "max_completion_tokens"}) {
-    const auto most = numberOf(object, name, 1, 1e6);
+    const auto most = wholeOf(object, name, 1, 1e6);
     if (!most) return std::unexpected(most.error());
     if (*most) options.maxTokens = static_cast<unsigned>(**most);
   }

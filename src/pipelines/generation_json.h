@@ -21,14 +21,17 @@ std::string textOf(const boost::json::object& object, std::string_view name);
 /// Nothing where it is missing; InvalidArgument for what is no number from `least` to `most`.
 Result<std::optional<double>> numberOf(const boost::json::object& object, std::string_view name,
                                        double least, double most);
+/// The same; InvalidArgument also for what is no whole number.
+Result<std::optional<double>> wholeOf(const boost::json::object& object, std::string_view name,
+                                      double least, double most);
 
 /// {"role", "content", "tool_calls", "tool_call_id"}; content is a text, a list of parts of type
 /// "text", or missing. InvalidArgument for what is no message, Unsupported for parts of other
 /// types.
 Result<Message> messageFromJson(const boost::json::value& value);
 
-/// `tools` and `tool_choice` ("auto", "none", "required"). InvalidArgument; Unsupported for a
-/// choice that names a function.
+/// `tools` and `tool_choice` ("auto", "none", "required", or {"type": "function", "function":
+/// {"name"}}: then that tool alone is offered, and must be called). InvalidArgument.
 Result<void> readTools(const boost::json::object& object, GenerationOptions& options);
 /// `stop`: a text or a list of texts. InvalidArgument.
 Result<void> readStop(const boost::json::object& object, GenerationOptions& options);

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <array>
 #include <atomic>
 #include <boost/json/serialize.hpp>
 #include <functional>
@@ -10,6 +11,7 @@
 #include "api/openai/completions.h"
 #include "api/openai/errors.h"
 #include "api/openai/route_parts.h"
+#include "base/random.h"
 #include "net/body_stream.h"
 #include "tasks/chat.h"
 
@@ -30,6 +32,12 @@ struct Asked {
   bool stream = false;
   Form form;
 };
+
+/// What is wrong with what is to be answered, with the field that holds it.
+Error named(const Asked& asked, Error error) {
+  error.message = (asked.generation.raw ? "prompt: " : "messages: ") + error.message;
+  return error;
+}
 
 /// An answer that is streamed as events.
 struct Stream {
@@ -60,12 +68,24 @@ void endStream(const Shared& exchange, Stream& stream, const Result<Generation>&
   stream.writer.end();
 }
 
+std::string callId() {
+  constexpr std::string_view kDigits =
+      "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  std::array<std::byte, 24> bytes{};
+  base::systemRandom()(bytes);
+  std::string id = "call_";
+  for (const auto byte : bytes) id += kDigits[std::to_integer<std::size_t>(byte) % kDigits.size()];
+  return id;
+}
+
 Result<Generation> generationOf(const Result<Inference>& inference) {
   if (!inference) return std::unexpected(inference.error());
   Generation generation;
   if (auto read = tasks::readAnswer(*inference, generation); !read) {
     return std::unexpected(read.error());
   }
+  // The page's own are unique within one answer only, and clients keep them over many.
+  for (auto& call : generation.toolCalls) call.id = callId();
   return generation;
 }
 
@@ -93,12 +113,12 @@ void run(const Model& model, const Shared& exchange, const Asked& asked) {
     return exchange->fail(wrongTask(info, "text-generation"));
   }
   auto input = tasks::messagesTensor(asked.messages);
-  if (!input) return exchange->fail(input.error());
+  if (!input) return exchange->fail(named(asked, input.error()));
   auto parameters = tasks::chatParameters(asked.generation);
   if (!parameters) return exchange->fail(parameters.error());
   if (info.language) {
     if (auto fits = tasks::checkLength(asked.messages, *info.language); !fits) {
-      return exchange->fail(fits.error());
+      return exchange->fail(named(asked, fits.error()));
     }
   }
   RunOptions options;

@@ -40,7 +40,9 @@ void runEmbeddings(const Model& model, const Shared& exchange, EmbeddingRequest 
   }
   exchange->forModel(request.model);
   if (auto checked = pool::checkTexts(request.texts); !checked) {
-    return exchange->fail(checked.error());
+    auto error = checked.error();
+    error.message = "input: " + error.message;
+    return exchange->fail(error);
   }
   RunOptions options;
   options.stop = exchange->stop();
