@@ -30,6 +30,7 @@ struct Asked {
   std::vector<Message> messages;
   GenerationOptions generation;
   bool stream = false;
+  std::string user;
   Form form;
 };
 
@@ -63,8 +64,9 @@ void endStream(const Shared& exchange, Stream& stream, const Result<Generation>&
   if (!generation && !stream.begun) return exchange->fail(generation.error());
   stream.begin(*exchange);
   // A client of a stream that has begun reads of a failure as of one more event.
-  stream.writer.write(generation ? stream.form.end(*generation)
-                                 : fmt::format("data: {}\n\n", errorBody(generation.error())));
+  stream.writer.write(
+      generation ? stream.form.end(*generation)
+                 : fmt::format("data: {}\n\n", errorBody(exchange->told(generation.error()))));
   stream.writer.end();
 }
 
@@ -125,6 +127,7 @@ void run(const Model& model, const Shared& exchange, const Asked& asked) {
   options.parameters = boost::json::serialize(*parameters);
   options.conversation = asked.generation.conversation;
   options.stop = exchange->stop();
+  options.caller = exchange->caller(asked.user);
   if (asked.stream) {
     return runStream(model, exchange, std::move(*input), std::move(options), asked.form);
   }
@@ -155,7 +158,7 @@ void chat(ServedModels& models, const Shared& exchange) {
                        const Generation& said) { return chatEnd(head, said, usage); }};
   ask(models, exchange, request->model,
       {std::move(request->messages), std::move(request->generation), request->stream,
-       std::move(form)});
+       std::move(request->user), std::move(form)});
 }
 
 void completion(ServedModels& models, const Shared& exchange) {
@@ -171,6 +174,7 @@ void completion(ServedModels& models, const Shared& exchange) {
       {{{"user", std::move(request->prompt)}},
        std::move(request->generation),
        request->stream,
+       std::move(request->user),
        std::move(form)});
 }
 

@@ -46,6 +46,7 @@ void runEmbeddings(const Model& model, const Shared& exchange, EmbeddingRequest 
   }
   RunOptions options;
   options.stop = exchange->stop();
+  options.caller = exchange->caller(request.user);
   auto input = pool::textTensor(request.texts);
   model.runAsync({std::move(input)}, options,
                  [exchange, request = std::move(request)](Result<Inference> answer) {
