@@ -17,6 +17,7 @@
 #include <thread>
 #include <utility>
 
+#include "api/content_coding.h"
 #include "api/workers.h"
 
 namespace webpool::api {
@@ -27,6 +28,9 @@ constexpr std::size_t kLongestId = 128;
 constexpr std::size_t kLargeBody = 64u << 10;
 constexpr unsigned kReaders = 2;
 constexpr std::size_t kUnread = 64;
+
+const Error kEnding{ErrorCategory::BrowserFailed, "webpool is shutting down",
+                    "try again when it runs again"};
 
 bool mayBeId(std::string_view id) {
   return !id.empty() && id.size() <= kLongestId &&
@@ -110,6 +114,26 @@ struct Front::State {
     return std::string(text.data(), static_cast<std::size_t>(end - text.data()));
   }
 
+  std::string idOf(const net::Headers& headers) {
+    const auto given = headers.get("X-Request-Id");
+    return mayBeId(given) ? std::string(given) : newId();
+  }
+
+  /// What no route answers is counted and logged as well.
+  void refused(const net::RefusedRequest& request, net::Response& answer) {
+    const auto id = idOf(request.headers);
+    answer.headers.set("X-Request-Id", id);
+    metrics.began();
+    metrics.ended(kNoRoute, answer.status, {}, 0);
+    if (!options.log) return;
+    options.log({.id = id,
+                 .peer = std::string(request.peer),
+                 .method = std::string(request.method),
+                 .path = std::string(request.path),
+                 .model = {},
+                 .status = answer.status});
+  }
+
   FrontOptions options;
   Metrics metrics;
   net::EventLoop loop;
@@ -118,6 +142,7 @@ struct Front::State {
   std::string origin;
   std::uint32_t start = 0;
   std::atomic<std::uint64_t> requests = 0;
+  std::atomic<std::uint64_t> decodedBytes = 0;  ///< of bodies that came encoded
   std::stop_source ending;
   std::atomic<bool> draining = false;
   std::mutex mutex;
@@ -155,9 +180,12 @@ struct Exchange::State {
   std::stop_source source{};
   std::optional<std::stop_callback<Ask>> closed{};
   std::optional<std::stop_callback<Ask>> ending{};
+  std::uint64_t decodedBytes = 0;
   std::mutex mutex{};
   std::string model{};
   int status = 0;
+
+  bool hasLeft() const { return request.closed.stop_requested(); }
 };
 
 Exchange::Exchange(std::unique_ptr<State> state) : state_(std::move(state)) {
@@ -182,6 +210,7 @@ Exchange::~Exchange() {
     front.options.log({s.id, s.request.peer, s.request.method, s.request.path, s.model, s.status,
                        s.bytesIn, time.count()});
   }
+  front.decodedBytes -= s.decodedBytes;
   state_.reset();
   const std::lock_guard lock(front.mutex);
   --front.inFlight;
@@ -202,6 +231,8 @@ std::stop_token Exchange::stop() const {
 
 void Exchange::forModel(std::string name) {
   const std::lock_guard lock(state_->mutex);
+  if (!state_->model.empty() || name.empty()) return;
+  state_->front.metrics.forModel(name);
   state_->model = std::move(name);
 }
 
@@ -219,8 +250,68 @@ void Exchange::respond(net::Response response) {
   });
 }
 
+std::string Exchange::caller(std::string_view named) const {
+  const auto& s = *state_;
+  // What is long is told apart as well by a number, and is not kept.
+  const auto of = [](std::string_view kind, std::string_view name) {
+    return name.size() <= kLongestId
+               ? fmt::format("{}:{}", kind, name)
+               : fmt::format("{}#{:x}", kind, std::hash<std::string_view>()(name));
+  };
+  if (!named.empty()) return of("user", named);
+  if (const auto said = s.request.headers.get("X-Webpool-Caller"); !said.empty()) {
+    return of("user", said);
+  }
+  const auto token = s.request.headers.get("Authorization");
+  if (!token.empty() && s.front.options.token.empty()) {
+    return fmt::format("token#{:x}", std::hash<std::string_view>()(token));
+  }
+  const std::string_view peer = s.request.peer;
+  return of("address", peer.substr(0, peer.rfind(':')));
+}
+
+Error Exchange::told(const Error& error) const {
+  const bool cut = error.category == ErrorCategory::Cancelled ||
+                   error.category == ErrorCategory::WorkerLost ||
+                   error.category == ErrorCategory::BrowserFailed;
+  if (!cut || state_->hasLeft() || !state_->front.ending.stop_requested()) return error;
+  return kEnding;
+}
+
+bool Exchange::decodeBody() {
+  auto& s = *state_;
+  const auto coding = s.request.headers.get("Content-Encoding");
+  if (coding.empty() || net::equalIgnoringCase(coding, "identity")) return true;
+  const auto& limits = s.front.options.server;
+  auto decoded = decodedBody(coding, s.request.body, limits.maxBodyBytes);
+  if (!decoded) {
+    fail(decoded.error().error, decoded.error().status);
+    return false;
+  }
+  s.decodedBytes = decoded->size();
+  if ((s.front.decodedBytes += s.decodedBytes) > limits.maxBodiesBytes) {
+    fail({ErrorCategory::Busy, "the bodies of other requests take all room", "try again later"},
+         503);
+    return false;
+  }
+  s.request.body = std::move(*decoded);
+  return true;
+}
+
 void Exchange::fail(const Error& error) {
-  auto response = state_->route->errors(error, statusOf(error));
+  const auto shown = told(error);
+  auto response = state_->route->errors(shown, statusOf(shown));
+  if (state_->hasLeft()) response.status = 499;
+  refuse(std::move(response));
+}
+
+void Exchange::fail(const Error& error, int status) {
+  auto response = state_->route->errors(error, status);
+  response.status = status;
+  refuse(std::move(response));
+}
+
+void Exchange::refuse(net::Response response) {
   const int status = response.status;
   if (status == 429 || status == 503) response.headers.set("Retry-After", "1");
   if (status == 401) response.headers.set("WWW-Authenticate", "Bearer");
@@ -243,6 +334,10 @@ Result<std::unique_ptr<Front>> Front::open(FrontOptions options) {
                          "set WEBPOOL_API_TOKEN or --api-token-file, or listen on 127.0.0.1");
   }
   auto state = std::make_unique<State>(std::move(options));
+  state->options.server.onRefusal = [state = state.get()](const net::RefusedRequest& request,
+                                                          net::Response& answer) {
+    state->refused(request, answer);
+  };
   auto server = net::Server::listen(state->loop, state->options.server);
   if (!server) return std::unexpected(server.error());
   state->server = std::move(*server);
@@ -274,8 +369,7 @@ void Front::route(std::string method, std::string path, std::string name, Exchan
       RouteOf{std::move(name), std::move(handler), std::move(errors), open});
   net::Handler serve = [state, of](net::Request request,
                                    std::function<void(net::Response)> respond) {
-    const auto given = request.headers.get("X-Request-Id");
-    auto id = mayBeId(given) ? std::string(given) : state->newId();
+    auto id = state->idOf(request.headers);
     const bool known = of->open || state->options.token.empty() ||
                        sameToken(request.headers.get("Authorization"), state->options.token);
     auto exchange = std::make_shared<Exchange>(
@@ -289,11 +383,17 @@ void Front::route(std::string method, std::string path, std::string name, Exchan
                              "send Authorization: Bearer TOKEN"});
     }
     if (state->draining) {
-      return exchange->fail({ErrorCategory::BrowserFailed, "webpool is ending", ""});
+      return exchange->fail(kEnding);
     }
-    if (exchange->request().body.size() <= kLargeBody) return of->handler(std::move(exchange));
-    const bool taken =
-        state->readers.run([of, exchange] { guarded(exchange, [&] { of->handler(exchange); }); });
+    const auto& asked = exchange->request();
+    // A short one may become a long one.
+    const bool isCoded = asked.headers.has("Content-Encoding") && !asked.body.empty();
+    if (asked.body.size() <= kLargeBody && !isCoded) return of->handler(std::move(exchange));
+    const bool taken = state->readers.run([of, exchange] {
+      guarded(exchange, [&] {
+        if (exchange->decodeBody()) of->handler(exchange);
+      });
+    });
     if (!taken) exchange->fail({ErrorCategory::Busy, "too many large requests wait", ""});
   };
   state->routes.push_back({method, path});

@@ -41,6 +41,9 @@ struct FrontOptions {
 /// What an error looks like to a client of one protocol; `status` is what it has in most.
 using ErrorForm = std::function<net::Response(const Error& error, int status)>;
 
+/// The route that metrics name for requests that none answers.
+inline constexpr std::string_view kNoRoute = "none";
+
 /// 400 bad input, 404 unknown, 429 busy, 499 cancelled, 501 unsupported, 503 no worker, 504 late.
 int statusOf(const Error& error) noexcept;
 /// {"error": "message (hint)"}
@@ -61,14 +64,27 @@ class Exchange {
   const std::string& id() const;
   /// Asked for when the client has left, or the front has no more time to end: cancel the work.
   std::stop_token stop() const;
-  /// For log and metrics; before respond().
+  /// Whose share of a model it takes (RunOptions::caller): the one that the request names, else the
+  /// field X-Webpool-Caller, else the bearer token where that tells callers apart, else the address
+  /// that it came from.
+  std::string caller(std::string_view named = {}) const;
+  /// For log and metrics; before respond(). The first call counts.
   void forModel(std::string name);
   /// The first call counts.
   void respond(net::Response response);
-  /// In the form of the route, with Retry-After where trying again helps.
+  /// In the form of the route, with Retry-After where trying again helps; told() is what it says.
+  /// Where the client has left it counts as 499.
   void fail(const Error& error);
+  /// With that status, whatever the form says.
+  void fail(const Error& error, int status);
+  /// What a client reads of a failure: what was stopped because the front ends is no fault of its
+  /// own, and may be asked for again.
+  Error told(const Error& error) const;
+  /// Undoes the Content-Encoding of the body. False: it can't be, and was answered.
+  bool decodeBody();
 
  private:
+  void refuse(net::Response response);
   std::unique_ptr<State> state_;
 };
 

@@ -113,8 +113,109 @@ TEST_F(FrontTest, AClientThatLeavesAndTheEndBothAskToStop) {
   EXPECT_TRUE(held_->stop().stop_requested());
   held_->fail({ErrorCategory::Cancelled, "ended", ""});
   held_.reset();
-  EXPECT_EQ(client.receive().status, 499);
-  EXPECT_EQ(client.get("/health", host()).status, 503);
+  const auto cut = client.receive();
+  EXPECT_EQ(cut.status, 503);
+  EXPECT_EQ(cut.field("Retry-After"), "1");
+  EXPECT_THAT(cut.body, HasSubstr("webpool is shutting down"));
+  const auto later = client.get("/health", host());
+  EXPECT_EQ(later.status, 503);
+  EXPECT_THAT(later.body, HasSubstr("webpool is shutting down"));
+}
+
+TEST_F(FrontTest, AClientThatLeftCountsAsSuchInEachForm) {
+  open();
+  front_->route(
+      "GET", "/left", "left",
+      [this](std::shared_ptr<Exchange> exchange) {
+        held_ = std::move(exchange);
+        came_.release();
+      },
+      [](const Error& error, int) { return jsonResponse(503, error.describe()); });
+  RawClient client(port());
+  client.send("GET /left HTTP/1.1\r\nHost: " + host() + "\r\n\r\n");
+  came_.acquire();
+  {
+    std::binary_semaphore stopped{0};
+    const std::stop_callback callback(held_->stop(), [&] { stopped.release(); });
+    client.abort();
+    stopped.acquire();
+  }
+  held_->fail({ErrorCategory::Cancelled, "the run was cancelled", ""});
+  held_.reset();
+  logged_.acquire();
+  EXPECT_EQ(lines_.front().status, 499);
+  EXPECT_THAT(front_->metrics().text(), HasSubstr("route=\"left\",status=\"499\""));
+}
+
+TEST_F(FrontTest, WhatNoRouteAnswersIsCountedAndLoggedWithAnId) {
+  open();
+  RawClient client(port());
+  EXPECT_EQ(client.get("/none", host(), "X-Request-Id: mine-1\r\n").field("X-Request-Id"),
+            "mine-1");
+  client.send("DELETE /x HTTP/1.1\r\nHost: " + host() + "\r\n\r\n");
+  const auto wrong = client.receive();
+  EXPECT_EQ(wrong.status, 405);
+  EXPECT_FALSE(wrong.field("X-Request-Id").empty());
+  EXPECT_EQ(RawClient(port()).get("/x", "evil.example").status, 421);
+  for (int i = 0; i < 3; ++i) logged_.acquire();
+  ASSERT_EQ(lines_.size(), 3U);
+  EXPECT_EQ(lines_[0].id, "mine-1");
+  EXPECT_EQ(lines_[0].path, "/none");
+  EXPECT_EQ(lines_[1].method, "DELETE");
+  EXPECT_EQ(lines_[1].status, 405);
+  EXPECT_EQ(lines_[2].status, 421);
+  const auto text = front_->metrics().text();
+  for (const auto* status : {"404", "405", "421"}) {
+    EXPECT_THAT(text, HasSubstr(std::string("route=\"none\",status=\"") + status));
+  }
+}
+
+/// Of twelve bytes, as gzip writes them.
+const std::string kHello(
+    "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcb\x48\xcd\xc9\xc9\x57"
+    "\x28\xcf\x2f\xca\x49\x01\x00\x85\x11\x4a\x0d\x0b\x00\x00\x00",
+    31);
+
+TEST_F(FrontTest, APackedBodyIsUnpackedBeforeItIsRead) {
+  open();
+  front_->route("POST", "/echo", "echo", [](const std::shared_ptr<Exchange>& exchange) {
+    exchange->respond(jsonResponse(200, exchange->request().body));
+  });
+  const auto ask = [this](const std::string& coding) {
+    RawClient client(port());
+    client.send("POST /echo HTTP/1.1\r\nHost: " + host() + "\r\nContent-Encoding: " + coding +
+                "\r\nContent-Length: " + std::to_string(kHello.size()) + "\r\n\r\n" + kHello);
+    return client.receive();
+  };
+  EXPECT_EQ(ask("gzip").body, "hello world");
+  EXPECT_EQ(ask("identity").body, kHello);
+  const auto other = ask("br");
+  EXPECT_EQ(other.status, 415);
+  EXPECT_THAT(other.body, HasSubstr("Content-Encoding: br"));
+}
+
+TEST_F(FrontTest, ACallerIsTheOneThatIsNamedElseItsTokenOrItsAddress) {
+  open();
+  RawClient client(port());
+  const auto callerOf = [&](const std::string& fields, std::string_view named = {}) {
+    client.send(ask(fields));
+    came_.acquire();
+    const auto caller = held_->caller(named);
+    held_->respond(jsonResponse(200, "{}"));
+    held_.reset();
+    (void)client.receive();
+    return caller;
+  };
+  const std::string mine = "X-Webpool-Caller: mine\r\nAuthorization: Bearer a\r\n";
+  EXPECT_EQ(callerOf(mine, "ann"), "user:ann");
+  EXPECT_EQ(callerOf(mine), "user:mine");
+  EXPECT_EQ(callerOf(""), "address:127.0.0.1");
+  const auto first = callerOf("Authorization: Bearer a\r\n");
+  EXPECT_EQ(first, callerOf("Authorization: Bearer a\r\n"));
+  EXPECT_NE(first, callerOf("Authorization: Bearer b\r\n"));
+  EXPECT_THAT(first, testing::Not(HasSubstr("Bearer")));
+  const std::string many(10'000, 'x');
+  EXPECT_LT(callerOf("", many).size(), 40U);
 }
 
 TEST_F(FrontTest, ALargeBodyIsReadElsewhereThanOnTheLoop) {

@@ -14,6 +14,7 @@ namespace {
 
 ErrorCategory categoryOf(int status) {
   return status == 404   ? ErrorCategory::NotFound
+         : status == 408 ? ErrorCategory::Timeout
          : status == 413 ? ErrorCategory::InvalidInput
          : status == 503 ? ErrorCategory::Busy
          : status < 500  ? ErrorCategory::InvalidArgument

@@ -13,7 +13,7 @@ constexpr std::size_t kWaiting = 1024;
 
 std::unexpected<Error> unknown(const std::string& name) {
   return fail(ErrorCategory::NotFound, fmt::format("unknown model '{}'", name),
-              "GET /v2/models or `webpool models` lists those that there are");
+              "GET /v1/models or `webpool models` lists those that there are");
 }
 
 }  // namespace
@@ -47,7 +47,7 @@ ServedModels::~ServedModels() {
     }
   }
   for (auto& [name, thread] : threads) thread.join();
-  for (auto& done : waiting) done(fail(ErrorCategory::Cancelled, "webpool ends"));
+  for (auto& done : waiting) done(fail(ErrorCategory::Cancelled, "webpool is shutting down"));
 }
 
 void ServedModels::add(const std::string& name, Model model) {

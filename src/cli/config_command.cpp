@@ -5,6 +5,7 @@
 
 #include "cli/app.h"
 #include "cli/exit_code.h"
+#include "cli/settings_check.h"
 #include "cli/settings_flags.h"
 
 namespace webpool::cli {
@@ -39,6 +40,7 @@ int showSettings(const Context& context, const ConfigFlags& flags) {
     given[name] = {texts, setting.flag()};
   }
   const auto values = settings::merge({folders, *said, given});
+  if (auto fits = checkSettings(values); !fits) return reportError(fits.error());
   if (!flags.json) {
     std::fputs(settings::describe(values).c_str(), stdout);
     return 0;

@@ -55,7 +55,7 @@ Result<std::unique_ptr<api::Front>> listen(const ApiFlags& flags, std::string to
     };
     return api::Front::open(std::move(options));
   };
-  if (flags.port != 0) return open(static_cast<std::uint16_t>(flags.port));
+  if (flags.port) return open(*flags.port);
   auto front = open(kUsualPort);
   const bool taken = !front && front.error().category == ErrorCategory::PortInUse;
   return taken ? open(0) : std::move(front);
@@ -105,6 +105,7 @@ Result<std::unique_ptr<ServeApi>> ServeApi::open(const ApiFlags& flags, Resource
                                                  const std::filesystem::path& dataFolder,
                                                  const std::vector<std::string>& models,
                                                  const ServedContent& content,
+                                                 const ScalingCounts& scalings,
                                                  ServeOutput& output) {
   auto token = tokenOf(flags);
   if (!token) return std::unexpected(token.error());
@@ -132,8 +133,16 @@ Result<std::unique_ptr<ServeApi>> ServeApi::open(const ApiFlags& flags, Resource
   api::addProtocols(*server->front_, served);
   server->native_ = std::make_unique<api::native::NativeApi>(pool, served, knows);
   server->native_->addRoutes(*server->front_);
-  server->front_->metrics().read([&pool, &served, &content] {
+  server->front_->metrics().read([&pool, &served, &content, &scalings] {
     auto all = gauges(pool, served);
+    for (const auto& [direction, count] :
+         {std::pair{"up", scalings.up.load()}, std::pair{"down", scalings.down.load()}}) {
+      all.push_back({.name = "webpool_scaling_decisions_total",
+                     .help = "Decisions that a model is to have more workers (up), or fewer",
+                     .type = "counter",
+                     .labels = {{"direction", direction}},
+                     .value = double(count)});
+    }
     for (auto& gauge : content.gauges()) all.push_back(std::move(gauge));
     return all;
   });

@@ -1,8 +1,11 @@
 // The server of `webpool serve` that programs call, with the models that it answers for.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,24 +26,33 @@ namespace webpool::cli {
 struct ApiFlags {
   bool off = false;
   std::string host = "127.0.0.1";
-  unsigned port = 0;                ///< 0: 8080, or any free one where that is taken
-  std::filesystem::path tokenFile;  ///< whose text clients send as a bearer token
-  std::string token;                ///< or that itself; never both
-  std::size_t maxConnections = 0;   ///< 0: as many as files may be open
+  std::optional<std::uint16_t> port{};  ///< 0: any free one; unset: 8080, or one where it is taken
+  std::filesystem::path tokenFile;      ///< whose text clients send as a bearer token
+  std::string token;                    ///< or that itself; never both
+  std::size_t maxConnections = 0;       ///< 0: as many as files may be open
   bool noGateway = false;
   bool publicGateway = false;  ///< without the token, and for pages of every origin
+};
+
+/// How often the pool decided on more workers, and on fewer. Any thread.
+struct ScalingCounts {
+  std::atomic<std::uint64_t> up{0};
+  std::atomic<std::uint64_t> down{0};
+
+  void count(const ScalingEvent& event) { ++(event.action == "add" ? up : down); }
 };
 
 /// Made before the pool's models are loaded, destroyed before the pool. Any thread but the loops'.
 class ServeApi {
  public:
   /// Listens. `models`: those that are loaded at the start; others are those of `dataFolder` and of
-  /// the catalogue. InvalidArgument for a host beyond loopback without a token. `content` must
-  /// outlive it.
+  /// the catalogue. InvalidArgument for a host beyond loopback without a token. `content` and
+  /// `scalings` must outlive it.
   static Result<std::unique_ptr<ServeApi>> open(const ApiFlags& flags, ResourcePool& pool,
                                                 const std::filesystem::path& dataFolder,
                                                 const std::vector<std::string>& models,
-                                                const ServedContent& content, ServeOutput& output);
+                                                const ServedContent& content,
+                                                const ScalingCounts& scalings, ServeOutput& output);
   ~ServeApi();
   ServeApi(const ServeApi&) = delete;
   ServeApi& operator=(const ServeApi&) = delete;

@@ -17,6 +17,7 @@
 #include "cli/report.h"
 #include "cli/serve_api.h"
 #include "cli/serve_output.h"
+#include "cli/settings_check.h"
 #include "cli/settings_flags.h"
 #include "cli/webdriver_guests.h"
 #include "webpool/pool.h"
@@ -258,6 +259,9 @@ int serve(const Context& context, const ServeFlags& flags) {
                                     flags.browsers.size(), flags.maxConnections),
                         "raise it, or name fewer"});
   }
+  if (auto fits = checkScaling(flags.scaleUp, flags.scaleDown); !fits) {
+    return reportError(fits.error());
+  }
   auto targets = targetsOf(flags);
   if (!targets) return reportError(targets.error());
   auto api = flags.api;
@@ -277,7 +281,11 @@ int serve(const Context& context, const ServeFlags& flags) {
     options->join = joinOptions(flags);
     options->onJoin = [&output](const JoinEvent& event) { output.device(event); };
   }
-  options->onScaling = [&output](const ScalingEvent& event) { output.scaled(event); };
+  ScalingCounts scalings;
+  options->onScaling = [&output, &scalings](const ScalingEvent& event) {
+    scalings.count(event);
+    output.scaled(event);
+  };
   options->onStateChange = [&output](const std::string& connection, const StateChange& change) {
     output.stateChange(connection, change);
   };
@@ -294,7 +302,8 @@ int serve(const Context& context, const ServeFlags& flags) {
   if (!content) return reportError(content.error());
   std::unique_ptr<ServeApi> server;
   if (!api.off) {
-    auto opened = ServeApi::open(api, **pool, context.paths.data, flags.models, **content, output);
+    auto opened =
+        ServeApi::open(api, **pool, context.paths.data, flags.models, **content, scalings, output);
     if (!opened) return reportError(opened.error());
     server = std::move(*opened);
   }
@@ -445,8 +454,9 @@ void addApiOptions(CLI::App& command, ApiFlags& flags) {
           ->capture_default_str();
   auto* port = command
                    .add_option("--api-port", flags.port,
-                               "Its TCP port (default: 8080, or any free one where that is taken)")
-                   ->check(CLI::Range(1, 65535));
+                               "Its TCP port, 0 for any free one (default: 8080, or any free one "
+                               "where that is taken)")
+                   ->check(CLI::Range(0, 65535));
   auto* token = command.add_option("--api-token-file", flags.tokenFile,
                                    "File with the token that clients send (Authorization: Bearer); "
                                    "or set WEBPOOL_API_TOKEN");

@@ -147,6 +147,10 @@ class HttpConnection final : public Connection,
     const auto before = taken_;
     if (sending_ && (taken_ = bytesAcknowledged(socket().native_handle())) > before) {
       deadline_->set(server_->options.idleTimeout);  // slow, but it reads
+    } else if (readingBody_) {
+      tooSlow_ = true;  // it is told so
+      error_code ignored;
+      socket().cancel(ignored);
     } else {
       drop();
     }
@@ -280,6 +284,7 @@ class HttpConnection final : public Connection,
   Awaitable<bool> serveOne() {
     auto& parser = parser_.emplace();
     ownHost_.clear();
+    headers_ = Headers();
     deadline_->set(server_->options.headerTimeout);
     parser.header_limit(server_->options.maxHeaderBytes);
     parser.body_limit(server_->options.maxBodyBytes);
@@ -287,16 +292,21 @@ class HttpConnection final : public Connection,
     if (!error && !parser.is_header_done()) error = co_await readHeader(parser);
     waits(false);
     refused_.reset();
+    tooSlow_ = false;
     std::optional<BodyRoom> room(std::in_place, *server_);
     if (!error) refused_ = check(parser);
     if (!error && !refused_) {
       if (beast::websocket::is_upgrade(parser.get())) co_return co_await upgradeTo(parser);
       if (!parser.is_done()) error = takeRead(parser);
       if (!error && !room->grow(parser.get().body().size())) error = asio::error::no_buffer_space;
-      if (!error && !parser.is_done()) error = co_await readBody(parser, *room);
+      if (!error && !parser.is_done()) {
+        readingBody_ = true;
+        error = co_await readBody(parser, *room);
+        readingBody_ = false;
+      }
     }
     if (error) {
-      if (isOver(error)) {
+      if (!tooSlow_ && isOver(error)) {
         drop();
         co_return false;
       }
@@ -344,7 +354,8 @@ class HttpConnection final : public Connection,
     const bool upgrade = beast::websocket::is_upgrade(head);
     if (const auto refusal =
             server_->policy.check(headers_, upgrade, isOpen(head.method(), head.target()))) {
-      return Refused{.status = refusal->status, .reason = refusal->reason};
+      return Refused{
+          .status = refusal->status, .path = pathOf(head.target()), .reason = refusal->reason};
     }
     ownHost_ = headers_.get("Host");
     if (!head.target().starts_with('/')) {
@@ -413,14 +424,14 @@ class HttpConnection final : public Connection,
     const auto match = server_->router.find(request.method, request.path);
     if (std::holds_alternative<Router::NoSuchPath>(match)) {
       if (server_->sockets.contains(request.path)) {
-        auto response = refusal(426, request.path, "this path speaks WebSocket only");
+        auto response = refusal(426, request, "this path speaks WebSocket only");
         response.headers.set("Upgrade", "websocket");
         return response;
       }
-      return refusal(404, request.path, "there is nothing at " + request.path);
+      return refusal(404, request, "there is nothing at " + request.path);
     }
     if (const auto* wrong = std::get_if<Router::WrongMethod>(&match)) {
-      auto response = refusal(405, request.path, request.path + " takes " + wrong->allowed);
+      auto response = refusal(405, request, request.path + " takes " + wrong->allowed);
       response.headers.set("Allow", wrong->allowed);
       return response;
     }
@@ -484,9 +495,17 @@ class HttpConnection final : public Connection,
     return std::string(target.substr(0, target.find('?')));
   }
 
-  Response refusal(int status, std::string_view path, std::string_view reason) const {
-    const auto& form = server_->options.refusal;
-    return form ? form(status, path, reason) : textResponse(status, reason);
+  Response refusal(int status, const Request& request, std::string_view reason) const {
+    const RefusedRequest refused{request.method, request.path, request.peer, request.headers};
+    return refusal(status, refused, reason);
+  }
+
+  Response refusal(int status, const RefusedRequest& request, std::string_view reason) const {
+    const auto& options = server_->options;
+    auto response = options.refusal ? options.refusal(status, request.path, reason)
+                                    : textResponse(status, reason);
+    if (options.onRefusal) options.onRefusal(request, response);
+    return response;
   }
 
   /// The peer is gone, or nothing can be read of it any more.
@@ -498,6 +517,7 @@ class HttpConnection final : public Connection,
 
   Refused broken(error_code error, std::string path) const {
     const auto& options = server_->options;
+    if (tooSlow_) return {408, std::move(path), "the request's body came too slowly"};
     if (error == http::error::header_limit || error == http::error::buffer_overflow) {
       return {431, std::move(path),
               fmt::format("the request's header is larger than {} bytes", options.maxHeaderBytes)};
@@ -515,7 +535,11 @@ class HttpConnection final : public Connection,
   /// Answers and ends the connection, whatever of the request has not been read.
   Awaitable<bool> refuse() {
     waits(false);
-    auto response = refusal(refused_->status, refused_->path, refused_->reason);
+    std::string method;
+    if (parser_ && parser_->is_header_done()) method = parser_->get().method_string();
+    if (peer_.empty()) peer_ = peerText(socket());
+    const RefusedRequest request{method, refused_->path, peer_, headers_};
+    auto response = refusal(refused_->status, request, refused_->reason);
     if (refused_->status == 503) response.headers.set("Retry-After", "1");
     const Manner manner{.keepAlive = false};
     writeNow(response, manner);
@@ -682,6 +706,8 @@ class HttpConnection final : public Connection,
   std::string peer_;         ///< "address:port"
   std::stop_source closed_;  ///< of the request being answered
   bool http10_ = false;      ///< that request
+  bool readingBody_ = false;
+  bool tooSlow_ = false;     ///< its body
   bool sending_ = false;     ///< an answer
   std::uint64_t taken_ = 0;  ///< bytes that the peer had acknowledged when it was last looked at
   bool watching_ = false;

@@ -20,6 +20,15 @@
 
 namespace webpool::net {
 
+/// A request that the server answers itself, as no handler does. Empty is what could not be read so
+/// far.
+struct RefusedRequest {
+  std::string_view method;
+  std::string_view path;
+  std::string_view peer;  ///< "address:port" of the other end
+  const Headers& headers;
+};
+
 struct ServerOptions {
   std::string address = "127.0.0.1";  ///< an IPv4 or IPv6 address to bind, not a name
   std::uint16_t port = 0;             ///< 0: any free one
@@ -45,12 +54,14 @@ struct ServerOptions {
   base::Duration handshakeTimeout = std::chrono::seconds(10);  ///< of TLS, from its first byte on
   base::Duration headerTimeout = std::chrono::seconds(10);     ///< first byte to end of the header
   base::Duration idleTimeout = std::chrono::seconds(60);  ///< between requests; reader that stalls
-  base::Duration bodyTimeout = std::chrono::seconds(30);  ///< plus 1 s for each 64 KiB of body
+  base::Duration bodyTimeout = std::chrono::seconds(30);  ///< plus 1 s for each 64 KiB of body: 408
   base::Duration closeTimeout = std::chrono::seconds(5);  ///< for a peer to take part in closing
 
   /// What the server itself answers where no handler does (400, 404, 405, 413, 431, …). `path` is
   /// empty where the request could not be read so far. Null: a line of text.
   std::function<Response(int status, std::string_view path, std::string_view reason)> refusal = {};
+  /// Is shown each of these answers before it is sent, and may add fields. On the loop thread.
+  std::function<void(const RefusedRequest& request, Response& answer)> onRefusal = {};
 };
 
 /// What a page asked when it opened a WebSocket.

@@ -162,8 +162,34 @@ TEST_F(HttpFaultTest, IdleConnectionAndStalledBodyAreCut) {
   EXPECT_TRUE(idle.readToEnd());
   RawClient stalled(server_->port());
   stalled.send("POST / HTTP/1.1\r\nHost: " + host() + "\r\nContent-Length: 10\r\n\r\nabc");
+  EXPECT_EQ(stalled.receive().status, 408);
   EXPECT_TRUE(stalled.readToEnd());
   expectStillServes();
+}
+
+TEST_F(HttpFaultTest, WhatTheServerAnswersItselfIsTold) {
+  std::vector<std::string> told;
+  ServerOptions options{.bodyTimeout = milliseconds(100)};
+  options.onRefusal = [&told](const RefusedRequest& request, Response& answer) {
+    told.push_back(std::string(request.method) + " " + std::string(request.path) + " " +
+                   std::to_string(answer.status) + " " + std::string(request.headers.get("X-A")));
+    EXPECT_THAT(request.peer, testing::StartsWith("127.0.0.1:"));
+    answer.headers.set("X-Seen", "yes");
+  };
+  serve(std::move(options));
+  const auto ask = [this](const std::string& request) {
+    RawClient client(server_->port());
+    client.send(request);
+    EXPECT_EQ(client.receive().field("X-Seen"), "yes") << request;
+  };
+  const auto fields = " HTTP/1.1\r\nX-A: a\r\nHost: ";
+  ask("GET /none" + (fields + host()) + "\r\n\r\n");
+  ask("DELETE /" + (fields + host()) + "\r\n\r\n");
+  ask("GET /x?y" + (fields + std::string("evil.example")) + "\r\n\r\n");
+  ask("POST /slow" + (fields + host()) + "\r\nContent-Length: 9\r\n\r\n");
+  EXPECT_THAT(onLoop([&] { return told; }),
+              testing::ElementsAre("GET /none 404 a", "DELETE / 405 a", "GET /x 421 a",
+                                   "POST /slow 408 a"));
 }
 
 TEST_F(HttpFaultTest, ReaderThatStallsIsCut) {
@@ -271,7 +297,8 @@ TEST_F(HttpFaultTest, AllBodiesTogetherHaveABound) {
 TEST_F(HttpFaultTest, GarbageIsRefused) {
   serve();
   const std::vector<std::string> garbage{
-      "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 TLS to a plain port\r\n\r\n",
+      "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 TLS to a plain "
+      "port\r\n\r\n",
       std::string("\0\0\0\0\r\n\r\n", 8),
       "GET\r\n\r\n",
       "GET / HTTP/9.9\r\n\r\n",
@@ -279,7 +306,8 @@ TEST_F(HttpFaultTest, GarbageIsRefused) {
       "GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
       "POST / HTTP/1.1\r\nHost: " + host() + "\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
       "POST / HTTP/1.1\r\nHost: " + host() +
-          "\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+          "\r\nContent-Length: 1\r\nTransfer-Encoding: "
+          "chunked\r\n\r\n0\r\n\r\n",
       "GET ftp://evil.example/ HTTP/1.1\r\nHost: " + host() + "\r\n\r\n",
       "GET * HTTP/1.1\r\nHost: " + host() + "\r\n\r\n",
   };

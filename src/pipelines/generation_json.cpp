@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cmath>
 #include <limits>
@@ -46,6 +47,21 @@ const json::object* functionOf(const json::value& value) {
   const auto* one = value.if_object();
   const auto* function = one == nullptr ? nullptr : one->if_contains("function");
   return function == nullptr ? nullptr : function->if_object();
+}
+
+/// The named tool must be called: no other is offered.
+Result<void> chooseTool(const json::value& choice, GenerationOptions& options) {
+  constexpr auto kChoice = R"({"type": "function", "function": {"name": "f"}})";
+  const auto* function = functionOf(choice);
+  const auto name = function == nullptr ? std::string() : textOf(*function, "name");
+  if (name.empty()) return wrong("tool_choice: it names no function", kChoice);
+  const auto chosen = std::ranges::find(options.tools, name, &Tool::name);
+  if (chosen == options.tools.end()) {
+    return wrong(fmt::format("tool_choice: there is no tool '{}' among the tools", name), kChoice);
+  }
+  options.tools = {Tool(*chosen)};
+  options.toolChoice = ToolChoice::Required;
+  return {};
 }
 
 }  // namespace
@@ -131,8 +147,7 @@ Result<void> readTools(const json::object& object, GenerationOptions& options) {
     return fail(ErrorCategory::InvalidInput, "tool_choice: names a function, and there is no tool",
                 "offer tools, or leave tool_choice out");
   } else if (choice->is_object()) {
-    return fail(ErrorCategory::Unsupported, "tool_choice: no function can be named",
-                "use \"required\" and offer that tool alone");
+    return chooseTool(*choice, options);
   } else {
     return wrong("tool_choice: not \"auto\", \"none\" or \"required\"", "leave it out for auto");
   }

@@ -31,8 +31,8 @@ Result<std::optional<double>> wholeNumberOf(const boost::json::object& object,
 /// types.
 Result<Message> messageFromJson(const boost::json::value& value);
 
-/// `tools` and `tool_choice` ("auto", "none", "required"). InvalidArgument; Unsupported for a
-/// choice that names a function, InvalidInput where there is none.
+/// `tools` and `tool_choice` ("auto", "none", "required", or {"type": "function", "function":
+/// {"name"}}: then that tool alone is offered, and must be called). InvalidArgument.
 Result<void> readTools(const boost::json::object& object, GenerationOptions& options);
 /// `stop`: a text or a list of texts. InvalidArgument.
 Result<void> readStop(const boost::json::object& object, GenerationOptions& options);

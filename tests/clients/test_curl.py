@@ -41,6 +41,18 @@ def test_generate(server):
     assert "".join(part["text_output"] for part in parts) == whole["text_output"]
 
 
+def test_generate_has_a_deadline_and_its_own_parameters(server):
+    def status(action, parameters):
+        body = json.dumps({"text_input": "Tell a long story.", "parameters": parameters})
+        target = f"{server}/v2/models/{conftest.WRITER}/{action}"
+        return curl(target, *BEARER, "-d", body, "-o", "/dev/null", "-w", "%{http_code}")
+
+    for action in ("generate", "generate_stream"):
+        assert status(action, {"max_tokens": 900, "timeout": 1}) == "504"
+        assert status(action, {"max_token": 5}) == "400"
+        assert status(action, {"max_tokens": 5, "timeout": 600_000_000}) == "200"
+
+
 def test_transcription(server):
     text = curl(
         f"{server}/v1/audio/transcriptions",

@@ -81,10 +81,11 @@ def test_chat_with_tools(client):
                 },
             }
         ],
-        tool_choice="required",
+        tool_choice={"type": "function", "function": {"name": "get_weather"}},
     )
     choice = answer.choices[0]
     assert choice.finish_reason == "tool_calls"
+    assert len(choice.message.tool_calls[0].id) > len("call_0")
     call = choice.message.tool_calls[0].function
     assert call.name == "get_weather"
     assert isinstance(json.loads(call.arguments)["city"], str)
@@ -105,6 +106,24 @@ def test_completions(client):
     assert "".join(c.choices[0].text for c in chunks) == whole.choices[0].text
     with pytest.raises(openai.BadRequestError):
         client.completions.create(**asked, echo=True)
+
+
+@pytest.mark.parametrize(
+    ("param", "value"),
+    [
+        ("response_format", {"type": "json_object"}),
+        ("logprobs", True),
+        ("frequency_penalty", 0.5),
+        ("n", 2),
+        ("max_tokens", 2.5),
+    ],
+)
+def test_what_would_change_the_answer_is_refused_by_name(client, param, value):
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.chat.completions.create(
+            model=conftest.WRITER, messages=[{"role": "user", "content": "a"}], **{param: value}
+        )
+    assert refused.value.param == param
 
 
 def test_transcriptions(client):

@@ -62,6 +62,34 @@ def test_infer(client, reference, binary_in, binary_out):
     reference.expect(vectors)
 
 
+@pytest.mark.parametrize("binary_in", [True, False])
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_packed_requests(client, reference, binary_in, coding):
+    answer = client.infer(
+        conftest.EMBEDDER,
+        texts(reference.sentences[:2], binary_in),
+        request_compression_algorithm=coding,
+        response_compression_algorithm=coding,
+        headers=bearer(),
+    )
+    reference.expect(answer.as_numpy("embedding"))
+
+
+def test_what_is_not_done_is_refused_by_name(client):
+    def refused(match, **more):
+        with pytest.raises(InferenceServerException, match=match):
+            client.infer(conftest.EMBEDDER, texts(["x"], True), headers=bearer(), **more)
+
+    refused("classification", outputs=[triton.InferRequestedOutput("embedding", class_count=3)])
+    refused("priority", priority=999999)
+    refused("timeout", timeout=-1)
+    refused("no_such", parameters={"no_such": 1})
+    # Models here keep no state between the requests of a sequence.
+    client.infer(
+        conftest.EMBEDDER, texts(["x"], True), sequence_id=7, sequence_start=True, headers=bearer()
+    )
+
+
 def test_many_at_once(client, reference):
     sentences = reference.sentences
     asked = [

@@ -43,6 +43,12 @@ void respond(const Shared& exchange, json::object header, std::span<const Tensor
   exchange->respond(std::move(response));
 }
 
+json::object decisionJson(const ScalingEvent& event) {
+  const std::chrono::duration<double> age = std::chrono::steady_clock::now() - event.at;
+  return {{"model", event.model},       {"action", event.action}, {"workers", event.workers},
+          {"foreseen", event.foreseen}, {"reason", event.reason}, {"age_s", age.count()}};
+}
+
 /// An answer whose parts are sent as they come. The client may leave before or within it.
 class Stream {
  public:
@@ -62,7 +68,9 @@ class Stream {
   /// With a status of its own where no part has gone before.
   void fail(const Error& error) {
     exchange_->fail(error);
-    if (const auto text = remote::pack({{"error", toJson(error)}})) writer_.write(*text);
+    if (const auto text = remote::pack({{"error", toJson(exchange_->told(error))}})) {
+      writer_.write(*text);
+    }
     writer_.end();
   }
 
@@ -272,6 +280,7 @@ void NativeApi::State::run(const Shared& exchange, const Wanted& wanted, wire::F
   options.timeout = std::clamp<std::chrono::milliseconds>(
       options.timeout, std::chrono::milliseconds(1), kLongestRun);
   options.stop = exchange->stop();
+  options.caller = exchange->caller(options.caller);
   const auto* const streamed = frame.header.if_contains("stream");
   std::shared_ptr<Stream> stream;
   if (streamed != nullptr && *streamed == true) {
@@ -320,7 +329,9 @@ void NativeApi::State::capabilities(const Shared& exchange, std::string browser)
 void NativeApi::State::connections(const Shared& exchange) {
   json::array all;
   for (const auto& each : pool.connections()) all.push_back(toJson(each));
-  respond(exchange, {{"connections", std::move(all)}});
+  json::array decisions;
+  for (const auto& event : pool.scalingEvents()) decisions.push_back(decisionJson(event));
+  respond(exchange, {{"connections", std::move(all)}, {"scaling_decisions", std::move(decisions)}});
 }
 
 void NativeApi::State::serve(const Shared& exchange) {

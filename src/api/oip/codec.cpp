@@ -27,20 +27,6 @@ std::unexpected<Error> wrong(std::string message) {
   return fail(ErrorCategory::InvalidInput, std::move(message));
 }
 
-std::optional<std::uint64_t> numberIn(const json::object& object, std::string_view key) {
-  const auto* value = object.if_contains(key);
-  if (value == nullptr) return std::nullopt;
-  boost::system::error_code error;
-  const auto number = value->to_number<std::uint64_t>(error);
-  return error ? std::nullopt : std::optional(number);
-}
-
-std::optional<bool> boolIn(const json::object& object, std::string_view key) {
-  const auto* value = object.if_contains(key);
-  const auto* flag = value == nullptr ? nullptr : value->if_bool();
-  return flag == nullptr ? std::nullopt : std::optional(*flag);
-}
-
 /// The object behind that key; 0 where there is none.
 std::uint32_t objectIn(const JsonNodes& nodes, std::uint32_t node, std::string_view key) {
   const auto found = nodes.find(node, key);
@@ -91,6 +77,16 @@ Result<Tensor> binaryTensor(const JsonNodes& nodes, std::uint32_t input, std::ui
   return tensor;
 }
 
+/// An input's are about its bytes: to leave out where they lie would be another input.
+Result<void> checkInputParameters(const JsonNodes& nodes, std::uint32_t parameters) {
+  const auto end = parameters == 0 ? 0 : nodes.next(parameters);
+  for (auto key = parameters + 1; key < end; key = nodes.next(key + 1)) {
+    if (nodes.text(key) == "binary_data_size") continue;
+    return wrong(fmt::format("an input's parameter {} is not supported", nodes.text(key)));
+  }
+  return {};
+}
+
 Result<std::vector<Tensor>> readInputs(const JsonNodes& nodes, std::uint32_t inputs, Bytes rest) {
   std::vector<Tensor> tensors;
   bool anyBinary = false;
@@ -99,6 +95,9 @@ Result<std::vector<Tensor>> readInputs(const JsonNodes& nodes, std::uint32_t inp
     if (nodes.kind(input) != JsonKind::Object) return wrong("an input is no object");
     const auto parameters = objectIn(nodes, input, "parameters");
     const auto size = parameters == 0 ? 0 : nodes.find(parameters, "binary_data_size");
+    if (auto known = checkInputParameters(nodes, parameters); !known) {
+      return std::unexpected(known.error());
+    }
     anyBinary = anyBinary || size != 0;
     auto tensor =
         size == 0 ? onnx::readJsonTensor(nodes, input) : binaryTensor(nodes, input, size, rest);
@@ -115,15 +114,35 @@ Result<std::vector<Tensor>> readInputs(const JsonNodes& nodes, std::uint32_t inp
   return tensors;
 }
 
-void readParameters(json::object given, InferRequest& request) {
-  request.binaryOutputs = boolIn(given, "binary_data_output").value_or(false);
-  request.priority = numberIn(given, "priority").value_or(0);
-  if (const auto timeout = numberIn(given, "timeout"); timeout && *timeout > 0) {
-    constexpr std::uint64_t kDay = 86'400'000'000;
-    request.timeout = std::chrono::microseconds(std::min(*timeout, kDay));
+Result<void> readParameters(json::object given, InferRequest& request) {
+  if (const auto* binary = given.if_contains("binary_data_output")) {
+    if (!binary->is_bool()) return wrong("parameters.binary_data_output: neither true nor false");
+    request.binaryOutputs = binary->get_bool();
+    given.erase("binary_data_output");
   }
-  for (const auto* ours : {"binary_data_output", "priority", "timeout"}) given.erase(ours);
+  auto schedule = takeSchedule(given);
+  if (!schedule) return std::unexpected(schedule.error());
+  request.schedule = std::move(*schedule);
   request.parameters = std::move(given);
+  return {};
+}
+
+/// What is asked of one output; nothing is left out unsaid.
+Result<void> readOutputParameters(const JsonNodes& nodes, std::uint32_t parameters,
+                                  RequestedOutput& asked) {
+  const auto end = nodes.next(parameters);
+  for (auto key = parameters + 1; key < end; key = nodes.next(key + 1)) {
+    const auto value = nodes.kind(key + 1);
+    if (nodes.text(key) != "binary_data") {
+      return wrong(fmt::format("output '{}': the parameter {} is not supported", asked.name,
+                               nodes.text(key)));
+    }
+    if (value != JsonKind::True && value != JsonKind::False) {
+      return wrong(fmt::format("output '{}': binary_data is neither true nor false", asked.name));
+    }
+    asked.binary = value == JsonKind::True;
+  }
+  return {};
 }
 
 Result<void> readOutputs(const JsonNodes& nodes, std::uint32_t list,
@@ -135,10 +154,8 @@ Result<void> readOutputs(const JsonNodes& nodes, std::uint32_t list,
     if (name == 0 || !nodes.isString(name)) return wrong("an output needs a name");
     auto& asked = outputs.emplace_back(RequestedOutput{std::string(nodes.text(name))});
     const auto parameters = objectIn(nodes, output, "parameters");
-    const auto binary = parameters == 0 ? 0 : nodes.find(parameters, "binary_data");
-    if (binary == 0) continue;
-    if (nodes.kind(binary) == JsonKind::True) asked.binary = true;
-    if (nodes.kind(binary) == JsonKind::False) asked.binary = false;
+    if (parameters == 0) continue;
+    if (auto read = readOutputParameters(nodes, parameters, asked); !read) return read;
   }
   return {};
 }
@@ -230,7 +247,8 @@ Result<InferRequest> parseInfer(const Bytes& body, std::string_view headerLength
   if (!tensors) return std::unexpected(tensors.error());
   request.inputs = std::move(*tensors);
   if (const auto parameters = objectIn(*nodes, 0, "parameters")) {
-    readParameters(std::move(valueOf(*nodes, parameters).get_object()), request);
+    auto read = readParameters(std::move(valueOf(*nodes, parameters).get_object()), request);
+    if (!read) return std::unexpected(read.error());
   }
   const auto outputs = nodes->find(0, "outputs");
   if (outputs == 0) return request;

@@ -3,13 +3,13 @@
 #pragma once
 
 #include <boost/json/object.hpp>
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "api/oip/parameters.h"
 #include "webpool/model.h"
 
 namespace webpool::api::oip {
@@ -24,9 +24,8 @@ struct InferRequest {
   std::vector<Tensor> inputs{};  ///< binary data is a slice of the body, not aligned
   std::vector<RequestedOutput> outputs{};
   bool binaryOutputs = false;
-  std::uint64_t priority = 0;                          ///< 1 is the highest; 0: the default
-  std::optional<std::chrono::microseconds> timeout{};  ///< of the whole request
-  boost::json::object parameters{};                    ///< the rest
+  Schedule schedule{};
+  boost::json::object parameters{};  ///< the rest
 };
 
 /// `headerLength`: the value of Inference-Header-Content-Length, empty where it is missing.

@@ -26,8 +26,8 @@ TEST(OipCodec, ReadsJsonAndItsParameters) {
                  {});
   ASSERT_TRUE(request) << request.error().describe();
   EXPECT_EQ(request->id, "7");
-  EXPECT_EQ(request->priority, 1u);
-  EXPECT_EQ(request->timeout, std::chrono::microseconds(2500));
+  EXPECT_EQ(request->schedule.priority, 1u);
+  EXPECT_EQ(request->schedule.timeout, std::chrono::microseconds(2500));
   EXPECT_EQ(request->parameters, (boost::json::object{{"x", true}}));
   ASSERT_EQ(request->inputs.size(), 2u);
   EXPECT_THAT(request->inputs[0].as<std::int64_t>(), ElementsAre(9007199254740993, -1));
@@ -93,6 +93,23 @@ TEST(OipCodec, SaysWhatIsWrong) {
                             R"("parameters":{"binary_data_size":2}}]})";
   EXPECT_FALSE(messageOf(shape + "xx", std::to_string(shape.size())).empty());
   EXPECT_FALSE(messageOf(shape + "xxx", std::to_string(shape.size())).empty());
+}
+
+TEST(OipCodec, WhatIsNotDoneIsRefusedByName) {
+  const auto asked = [](const std::string& parameters, const std::string& input,
+                        const std::string& output) {
+    return messageOf(fmt::format(
+        R"({{"parameters":{{{}}},"inputs":[{{"name":"a","shape":[1],"datatype":"UINT8",
+            "parameters":{{{}}},"data":[1]}}],"outputs":[{{"name":"o","parameters":{{{}}}}}]}})",
+        parameters, input, output));
+  };
+  EXPECT_EQ(asked("", "", R"("binary_data":true)"), "");
+  EXPECT_THAT(asked("", "", R"("classification":3)"), HasSubstr("classification"));
+  EXPECT_THAT(asked("", "", R"("binary_data":1)"), HasSubstr("binary_data"));
+  EXPECT_THAT(asked("", R"("shared_memory_region":"r")", ""), HasSubstr("shared_memory_region"));
+  EXPECT_THAT(asked(R"("binary_data_output":1)", "", ""), HasSubstr("binary_data_output"));
+  EXPECT_THAT(asked(R"("timeout":-1)", "", ""), HasSubstr("timeout"));
+  EXPECT_THAT(asked(R"("priority":"high")", "", ""), HasSubstr("priority"));
 }
 
 TEST(OipCodec, WritesJsonAndBinaryOutputs) {

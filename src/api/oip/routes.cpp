@@ -5,12 +5,15 @@
 #include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <functional>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "api/oip/codec.h"
 #include "api/percent.h"
 #include "net/body_stream.h"
+#include "pipelines/generation_json.h"
 #include "tasks/chat.h"
 #include "webpool/version.h"
 
@@ -49,9 +52,11 @@ std::optional<Target> targetOf(std::string_view path, std::initializer_list<cons
 const Error kNoSuchPath{ErrorCategory::NotFound, "there is nothing at this path",
                         "the only version of a model is 1"};
 
-RunOptions runOptions(const Exchange& exchange) {
+RunOptions runOptions(const Exchange& exchange, const Schedule& schedule) {
   RunOptions options;
   options.stop = exchange.stop();
+  options.caller = exchange.caller(schedule.user);
+  schedule.applyTo(options);
   return options;
 }
 
@@ -64,7 +69,9 @@ struct Call {
 
 void answerInfer(const Call& call, const Result<Inference>& inference) {
   const auto& exchange = call.exchange;
-  if (!inference) return exchange->fail(inference.error());
+  if (!inference) {
+    return exchange->fail(call.request.schedule.inItsTerms(inference.error()));
+  }
   auto answer = writeInfer(call.name, call.request, *inference);
   if (!answer) return exchange->fail(answer.error());
   auto response = jsonResponse(200, std::move(answer->body));
@@ -85,13 +92,10 @@ void infer(ServedModels& models, const Shared& exchange, const std::string& name
     if (!model) return call->exchange->fail(model.error());
     call->exchange->forModel(call->name);
     auto& request = call->request;
-    auto options = runOptions(*call->exchange);
-    if (request.timeout) {
-      options.timeout = std::chrono::ceil<std::chrono::milliseconds>(*request.timeout);
+    if (auto known = checkTaskParameters(model->info().task, request.parameters); !known) {
+      return call->exchange->fail(known.error());
     }
-    if (request.priority > 0) {
-      options.priority = static_cast<unsigned>(std::min<std::uint64_t>(request.priority, 1000));
-    }
+    auto options = runOptions(*call->exchange, request.schedule);
     if (!request.parameters.empty()) options.parameters = json::serialize(request.parameters);
     model->runAsync(std::exchange(request.inputs, {}), options,
                     [call](const Result<Inference>& inference) { answerInfer(*call, inference); });
@@ -101,7 +105,26 @@ void infer(ServedModels& models, const Shared& exchange, const std::string& name
 struct GenerateRequest {
   std::string text;
   json::object parameters;
+  Schedule schedule;
 };
+
+/// Whether what the page is to be told makes sense: it would take what it can't read for missing.
+/// A tool that is named becomes the only one, as the page knows no other way.
+Result<void> checkGeneration(json::object& parameters) {
+  if (auto known = checkTaskParameters("text-generation", parameters); !known) return known;
+  GenerationOptions read;
+  for (auto* field : {pipelines::readTools, pipelines::readStop, pipelines::readSampling}) {
+    if (auto fits = field(parameters, read); !fits) return fits;
+  }
+  if (const auto* choice = pipelines::given(parameters, "tool_choice");
+      choice != nullptr && choice->is_object()) {
+    parameters["tools"] = pipelines::toJson(std::span<const Tool>(read.tools));
+    parameters["tool_choice"] = "required";
+  }
+  const auto topK = pipelines::wholeNumberOf(parameters, "top_k", 0, 1e6);
+  if (!topK) return std::unexpected(topK.error());
+  return {};
+}
 
 Result<GenerateRequest> parseGenerate(std::string_view body) {
   boost::system::error_code error;
@@ -111,13 +134,24 @@ Result<GenerateRequest> parseGenerate(std::string_view body) {
   if (text == nullptr || !text->is_string()) {
     return fail(ErrorCategory::InvalidInput, "the request is no JSON object with a text_input");
   }
-  GenerateRequest request{std::string(text->get_string()), {}};
-  if (const auto* given = object->if_contains("parameters"); given && given->is_object()) {
+  for (const auto& [key, value] : *object) {
+    if (key == "text_input" || key == "parameters" || key == "id" || key == "stream") continue;
+    return fail(ErrorCategory::InvalidInput,
+                fmt::format("{}: there is no such field", std::string_view(key)),
+                "how it is to be answered is said in parameters");
+  }
+  GenerateRequest request{std::string(text->get_string()), {}, {}};
+  if (const auto* given = object->if_contains("parameters"); given && !given->is_null()) {
+    if (!given->is_object()) return fail(ErrorCategory::InvalidInput, "parameters: no object");
     request.parameters = given->get_object();
   }
+  request.parameters.erase("stream");
+  auto schedule = takeSchedule(request.parameters);
+  if (!schedule) return std::unexpected(schedule.error());
+  request.schedule = std::move(*schedule);
+  if (auto fits = checkGeneration(request.parameters); !fits) return std::unexpected(fits.error());
   request.parameters.emplace("max_tokens", 512);
   request.parameters.emplace("temperature", 0);
-  request.parameters.erase("stream");
   return request;
 }
 
@@ -125,6 +159,51 @@ std::string generateAnswer(const std::string& model, std::string_view text) {
   return json::serialize(
       json::object{{"model_name", model}, {"model_version", "1"}, {"text_output", text}});
 }
+
+/// An answer of generate_stream: server-sent events, each with what is new. Whichever comes first
+/// stops it: the client leaves before the answer or within it, or the front ends.
+class Events {
+ public:
+  Events(Shared exchange, std::string model)
+      : exchange_(std::move(exchange)), model_(std::move(model)) {
+    const std::function<void()> ask = [this] { stop_.request_stop(); };
+    before_.emplace(exchange_->stop(), ask);
+    within_.emplace(writer_.closed(), ask);
+  }
+
+  std::stop_token stop() const { return stop_.get_token(); }
+
+  void part(std::string_view text) {
+    begin();
+    write(generateAnswer(model_, text));
+  }
+  void end() {
+    begin();
+    writer_.end();
+  }
+  /// With a status of its own where no part has gone before.
+  void fail(const Error& error) {
+    exchange_->fail(error);
+    write(json::serialize(json::object{{"error", exchange_->told(error).describe()}}));
+    writer_.end();
+  }
+
+ private:
+  void begin() {
+    net::Response response;  // the first one counts
+    response.headers.set("Content-Type", "text/event-stream");
+    response.body = writer_.body();
+    exchange_->respond(std::move(response));
+  }
+  void write(const std::string& text) { writer_.write("data: " + text + "\n\n"); }
+
+  using Callback = std::stop_callback<std::function<void()>>;
+  Shared exchange_;
+  const std::string model_;
+  net::BodyWriter writer_;
+  std::stop_source stop_;
+  std::optional<Callback> before_, within_;
+};
 
 void runGenerate(const Model& model, const Shared& exchange, const std::string& name,
                  const GenerateRequest& request, bool stream) {
@@ -135,58 +214,25 @@ void runGenerate(const Model& model, const Shared& exchange, const std::string& 
   auto input = tasks::messagesTensor({{"user", request.text}});
   if (!input) return exchange->fail(input.error());
   exchange->forModel(name);
-  auto options = runOptions(*exchange);
+  auto options = runOptions(*exchange, request.schedule);
   options.parameters = json::serialize(request.parameters);
-  std::shared_ptr<net::BodyWriter> writer;
-  std::shared_ptr<std::stop_source> stop;
+  std::shared_ptr<Events> events;
   if (stream) {
-    writer = std::make_shared<net::BodyWriter>();
-    stop = std::make_shared<std::stop_source>();
-    options.stop = stop->get_token();
-    options.onPartial = [exchange, writer, name](const PartialAnswer& part) {
-      // Failures before the first part have a status of their own.
-      net::Response response;
-      response.headers.set("Content-Type", "text/event-stream");
-      response.body = writer->body();
-      exchange->respond(std::move(response));
-      writer->write("data: " + generateAnswer(name, part.text) + "\n\n");
-    };
-  }
-  // Whichever comes first: the client leaves before the answer or within it, or the front ends.
-  using Callback = std::stop_callback<std::function<void()>>;
-  struct Watches {
-    std::optional<Callback> before, within;
-  };
-  auto watches = std::make_shared<Watches>();
-  if (stream) {
-    const std::function<void()> ask = [stop] { stop->request_stop(); };
-    watches->before.emplace(exchange->stop(), ask);
-    watches->within.emplace(writer->closed(), ask);
+    events = std::make_shared<Events>(exchange, name);
+    options.stop = events->stop();
+    options.onPartial = [events](const PartialAnswer& part) { events->part(part.text); };
   }
   model.runAsync(
       {std::move(*input)}, options,
-      [exchange, writer, name, watches](const Result<Inference>& inference) {
-        if (!inference) {
-          exchange->fail(inference.error());
-          if (writer) {
-            writer->write(
-                "data: " + json::serialize(json::object{{"error", inference.error().describe()}}) +
-                "\n\n");
-            writer->end();
-          }
-          return;
-        }
+      [exchange, events, name, schedule = request.schedule](const Result<Inference>& inference) {
         Generation generation;
-        const auto read = tasks::readAnswer(*inference, generation);
-        if (!read) return exchange->fail(read.error());
-        if (!writer) {
-          return exchange->respond(jsonResponse(200, generateAnswer(name, generation.text)));
+        auto read = inference ? tasks::readAnswer(*inference, generation)
+                              : std::unexpected(schedule.inItsTerms(inference.error()));
+        if (!read) {
+          return events ? events->fail(read.error()) : exchange->fail(read.error());
         }
-        net::Response empty;  // counts only where no part came
-        empty.headers.set("Content-Type", "text/event-stream");
-        empty.body = writer->body();
-        exchange->respond(std::move(empty));
-        writer->end();
+        if (events) return events->end();
+        exchange->respond(jsonResponse(200, generateAnswer(name, generation.text)));
       });
 }
 

@@ -22,6 +22,7 @@ void transcribeNow(const Model& model, const Shared& exchange,
   if (!sound) return exchange->fail(sound.error());
   RunOptions options;
   options.stop = exchange->stop();
+  options.caller = exchange->caller();
   const auto said = transcribe(model, *sound, {.language = request.language}, options);
   if (!said) return exchange->fail(said.error());
   net::Response response;

@@ -1,5 +1,6 @@
 #include "api/openai/chat.h"
 
+#include <array>
 #include <boost/json.hpp>
 #include <span>
 
@@ -10,6 +11,92 @@ namespace webpool::api::openai {
 namespace {
 
 namespace json = boost::json;
+
+/// What is read, and what changes no answer: labels, and where it is kept or how fast it is.
+constexpr auto kKnown = std::to_array<std::string_view>({"audio",
+                                                         "frequency_penalty",
+                                                         "function_call",
+                                                         "functions",
+                                                         "logit_bias",
+                                                         "logprobs",
+                                                         "max_completion_tokens",
+                                                         "max_tokens",
+                                                         "messages",
+                                                         "metadata",
+                                                         "modalities",
+                                                         "model",
+                                                         "n",
+                                                         "parallel_tool_calls",
+                                                         "prediction",
+                                                         "presence_penalty",
+                                                         "prompt_cache_key",
+                                                         "prompt_cache_retention",
+                                                         "reasoning_effort",
+                                                         "response_format",
+                                                         "safety_identifier",
+                                                         "seed",
+                                                         "service_tier",
+                                                         "stop",
+                                                         "store",
+                                                         "stream",
+                                                         "stream_options",
+                                                         "temperature",
+                                                         "tool_choice",
+                                                         "tools",
+                                                         "top_k",
+                                                         "top_logprobs",
+                                                         "top_p",
+                                                         "user",
+                                                         "verbosity",
+                                                         "web_search_options"});
+
+std::unexpected<Error> unsupported(std::string message, std::string hint = {}) {
+  return fail(ErrorCategory::Unsupported, std::move(message), std::move(hint));
+}
+
+Result<void> refuseForms(const json::object& object) {
+  if (const auto* format = given(object, "response_format")) {
+    if (!format->is_object()) return wrong("response_format: no object");
+    const auto type = textOf(format->get_object(), "type");
+    if (type.empty()) return wrong("response_format: it has no type");
+    if (type != "text") {
+      return unsupported("response_format: an answer is text, kept to no form",
+                         "ask for the form in a message, or describe it as a tool");
+    }
+  }
+  const auto* modalities = given(object, "modalities");
+  if (modalities != nullptr && *modalities != json::array{"text"}) {
+    return unsupported("modalities: an answer is text", R"(["text"])");
+  }
+  return {};
+}
+
+/// What would change the answer and is not done here: better no answer than another one.
+Result<void> refuseOthers(const json::object& object) {
+  if (auto fits = refuseForms(object); !fits) return fits;
+  const auto logprobs = flagOf(object, "logprobs");
+  if (!logprobs) return std::unexpected(logprobs.error());
+  if (*logprobs) return unsupported("logprobs: probabilities of tokens are not told");
+  const auto top = wholeNumberOf(object, "top_logprobs", 0, 20);
+  if (!top) return std::unexpected(top.error());
+  if (top->value_or(0) > 0) return unsupported("top_logprobs: probabilities are not told");
+  if (auto fits = refuseBiases(object); !fits) return fits;
+  for (const auto* name : {"functions", "function_call"}) {
+    if (given(object, name) != nullptr) {
+      return unsupported(std::string(name) + ": tools took their place",
+                         "use tools and tool_choice");
+    }
+  }
+  for (const auto* name : {"audio", "reasoning_effort", "verbosity", "web_search_options"}) {
+    if (given(object, name) != nullptr) return unsupported(std::string(name) + ": not done here");
+  }
+  if (given(object, "tools") != nullptr && given(object, "parallel_tool_calls") != nullptr) {
+    const auto parallel = flagOf(object, "parallel_tool_calls");
+    if (!parallel) return std::unexpected(parallel.error());
+    if (!*parallel) return unsupported("parallel_tool_calls: how many calls come is the model's");
+  }
+  return refuseUnknown(object, kKnown);
+}
 
 json::array callsOf(const Generation& generation, bool indexed) {
   auto calls = pipelines::toJson(std::span(generation.toolCalls));
@@ -41,6 +128,10 @@ Result<ChatRequest> parseChat(std::string_view body) {
     if (!message) return std::unexpected(message.error());
     request.messages.push_back(std::move(*message));
   }
+  if (auto fits = refuseOthers(*object); !fits) return std::unexpected(fits.error());
+  auto user = userOf(*object);
+  if (!user) return std::unexpected(user.error());
+  request.user = std::move(*user);
   for (auto* read : {pipelines::readTools, pipelines::readStop, readNumbers}) {
     if (auto fits = read(*object, request.generation); !fits) {
       return std::unexpected(fits.error());

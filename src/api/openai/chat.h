@@ -15,11 +15,13 @@ struct ChatRequest {
   std::vector<Message> messages;
   GenerationOptions generation;
   bool stream = false;
+  std::string user{};         ///< for whom; empty: not said
   bool includeUsage = false;  ///< stream_options.include_usage
 };
 
-/// InvalidArgument, with the field in the message, for what is no such request; Unsupported for
-/// `n` above 1, content that is no text, and a tool_choice that names a function.
+/// InvalidArgument, with the field first in the message, for what is no such request and for a
+/// field that is none; Unsupported for what would change the answer and is not done: `n` above 1,
+/// content that is no text, forms of the answer, probabilities, penalties and their like.
 Result<ChatRequest> parseChat(std::string_view body);
 
 std::string chatBody(const AnswerHead& answer, const Generation& generation);

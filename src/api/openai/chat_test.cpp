@@ -4,6 +4,8 @@
 
 #include <boost/json.hpp>
 
+#include "api/openai/errors.h"
+
 namespace webpool::api::openai {
 namespace {
 
@@ -56,10 +58,11 @@ TEST(OpenAiChat, WhatIsWrongIsNamed) {
   EXPECT_EQ(refused(R"(, "tool_choice": {"type": "function"})").category,
             ErrorCategory::InvalidInput)
       << "there is no tool";
-  EXPECT_EQ(refused(R"(, "tool_choice": {"type": "function"},
-                         "tools": [{"type": "function", "function": {"name": "f"}}])")
-                .category,
-            ErrorCategory::Unsupported);
+  EXPECT_THAT(refused(R"(, "tool_choice": {"type": "function"})").message,
+              StartsWith("tool_choice:"));
+  EXPECT_THAT(refused(R"(, "max_tokens": 2.5)").message, StartsWith("max_tokens:"));
+  EXPECT_EQ(refused(R"(, "max_tokens": 2.0)").message, "it was taken");
+  EXPECT_THAT(refused(R"(, "seed": 1.5)").message, StartsWith("seed:"));
   EXPECT_FALSE(parseChat("[]"));
   EXPECT_FALSE(parseChat(R"({"model": "m", "messages": []})"));
   EXPECT_EQ(parseChat(R"({"model": "m", "messages": [{"role": "user", "content":
@@ -67,6 +70,68 @@ TEST(OpenAiChat, WhatIsWrongIsNamed) {
                 .error()
                 .category,
             ErrorCategory::Unsupported);
+}
+
+/// A request with one more field; empty: it was taken.
+std::string paramRefused(const std::string& more) {
+  const auto request = parseChat(
+      R"({"model": "m", "messages": [{"role": "user", "content": "a"}], "tools": [{"type":
+          "function", "function": {"name": "f"}}], )" +
+      more + "}");
+  return request ? std::string() : std::string(paramOf(request.error()));
+}
+
+TEST(OpenAiChat, WhatWouldChangeTheAnswerIsRefusedByName) {
+  for (const auto& [param, value] : std::vector<std::pair<std::string, std::string>>{
+           {"response_format", R"({"type": "json_object"})"},
+           {"response_format", R"({"type": "json_schema", "json_schema": {}})"},
+           {"logprobs", "true"},
+           {"top_logprobs", "2"},
+           {"frequency_penalty", "0.5"},
+           {"presence_penalty", "-1"},
+           {"logit_bias", R"({"5": 1})"},
+           {"n", "2"},
+           {"modalities", R"(["text", "audio"])"},
+           {"functions", "[]"},
+           {"parallel_tool_calls", "false"},
+           {"reasoning_effort", R"("high")"},
+           {"max_token", "5"},
+           {"min_p", "0.1"}}) {
+    EXPECT_EQ(paramRefused('"' + param + "\": " + value), param) << value;
+  }
+}
+
+TEST(OpenAiChat, WhatChangesNothingIsTaken) {
+  for (const auto* more :
+       {R"("response_format": {"type": "text"})", R"("logprobs": false, "top_logprobs": 0)",
+        R"("frequency_penalty": 0, "presence_penalty": 0.0, "n": 1)",
+        R"("logit_bias": {}, "modalities": ["text"], "parallel_tool_calls": true)",
+        R"("store": false, "metadata": {"a": "b"}, "service_tier": "auto", "min_p": null)"}) {
+    EXPECT_EQ(paramRefused(more), "") << more;
+  }
+  const auto request = parseChat(R"({"model": "m", "messages": [{"role": "user", "content": "a"}],
+      "user": "ann", "top_k": 3})");
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->user, "ann");
+  EXPECT_EQ(request->generation.topK, 3U);
+}
+
+TEST(OpenAiChat, ANamedToolIsTheOnlyOneAndIsRequired) {
+  const auto asked = [](const std::string& name) {
+    return parseChat(R"({"model": "m", "messages": [{"role": "user", "content": "a"}], "tools": [
+        {"type": "function", "function": {"name": "f"}},
+        {"type": "function", "function": {"name": "g"}}],
+        "tool_choice": {"type": "function", "function": {"name": ")" +
+                     name + "\"}}}");
+  };
+  const auto chosen = asked("g");
+  ASSERT_TRUE(chosen) << chosen.error().describe();
+  ASSERT_EQ(chosen->generation.tools.size(), 1U);
+  EXPECT_EQ(chosen->generation.tools[0].name, "g");
+  EXPECT_EQ(chosen->generation.toolChoice, ToolChoice::Required);
+  const auto none = asked("h");
+  ASSERT_FALSE(none);
+  EXPECT_EQ(paramOf(none.error()), "tool_choice");
 }
 
 TEST(OpenAiChat, TheAnswerAtOnce) {

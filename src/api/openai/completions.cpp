@@ -1,7 +1,6 @@
 #include "api/openai/completions.h"
 
-#include <fmt/format.h>
-
+#include <array>
 #include <boost/json.hpp>
 
 namespace webpool::api::openai {
@@ -10,6 +9,32 @@ namespace {
 namespace json = boost::json;
 
 constexpr unsigned kUsualTokens = 16;  // OpenAI's default
+
+/// What is read, and `user` and the like, which change no answer.
+constexpr auto kKnown = std::to_array<std::string_view>({"best_of",
+                                                         "echo",
+                                                         "frequency_penalty",
+                                                         "logit_bias",
+                                                         "logprobs",
+                                                         "max_completion_tokens",
+                                                         "max_tokens",
+                                                         "metadata",
+                                                         "model",
+                                                         "n",
+                                                         "presence_penalty",
+                                                         "prompt",
+                                                         "seed",
+                                                         "service_tier",
+                                                         "stop",
+                                                         "store",
+                                                         "stream",
+                                                         "stream_options",
+                                                         "suffix",
+                                                         "temperature",
+                                                         "top_k",
+                                                         "top_p",
+                                                         "user",
+                                                         "safety_identifier"});
 
 std::unexpected<Error> unsupported(std::string message, std::string hint = {}) {
   return fail(ErrorCategory::Unsupported, std::move(message), std::move(hint));
@@ -43,19 +68,11 @@ Result<void> refuseOthers(const json::object& object) {
   if (given(object, "logprobs") != nullptr) {
     return unsupported("logprobs: probabilities of tokens are not told");
   }
-  if (const auto* bias = given(object, "logit_bias");
-      bias != nullptr && !(bias->is_object() && bias->get_object().empty())) {
-    return unsupported("logit_bias: tokens can't be favoured");
-  }
-  for (const auto* name : {"presence_penalty", "frequency_penalty"}) {
-    const auto penalty = numberOf(object, name, -2, 2);
-    if (!penalty) return std::unexpected(penalty.error());
-    if (penalty->value_or(0) != 0) return unsupported(fmt::format("{}: only 0", name));
-  }
-  const auto best = numberOf(object, "best_of", 1, 128);
+  if (auto fits = refuseBiases(object); !fits) return fits;
+  const auto best = wholeNumberOf(object, "best_of", 1, 128);
   if (!best) return std::unexpected(best.error());
   if (best->value_or(1) > 1) return unsupported("best_of: one answer a request");
-  return {};
+  return refuseUnknown(object, kKnown);
 }
 
 json::array choiceOf(std::string_view text, json::value finish) {
@@ -77,6 +94,9 @@ Result<CompletionRequest> parseCompletion(std::string_view body) {
   if (!prompt) return std::unexpected(prompt.error());
   request.prompt = std::move(*prompt);
   if (auto fits = refuseOthers(*object); !fits) return std::unexpected(fits.error());
+  auto user = userOf(*object);
+  if (!user) return std::unexpected(user.error());
+  request.user = std::move(*user);
   request.generation.maxTokens = kUsualTokens;
   request.generation.raw = true;
   for (auto* read : {pipelines::readStop, readNumbers}) {

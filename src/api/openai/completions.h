@@ -14,6 +14,7 @@ struct CompletionRequest {
   std::string prompt;
   GenerationOptions generation;
   bool stream = false;
+  std::string user{};  ///< for whom; empty: not said
   bool includeUsage = false;
 };
 

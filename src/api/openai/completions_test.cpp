@@ -43,6 +43,7 @@ TEST(OpenAiCompletions, WhatIsNotDoneIsRefusedInsteadOfLeftOut) {
                            R"(, "frequency_penalty": -1)", R"(, "n": 2)", R"(, "best_of": 3)"}) {
     EXPECT_EQ(refused(more).category, ErrorCategory::Unsupported) << more;
   }
+  EXPECT_EQ(refused(R"(, "grammar": "x")").message, "grammar: there is no such parameter");
   EXPECT_THAT(refused(R"(, "echo": "yes")").message, StartsWith("echo:"));
   EXPECT_THAT(refused(R"(, "stream": 1)").message, StartsWith("stream:"));
   EXPECT_THAT(refused(R"(, "stream_options": 1)").message, StartsWith("stream_options:"));

@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <boost/json.hpp>
 #include <numeric>
 #include <span>
+
+#include "api/openai/fields.h"
 
 namespace webpool::api::openai {
 namespace {
@@ -12,10 +15,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kMostTexts = 2048;  // as OpenAI's
-
-std::unexpected<Error> wrong(std::string message) {
-  return fail(ErrorCategory::InvalidArgument, std::move(message));
-}
 
 Result<std::vector<std::string>> textsOf(const json::value& input) {
   std::vector<std::string> texts;
@@ -87,6 +86,12 @@ Result<EmbeddingRequest> parseEmbeddings(std::string_view body) {
     return fail(ErrorCategory::Unsupported, "dimensions: this model's vectors can't be shortened",
                 "leave it out, or shorten them where a loss does not matter");
   }
+  auto user = userOf(*object);
+  if (!user) return std::unexpected(user.error());
+  request.user = std::move(*user);
+  constexpr auto kKnown =
+      std::to_array<std::string_view>({"model", "input", "encoding_format", "dimensions", "user"});
+  if (auto fits = refuseUnknown(*object, kKnown); !fits) return std::unexpected(fits.error());
   return request;
 }
 

@@ -15,6 +15,7 @@ struct EmbeddingRequest {
   std::string model;
   std::vector<std::string> texts;
   bool base64 = false;
+  std::string user{};  ///< for whom; empty: not said
 };
 
 /// InvalidArgument, with the field in the message, for what is no such request; Unsupported for

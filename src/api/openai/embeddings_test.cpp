@@ -37,6 +37,8 @@ TEST(OpenAiEmbeddings, WhatIsWrongIsNamed) {
             ErrorCategory::Unsupported);
   EXPECT_THAT(refused(R"({"model": "m", "input": "a", "encoding_format": "hex"})").message,
               StartsWith("encoding_format:"));
+  EXPECT_THAT(refused(R"({"model": "m", "input": "a", "truncate": true})").message,
+              StartsWith("truncate:"));
 }
 
 TEST(OpenAiEmbeddings, TheAnswerInBothForms) {

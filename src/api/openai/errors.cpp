@@ -1,8 +1,56 @@
 #include "api/openai/errors.h"
 
+#include <algorithm>
+#include <array>
 #include <boost/json.hpp>
 
 namespace webpool::api::openai {
+namespace {
+
+/// Those that messages begin with.
+constexpr auto kParameters = std::to_array<std::string_view>({"audio",
+                                                              "best_of",
+                                                              "dimensions",
+                                                              "echo",
+                                                              "encoding_format",
+                                                              "file",
+                                                              "frequency_penalty",
+                                                              "function_call",
+                                                              "functions",
+                                                              "input",
+                                                              "language",
+                                                              "logit_bias",
+                                                              "logprobs",
+                                                              "max_completion_tokens",
+                                                              "max_tokens",
+                                                              "messages",
+                                                              "modalities",
+                                                              "model",
+                                                              "n",
+                                                              "parallel_tool_calls",
+                                                              "presence_penalty",
+                                                              "prompt",
+                                                              "reasoning_effort",
+                                                              "response_format",
+                                                              "seed",
+                                                              "stop",
+                                                              "stream",
+                                                              "stream_options",
+                                                              "suffix",
+                                                              "temperature",
+                                                              "timestamp_granularities",
+                                                              "tool_choice",
+                                                              "tools",
+                                                              "top_k",
+                                                              "top_logprobs",
+                                                              "top_p",
+                                                              "user",
+                                                              "verbosity",
+                                                              "web_search_options",
+                                                              "prediction",
+                                                              "metadata"});
+
+}  // namespace
 
 int statusOf(ErrorCategory category) noexcept {
   switch (category) {
@@ -39,14 +87,25 @@ int statusOf(ErrorCategory category) noexcept {
   return 500;
 }
 
-std::string errorBody(const Error& error, std::string_view param) {
+std::string_view paramOf(const Error& error) noexcept {
+  const std::string_view message = error.message;
+  if (message.starts_with("unknown model '") || message.starts_with("the model '")) return "model";
+  const auto end = message.find(": ");
+  if (statusOf(error.category) != 400 || end == std::string_view::npos) return {};
+  const auto name = message.substr(0, end);
+  const bool named = std::ranges::find(kParameters, name) != kParameters.end() ||
+                     message.substr(end + 2) == kNoSuchParameter;
+  return named ? name : std::string_view();
+}
+
+std::string errorBody(const Error& error) {
   const int status = statusOf(error.category);
   const auto* type = status == 401   ? "authentication_error"
                      : status == 429 ? "rate_limit_error"
                      : status < 500  ? "invalid_request_error"
                                      : "server_error";
   boost::json::value named;
-  if (!param.empty()) named = boost::json::string(param);
+  if (const auto param = paramOf(error); !param.empty()) named = boost::json::string(param);
   boost::json::object inner{{"message", error.describe()},
                             {"type", type},
                             {"param", std::move(named)},

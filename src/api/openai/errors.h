@@ -11,7 +11,14 @@ namespace webpool::api::openai {
 /// 400, 401, 404, 408, 429, 500 or 503.
 int statusOf(ErrorCategory category) noexcept;
 
-/// The body; `code` is webpool's name of the category, `param` null where empty.
-std::string errorBody(const Error& error, std::string_view param = {});
+/// What follows the name in the message about a parameter that is none.
+inline constexpr std::string_view kNoSuchParameter = "there is no such parameter";
+
+/// The parameter that an error is about, by its message ("temperature: …"); empty where none is
+/// known.
+std::string_view paramOf(const Error& error) noexcept;
+
+/// The body; `code` is webpool's name of the category, `param` that of paramOf().
+std::string errorBody(const Error& error);
 
 }  // namespace webpool::api::openai

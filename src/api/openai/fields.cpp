@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
+
+#include "api/openai/errors.h"
 
 namespace webpool::api::openai {
 
@@ -27,10 +30,45 @@ Result<bool> flagOf(const json::object& object, std::string_view name) {
   return value->get_bool();
 }
 
+Result<void> refuseUnknown(const json::object& object, std::span<const std::string_view> known) {
+  for (const auto& [key, value] : object) {
+    const std::string_view name = key;
+    if (value.is_null() || std::ranges::find(known, name) != known.end()) continue;
+    return fail(ErrorCategory::InvalidArgument, fmt::format("{}: {}", name, kNoSuchParameter),
+                "leave it out; /openapi.json lists what can be asked");
+  }
+  return {};
+}
+
+Result<void> refuseBiases(const json::object& object) {
+  if (const auto* bias = given(object, "logit_bias");
+      bias != nullptr && !(bias->is_object() && bias->get_object().empty())) {
+    return fail(ErrorCategory::Unsupported, "logit_bias: tokens can't be favoured");
+  }
+  for (const auto* name : {"presence_penalty", "frequency_penalty"}) {
+    const auto penalty = numberOf(object, name, -2, 2);
+    if (!penalty) return std::unexpected(penalty.error());
+    if (penalty->value_or(0) != 0) {
+      return fail(ErrorCategory::Unsupported, fmt::format("{}: only 0", name));
+    }
+  }
+  return {};
+}
+
+Result<std::string> userOf(const json::object& object) {
+  const auto* user = given(object, "user");
+  if (user == nullptr) return std::string();
+  if (!user->is_string()) return wrong("user: no text");
+  return std::string(user->get_string());
+}
+
 Result<void> readNumbers(const json::object& object, GenerationOptions& options) {
   options.temperature = 1;  // OpenAI's default
   if (auto read = pipelines::readSampling(object, options); !read) return read;
-  const auto several = numberOf(object, "n", 1, 128);
+  const auto topK = wholeNumberOf(object, "top_k", 1, 1e6);
+  if (!topK) return std::unexpected(topK.error());
+  if (*topK) options.topK = static_cast<unsigned>(**topK);
+  const auto several = wholeNumberOf(object, "n", 1, 128);
   if (!several) return std::unexpected(several.error());
   if (several->value_or(1) > 1) return fail(ErrorCategory::Unsupported, "n: one answer a request");
   return {};

@@ -3,6 +3,7 @@
 
 #include <boost/json/object.hpp>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -19,10 +20,19 @@ Result<boost::json::object> objectOf(std::string_view body);
 using pipelines::given;
 using pipelines::numberOf;
 using pipelines::textOf;
+using pipelines::wholeNumberOf;
 /// False where it is missing; InvalidArgument for what is neither true nor false.
 Result<bool> flagOf(const boost::json::object& object, std::string_view name);
 
-/// `temperature`, `top_p`, `seed`, `max_tokens`; Unsupported for `n` above 1.
+/// InvalidArgument for a name that is none of `known`: what is not read must not be left out.
+Result<void> refuseUnknown(const boost::json::object& object,
+                           std::span<const std::string_view> known);
+/// Unsupported for penalties and `logit_bias`, where they would change the answer.
+Result<void> refuseBiases(const boost::json::object& object);
+/// `user`: who is asked for, for a fair share; empty where nobody is named. InvalidArgument.
+Result<std::string> userOf(const boost::json::object& object);
+
+/// `temperature`, `top_p`, `top_k`, `seed`, `max_tokens`; Unsupported for `n` above 1.
 Result<void> readNumbers(const boost::json::object& object, GenerationOptions& options);
 
 struct Streaming {

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <array>
 #include <atomic>
 #include <boost/json/serialize.hpp>
 #include <functional>
@@ -10,6 +11,7 @@
 #include "api/openai/completions.h"
 #include "api/openai/errors.h"
 #include "api/openai/route_parts.h"
+#include "base/random.h"
 #include "net/body_stream.h"
 #include "tasks/chat.h"
 
@@ -28,8 +30,15 @@ struct Asked {
   std::vector<Message> messages;
   GenerationOptions generation;
   bool stream = false;
+  std::string user;
   Form form;
 };
+
+/// What is wrong with what is to be answered, with the field that holds it.
+Error named(const Asked& asked, Error error) {
+  error.message = (asked.generation.raw ? "prompt: " : "messages: ") + error.message;
+  return error;
+}
 
 /// An answer that is streamed as events.
 struct Stream {
@@ -55,9 +64,20 @@ void endStream(const Shared& exchange, Stream& stream, const Result<Generation>&
   if (!generation && !stream.begun) return exchange->fail(generation.error());
   stream.begin(*exchange);
   // A client of a stream that has begun reads of a failure as of one more event.
-  stream.writer.write(generation ? stream.form.end(*generation)
-                                 : fmt::format("data: {}\n\n", errorBody(generation.error())));
+  stream.writer.write(
+      generation ? stream.form.end(*generation)
+                 : fmt::format("data: {}\n\n", errorBody(exchange->told(generation.error()))));
   stream.writer.end();
+}
+
+std::string callId() {
+  constexpr std::string_view kDigits =
+      "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  std::array<std::byte, 24> bytes{};
+  base::systemRandom()(bytes);
+  std::string id = "call_";
+  for (const auto byte : bytes) id += kDigits[std::to_integer<std::size_t>(byte) % kDigits.size()];
+  return id;
 }
 
 Result<Generation> generationOf(const Result<Inference>& inference) {
@@ -66,6 +86,8 @@ Result<Generation> generationOf(const Result<Inference>& inference) {
   if (auto read = tasks::readAnswer(*inference, generation); !read) {
     return std::unexpected(read.error());
   }
+  // The page's own are unique within one answer only, and clients keep them over many.
+  for (auto& call : generation.toolCalls) call.id = callId();
   return generation;
 }
 
@@ -93,18 +115,19 @@ void run(const Model& model, const Shared& exchange, const Asked& asked) {
     return exchange->fail(wrongTask(info, "text-generation"));
   }
   auto input = tasks::messagesTensor(asked.messages);
-  if (!input) return exchange->fail(input.error());
+  if (!input) return exchange->fail(named(asked, input.error()));
   auto parameters = tasks::chatParameters(asked.generation);
   if (!parameters) return exchange->fail(parameters.error());
   if (info.language) {
     if (auto fits = tasks::checkLength(asked.messages, *info.language); !fits) {
-      return exchange->fail(fits.error());
+      return exchange->fail(named(asked, fits.error()));
     }
   }
   RunOptions options;
   options.parameters = boost::json::serialize(*parameters);
   options.conversation = asked.generation.conversation;
   options.stop = exchange->stop();
+  options.caller = exchange->caller(asked.user);
   if (asked.stream) {
     return runStream(model, exchange, std::move(*input), std::move(options), asked.form);
   }
@@ -139,7 +162,7 @@ void chat(ServedModels& models, const Shared& exchange) {
                        const Generation& said) { return chatEnd(head, said, usage); }};
   ask(models, exchange, request->model,
       {std::move(request->messages), std::move(request->generation), request->stream,
-       std::move(form)});
+       std::move(request->user), std::move(form)});
 }
 
 void completion(ServedModels& models, const Shared& exchange) {
@@ -155,6 +178,7 @@ void completion(ServedModels& models, const Shared& exchange) {
       {{{"user", std::move(request->prompt)}},
        std::move(request->generation),
        request->stream,
+       std::move(request->user),
        std::move(form)});
 }
 

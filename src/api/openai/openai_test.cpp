@@ -59,16 +59,19 @@ TEST(TranscriptText, SubtitlesOfBothKinds) {
 }
 
 TEST(OpenAiErrors, HaveTheirFormAndStatus) {
-  const Error unknown{ErrorCategory::NotFound, "there is no model 'x'", "add it"};
+  const Error unknown{ErrorCategory::NotFound, "unknown model 'x'", "add it"};
   EXPECT_EQ(statusOf(unknown.category), 404);
-  const auto body = boost::json::parse(errorBody(unknown, "model"));
-  EXPECT_EQ(body.at("error").at("message"), "there is no model 'x' (add it)");
+  const auto body = boost::json::parse(errorBody(unknown));
+  EXPECT_EQ(body.at("error").at("message"), "unknown model 'x' (add it)");
   EXPECT_EQ(body.at("error").at("type"), "invalid_request_error");
   EXPECT_EQ(body.at("error").at("param"), "model");
   EXPECT_EQ(body.at("error").at("code"), "not_found");
   const auto busy = boost::json::parse(errorBody({ErrorCategory::Busy, "full", {}}));
   EXPECT_EQ(busy.at("error").at("type"), "rate_limit_error");
   EXPECT_TRUE(busy.at("error").at("param").is_null());
+  EXPECT_EQ(paramOf({ErrorCategory::InvalidArgument, "top_p: no number", {}}), "top_p");
+  EXPECT_EQ(paramOf({ErrorCategory::InvalidInput, "onnx: shapes differ", {}}), "");
+  EXPECT_EQ(paramOf({ErrorCategory::Internal, "model: a defect", {}}), "");
 }
 
 }  // namespace

@@ -40,10 +40,13 @@ void runEmbeddings(const Model& model, const Shared& exchange, EmbeddingRequest 
   }
   exchange->forModel(request.model);
   if (auto checked = pool::checkTexts(request.texts); !checked) {
-    return exchange->fail(checked.error());
+    auto error = checked.error();
+    error.message = "input: " + error.message;
+    return exchange->fail(error);
   }
   RunOptions options;
   options.stop = exchange->stop();
+  options.caller = exchange->caller(request.user);
   auto input = pool::textTensor(request.texts);
   model.runAsync({std::move(input)}, options,
                  [exchange, request = std::move(request)](Result<Inference> answer) {

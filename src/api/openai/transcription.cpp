@@ -8,6 +8,7 @@
 #include <cmath>
 #include <utility>
 
+#include "api/openai/errors.h"
 #include "api/openai/fields.h"
 #include "api/openai/multipart.h"
 #include "api/openai/transcript_text.h"
@@ -72,6 +73,8 @@ Result<void> readField(const FormPart& part, TranscriptionRequest& request) {
     return unsupported("prompt: nothing can be said before the sound");
   } else if (part.name == "stream" && part.data != "false" && part.data != "False") {
     return unsupported("stream: a transcript is given as a whole");
+  } else if (part.name != "prompt" && part.name != "stream") {
+    return wrong(fmt::format("{}: {}", part.name, kNoSuchParameter));
   }
   return {};
 }

@@ -67,6 +67,7 @@ void embed(ServedModels& models, const Shared& exchange) {
   withModel(models, exchange, [exchange, request](const Model& model) {
     RunOptions options;
     options.stop = exchange->stop();
+    options.caller = exchange->caller();
     auto parameters = pool::embeddingParameters();
     parameters["normalize"] = request->normalize;
     options.parameters = boost::json::serialize(parameters);

@@ -1,0 +1,78 @@
+#include "api/oip/parameters.h"
+
+#include <gmock/gmock.h>
+
+#include <boost/json.hpp>
+
+namespace webpool::api::oip {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+boost::json::object object(std::string_view text) {
+  return boost::json::parse(text).as_object();
+}
+
+TEST(OipParameters, WhatIsReadIsTakenOut) {
+  auto given = object(R"({"priority": 1, "timeout": 2500, "user": "ann", "sequence_id": 7,
+      "sequence_start": true, "sequence_end": false, "normalize": true})");
+  const auto schedule = takeSchedule(given);
+  ASSERT_TRUE(schedule) << schedule.error().describe();
+  EXPECT_EQ(schedule->priority, 1U);
+  EXPECT_EQ(schedule->timeout, std::chrono::microseconds(2500));
+  EXPECT_EQ(schedule->user, "ann");
+  EXPECT_EQ(given, object(R"({"normalize": true})"));
+  RunOptions options;
+  schedule->applyTo(options);
+  EXPECT_EQ(options.timeout, std::chrono::milliseconds(3));
+  EXPECT_EQ(options.priority, 1U);
+}
+
+TEST(OipParameters, WhatIsNoneOfItsKindIsRefusedByName) {
+  for (const auto& [name, value] :
+       std::vector<std::pair<std::string, std::string>>{{"timeout", "-1"},
+                                                        {"timeout", R"("soon")"},
+                                                        {"timeout", "1.5"},
+                                                        {"priority", R"("high")"},
+                                                        {"priority", "999999"},
+                                                        {"priority", "-1"},
+                                                        {"priority", "18446744073709551615"},
+                                                        {"user", "7"}}) {
+    auto given = object("{\"" + name + "\": " + value + "}");
+    const auto schedule = takeSchedule(given);
+    ASSERT_FALSE(schedule) << name << " " << value;
+    EXPECT_EQ(schedule.error().category, ErrorCategory::InvalidInput);
+    EXPECT_THAT(schedule.error().message, StartsWith("parameters." + name + ": "));
+  }
+}
+
+TEST(OipParameters, EachTaskHasItsOwn) {
+  EXPECT_TRUE(checkTaskParameters("text-embedding", object(R"({"normalize": false})")));
+  EXPECT_TRUE(checkTaskParameters("text-generation", object(R"({"max_tokens": 3, "seed": 1})")));
+  EXPECT_TRUE(checkTaskParameters("tensors", object(R"({"repeat": 3})")));
+  const auto refused = checkTaskParameters("text-embedding", object(R"({"max_tokens": 3})"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().category, ErrorCategory::InvalidInput);
+  EXPECT_THAT(refused.error().message, StartsWith("parameters.max_tokens: "));
+}
+
+TEST(OipParameters, ADeadlineIsToldAsItWasGiven) {
+  Schedule schedule;
+  schedule.timeout = std::chrono::microseconds(1);
+  const Error alone{ErrorCategory::Busy,
+                    "its deadline can't be met: with 0 waiting before it an answer takes 5ms at "
+                    "least, and 1ms are left",
+                    "allow more time, or try again when less is waiting"};
+  const auto late = schedule.inItsTerms(alone);
+  EXPECT_EQ(late.category, ErrorCategory::Timeout);
+  EXPECT_THAT(late.message, HasSubstr("takes 5ms at least, and 1 µs are left"));
+  auto behind = alone;
+  behind.message.replace(behind.message.find("0 waiting"), 1, "3");
+  EXPECT_EQ(schedule.inItsTerms(behind).category, ErrorCategory::Busy);
+  const Error other{ErrorCategory::Busy, "the queue is full", ""};
+  EXPECT_EQ(schedule.inItsTerms(other).category, ErrorCategory::Busy);
+}
+
+}  // namespace
+}  // namespace webpool::api::oip

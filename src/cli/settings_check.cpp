@@ -1,0 +1,67 @@
+#include "cli/settings_check.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "browsers/browser.h"
+
+namespace webpool::cli {
+namespace {
+
+double numberOf(const settings::Values& values, std::string_view name, double otherwise) {
+  const auto found = values.find(name);
+  if (found == values.end() || found->second.texts.empty()) return otherwise;
+  const auto& text = found->second.texts.front();
+  double number = otherwise;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+Result<void> checkNames(const settings::Values& values, std::string_view setting,
+                        const std::vector<std::string>& known) {
+  const auto found = values.find(setting);
+  if (found == values.end()) return {};
+  for (const auto& text : found->second.texts) {
+    if (std::ranges::find(known, text) != known.end()) continue;
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("{}: {} is '{}', which is none", found->second.origin, setting, text),
+                fmt::format("one of {}", fmt::join(known, ", ")));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> checkScaling(double up, double down) {
+  if (down < up) return {};
+  return fail(
+      ErrorCategory::InvalidArgument,
+      fmt::format("workers would go below a busy share of {} and come above one of {}: they "
+                  "would come and go without end",
+                  down, up),
+      "scale_down_threshold must be less than scale_up_threshold");
+}
+
+Result<void> checkSettings(const settings::Values& values) {
+  auto names = browsers::BrowserFinder::knownNames();
+  names.insert(names.begin(), "auto");
+  const std::array checks{
+      std::pair{"browser", std::move(names)},
+      std::pair{"backend", std::vector<std::string>{"auto", "wasm", "webgpu", "webnn"}},
+      std::pair{"peer_sharing", std::vector<std::string>{"auto", "on", "off"}}};
+  for (const auto& [setting, known] : checks) {
+    if (auto fits = checkNames(values, setting, known); !fits) return fits;
+  }
+  return checkScaling(numberOf(values, "scale_up_threshold", 0.7),
+                      numberOf(values, "scale_down_threshold", 0.3));
+}
+
+}  // namespace webpool::cli
