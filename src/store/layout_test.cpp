@@ -212,7 +212,7 @@ TEST_F(LinkedDataTest, ThePinOfADocumentKeepsAllThatItLinksTo) {
   EXPECT_EQ(store_->resolveCid(root_, "data/0/name").value().codec(), cid::Codec::DagPb);
   EXPECT_EQ(bytesOf(store_->resolveCid(root_, "data/0/name").value()), "leaf");
   const auto inside = store_->resolveCid(root_, "n");
-  EXPECT_EQ(inside.error().category, ErrorCategory::NotFound);
+  EXPECT_EQ(inside.error().category, ErrorCategory::Unsupported);
   EXPECT_THAT(inside.error().message, HasSubstr("inside the block"));
   EXPECT_EQ(store_->describe(root_)->kind, ContentKind::Block);
   EXPECT_EQ(store_->list(root_)->at(0).kind, ContentKind::Block);
