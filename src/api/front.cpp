@@ -29,8 +29,11 @@ constexpr std::size_t kLargeBody = 64u << 10;
 constexpr unsigned kReaders = 2;
 constexpr std::size_t kUnread = 64;
 
-const Error kEnding{ErrorCategory::BrowserFailed, "webpool is shutting down",
-                    "try again when it runs again"};
+/// To a program whose pool this is, it is its worker that is lost.
+Error endingOf(std::string_view path) {
+  return {path.starts_with("/webpool/") ? ErrorCategory::WorkerLost : ErrorCategory::BrowserFailed,
+          "webpool is shutting down", "try again when it runs again"};
+}
 
 bool mayBeId(std::string_view id) {
   return !id.empty() && id.size() <= kLongestId &&
@@ -275,7 +278,7 @@ Error Exchange::told(const Error& error) const {
                    error.category == ErrorCategory::WorkerLost ||
                    error.category == ErrorCategory::BrowserFailed;
   if (!cut || state_->hasLeft() || !state_->front.ending.stop_requested()) return error;
-  return kEnding;
+  return endingOf(state_->request.path);
 }
 
 bool Exchange::decodeBody() {
@@ -383,7 +386,7 @@ void Front::route(std::string method, std::string path, std::string name, Exchan
                              "send Authorization: Bearer TOKEN"});
     }
     if (state->draining) {
-      return exchange->fail(kEnding);
+      return exchange->fail(endingOf(exchange->request().path));
     }
     const auto& asked = exchange->request();
     // A short one may become a long one.
