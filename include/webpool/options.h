@@ -181,7 +181,8 @@ struct ModelOptions {
   /// Instead of a dtype, bits of its weights: 32, 16, 8 or 4, the best such dtype that there is; 0:
   /// as `dtype` says. NotFound names the dtypes that there are.
   unsigned precision = 0;
-  bool mixedPrecision = false;  ///< of 4 bits: activations in 16 ("q4f16")
+  /// Weights of 4 bits with activations in 16 ("q4f16"). InvalidArgument beside another precision.
+  bool mixedPrecision = false;
   /// Where that does not fit into the memory, the next lower one that there is may be loaded
   /// (ModelInfo::loweredFrom tells). Needs not be said where neither dtype nor precision is.
   bool mayLower = false;

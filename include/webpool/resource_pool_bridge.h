@@ -242,6 +242,10 @@ class ResourcePoolBridgeIntegration {
                                                      const std::string& modelName,
                                                      const HardwarePreferences& preferences = {},
                                                      std::stop_token stop = {});
+  /// The first of the types that the model is of, by its own task; nothing is loaded, nobody else
+  /// asked. NotFound, InvalidModel, …, as of getModel(); InvalidArgument where it is of none.
+  Result<std::string> typeOf(const std::string& modelName, const HardwarePreferences& preferences,
+                             const std::vector<std::string>& types);
   std::future<Result<std::shared_ptr<EnhancedWebModel>>> getModelAsync(
       std::string modelType, std::string modelName, HardwarePreferences preferences = {});
 

@@ -29,21 +29,12 @@ bool isFile(const Content& content) {
          std::holds_alternative<TranscriptionRequest>(content);
 }
 
-/// The type that the model's own task belongs to. A graph that names no task is tried for what the
-/// content is first.
-std::string guessType(ResourcePoolBridgeIntegration& pool, const std::string& name,
-                      const Content& content, const HardwarePreferences& preferences,
-                      const std::stop_token& stop) {
+/// A graph that names no task is tried for what the content is first.
+std::vector<std::string> typesFor(const Content& content) {
   std::vector<std::string> types{"text_embedding", "text_generation", "vision",
                                  "audio",          "multimodal",      "text"};
   if (isFile(content)) std::ranges::rotate(types, std::ranges::find(types, "audio"));
-  // A type that does not fit is refused by name of the one that does, before a browser is asked.
-  for (const auto& type : types) {
-    const auto model = pool.getModel(type, name, preferences, stop);
-    if (model) return type;
-    if (model.error().category != ErrorCategory::InvalidArgument) return type;
-  }
-  return "text";
+  return types;
 }
 
 }  // namespace
@@ -73,9 +64,12 @@ AccelerateResult accelerate(const std::string& modelName, const Content& content
                                   .p2pOptimization = config.p2pOptimization};
   if (!config.platform.empty()) preferences.priorityList.push_back(config.platform);
   whole.result.asked = preferences;
-  const auto type = config.modelType.empty()
-                        ? guessType(*pool, modelName, content, preferences, config.stop)
-                        : config.modelType;
+  auto type = config.modelType;
+  if (type.empty()) {
+    auto ofTheModel = pool->typeOf(modelName, preferences, typesFor(content));
+    if (!ofTheModel) return failed(ofTheModel.error());
+    type = std::move(*ofTheModel);
+  }
   whole.result.modelType = type;
   const auto model = pool->getModel(type, modelName, preferences, config.stop);
   whole.loadMs = since(began);

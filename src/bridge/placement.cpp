@@ -1,6 +1,7 @@
 // Where a model of a type is placed: which platforms are tried, in which browser, with which
 // weights.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <span>
@@ -103,6 +104,36 @@ Result<ModelDescription> Pool::describe(ResourcePool& pool, const std::string& n
                               .context = preferences.contextLength});
 }
 
+std::optional<ModelDescription> Pool::describeAs(ResourcePool& pool, const std::string& type,
+                                                 const ModelDescription& known,
+                                                 const std::string& name,
+                                                 const HardwarePreferences& preferences) const {
+  auto description = known;
+  // A model of unknown task is a graph like any other until it is asked for what its type does.
+  if (const auto task = taskOfGraphs(type); known.task == "tensors" && !task.empty()) {
+    if (auto asTask = describe(pool, name, preferences, std::string(task))) {
+      description = std::move(*asTask);
+    }
+  }
+  if (taskFor(type, description.task).empty()) return std::nullopt;
+  return description;
+}
+
+Result<std::string> Pool::typeOf(const std::string& name, const HardwarePreferences& preferences,
+                                 std::span<const std::string> types) {
+  const auto pool = opened();
+  if (!pool) return std::unexpected(pool.error());
+  const auto known = describe(**pool, name, preferences, {});
+  if (!known) return std::unexpected(known.error());
+  for (const auto& type : types) {
+    if (isType(type) && describeAs(**pool, type, *known, name, preferences)) return type;
+  }
+  return fail(ErrorCategory::InvalidArgument,
+              fmt::format("{} is a model for {}, which is of none of the types {}", known->name,
+                          known->task, fmt::join(types, ", ")),
+              "one of " + typeNames());
+}
+
 Result<std::vector<Pool::Platform>> Pool::platformsFor(
     const std::vector<std::string>& priorityList) const {
   std::vector<std::pair<int, std::string>> own;
@@ -158,9 +189,9 @@ Result<void> Pool::askIntegration(const std::string& type, HardwarePreferences& 
   const auto said = integration->optimizeForBrowser(browser, type);
   if (!said) return std::unexpected(said.error());
   if (preferences.priorityList.empty()) preferences.priorityList = said->priorityList;
-  if (preferences.precision == 0) {
+  if (preferences.precision == 0 && !preferences.mixedPrecision) {
     preferences.precision = said->precision;
-    preferences.mixedPrecision = preferences.mixedPrecision || said->mixedPrecision;
+    preferences.mixedPrecision = said->mixedPrecision;
   }
   if (preferences.contextLength == 0) preferences.contextLength = said->contextLength;
   if (preferences.browser.empty()) {
@@ -224,19 +255,14 @@ Result<Placed> Pool::load(ResourcePool& pool, const std::string& type, const std
   if (!platforms) return std::unexpected(platforms.error());
   const auto wish = browserFor(type, preferences);
   if (!wish) return std::unexpected(wish.error());
-  auto description = describe(pool, name, preferences, {});
-  if (!description) return std::unexpected(description.error());
-  // A model of unknown task is a graph like any other until it is asked for what its type does.
-  if (const auto task = taskOfGraphs(type); description->task == "tensors" && !task.empty()) {
-    if (auto asTask = describe(pool, name, preferences, std::string(task))) {
-      description = std::move(asTask);
-    }
-  }
-  if (taskFor(type, description->task).empty()) {
+  const auto known = describe(pool, name, preferences, {});
+  if (!known) return std::unexpected(known.error());
+  const auto description = describeAs(pool, type, *known, name, preferences);
+  if (!description) {
     return fail(ErrorCategory::InvalidArgument,
-                fmt::format("{} is a model for {}, which is no model of type {}", description->name,
-                            description->task, type),
-                fmt::format("ask for it as \"{}\"", typeOf(description->task)));
+                fmt::format("{} is a model for {}, which is no model of type {}", known->name,
+                            known->task, type),
+                fmt::format("ask for it as \"{}\"", bridge::typeOf(known->task)));
   }
   if (const auto said = policy()) {
     if (auto allowed = said->allocateMemory(type, description->bytes); !allowed) {
@@ -245,7 +271,7 @@ Result<Placed> Pool::load(ResourcePool& pool, const std::string& type, const std
   }
   ModelOptions options{.task = description->task,
                        .dtype = description->dtype,
-                       .mayLower = preferences.precision == 0,
+                       .mayLower = preferences.precision == 0 && !preferences.mixedPrecision,
                        .context = preferences.contextLength,
                        .stop = stop};
   if (preferences.p2pOptimization) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -38,6 +39,9 @@ class Pool : public std::enable_shared_from_this<Pool> {
                                                      const HardwarePreferences& preferences,
                                                      std::stop_token stop);
   /// One that was given before, by its id; null where there is none.
+  /// Of the types, the first that the model is of.
+  Result<std::string> typeOf(const std::string& name, const HardwarePreferences& preferences,
+                             std::span<const std::string> types);
   std::shared_ptr<EnhancedWebModel> modelById(const std::string& id) const;
   ExecutionStats stats() const;
   std::vector<ConnectionStats> connections() const;
@@ -97,6 +101,10 @@ class Pool : public std::enable_shared_from_this<Pool> {
   /// The order of the list, without what the integration has switched off.
   Result<std::vector<Backend>> allowedBackends(const std::vector<std::string>& priorityList) const;
   /// The first of the dtypes with so many bits that the model has.
+  /// What it is as a model of the type; nullopt where it is none.
+  std::optional<ModelDescription> describeAs(ResourcePool& pool, const std::string& type,
+                                             const ModelDescription& known, const std::string& name,
+                                             const HardwarePreferences& preferences) const;
   Result<ModelDescription> describe(ResourcePool& pool, const std::string& name,
                                     const HardwarePreferences& preferences, std::string task) const;
 

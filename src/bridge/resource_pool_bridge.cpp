@@ -38,6 +38,12 @@ Result<std::shared_ptr<EnhancedWebModel>> ResourcePoolBridgeIntegration::getMode
   return pool_->getModel(modelType, modelName, preferences, std::move(stop));
 }
 
+Result<std::string> ResourcePoolBridgeIntegration::typeOf(const std::string& modelName,
+                                                          const HardwarePreferences& preferences,
+                                                          const std::vector<std::string>& types) {
+  return pool_->typeOf(modelName, preferences, types);
+}
+
 std::future<Result<std::shared_ptr<EnhancedWebModel>>> ResourcePoolBridgeIntegration::getModelAsync(
     std::string modelType, std::string modelName, HardwarePreferences preferences) {
   return std::async(std::launch::async,

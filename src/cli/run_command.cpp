@@ -131,13 +131,11 @@ void addRunCommand(CLI::App& app, Context& context, Action& action) {
   command->add_option("--backend", flags->backend, "auto, wasm, webgpu or webnn")
       ->capture_default_str();
   command->add_option("--dtype", flags->dtype, "fp32, fp16, q8, int8, uint8, q4, q4f16, bnb4");
-  auto* bits =
-      command->add_option("--precision", flags->precision, "Bits of the weights: 32, 16, 8 or 4")
-          ->type_name("BITS")
-          ->check(CLI::IsMember({32, 16, 8, 4}));
-  command
-      ->add_flag("--mixed-precision", flags->mixedPrecision, "Of 4 bits: activations in 16 (q4f16)")
-      ->needs(bits);
+  command->add_option("--precision", flags->precision, "Bits of the weights: 32, 16, 8 or 4")
+      ->type_name("BITS")
+      ->check(CLI::IsMember({32, 16, 8, 4}));
+  command->add_flag("--mixed-precision", flags->mixedPrecision,
+                    "Weights of 4 bits, activations in 16 (q4f16)");
   command->add_option("--component", flags->component,
                       "Of a model with several graphs, the one to run, e.g. encoder_model");
   command

@@ -40,7 +40,7 @@ std::vector<std::string> browsersFor(Engine& engine, const ModelOptions& options
 }  // namespace
 
 bool leavesDtypeOpen(const ModelOptions& options) {
-  return options.dtype.empty() && options.precision == 0;
+  return options.dtype.empty() && options.precision == 0 && !options.mixedPrecision;
 }
 
 std::vector<InDtype> inDtypes(Engine& engine, ResolvedModel usual, const ModelOptions& options) {

@@ -186,11 +186,19 @@ const store::ModelFile* graphOf(const std::vector<store::ModelFile>& files,
 
 constexpr unsigned kUsualContext = 4096;
 
+/// `asked`: as llama.cpp rounds it up, which of a context of 1 makes none at all and stops.
+std::uint64_t roundedContext(std::uint64_t asked, std::uint64_t trained) {
+  constexpr std::uint64_t kStep = 256;
+  const auto rounded = (asked + kStep - 1) / kStep * kStep;
+  return trained > 0 ? std::max(asked, std::min(rounded, trained)) : rounded;
+}
+
 LanguageInfo languageOf(const gguf::ModelInfo& header, unsigned context) {
   const auto trained = header.contextLength > 0 ? header.contextLength : kUsualContext;
   return {.architecture = header.architecture,
           .quantisation = header.quantisation,
-          .context = context > 0 ? context : std::min<std::uint64_t>(trained, kUsualContext),
+          .context = context > 0 ? roundedContext(context, header.contextLength)
+                                 : std::min<std::uint64_t>(trained, kUsualContext),
           .trainedContext = header.contextLength,
           .longestToken = header.longestToken,
           .chatTemplate = !header.chatTemplate.empty()};
@@ -532,19 +540,21 @@ Result<ResolvedModel> ModelSource::resolveBits(std::string_view model,
   for (const auto& dtype : *dtypes) {
     auto one = options;
     one.precision = 0;
+    one.mixedPrecision = false;
     one.dtype = dtype;
     auto resolved = resolve(model, one);
     if (resolved || resolved.error().category != ErrorCategory::NotFound) return resolved;
     if (!first) first = resolved.error();
   }
   return fail(ErrorCategory::NotFound,
-              fmt::format("{} has no weights of {} bits{}", model, options.precision,
-                          options.mixedPrecision ? ", mixed" : ""),
+              fmt::format("{} has no weights of {} bits{}", model,
+                          options.mixedPrecision ? 4 : options.precision,
+                          options.mixedPrecision ? " in mixed precision" : ""),
               first->hint);
 }
 
 Result<ResolvedModel> ModelSource::resolve(std::string_view model, const ModelOptions& options) {
-  if (options.precision != 0) return resolveBits(model, options);
+  if (options.precision != 0 || options.mixedPrecision) return resolveBits(model, options);
   if (model.starts_with(kByCid)) return resolveCid(model, options);
   std::error_code ignored;
   if (looksLikePath(model) || std::filesystem::exists(model, ignored)) {

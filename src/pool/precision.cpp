@@ -12,9 +12,14 @@ namespace webpool::pool {
 
 Result<std::vector<std::string>> dtypesFor(unsigned bits, bool mixed) {
   using Names = std::vector<std::string>;
+  if (mixed && (bits == 32 || bits == 16 || bits == 8)) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("mixed precision is of weights of 4 bits, and {} are asked for", bits),
+                "leave one of the two out");
+  }
   switch (bits) {
     case 0:
-      return Names{""};
+      return mixed ? Names{"q4f16"} : Names{""};
     case 32:
       return Names{"fp32"};
     case 16:
@@ -35,6 +40,7 @@ std::vector<unsigned> lowerPrecisions(const std::string& dtype) {
   constexpr std::array kBits{32U, 16U, 8U, 4U};
   const auto at = std::ranges::find_if(kBits, [&](unsigned bits) {
     for (const bool mixed : {false, true}) {
+      if (mixed && bits != 4) continue;
       const auto dtypes = dtypesFor(bits, mixed);
       if (dtypes && std::ranges::find(*dtypes, dtype) != dtypes->end()) return true;
     }

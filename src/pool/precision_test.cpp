@@ -13,6 +13,10 @@ TEST(Precision, BitsHaveTheirDtypes) {
   EXPECT_EQ(dtypesFor(8, false)->front(), "q8");
   EXPECT_EQ(dtypesFor(4, false)->front(), "q4");
   EXPECT_THAT(dtypesFor(4, true).value(), ElementsAre("q4f16"));
+  EXPECT_THAT(dtypesFor(0, true).value(), ElementsAre("q4f16")) << "there is no other mixed one";
+  for (const unsigned bits : {32U, 16U, 8U}) {
+    EXPECT_EQ(dtypesFor(bits, true).error().category, ErrorCategory::InvalidArgument) << bits;
+  }
   EXPECT_EQ(dtypesFor(3, false).error().category, ErrorCategory::InvalidArgument);
 }
 

@@ -434,5 +434,36 @@ TEST_F(Bridge, AccelerateNeedsNothingButAName) {
   EXPECT_LE(load.launchMs + load.fetchMs, whole.loadMs) << "its parts, and neither is the whole";
 }
 
+/// Keeps the types that it is asked about, and lets nothing be loaded.
+class Asked final : public BrowserIntegration {
+ public:
+  Result<HardwarePreferences> optimizeForBrowser(const std::string& /*browser*/,
+                                                 const std::string& type) override {
+    types.push_back(type);
+    return std::unexpected(Error{ErrorCategory::InvalidArgument, "not today", "tomorrow"});
+  }
+
+  std::vector<std::string> types;
+};
+
+TEST_F(Bridge, AccelerateTakesTheTypeFromTheModelAndTellsItsOwnFailure) {
+  ensureModel("magika", "fp32");
+  ResourcePoolBridgeIntegration pool(options());
+  ASSERT_TRUE(pool.initialize());
+  const auto asked = std::make_shared<Asked>();
+  pool.setBrowserIntegration(asked);
+  const auto refused = accelerate("magika", std::string("text"), {.pool = &pool});
+  ASSERT_TRUE(refused.result.error);
+  EXPECT_EQ(refused.result.error->message, "not today");
+  EXPECT_EQ(refused.result.modelType, "text");
+  EXPECT_EQ(asked->types, std::vector<std::string>{"text"}) << "of no other type";
+  const auto mixed = pool.typeOf(kEmbedder, {.mixedPrecision = true}, {"text_embedding"});
+  ASSERT_FALSE(mixed) << "it has no such weights";
+  EXPECT_EQ(mixed.error().category, ErrorCategory::NotFound) << mixed.error().describe();
+  const auto other = pool.typeOf(kEmbedder, {}, {"vision", "audio"});
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().category, ErrorCategory::InvalidArgument);
+}
+
 }  // namespace
 }  // namespace webpool::functional

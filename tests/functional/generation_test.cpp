@@ -235,6 +235,11 @@ TEST_F(TextGenerationOnce, WhatIsLongerThanTheContextIsRefusedAndTheNextIsAnswer
   const auto paris = generate(model, {{"user", kFrance}});
   ASSERT_TRUE(paris) << paris.error().describe();
   EXPECT_THAT(paris->text, HasSubstr("Paris"));
+  ModelOptions tiny;
+  tiny.context = 1;
+  const auto rounded = pool_->describe(kModel, tiny);
+  ASSERT_TRUE(rounded) << rounded.error().describe();
+  EXPECT_EQ(rounded->language->context, 256u) << "llama.cpp stops at less than two";
   ModelOptions beyond;
   beyond.context = 100'000;
   const auto never = pool_->describe(kModel, beyond);

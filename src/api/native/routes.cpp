@@ -222,7 +222,8 @@ void NativeApi::State::describe(const Shared& exchange, Wanted wanted) {
 void NativeApi::State::load(const Shared& exchange, Wanted wanted) {
   inBackground(exchange, [this, exchange, wanted = std::move(wanted)]() mutable {
     auto& options = wanted.options;
-    options.mayLower = options.mayLower || (options.dtype.empty() && options.precision == 0);
+    const bool isOpen = options.dtype.empty() && options.precision == 0 && !options.mixedPrecision;
+    options.mayLower = options.mayLower || isOpen;
     options.stop = exchange->stop();
     const auto asked = pool.describe(wanted.name, options);
     if (!asked) return exchange->fail(asked.error());
