@@ -62,7 +62,6 @@ class EmbeddingTask final : public RunTask {
       } else {
         object["outputs_file"] = flags.outputs;
       }
-      addTruncated(object, result->truncated);
       std::printf("%s\n", json::serialize(object).c_str());
       return 0;
     }
@@ -77,7 +76,6 @@ class EmbeddingTask final : public RunTask {
     }
     if (!flags.outputs.empty()) std::printf("written to %s\n", flags.outputs.c_str());
     printRan({model, result->ranOn, result->timings});
-    printTruncated(result->truncated);
     return 0;
   }
 
