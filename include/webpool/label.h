@@ -20,11 +20,13 @@ struct ClassifyOptions {
   std::size_t topK = 5;  ///< the best so many, best first; 0: all
 };
 
-/// For each thing that was asked about, in order.
+/// For each thing that was asked about, in order. Of texts, `truncated` tells which were longer
+/// than the model reads, so that their ends were left out; empty where none was.
 struct Classification {
   std::vector<std::vector<LabelScore>> items;
   RunTimings timings;
   RanOn ranOn;
+  std::vector<bool> truncated{};
 };
 
 }  // namespace webpool

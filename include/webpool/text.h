@@ -7,6 +7,10 @@
 // For models of BERT's kind in the Hugging Face layout. All functions block and are thread-safe.
 // Errors beside those of Model::run(): InvalidArgument for a model of another task, InvalidModel
 // for a configuration that can't be read, WrongResult for scores that are no numbers.
+//
+// A text longer than the model reads is cut; the answers tell which were (`truncated`). A model
+// whose output is not what the task needs, as states of another width than its config.json says
+// that it has labels or words, is Unsupported when it is loaded.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +24,7 @@
 
 namespace webpool {
 
-/// For a model of task "text-classification". A text longer than the model reads is cut.
+/// For a model of task "text-classification".
 Result<Classification> classifyTexts(const Model& model, std::span<const std::string> texts,
                                      const ClassifyOptions& classifying = {},
                                      const RunOptions& options = {});
@@ -48,6 +52,7 @@ struct TextEntities {
   std::vector<std::vector<TokenLabel>> tokens;  ///< those that stand for a part of the text
   RunTimings timings;
   RanOn ranOn;
+  std::vector<bool> truncated{};  ///< by text: longer than the model reads; empty: none was
 };
 
 /// For a model of task "token-classification".
@@ -66,6 +71,7 @@ struct FilledTexts {
   std::vector<std::vector<std::vector<FilledWord>>> texts;  ///< by text, by mask, best first
   RunTimings timings;
   RanOn ranOn;
+  std::vector<bool> truncated{};  ///< by text: longer than the model reads; empty: none was
 };
 
 /// For a model of task "fill-mask": holds its vocabulary. Cheap to copy.
@@ -76,7 +82,7 @@ class MaskFiller {
   /// "[MASK]" or "<mask>", as the model wants it written.
   const std::string& mask() const;
 
-  /// InvalidInput for a text without a mask.
+  /// InvalidInput for a text without a mask, and for one with a mask beyond what the model reads.
   Result<FilledTexts> fill(std::span<const std::string> texts,
                            const ClassifyOptions& classifying = {},
                            const RunOptions& options = {}) const;
@@ -101,6 +107,7 @@ struct TextStates {
   std::vector<TokenStates> texts;
   RunTimings timings;
   RanOn ranOn;
+  std::vector<bool> truncated{};  ///< by text: longer than the model reads; empty: none was
 };
 
 /// For a model of task "feature-extraction".

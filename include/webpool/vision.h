@@ -34,7 +34,8 @@ Result<Picture> decodePicture(std::span<const std::byte> file);
 
 /// For a model of task "image-classification" (ViT and its like): scaled and normalised as its
 /// preprocessor_config.json says. Blocks; thread-safe. InvalidArgument: another task; InvalidModel:
-/// a configuration that can't be followed; WrongResult: scores that are no numbers; those of
+/// a configuration that can't be followed; Unsupported: the model gives no logits, or of another
+/// number of labels than its config.json says; WrongResult: scores that are no numbers; those of
 /// Model::run().
 Result<Classification> classifyPictures(const Model& model, std::span<const Picture> pictures,
                                         const ClassifyOptions& classifying = {},

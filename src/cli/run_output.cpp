@@ -59,6 +59,22 @@ void printLabels(std::span<const LabelScore> labels) {
   }
 }
 
+void printTruncated(const std::vector<bool>& truncated) {
+  const auto first = std::ranges::find(truncated, true);
+  if (first == truncated.end()) return;
+  std::fflush(stdout);
+  std::fprintf(stderr,
+               "%td of the %zu texts are longer than the model reads, and what is beyond was left "
+               "out (the first is text %td)\n",
+               std::ranges::count(truncated, true), truncated.size(),
+               first - truncated.begin() + 1);
+}
+
+void addTruncated(json::object& object, const std::vector<bool>& truncated) {
+  if (std::ranges::find(truncated, true) == truncated.end()) return;
+  object["truncated"] = json::array(truncated.begin(), truncated.end());
+}
+
 namespace {
 
 /// Of all graphs together: each is fetched, compiled and warmed up by itself.

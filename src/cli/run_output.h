@@ -22,6 +22,11 @@ Result<void> writeOutputs(const std::string& path, const std::string& model,
 /// A line each: label and score.
 void printLabels(std::span<const LabelScore> labels);
 
+/// What the answer says of texts that are longer than the model reads: a notice, and "truncated" by
+/// text. Nothing where none was.
+void printTruncated(const std::vector<bool>& truncated);
+void addTruncated(boost::json::object& object, const std::vector<bool>& truncated);
+
 /// What ran, for the person or the program that asked.
 struct Ran {
   const Model& model;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cstdio>
+#include <type_traits>
 
 #include "cli/exit_code.h"
 #include "cli/run_output.h"
@@ -17,6 +18,15 @@ namespace webpool::cli {
 namespace {
 
 namespace json = boost::json;
+
+template <class Answer>
+std::vector<bool> truncatedOf(const Answer& answer) {
+  if constexpr (std::is_same_v<Answer, Inference>) {
+    return pool::cutTexts(answer);
+  } else {
+    return answer.truncated;
+  }
+}
 
 /// Reads the texts and asks as often as was said; what is asked and shown is the task's own.
 template <class Answer>
@@ -41,6 +51,7 @@ class TextTask : public RunTask {
       json::array list;
       for (std::size_t i = 0; i < texts_.size(); ++i) list.emplace_back(toJson(*answer, i));
       object[key()] = std::move(list);
+      addTruncated(object, truncatedOf(*answer));
       std::printf("%s\n", json::serialize(object).c_str());
       return 0;
     }
@@ -49,6 +60,7 @@ class TextTask : public RunTask {
       print(*answer, i);
     }
     printRan({model, answer->ranOn, answer->timings});
+    printTruncated(truncatedOf(*answer));
     return 0;
   }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "pipelines/text_heads.h"
+#include "pool/texts.h"
 #include "tasks/mask_words.h"
 #include "webpool/text.h"
 
@@ -49,7 +50,7 @@ Result<FilledTexts> MaskFiller::fill(std::span<const std::string> texts,
   if (!owner) return std::unexpected(owner.error());
   const auto owners = (*owner)->as<std::int64_t>();
   const auto width = static_cast<std::size_t>((*logits)->shape[1]);
-  FilledTexts result{{}, answer->timings, answer->ranOn};
+  FilledTexts result{{}, answer->timings, answer->ranOn, pool::cutTexts(*answer)};
   result.texts.resize(texts.size());
   if (owners.size() != static_cast<std::size_t>((*logits)->shape[0])) {
     return fail(ErrorCategory::WrongResult, "the answer's rows don't belong to the texts");

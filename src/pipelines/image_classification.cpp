@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "pipelines/picture_tensor.h"
 #include "pipelines/text_heads.h"
@@ -6,6 +7,21 @@
 #include "webpool/vision.h"
 
 namespace webpool {
+
+namespace {
+
+std::unexpected<Error> noLogits(const Model& model, const Inference& answer) {
+  std::vector<std::string> given;
+  for (const auto& output : answer.outputs) {
+    given.push_back(fmt::format("{} [{}]", output.name, fmt::join(output.shape, ", ")));
+  }
+  return fail(ErrorCategory::Unsupported,
+              fmt::format("{} gives {}, and image-classification needs logits of 2 dimensions",
+                          model.info().name, fmt::join(given, ", ")),
+              "take a model that was trained for it, or run this one with task \"tensors\"");
+}
+
+}  // namespace
 
 Result<Tensor> pipelines::pictureTensor(const Model& model, std::string_view preprocessor,
                                         std::span<const Picture> pictures) {
@@ -42,11 +58,14 @@ Result<Classification> classifyPictures(const Model& model, std::span<const Pict
   const auto answer = model.run({std::move(*input)}, options);
   if (!answer) return std::unexpected(answer.error());
   const auto logits = pipelines::outputOf(*answer, "logits", DataType::Fp32, 2);
-  if (!logits) return std::unexpected(logits.error());
+  if (!logits) return noLogits(model, *answer);
   if ((*logits)->shape[0] != std::int64_t(pictures.size())) {
     return fail(ErrorCategory::WrongResult, "the answer has not a row for each picture");
   }
   const auto width = static_cast<std::size_t>((*logits)->shape[1]);
+  if (auto fits = tasks::checkLabels(*config, model.info().name, width); !fits) {
+    return std::unexpected(fits.error());
+  }
   Classification result{{}, answer->timings, answer->ranOn};
   for (std::size_t i = 0; i < pictures.size(); ++i) {
     auto labels = tasks::labelScores((*logits)->as<float>().subspan(i * width, width), *config,

@@ -104,7 +104,7 @@ Result<Classification> classifyTexts(const Model& model, std::span<const std::st
   }
   const auto width = static_cast<std::size_t>((*logits)->shape[1]);
   const auto values = (*logits)->as<float>();
-  Classification result{{}, answer->timings, answer->ranOn};
+  Classification result{{}, answer->timings, answer->ranOn, pool::cutTexts(*answer)};
   for (std::size_t i = 0; i < texts.size(); ++i) {
     auto labels = tasks::labelScores(values.subspan(i * width, width), *config, classifying.topK);
     if (!labels) return std::unexpected(labels.error());
@@ -125,7 +125,7 @@ Result<TextEntities> findEntities(const Model& model, std::span<const std::strin
   const auto rows = tokenRows(*answer, "logits", texts.size());
   if (!rows) return std::unexpected(rows.error());
   const auto values = rows->values->as<float>();
-  TextEntities result{{}, {}, answer->timings, answer->ranOn};
+  TextEntities result{{}, {}, answer->timings, answer->ranOn, pool::cutTexts(*answer)};
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const auto first = rows->starts[i];
     const auto count = rows->starts[i + 1] - first;
@@ -149,7 +149,7 @@ Result<TextStates> tokenStates(const Model& model, std::span<const std::string> 
   if (!answer) return std::unexpected(answer.error());
   const auto rows = tokenRows(*answer, "states", texts.size());
   if (!rows) return std::unexpected(rows.error());
-  TextStates result{{}, answer->timings, answer->ranOn};
+  TextStates result{{}, answer->timings, answer->ranOn, pool::cutTexts(*answer)};
   const auto values = rows->values->as<float>();
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const auto first = rows->starts[i];

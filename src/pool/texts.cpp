@@ -100,6 +100,8 @@ std::vector<bool> cutTexts(const Inference& answer) {
   std::vector<bool> cut;
   if (list == nullptr) return cut;
   for (const auto& value : *list) cut.push_back(value == true);
+  // Of a run that calls shared, what it told of the others' texts.
+  if (std::ranges::find(cut, true) == cut.end()) cut.clear();
   return cut;
 }
 

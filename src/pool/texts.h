@@ -28,7 +28,8 @@ std::vector<std::string> stringsOf(const Tensor& tensor);
 /// Of each text of a text task, as the page told it in `details`; empty where it did not.
 std::vector<std::uint64_t> tokenCounts(const Inference& answer);
 
-/// Of each text, whether it was longer than the model reads; empty where the page did not tell.
+/// Of each text, whether it was longer than the model reads; empty where none was, or where the
+/// page did not tell.
 std::vector<bool> cutTexts(const Inference& answer);
 
 /// The rows of a run of task "text-embedding". Protocol where it is not a row a text.

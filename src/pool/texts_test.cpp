@@ -60,7 +60,8 @@ TEST(TokenCounts, NoneWhereThePageToldNoneOrNonsense) {
 TEST(CutTexts, AreThoseOfTheDetailsAndNoneWithoutAWord) {
   EXPECT_THAT(cutTexts(saying(R"({"tokens": [3, 512], "cut": [false, true]})")),
               ElementsAre(false, true));
-  for (const auto* details : {"", "[1]", R"({"tokens": [3]})", R"({"cut": true})"}) {
+  for (const auto* details : {"", "[1]", R"({"tokens": [3]})", R"({"cut": true})",
+                              R"({"tokens": [3, 4], "cut": [false, false]})"}) {
     EXPECT_THAT(cutTexts(saying(details)), IsEmpty()) << details;
   }
 }

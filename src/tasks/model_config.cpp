@@ -57,11 +57,25 @@ Result<ModelConfig> readModelConfig(std::string_view text) {
       config.labels[id] = value.get_string();
     }
   }
+  config.labelCount = config.labels.size();
+  if (const auto* count = object.if_contains("num_labels");
+      config.labelCount == 0 && count != nullptr && count->is_int64() && count->get_int64() > 0) {
+    config.labelCount = static_cast<std::size_t>(count->get_int64());
+  }
   if (const auto* problem = object.if_contains("problem_type");
       problem != nullptr && problem->is_string()) {
     config.severalLabels = problem->get_string() == "multi_label_classification";
   }
   return config;
+}
+
+Result<void> checkLabels(const ModelConfig& config, std::string_view model, std::size_t given) {
+  if (config.labelCount == 0 || config.labelCount == given) return {};
+  return fail(ErrorCategory::Unsupported,
+              fmt::format("{} gives {} values of each thing, and its config.json says that it has "
+                          "{} labels",
+                          model, given, config.labelCount),
+              "take the config.json of this very model, or run it with task \"tensors\"");
 }
 
 std::string_view taskOfArchitecture(std::string_view architecture) {

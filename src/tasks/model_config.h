@@ -15,6 +15,7 @@ namespace webpool::tasks {
 struct ModelConfig {
   std::string architecture{};         ///< "BertForSequenceClassification"; empty: not told
   std::vector<std::string> labels{};  ///< by id; empty: not told
+  std::size_t labelCount = 0;         ///< as it says; 0: not told
   bool severalLabels = false;         ///< each label for itself (problem_type "multi_label_…")
 
   /// "LABEL_7" for an id that has no name.
@@ -23,6 +24,9 @@ struct ModelConfig {
 
 /// InvalidModel where it is no JSON object.
 Result<ModelConfig> readModelConfig(std::string_view text);
+
+/// Unsupported where the config tells a number of labels, and the model gives another one.
+Result<void> checkLabels(const ModelConfig& config, std::string_view model, std::size_t given);
 
 /// "text-classification" for "…ForSequenceClassification"; empty where none of ours is meant.
 std::string_view taskOfArchitecture(std::string_view architecture);

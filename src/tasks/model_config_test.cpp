@@ -29,6 +29,23 @@ TEST(ModelConfig, WhatIsNoneIsNamed) {
   EXPECT_TRUE(readModelConfig("{}"));
 }
 
+TEST(ModelConfig, TellsHowManyLabelsThereAre) {
+  const auto count = [](const char* text) { return readModelConfig(text)->labelCount; };
+  EXPECT_EQ(count(R"({"id2label": {"0": "a", "1": "b"}, "num_labels": 7})"), 2U);
+  EXPECT_EQ(count(R"({"num_labels": 7})"), 7U);
+  EXPECT_EQ(count(R"({"num_labels": -7, "id2label": {}})"), 0U);
+  EXPECT_EQ(count("{}"), 0U);
+}
+
+TEST(ModelConfig, OtherNumbersOfLabelsAreUnsupported) {
+  const auto refused = checkLabels({.labelCount = 3}, "vit", 768);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().category, ErrorCategory::Unsupported);
+  EXPECT_THAT(refused.error().message, testing::StartsWith("vit gives 768 values"));
+  EXPECT_TRUE(checkLabels({.labelCount = 3}, "vit", 3));
+  EXPECT_TRUE(checkLabels({}, "vit", 768)) << "where nothing is told";
+}
+
 TEST(ModelConfig, TasksByArchitecture) {
   EXPECT_EQ(taskOfArchitecture("RobertaForMaskedLM"), "fill-mask");
   EXPECT_EQ(taskOfArchitecture("DistilBertForTokenClassification"), "token-classification");

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 
 #include "cli_harness.h"
 #include "reference.h"
@@ -13,6 +14,7 @@
 namespace webpool::functional {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 namespace json = boost::json;
@@ -24,6 +26,29 @@ double cosine(const json::array& a, const json::array& b) {
     dot += x * y, aa += x * x, bb += y * y;
   }
   return a.size() == b.size() ? dot / std::sqrt(aa * bb) : -2;
+}
+
+/// As tools/random-models.py draws it.
+std::string drawPicture(const std::filesystem::path& folder, std::size_t width,
+                        std::size_t height) {
+  std::vector<unsigned char> rgb(3 * width * height);
+  for (std::size_t y = 0; y < height; ++y) {
+    for (std::size_t x = 0; x < width; ++x) {
+      auto* pixel = &rgb[3 * (y * width + x)];
+      pixel[0] = static_cast<unsigned char>((x * 5 + y * 3) % 256);
+      pixel[1] = (x / 16 + y / 16) % 2 == 0 ? 220 : 30;
+      pixel[2] = static_cast<unsigned char>((x * x + 7 * y) % 256);
+    }
+  }
+  const auto path =
+      folder / ("picture-" + std::to_string(width) + "x" + std::to_string(height) + ".png");
+  png_image image{};
+  image.version = PNG_IMAGE_VERSION;
+  image.width = static_cast<png_uint_32>(width);
+  image.height = static_cast<png_uint_32>(height);
+  image.format = PNG_FORMAT_RGB;
+  EXPECT_NE(png_image_write_to_file(&image, path.c_str(), 0, rgb.data(), 0, nullptr), 0);
+  return path;
 }
 
 class RandomModels : public CliTest, public testing::WithParamInterface<const char*> {
@@ -53,26 +78,8 @@ class RandomModels : public CliTest, public testing::WithParamInterface<const ch
     return list;
   }
 
-  /// As tools/random-models.py draws it.
   std::string picture(std::size_t width, std::size_t height) const {
-    std::vector<unsigned char> rgb(3 * width * height);
-    for (std::size_t y = 0; y < height; ++y) {
-      for (std::size_t x = 0; x < width; ++x) {
-        auto* pixel = &rgb[3 * (y * width + x)];
-        pixel[0] = static_cast<unsigned char>((x * 5 + y * 3) % 256);
-        pixel[1] = (x / 16 + y / 16) % 2 == 0 ? 220 : 30;
-        pixel[2] = static_cast<unsigned char>((x * x + 7 * y) % 256);
-      }
-    }
-    const auto path =
-        folder() / ("picture-" + std::to_string(width) + "x" + std::to_string(height) + ".png");
-    png_image image{};
-    image.version = PNG_IMAGE_VERSION;
-    image.width = static_cast<png_uint_32>(width);
-    image.height = static_cast<png_uint_32>(height);
-    image.format = PNG_FORMAT_RGB;
-    EXPECT_NE(png_image_write_to_file(&image, path.c_str(), 0, rgb.data(), 0, nullptr), 0);
-    return path;
+    return drawPicture(folder(), width, height);
   }
 
   std::filesystem::path models_;
@@ -221,6 +228,11 @@ class RandomModelInput : public CliTest {
                                          "wasm", "--ephemeral"});
     return run(arguments);
   }
+  static std::string words(int count) {
+    std::string text;
+    for (int i = 0; i < count; ++i) text += "word ";
+    return text;
+  }
   std::filesystem::path models_;
 };
 
@@ -237,6 +249,74 @@ TEST_F(RandomModelInput, WrongUseIsNamed) {
       ask("random-bert-classifier", {"--task", "image-classification", "/etc/hosts"});
   EXPECT_EQ(other.code, 2) << other.err;
   EXPECT_THAT(other.err, HasSubstr("preprocessor_config.json"));
+}
+
+/// A copy of a model whose config.json is another one.
+std::filesystem::path withConfig(const std::filesystem::path& model,
+                                 const std::filesystem::path& copy, std::string_view config) {
+  std::filesystem::copy(model, copy, std::filesystem::copy_options::recursive);
+  std::ofstream(copy / "config.json") << config;
+  return copy;
+}
+
+TEST_F(RandomModelInput, AModelThatIsNotOfTheTaskIsUnsupported) {
+  ensureModel("all-minilm-l6-v2", "fp32");
+  const auto minilm = [&](const char* task, const char* text) {
+    return run({"run", "--model", "all-minilm-l6-v2", "--backend", "wasm", "--ephemeral", "--task",
+                task, text});
+  };
+  for (const auto* task : {"text-classification", "token-classification", "fill-mask"}) {
+    const auto refused = minilm(task, "a [MASK]");
+    EXPECT_EQ(refused.code, 6) << refused.out << refused.err;
+    EXPECT_THAT(refused.err, AllOf(HasSubstr("all-minilm-l6-v2 gives"), HasSubstr("384]"),
+                                   HasSubstr(std::string(task) + " needs"),
+                                   HasSubstr("load it for text-embedding")));
+  }
+  const auto states = ask("random-bert-states", {"--task", "token-classification", "a"});
+  EXPECT_EQ(states.code, 6) << states.out << states.err;
+  EXPECT_THAT(states.err, HasSubstr("needs logits of 3 dimensions"));
+  const auto logits = ask("random-bert-fill-mask", {"--task", "feature-extraction", "a"});
+  EXPECT_EQ(logits.code, 6) << logits.out << logits.err;
+}
+
+TEST_F(RandomModelInput, OtherLabelsThanTheConfigurationSaysAreUnsupported) {
+  const auto two = R"({"model_type": "bert", "id2label": {"0": "no", "1": "yes"}})";
+  const auto texts = withConfig(models_ / "random-bert-classifier", folder() / "texts", two);
+  const auto text = ask(texts, {"--task", "text-classification", "a text"});
+  EXPECT_EQ(text.code, 6) << text.out << text.err;
+  EXPECT_THAT(text.err, HasSubstr("needs 2 labels, as its config.json says"));
+  const auto pictures = withConfig(
+      models_ / "random-vit", folder() / "pictures",
+      R"({"architectures": ["ViTForImageClassification"], "id2label": {"0": "no", "1": "yes"}})");
+  const auto picture = ask(pictures, {drawPicture(folder(), 64, 64)});
+  EXPECT_EQ(picture.code, 6) << picture.out << picture.err;
+  EXPECT_THAT(picture.err, HasSubstr("config.json says that it has 2 labels"));
+}
+
+TEST_F(RandomModelInput, WhatIsCutIsTold) {
+  for (const auto* model : {"random-bert-classifier", "random-bert-tokens"}) {
+    const auto cut = ask(model, {"--json", "a text", words(300)});
+    ASSERT_EQ(cut.code, 0) << cut.err;
+    EXPECT_EQ(cut.json().at("truncated"), (boost::json::array{false, true}));
+    const auto whole = ask(model, {"--json", "a text"});
+    ASSERT_EQ(whole.code, 0) << whole.err;
+    EXPECT_FALSE(whole.json().contains("truncated"));
+  }
+  const auto person = ask("random-bert-classifier", {words(300)});
+  ASSERT_EQ(person.code, 0) << person.err;
+  EXPECT_THAT(person.err, HasSubstr("1 of the 1 texts are longer than the model reads"));
+}
+
+TEST_F(RandomModelInput, MasksBeyondWhatTheModelReadsAreRefused) {
+  std::string many;
+  for (int i = 0; i < 2000; ++i) many += "[MASK] ";
+  const auto refused = ask("random-bert-fill-mask", {"The [MASK] sat.", many});
+  EXPECT_EQ(refused.code, 3) << refused.out << refused.err;
+  EXPECT_THAT(refused.err, HasSubstr("text 2: 1874 of its 2000 [MASK] lie beyond the 128 tokens"));
+  const auto cut = ask("random-bert-fill-mask", {"--json", "The [MASK] sat. " + words(300)});
+  ASSERT_EQ(cut.code, 0) << cut.err;
+  EXPECT_EQ(cut.json().at("masks").as_array()[0].as_array().size(), 1U);
+  EXPECT_EQ(cut.json().at("truncated"), (boost::json::array{true}));
 }
 
 TEST_F(RandomModelInput, PrecisionPicksAmongWhatIsThere) {

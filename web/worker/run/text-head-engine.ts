@@ -7,6 +7,8 @@ import type { JsonObject } from '../../protocol/frame';
 import type { Placement, TensorSpec } from '../../protocol/values';
 import { PoolError, errorText } from '../error';
 import type { Engine, EngineContext, RunControl } from './engine';
+import { type WantedOutput, outputOfHead } from './head-output';
+import { masksLost, tellTokens } from './head-texts';
 import { runFailure } from './ort-errors';
 import type { Runtime } from './runtime';
 import { findGraph } from './session-factory';
@@ -24,26 +26,39 @@ interface Head {
   /** Names that the output may have, best first; else the first of that many dimensions. */
   names: readonly string[];
   output: string;
+  counts: WantedOutput['counts'];
   warmupText: string;
 }
 
 const kText = 'A sentence of about the usual length, so that the code that runs is warm.';
 
+const kLabels = { names: ['logits'], output: 'logits', counts: 'labels' } as const;
+
 const kHeads = new Map<string, Head>([
-  ['text-classification', { kept: 'text', names: ['logits'], output: 'logits', warmupText: kText }],
-  ['token-classification', { kept: 'tokens', names: ['logits'], output: 'logits', warmupText: kText }],
+  ['text-classification', { kept: 'text', ...kLabels, warmupText: kText }],
+  ['token-classification', { kept: 'tokens', ...kLabels, warmupText: kText }],
   // One of the two is a mask, whatever the vocabulary.
-  ['fill-mask', { kept: 'masks', names: ['logits'], output: 'logits', warmupText: '[MASK] <mask>' }],
+  ['fill-mask', { kept: 'masks', ...kLabels, counts: 'words', warmupText: '[MASK] <mask>' }],
   [
     'feature-extraction',
     {
       kept: 'tokens',
       names: ['last_hidden_state', 'token_embeddings'],
       output: 'states',
+      counts: null,
       warmupText: kText,
     },
   ],
-  ['text-projection', { kept: 'text', names: ['text_embeds'], output: 'text_embeds', warmupText: kText }],
+  [
+    'text-projection',
+    {
+      kept: 'text',
+      names: ['text_embeds'],
+      output: 'text_embeds',
+      counts: null,
+      warmupText: kText,
+    },
+  ],
 ]);
 
 /** More than the runtime is asked for in one output: 256 MiB of floats. */
@@ -117,10 +132,11 @@ export class TextHeadEngine implements Engine {
   }
 
   private async answer(texts: string[], control?: RunControl): Promise<Tensor[]> {
-    const rows = texts.map((text) => this.tokenize(text));
-    control?.details({ tokens: rows.map(({ ids }) => ids.length) });
+    const whole = texts.map((text) => this.tokenize(text));
+    const rows = whole.map((row) => this.cut(row));
+    control?.details(tellTokens(whole, rows));
     const batch = padRows(rows, this.tokenizer.pad_token_id ?? 0);
-    if (this.head.kept === 'masks') this.checkMasks(rows);
+    if (this.head.kept === 'masks') this.checkMasks(whole, rows);
     const values = await this.compute(batch);
     const dims = values.dims;
     const width = dims.at(-1) ?? 0;
@@ -139,24 +155,39 @@ export class TextHeadEngine implements Engine {
     const { ids, token_type_ids: types } = this.tokenizer._tokenizer.encode(text, {
       return_token_type_ids: true,
     });
+    return { ids, types: types ?? [] };
+  }
+
+  private cut(row: TokenRow): TokenRow {
     const limit = Number(this.tokenizer.model_max_length) || Infinity;
-    const row = { ids, types: types ?? [] };
-    return cutRow(row, Math.min(limit, this.longest()), trailingOf(ids, this.framing));
+    return cutRow(row, Math.min(limit, this.longest()), trailingOf(row.ids, this.framing));
   }
 
   /** Positions that the model has, where its configuration tells; RoBERTa's begin after padding. */
   private longest(): number {
-    const config = this.model.pipe.model.config as unknown as Record<string, unknown>;
-    const positions = config['max_position_embeddings'];
+    const positions = this.config['max_position_embeddings'];
     if (typeof positions !== 'number' || positions <= 0) return Infinity;
-    const offset = String(config['model_type']).includes('roberta') ? 2 : 0;
+    const offset = String(this.config['model_type']).includes('roberta') ? 2 : 0;
     return positions - offset;
   }
 
-  private checkMasks(rows: readonly TokenRow[]): void {
+  private get config(): Record<string, unknown> {
+    return this.model.pipe.model.config as unknown as Record<string, unknown>;
+  }
+
+  private checkMasks(whole: readonly TokenRow[], rows: readonly TokenRow[]): void {
     const mask = this.tokenizer.mask_token_id;
     if (mask === undefined || mask === null) {
       throw new PoolError('invalid_model', 'the tokenizer has no mask token');
+    }
+    const lost = masksLost(whole, rows, mask);
+    if (lost) {
+      throw new PoolError(
+        'invalid_input',
+        `text ${lost.text + 1}: ${lost.beyond} of its ${lost.masks} ${this.tokenizer.mask_token} ` +
+          `lie beyond the ${lost.limit} tokens that ${this.context.load.name} reads`,
+        'shorten the text, or ask about parts of it in several texts',
+      );
     }
     const without = rows.findIndex(({ ids }) => !ids.includes(mask));
     if (without < 0) return;
@@ -179,17 +210,12 @@ export class TextHeadEngine implements Engine {
     } catch (thrown) {
       throw runFailure(errorText(thrown));
     }
-    const rank = this.head.kept === 'text' ? 2 : 3;
-    const named = this.head.names.map((name) => outputs[name]).find((one) => one);
-    const found = named ?? Object.values(outputs).find(({ dims }) => dims.length === rank);
-    if (!found) {
-      throw new PoolError(
-        'unsupported',
-        `the model gives ${Object.keys(outputs).join(', ')}, and ${this.context.load.task} needs ` +
-          `${this.head.names[0]} of ${rank} dimensions`,
-        'run it with task "tensors"',
-      );
-    }
+    const { names, counts } = this.head;
+    const { name: model, task } = this.context.load;
+    const wanted = { model, task, names, counts, rank: this.head.kept === 'text' ? 2 : 3 };
+    const given = Object.entries(outputs).map(([name, { dims }]) => ({ name, dims }));
+    const found = outputs[outputOfHead(given, wanted, this.config)];
+    if (!found) throw new PoolError('internal', 'an output that was there is gone');
     return found.type === 'float32' ? found : found.to('float32');
   }
 
