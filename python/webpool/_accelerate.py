@@ -102,11 +102,8 @@ def _platform(config: Mapping[str, Any]) -> Optional[str]:
 
 def _default_pool(config: Mapping[str, Any]) -> ResourcePoolBridgeIntegration:
     global _default, _opened_with
-    wanted = {
-        name: config[name]
-        for name in (*_OTHERWISE, *_VARIABLES)
-        if config.get(name) is not None
-    }
+    names = (*_OTHERWISE, *_VARIABLES)
+    wanted = {name: config[name] for name in names if config.get(name) is not None}
     pool = ResourcePoolBridgeIntegration(**wanted)  # which refuses what is none of its arguments
     if wanted.get("db_path"):
         wanted["db_path"] = os.path.abspath(os.fsdecode(wanted["db_path"]))
@@ -117,8 +114,9 @@ def _default_pool(config: Mapping[str, Any]) -> ResourcePoolBridgeIntegration:
             _opened_with = {**_settings_otherwise(), **wanted}
         differing = [name for name in wanted if wanted[name] != _opened_with[name]]
         if differing:
+            others = ", ".join(differing)
             raise Error(
-                f"the pool that calls of accelerate share is open, with another {', '.join(differing)}",
+                f"the pool that calls of accelerate share is open, with another {others}",
                 "invalid_argument",
                 "call close_default_pool() first, give a pool of yours as pool, or "
                 "use_resource_pool False, which opens one for this call",
