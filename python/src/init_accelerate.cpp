@@ -28,11 +28,7 @@ void initAccelerate(py::module_& module) {
           options.stop = token;
           return webpool::accelerate(name, inputs, options);
         });
-        auto object = jsonToPython(whole.toJson());
-        if (!whole.result.tensors.empty()) {
-          object["tensors"] = tensorsToPython(whole.result.tensors);
-        }
-        return object;
+        return resultToPython(whole.toJson(), whole.result);
       },
       py::arg("model_name"), py::arg("content"), py::arg("config"), py::arg("pool"),
       py::arg("stop") = nullptr);

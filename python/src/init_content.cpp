@@ -36,6 +36,10 @@ std::string textOf(py::handle text, const std::string& what = "a text") {
   return python::textOf(text, what, ErrorCategory::InvalidInput);
 }
 
+std::filesystem::path pathOf(const std::string& path, const std::string& what) {
+  return python::pathOf(path, what, ErrorCategory::InvalidInput);
+}
+
 Bytes copyOfBuffer(const py::handle& object) {
   const auto contiguous = py::reinterpret_steal<py::bytes>(PyBytes_FromObject(object.ptr()));
   if (!contiguous) throw py::error_already_set();
@@ -170,7 +174,7 @@ std::optional<PicturesAndTexts> picturesAndTextsOf(const py::dict& dict) {
   const auto take = [&](py::handle one) {
     auto content = contentOf(one);
     if (auto* path = std::get_if<std::string>(&content)) {
-      both.pictures.emplace_back(std::filesystem::path(*path));
+      both.pictures.emplace_back(pathOf(*path, "the path of a picture"));
     } else if (auto* file = std::get_if<std::filesystem::path>(&content)) {
       both.pictures.emplace_back(std::move(*file));
     } else if (auto* bytes = std::get_if<Bytes>(&content)) {
@@ -248,7 +252,9 @@ std::optional<Content> takeContent(const py::dict& rest) {
     if (!rest.contains(name)) continue;
     auto content = contentOf(take(name));
     // A str there is no text, whatever the model takes.
-    if (auto* path = std::get_if<std::string>(&content)) return std::filesystem::path(*path);
+    if (auto* path = std::get_if<std::string>(&content)) {
+      return pathOf(*path, std::string("the path in '") + name + "'");
+    }
     return content;
   }
   return std::nullopt;
@@ -320,7 +326,7 @@ Content contentOf(py::handle given) {
     return copyOfBuffer(given);
   }
   if (py::hasattr(given, "__fspath__")) {
-    return pathOf(given);
+    return python::pathOf(given, "a path", ErrorCategory::InvalidInput);
   }
   if (py::isinstance<py::dict>(given)) return dictOf(py::reinterpret_borrow<py::dict>(given));
   // A PIL image.
@@ -455,7 +461,12 @@ py::object jsonToPython(const std::string& json) {
 }
 
 py::object resultToPython(const WebModelResult& result) {
-  auto object = jsonToPython(result.toJson());
+  return resultToPython(result.toJson(), result);
+}
+
+py::object resultToPython(const std::string& json, const WebModelResult& result) {
+  auto object = jsonToPython(json);
+  object["result"] = py::object(object["output"]);
   if (!result.tensors.empty()) object["tensors"] = tensorsToPython(result.tensors);
   return object;
 }

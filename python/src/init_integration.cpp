@@ -9,6 +9,23 @@ constexpr const char* kYesOrNo = "True or False";
   raise(Error{ErrorCategory::InvalidArgument, message, hint});
 }
 
+bool isFlag(py::handle value) {
+  return py::isinstance<py::bool_>(value) ||
+         py::isinstance(value, py::module_::import("numpy").attr("bool_"));
+}
+
+/// pybind11 would also take a number, and any object that has a truth of its own, for a flag, and a
+/// flag for a number.
+template <class T>
+bool isOfKind(py::handle value) {
+  if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, std::optional<bool>>) {
+    return isFlag(value);
+  } else if constexpr (std::is_integral_v<T>) {
+    return !isFlag(value);
+  }
+  return true;
+}
+
 /// `hint` says what it takes.
 template <class T>
 void take(const py::dict& given, const char* name, T& into, const std::string& hint) {
@@ -18,12 +35,26 @@ void take(const py::dict& given, const char* name, T& into, const std::string& h
     return Error{ErrorCategory::InvalidArgument,
                  std::string(name) + " is not to be " + shown(value), hint};
   };
+  if (!isOfKind<T>(value)) raise(wrong());
   try {
-    into = py::cast<T>(value);
+    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+      // Of a fraction and of an array of one it would make a whole number, too.
+      const auto whole = py::reinterpret_steal<py::object>(PyNumber_Index(value.ptr()));
+      if (!whole) throw py::error_already_set();
+      into = py::cast<T>(whole);
+    } else {
+      into = py::cast<T>(value);
+    }
   } catch (const py::cast_error&) {
     raise(wrong());
   } catch (py::error_already_set& raised) {
     raiseFrom(raised, wrong());
+  }
+  // Where C reads a text with a NUL, it ends there.
+  if constexpr (std::is_same_v<T, std::string>) {
+    if (into.contains('\0')) raise(wrong());
+  } else if constexpr (std::is_same_v<T, std::optional<std::string>>) {
+    if (into->contains('\0')) raise(wrong());
   }
 }
 
@@ -31,7 +62,7 @@ void takePath(const py::dict& given, const char* name, std::filesystem::path& in
   if (!given.contains(name) || py::object(given[name]).is_none()) return;
   const py::object value = given[name];
   try {
-    into = pathOf(value);
+    into = pathOf(value, name, ErrorCategory::InvalidArgument);
   } catch (py::error_already_set& raised) {
     raiseFrom(raised,
               {ErrorCategory::InvalidArgument, std::string(name) + " is not to be " + shown(value),
@@ -84,6 +115,14 @@ HardwarePreferences preferencesOf(py::handle given) {
   take(dict, "mixed_precision", preferences.mixedPrecision, kYesOrNo);
   take(dict, "context_length", preferences.contextLength, "a number of tokens: 8192");
   take(dict, "p2p_optimization", preferences.p2pOptimization, kYesOrNo);
+  (void)textIn(dict, "model_family", "a name: 'bert'");
+  bool byCid = true;
+  take(dict, "enable_ipfs", byCid, kYesOrNo);
+  if (!byCid) {
+    raise(Error{ErrorCategory::Unsupported,
+                "models come into a browser by their CIDs, there is no other way",
+                "leave enable_ipfs out"});
+  }
   take(dict, "compute_shaders", preferences.computeShaders, kYesOrNo);
   take(dict, "precompile_shaders", preferences.precompileShaders, kYesOrNo);
   take(dict, "parallel_loading", preferences.parallelLoading, kYesOrNo);

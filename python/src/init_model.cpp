@@ -41,9 +41,10 @@ void giveWhole(WebModelResult& result, const py::object& onText) {
     onText(*text);
     return;
   }
+  const auto backend = result.platform();  // a failure has none
   result.success = false;
   result.error = Error{ErrorCategory::Unsupported,
-                       "the backend '" + result.platform() + "' gave an answer without a text",
+                       "the backend '" + backend + "' gave an answer without a text",
                        "call the model without stream(), or let the backend give a str or a dict "
                        "with \"text\""};
 }

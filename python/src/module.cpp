@@ -80,8 +80,17 @@ std::string textOf(py::handle text, const std::string& what, ErrorCategory categ
        "decode it with errors=\"replace\", or encode it with \"surrogatepass\" and decode it"});
 }
 
-std::filesystem::path pathOf(py::handle path) {
-  return std::string(py::bytes(py::module_::import("os").attr("fsencode")(path)));
+std::filesystem::path pathOf(std::string path, const std::string& what, ErrorCategory category) {
+  if (const auto end = path.find('\0'); end != std::string::npos) {
+    raise(Error{category, what + " has a NUL in it, after '" + path.substr(0, end) + "'",
+                "leave it out: no path has one"});
+  }
+  return path;
+}
+
+std::filesystem::path pathOf(py::handle path, const std::string& what, ErrorCategory category) {
+  const auto bytes = py::bytes(py::module_::import("os").attr("fsencode")(path));
+  return pathOf(std::string(bytes), what, category);
 }
 
 Error errorOf(py::error_already_set& raised, ErrorCategory otherwise, const std::string& what,
@@ -112,6 +121,9 @@ PYBIND11_MODULE(_webpool, module) {
       .def(py::init<>())
       .def("request", [](std::stop_source& stop) { return stop.request_stop(); });
   module.attr("__version__") = webpool::kVersion;
+  module.def("is_category", [](const std::string& name) {
+    return webpool::categoryName(webpool::categoryFromName(name)) == name;
+  });
   initContent(module);
   initModel(module);
   initIntegration(module);

@@ -35,8 +35,11 @@ std::string typeName(py::handle object);
 /// Raises webpool.Error where `what` has half of a surrogate pair, which has no UTF-8.
 std::string textOf(py::handle text, const std::string& what, ErrorCategory category);
 
-/// As os.fsencode() takes them. Raises what that raises.
-std::filesystem::path pathOf(py::handle path);
+/// A path ends at a NUL for the system: one with a NUL would name another file than was given.
+/// Raises webpool.Error there, of the category and by the name of `what`.
+std::filesystem::path pathOf(std::string path, const std::string& what, ErrorCategory category);
+/// The same of what os.fsencode() takes. Raises what that raises too.
+std::filesystem::path pathOf(py::handle path, const std::string& what, ErrorCategory category);
 
 /// What was raised as an error of ours. Where it is none, `what` failed ("the backend failed"), and
 /// `hint` is the next step.
@@ -79,7 +82,10 @@ WebModelResult refused(const EnhancedWebModel* model, const std::string& id, con
 py::object contentToPython(const Content& content);
 
 /// A dict of what ran and what came out; the tensors as numpy arrays under "tensors".
+/// "result" is a second name of "output": the same object.
 py::object resultToPython(const WebModelResult& result);
+/// The same where `json` is what is said of it.
+py::object resultToPython(const std::string& json, const WebModelResult& result);
 py::object jsonToPython(const std::string& json);
 py::dict tensorsToPython(const std::vector<Tensor>& tensors);
 std::vector<Tensor> tensorsOf(const py::dict& arrays);

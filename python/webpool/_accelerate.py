@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 from typing import Any, Mapping, Optional
 
@@ -18,6 +19,11 @@ _KNOWN = (
 
 _lock = threading.Lock()
 _default: Optional[ResourcePoolBridgeIntegration] = None
+_opened_with: dict[str, Any] = {}
+
+# What a pool is opened with where nothing is said.
+_OTHERWISE: dict[str, Any] = {"max_connections": 4, "headless": True, "adaptive_scaling": True}
+_VARIABLES = {"url": "WEBPOOL_URL", "token": "WEBPOOL_API_TOKEN", "db_path": "BENCHMARK_DB_PATH"}
 
 
 def accelerate(
@@ -58,7 +64,10 @@ def _accelerate(
         if name not in _KNOWN:
             raise Error(f"accelerate has no {shown(name)}", "invalid_argument", ", ".join(_KNOWN))
     given["platform"] = _platform(given)
-    given.pop("store_results", None)  # where there is a database, each run is stored
+    # Where there is a database, each run is stored.
+    flag(given.pop("store_results", None), "store_results", True)
+    flag(given.get("adaptive_scaling"), "adaptive_scaling", True)
+    shared = flag(given.pop("use_resource_pool", None), "use_resource_pool", True)
     pool = given.pop("pool", None)
     other = given.pop("resource_pool", None)
     pool = other if pool is None else pool
@@ -66,8 +75,10 @@ def _accelerate(
         raise Error(
             f"{shown(pool)} is no pool", "invalid_argument", "give a ResourcePoolBridgeIntegration"
         )
-    if pool is None and flag(given.get("use_resource_pool", True), "use_resource_pool"):
+    if pool is None and shared:
         pool = _default_pool(given)
+    if pool is None and not flag(given.get("adaptive_scaling"), "adaptive_scaling", True):
+        given["min_connections"] = given.get("max_connections") or _OTHERWISE["max_connections"]
     return _webpool.accelerate(model_name, content, given, pool and pool._native, stop)
 
 
@@ -90,25 +101,34 @@ def _platform(config: Mapping[str, Any]) -> Optional[str]:
 
 
 def _default_pool(config: Mapping[str, Any]) -> ResourcePoolBridgeIntegration:
-    global _default
+    global _default, _opened_with
+    names = (*_OTHERWISE, *_VARIABLES)
+    wanted = {name: config[name] for name in names if config.get(name) is not None}
+    pool = ResourcePoolBridgeIntegration(**wanted)  # which refuses what is none of its arguments
+    if wanted.get("db_path"):
+        wanted["db_path"] = os.path.abspath(os.fsdecode(wanted["db_path"]))
     with _lock:
         if _default is None:
-            wanted = {
-                name: config[name]
-                for name in (
-                    "max_connections",
-                    "headless",
-                    "adaptive_scaling",
-                    "url",
-                    "token",
-                    "db_path",
-                )
-                if config.get(name) is not None
-            }
-            pool = ResourcePoolBridgeIntegration(**wanted)
             pool.initialize()
             _default = pool
+            _opened_with = {**_settings_otherwise(), **wanted}
+        differing = [name for name in wanted if wanted[name] != _opened_with[name]]
+        if differing:
+            others = ", ".join(differing)
+            raise Error(
+                f"the pool that calls of accelerate share is open, with another {others}",
+                "invalid_argument",
+                "call close_default_pool() first, give a pool of yours as pool, or "
+                "use_resource_pool False, which opens one for this call",
+            )
         return _default
+
+
+def _settings_otherwise() -> dict[str, Any]:
+    said = {name: os.environ.get(variable, "") for name, variable in _VARIABLES.items()}
+    if said["db_path"]:
+        said["db_path"] = os.path.abspath(said["db_path"])
+    return {**_OTHERWISE, **said}
 
 
 atexit.register(close_default_pool)

@@ -7,6 +7,8 @@ from typing import Any, Iterable, Mapping, Optional
 
 import numpy
 
+from . import _webpool
+
 
 class Error(RuntimeError):
     """What failed, and what to do next. ``error_category`` is one of the stable names of
@@ -21,6 +23,12 @@ class Error(RuntimeError):
     def __init__(
         self, message: str, category: str = "internal", hint: str = "", retry: bool = False
     ) -> None:
+        if not isinstance(category, str) or not _webpool.is_category(readable(category)):
+            raise Error(
+                f"there is no category {shown(category)}",
+                "invalid_argument",
+                "one of those in docs/cli.md: 'invalid_input', 'unsupported', 'internal', ...",
+            )
         message = readable(message)
         hint = readable(hint)
         super().__init__(f"{message} ({hint})" if hint else message)
@@ -63,18 +71,47 @@ def text(given: object, what: str, hint: str) -> str:
             "invalid_argument",
             hint,
         ) from half
+    if "\0" in given:  # a name may be a path, which would end there
+        raise Error(f"{what} has a NUL in it: {shown(given)}", "invalid_argument", hint)
     return given
 
 
-def flag(given: object, what: str) -> bool:
-    try:
-        return bool(given)
-    except Exception as failed:  # an array of several has no truth of its own
+def flag(given: object, what: str, otherwise: bool) -> bool:
+    """``otherwise`` for None. Nothing else has a truth here: "False" and 0.5 would be True."""
+    if given is None:
+        return otherwise
+    if not isinstance(given, (bool, numpy.bool_)):
         raise Error(
             f"{what} is True or False, and not {shown(given)}",
             "invalid_argument",
             f"give {what} True or False",
-        ) from failed
+        )
+    return bool(given)
+
+
+def seconds(given: object, what: str) -> None:
+    """Refuses what is no time, which None is not asked to be."""
+    if given is None:
+        return
+    number = given.item() if isinstance(given, numpy.generic) else given
+    if (
+        isinstance(number, bool)
+        or not isinstance(number, (int, float))
+        or not 0 < number < float("inf")
+    ):
+        raise Error(
+            f"{what} is not to be {shown(given)}", "invalid_argument", "a number of seconds above 0"
+        )
+
+
+def method(given: object, name: str, what: str) -> None:
+    """Refuses an object without it; None stands for no object."""
+    if given is not None and not callable(getattr(given, name, None)):
+        raise Error(
+            f"{shown(given)} is no {what}: it has no {name}()",
+            "invalid_argument",
+            f"give an object with {name}(), or None",
+        )
 
 
 def plain(given: object) -> object:
@@ -90,6 +127,8 @@ def whole_number(given: object, what: str, least: int) -> int:
     """From ``least`` on, as far as C's int goes."""
     failed: Optional[Exception] = None
     try:
+        if isinstance(given, bool):
+            raise TypeError("True and False are no numbers")
         number = operator.index(given)  # type: ignore[arg-type]
     except Exception as none:
         number, failed = least - 1, none

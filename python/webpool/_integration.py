@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Any, Iterable, Mapping, Optional, Protocol, Sequence, Union
 
 from . import _webpool
-from ._errors import Error, flag, mapping, shown, text, whole_number
+from ._errors import Error, flag, mapping, method, seconds, shown, text, whole_number
 from ._model import EnhancedWebModel, Result, pairs
 from ._twins import twin
 
@@ -57,19 +57,21 @@ class ResourcePoolBridgeIntegration:
     ) -> None:
         """docs/python.md says what each means. ``adaptive_scaling=False`` launches
         ``max_connections`` browsers at once and keeps them, instead of one when it is needed."""
-        if not flag(enable_ipfs, "enable_ipfs"):
+        if not flag(enable_ipfs, "enable_ipfs", True):
             raise Error(
                 "models come into a browser by their CIDs, there is no other way",
                 "unsupported",
                 "leave enable_ipfs out",
             )
-        if not flag(enable_circuit_breaker, "enable_circuit_breaker"):
+        if not flag(enable_circuit_breaker, "enable_circuit_breaker", True):
             raise Error(
                 "the circuit breaker can not be switched off",
                 "unsupported",
                 "leave enable_circuit_breaker out",
             )
-        at_once = not flag(adaptive_scaling, "adaptive_scaling")
+        flag(enable_browser_history, "enable_browser_history", True)
+        seconds(monitoring_interval, "monitoring_interval")
+        at_once = not flag(adaptive_scaling, "adaptive_scaling", True)
         self._native = _webpool.Integration(
             {
                 "max_connections": max_connections,
@@ -106,7 +108,8 @@ class ResourcePoolBridgeIntegration:
     ) -> EnhancedWebModel:
         """Blocks until the model is loaded and its answers were found right; raises Error."""
         _check_names(model_type, model_name)
-        return self._model(self._native.get_model(model_type, model_name, hardware_preferences))
+        wanted = _preferences(hardware_preferences)
+        return self._model(self._native.get_model(model_type, model_name, wanted), wanted)
 
     def execute_concurrent(self, models_and_inputs: Asked) -> list[Result]:
         """[(model or its model_id, inputs)]: a result for each, in order."""
@@ -145,15 +148,17 @@ class ResourcePoolBridgeIntegration:
             detect,
             initialize,
             whole_number(given.get("priority", 100), "priority", -(2**31)),
-            flag(given.get("is_real_hardware", False), "is_real_hardware"),
+            flag(given.get("is_real_hardware"), "is_real_hardware", False),
         )
 
     def set_browser_integration(self, integration: Optional[BrowserIntegration]) -> None:
         """Its ``optimize_for_browser`` is asked whenever a model is about to be placed."""
+        method(integration, "optimize_for_browser", "integration of browsers")
         self._native.set_browser_integration(integration)
 
     def set_memory_policy(self, policy: Optional[MemoryPolicy]) -> None:
         """Its ``allocate_memory`` is asked before a model is loaded."""
+        method(policy, "allocate_memory", "memory policy")
         self._native.set_memory_policy(policy)
 
     def close(self) -> None:
@@ -171,12 +176,10 @@ class ResourcePoolBridgeIntegration:
     ) -> EnhancedWebModel:
         """``get_model`` to be awaited; when cancelled, the loading ends too."""
         _check_names(model_type, model_name)
+        wanted = _preferences(hardware_preferences)
         return self._model(
-            await twin(
-                lambda stop: self._native.get_model(
-                    model_type, model_name, hardware_preferences, stop
-                )
-            )
+            await twin(lambda stop: self._native.get_model(model_type, model_name, wanted, stop)),
+            wanted,
         )
 
     async def execute_concurrent_async(self, models_and_inputs: Asked) -> list[Result]:
@@ -210,7 +213,7 @@ class ResourcePoolBridgeIntegration:
     ) -> None:
         await self.close_async()
 
-    def _model(self, native: _webpool.Model) -> EnhancedWebModel:
+    def _model(self, native: _webpool.Model, preferences: Preferences) -> EnhancedWebModel:
         return EnhancedWebModel(
             native.model_id,
             native.model_type,
@@ -219,7 +222,14 @@ class ResourcePoolBridgeIntegration:
             None,
             None,
             integration=self,
+            family=preferences.get("model_family"),
         )
+
+
+def _preferences(given: Optional[Preferences]) -> dict[str, Any]:
+    return mapping(
+        given, "hardware_preferences", 'give {"priority_list": ["webgpu", "cpu"]}, for example'
+    )
 
 
 def _check_names(model_type: object, model_name: object) -> None:

@@ -125,7 +125,7 @@ class EnhancedWebModel:
 
     def get_performance_metrics(self) -> dict[str, Any]:
         """Measured since the model was made; ``avg_latency`` in ms, ``total_time`` in s."""
-        return self._native.performance_metrics()
+        return {**self._native.performance_metrics(), "family": self.family}
 
     def set_max_batch_size(self, batch_size: int) -> None:
         """How many texts go together in one run of the browser; 16 at first."""

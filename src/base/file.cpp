@@ -77,6 +77,11 @@ Result<std::string> readFile(const std::filesystem::path& path, std::uint64_t li
 }
 
 Result<std::string> readInput(const std::filesystem::path& path, std::uint64_t limit, bool pipes) {
+  if (path.native().contains('\0')) {
+    return fail(ErrorCategory::InvalidInput,
+                fmt::format("a path has a NUL in it, after '{}'", path.c_str()),
+                "leave it out: no path has one");
+  }
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) {
     return std::unexpected(fileError("can't open", path, errno));

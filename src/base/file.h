@@ -40,7 +40,7 @@ Result<std::string> readFile(const std::filesystem::path& path, std::uint64_t li
 
 /// What somebody named as an input: as readFile(), but a folder, a device or a socket, which may
 /// have no end, is InvalidInput by its name at once. So is a pipe unless `pipes`, which waits for
-/// whoever writes to it.
+/// whoever writes to it, and a path with a NUL, at which the system would end it.
 Result<std::string> readInput(const std::filesystem::path& path, std::uint64_t limit, bool pipes);
 
 Result<void> writeAll(int fd, std::span<const std::byte> bytes, const std::filesystem::path& path);

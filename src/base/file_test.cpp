@@ -36,6 +36,14 @@ TEST_F(FileTest, MissingFileNamesPathAndCause) {
   EXPECT_NE(result.error().message.find((folder_ / "none").native()), std::string::npos);
 }
 
+TEST_F(FileTest, AnInputWhosePathHasANulIsNotTheFileOfItsBeginning) {
+  ASSERT_TRUE(writeFileAtomically(folder_ / "file", "bytes"));
+  const auto refused = readInput((folder_ / "file").native() + std::string("\0zzz", 4), 10, false);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().category, ErrorCategory::InvalidInput);
+  EXPECT_NE(refused.error().message.find("NUL"), std::string::npos);
+}
+
 TEST_F(FileTest, AnInputThatIsNoFileIsRefusedByName) {
   ASSERT_TRUE(writeFileAtomically(folder_ / "file", "bytes"));
   EXPECT_EQ(readInput(folder_ / "file", 10, false).value(), "bytes");

@@ -175,10 +175,16 @@ Result<std::shared_ptr<EnhancedWebModel>> Pool::getModel(const std::string& type
   const std::lock_guard one(loading_);
   const auto pool = opened();
   if (!pool) return std::unexpected(pool.error());
-  const auto key = keyOf(type, name, preferences);
+  Known wanted{.key = keyOf(type, name, preferences),
+               .model = nullptr,
+               .integration = locked(integration_),
+               .policy = policy()};
   {
     const std::lock_guard lock(mutex_);
-    const auto known = std::ranges::find(models_, key, &Known::key);
+    const auto known = std::ranges::find_if(models_, [&](const Known& its) {
+      return its.key == wanted.key && its.integration == wanted.integration &&
+             its.policy == wanted.policy;
+    });
     if (known != models_.end()) return known->model;
   }
   auto placed = load(**pool, type, name, preferences, stop);
@@ -188,11 +194,19 @@ Result<std::shared_ptr<EnhancedWebModel>> Pool::getModel(const std::string& type
                                                          preferences);
   state->load = timings;
   std::shared_ptr<EnhancedWebModel> made(new EnhancedWebModel(type, name, std::move(state)));
+  std::vector<Known> left;  // ends after the lock: objects of a program's own may go with it
   const std::lock_guard lock(mutex_);
   if (closed_)
     return fail(ErrorCategory::Cancelled, "the integration was closed meanwhile",
                 "initialize() opens it again");
-  models_.push_back({key, made});
+  // Placed when others were asked, and held by nobody: they would add up.
+  for (auto at = models_.begin(); at != models_.end();) {
+    const bool isLeft = at->key == wanted.key && at->model.use_count() == 1;
+    if (isLeft) left.push_back(std::move(*at));
+    at = isLeft ? models_.erase(at) : at + 1;
+  }
+  wanted.model = made;
+  models_.push_back(std::move(wanted));
   return made;
 }
 

@@ -61,6 +61,9 @@ class Pool : public std::enable_shared_from_this<Pool> {
   struct Known {
     std::string key;  ///< type, name and preferences
     std::shared_ptr<EnhancedWebModel> model;
+    /// Those that were there to be asked when it was placed: another one may say something else.
+    std::shared_ptr<BrowserIntegration> integration;
+    std::shared_ptr<MemoryPolicy> policy;
   };
 
   Result<ResourcePool*> opened();

@@ -320,6 +320,13 @@ def test_what_arguments_raise_themselves_is_told(pool, embedder):
         (lambda: pool.execute_concurrent(torn()), "what is to run"),
         (lambda: embedder.run_batch(torn()), "a batch"),
         (lambda: embedder.run_concurrent(["a"], torn()), "what is to run"),
+        (lambda: embedder("a", temperature=float("nan")), "temperature"),
+        (lambda: embedder("a", tools=[{"x": float("inf")}]), "tools"),
+    ):
+        error = told(call, "invalid_argument", names)
+        assert isinstance(error.__cause__, ValueError)
+    for call, names in (
+        (lambda: make(headless=truthless), "headless"),
         (lambda: make(adaptive_scaling=truthless), "adaptive_scaling"),
         (lambda: make(enable_ipfs=truthless), "enable_ipfs"),
         (lambda: make(enable_circuit_breaker=truthless), "enable_circuit_breaker"),
@@ -333,18 +340,191 @@ def test_what_arguments_raise_themselves_is_told(pool, embedder):
             lambda: webpool.accelerate(EMBEDDER, "a", {"use_resource_pool": truthless}),
             "use_resource_pool",
         ),
-        (lambda: embedder("a", temperature=float("nan")), "temperature"),
-        (lambda: embedder("a", tools=[{"x": float("inf")}]), "tools"),
-    ):
-        error = told(call, "invalid_argument", names)
-        assert isinstance(error.__cause__, ValueError)
-    for call, names in (
-        (lambda: make(headless=truthless), "headless"),
         (lambda: pool.get_model(Mute(), EMBEDDER), "<Mute>"),
         (lambda: pool.get_model("text", EMBEDDER, {"precision": Mute()}), "<Mute>"),
         (lambda: pool.execute_concurrent([(Mute(), "a")]), "<Mute>"),
     ):
         told(call, "invalid_argument", names)
+
+
+def test_a_nul_ends_no_path(pool, embedder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make = webpool.ResourcePoolBridgeIntegration
+    for call, names in (
+        (lambda: make(1, db_path="a\0b"), "db_path"),
+        (lambda: make(1, db_path=pathlib.Path("a\0b")), "db_path"),
+        (lambda: make(1, data_folder="a\0b"), "data_folder"),
+        (lambda: make(1, cache_folder="a\0b"), "cache_folder"),
+        (lambda: make(url="http://127.0.0.1:1\0"), "url"),
+        (lambda: make(token="a\0b"), "token"),
+        (lambda: webpool.accelerate(EMBEDDER, "a", {"db_path": "a\0b"}), "db_path"),
+        (lambda: pool.get_model("text_embedding", EMBEDDER + "\0b"), "a model's name"),
+        (lambda: pool.get_model("text_embedding\0b", EMBEDDER), "a model's type"),
+        (lambda: webpool.accelerate(EMBEDDER + "\0b", "a"), "a model's name"),
+        (lambda: pool.execute_concurrent([(f"{embedder.model_id}\0", "a")]), "a model's id"),
+        (lambda: pool.register_hardware_backend("x\0", FUNCTIONS), "the name of a backend"),
+    ):
+        told(call, "invalid_argument", names)
+    assert list(tmp_path.iterdir()) == []
+    add_model("silero-vad-v5", "--dtype", "fp32")
+    hearer = pool.get_model("audio", "silero-vad-v5", {"priority_list": ["cpu"]})
+    assert hearer(str(SPEECH))["success"]
+    longer = f"{SPEECH}\0zzz"
+    for call in (
+        lambda: hearer(pathlib.Path(longer)),
+        lambda: hearer({"audio": longer}),
+        lambda: hearer({"file": pathlib.Path(longer)}),
+        lambda: hearer({"images": [longer], "texts": ["a"]}),
+    ):
+        told(call, "invalid_input", "NUL")
+    # Only the model tells that a text is a path.
+    for heard in (hearer(longer), *hearer.run_batch([longer])):
+        assert heard["error_type"] == "invalid_input" and "NUL" in heard["error"], heard
+    assert embedder("a\0b")["success"], "a text may have one"
+
+
+def test_only_a_flag_is_a_flag_and_no_number(pool, embedder):
+    make = webpool.ResourcePoolBridgeIntegration
+    flags = ("x", "False", 3, 1, 0.5, [], numpy.zeros(2))
+    arguments = (
+        "adaptive_scaling enable_ipfs enable_circuit_breaker enable_browser_history headless "
+        "ephemeral enable_gpu enable_cpu p2p_optimization"
+    ).split()
+    preferences = (
+        "mixed_precision p2p_optimization enable_ipfs compute_shaders precompile_shaders "
+        "parallel_loading"
+    ).split()
+    configured = (
+        "store_results use_resource_pool adaptive_scaling headless p2p_optimization mixed_precision"
+    ).split()
+    for wrong in flags:
+        for name in arguments:
+            told(lambda: make(**{name: wrong}), "invalid_argument", name)
+        for name in preferences:
+            given = {"priority_list": ["cpu"], name: wrong}
+            told(
+                lambda: pool.get_model("text_embedding", EMBEDDER, given), "invalid_argument", name
+            )
+        for name in configured:
+            given = {"pool": pool, "platform": "cpu", name: wrong}
+            told(lambda: webpool.accelerate(EMBEDDER, "a", given), "invalid_argument", name)
+    for wrong in ("x", -1, 0, float("nan"), float("inf"), True, numpy.ones(1), numpy.ones(2)):
+        told(lambda: make(monitoring_interval=wrong), "invalid_argument", "monitoring_interval")
+    for wrong in (True, numpy.bool_(True), 2.5, numpy.ones(1)):
+        for name in ("max_connections", "min_connections", "max_memory_mb"):
+            told(lambda: make(**{name: wrong}), "invalid_argument", name)
+        for name in ("precision", "context_length"):
+            given = {"priority_list": ["cpu"], name: wrong}
+            told(
+                lambda: pool.get_model("text_embedding", EMBEDDER, given), "invalid_argument", name
+            )
+    told(lambda: embedder.set_max_batch_size(True), "invalid_argument", "True")
+    told(
+        lambda: pool.get_model("text_embedding", EMBEDDER, {"model_family": 3}),
+        "invalid_argument",
+        "model_family",
+    )
+    # What is one is taken, NumPy's too; None is left out.
+    yes = numpy.bool_(True)
+    make(headless=yes, adaptive_scaling=yes, max_connections=numpy.int64(2), enable_ipfs=None)
+    make(monitoring_interval=numpy.float32(0.5), p2p_optimization=yes)
+
+
+def test_what_is_refused_to_the_integration_is_refused_to_a_model(pool):
+    refused = {"priority_list": ["cpu"], "enable_ipfs": False}
+    told(lambda: pool.get_model("text_embedding", EMBEDDER, refused), "unsupported", "CIDs")
+    told(lambda: webpool.ResourcePoolBridgeIntegration(enable_ipfs=False), "unsupported", "CIDs")
+
+
+def test_the_family_that_was_given_is_the_models(pool, embedder):
+    preferences = {"priority_list": ["cpu"], "model_family": "bert", "enable_ipfs": True}
+    model = pool.get_model("text_embedding", EMBEDDER, preferences)
+    assert model.family == model.get_performance_metrics()["family"] == "bert"
+    assert embedder.get_performance_metrics()["family"] == "text_embedding"
+    awaited = asyncio.run(pool.get_model_async("text_embedding", EMBEDDER, preferences))
+    assert awaited.get_performance_metrics()["family"] == "bert"
+
+
+def test_an_error_has_a_category_that_there_is():
+    for category in ("zzz", "", HALF, None, 3):
+        told(lambda: webpool.Error("a", category), "invalid_argument", "no category")
+    assert webpool.Error("a", "timeout").error_category == "timeout"
+
+
+def test_arguments_that_no_function_has_are_pythons_own_errors(pool, embedder):
+    make = webpool.ResourcePoolBridgeIntegration
+    for call in (
+        lambda: make(nonsense=1),
+        lambda: make(1, {}, True, 1),
+        lambda: pool.get_model("text_embedding"),
+        lambda: webpool.accelerate(EMBEDDER, "a", nonsense=1),
+        lambda: webpool.accelerate(EMBEDDER),
+        lambda: embedder(),
+    ):
+        with pytest.raises(TypeError):
+            call()
+    # Their options and keys are none of the function's own.
+    told(lambda: embedder("a", nonsense=1), "invalid_argument", "nonsense")
+
+
+def test_the_result_is_the_output(pool, embedder):
+    result = embedder("a sentence")
+    assert len(result["output"]) == 384 and result["result"] is result["output"]
+    for result in (
+        webpool.accelerate(EMBEDDER, "a", {"pool": pool, "platform": "cpu"}),
+        *embedder.run_batch(["a", "b"]),
+        *pool.execute_concurrent([(embedder, "a")]),
+    ):
+        assert result["output"] and result["result"] is result["output"]
+    for failed in (
+        pool.execute_concurrent([("vision:none", "a")])[0],
+        webpool.accelerate(EMBEDDER, "a", {"pool": pool, "precision": 8}),
+    ):
+        assert failed["status"] == "error" and failed["result"] is failed["output"] is None
+
+
+def test_the_shared_pool_is_not_asked_for_another(cache, tmp_path, monkeypatch):
+    monkeypatch.delenv("BENCHMARK_DB_PATH", raising=False)
+    webpool.close_default_pool()
+    add_model(EMBEDDER, "--dtype", "q4")
+    file = tmp_path / "runs.duckdb"
+    config = {"platform": "cpu", "browser": "chromium", "max_connections": 1, "db_path": file}
+    assert webpool.accelerate(EMBEDDER, "a", config)["status"] == "success"
+    try:
+        monkeypatch.chdir(tmp_path)
+        for more in (
+            {},
+            {"headless": True, "adaptive_scaling": True, "url": ""},
+            {"db_path": str(file)},
+            {"db_path": pathlib.Path("runs.duckdb")},
+            {"db_path": None, "max_connections": None},
+        ):
+            assert webpool.accelerate(EMBEDDER, "a", {**config, **more})["status"] == "success"
+        for name, other in (
+            ("max_connections", 2),
+            ("headless", False),
+            ("adaptive_scaling", False),
+            ("url", "http://127.0.0.1:1"),
+            ("token", "a-secret"),
+            ("db_path", tmp_path / "others.duckdb"),
+        ):
+            given = {**config, name: other}
+            error = told(lambda: webpool.accelerate(EMBEDDER, "a", given), "invalid_argument", name)
+            assert "close_default_pool()" in error.recovery_suggestion
+            assert not [one for one in config if one != name and one in error.message]
+            assert "a-secret" not in str(error)
+        two = {**config, "headless": False, "max_connections": 4}
+        error = told(lambda: webpool.accelerate(EMBEDDER, "a", two), "invalid_argument", "headless")
+        assert "max_connections" in error.message
+        # What is no setting at all is told as that.
+        none = {**config, "max_connections": "x"}
+        told(lambda: webpool.accelerate(EMBEDDER, "a", none), "invalid_argument", "'x'")
+        assert not (tmp_path / "others.duckdb").exists()
+        alone = {**config, "db_path": tmp_path / "others.duckdb", "use_resource_pool": False}
+        assert webpool.accelerate(EMBEDDER, "a", alone)["status"] == "success"
+        assert (tmp_path / "others.duckdb").exists()
+    finally:
+        webpool.close_default_pool()
 
 
 def test_what_would_be_without_effect_is_refused(embedder):

@@ -211,6 +211,62 @@ def test_a_browser_integration_fills_in_what_is_open(own_pool):
     assert "set_browser_integration(None)" in raised.value.recovery_suggestion
 
 
+def test_who_is_set_anew_is_asked_of_models_that_are_there(own_pool):
+    asked = []
+
+    class Say:
+        def __init__(self, name):
+            self.name = name
+
+        def optimize_for_browser(self, browser_name, model_type):
+            asked.append(self.name)
+            return {"priority_list": ["cpu"], "precision": 4}
+
+        def allocate_memory(self, model_type, model_size):
+            asked.append(self.name)
+            return self.name != "no"
+
+    def get():
+        return own_pool.get_model("text_embedding", EMBEDDER, {"priority_list": ["cpu"]})
+
+    add_model(EMBEDDER, "--dtype", "q4")
+    first = get()
+    assert get()._native is first._native and asked == []
+    own_pool.set_browser_integration(Say("one"))
+    assert get()("a")["success"] and get()("a")["dtype"] == "q4"
+    assert asked == ["one"], "once: the second time it is the same model"
+    own_pool.set_browser_integration(Say("two"))
+    get()
+    assert asked == ["one", "two"]
+    own_pool.set_memory_policy(Say("no"))
+    with pytest.raises(webpool.Error, match="memory policy refused"):
+        get()
+    own_pool.set_memory_policy(Say("yes"))
+    assert get()("a")["success"]
+    assert asked == ["one", "two", "two", "no", "two", "yes"]
+    # Those of before go on, and are given again where nobody is asked, as then.
+    assert first("a")["success"]
+    own_pool.set_browser_integration(None)
+    own_pool.set_memory_policy(None)
+    assert get()._native is first._native
+    assert own_pool.get_execution_stats()["bridge_stats"]["loaded_models"] == 1
+
+
+def test_what_has_nothing_to_say_is_refused_where_it_is_set(own_pool):
+    class Mistaken:
+        optimize_for_browser = allocate_memory = 3
+
+    for wrong in (3, "x", object(), Mistaken()):
+        for setter, name in (
+            (own_pool.set_browser_integration, "optimize_for_browser"),
+            (own_pool.set_memory_policy, "allocate_memory"),
+        ):
+            with pytest.raises(webpool.Error, match=name) as raised:
+                setter(wrong)
+            assert raised.value.error_type == "invalid_argument"
+            assert name in raised.value.recovery_suggestion
+
+
 def test_a_memory_policy_may_refuse(own_pool):
     asked = []
 
