@@ -29,9 +29,9 @@ constexpr std::size_t kLargeBody = 64u << 10;
 constexpr unsigned kReaders = 2;
 constexpr std::size_t kUnread = 64;
 
-/// To a program whose pool this is, it is its worker that is lost.
+/// A program whose pool this is makes a lost worker of a call that it has not given up itself.
 Error endingOf(std::string_view path) {
-  return {path.starts_with("/webpool/") ? ErrorCategory::WorkerLost : ErrorCategory::BrowserFailed,
+  return {path.starts_with("/webpool/") ? ErrorCategory::Cancelled : ErrorCategory::BrowserFailed,
           "webpool is shutting down", "try again when it runs again"};
 }
 

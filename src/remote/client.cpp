@@ -48,13 +48,8 @@ std::unexpected<Error> noWebpool(const std::string& url) {
       "give the address that `webpool serve` prints for programs");
 }
 
-/// A lost worker may be the server itself. Where nobody here gave up, it was the server's end that
-/// cancelled the call.
+/// Nobody here gave up, so it was the server's end that cancelled the call.
 Error ofCall(Error error, const std::string& url, const std::stop_token& stop) {
-  if (error.category == ErrorCategory::WorkerLost) {
-    error.message = fmt::format("{}: {}", url, error.message);
-    return error;
-  }
   if (error.category != ErrorCategory::Cancelled || stop.stop_requested()) return error;
   return {ErrorCategory::WorkerLost,
           fmt::format("the `webpool serve` at {} ended under the call ({})", url, error.message),
