@@ -157,6 +157,7 @@ struct BridgeOptions {
   /// By model type, e.g. {"audio", "firefox"}: the browser that a model of it is put in where it
   /// says nothing itself. A wish: where it can't be had, another of its family is taken, else any,
   /// and results say why.
+  /// $TEST_BROWSER is the wish for the types that are not in it.
   std::map<std::string, std::string> browserPreferences{};
   bool enableGpu = true;  ///< false: neither "webgpu" nor "webnn", whatever is asked for
   bool enableCpu = true;  ///< false: not "cpu"

@@ -71,11 +71,11 @@ Result<Pool::Wish> Pool::browserFor(const std::string& type,
     return wish;
   }
   const auto prior = options_.browserPreferences.find(type);
-  if (prior == options_.browserPreferences.end()) return wish;
-  wish.preferred = prior->second;
-  const auto names = browsersFor(prior->second, installed_);
-  if (names && prior->second != "auto") wish.browser = names->front();
-  wish.fallback = insteadOf(prior->second, wish.browser, installed_);
+  wish.preferred = prior == options_.browserPreferences.end() ? testBrowser_ : prior->second;
+  if (wish.preferred.empty()) return wish;
+  const auto names = browsersFor(wish.preferred, installed_);
+  if (names && wish.preferred != "auto") wish.browser = names->front();
+  wish.fallback = insteadOf(wish.preferred, wish.browser, installed_);
   return wish;
 }
 

@@ -117,6 +117,13 @@ Result<void> Pool::initialize() {
       return std::unexpected(known.error());
     }
   }
+  const char* const asked = std::getenv("TEST_BROWSER");
+  testBrowser_ = asked == nullptr ? "" : asked;
+  if (auto known = browsersFor(testBrowser_, installed_);
+      !known && known.error().category == ErrorCategory::InvalidArgument) {
+    return fail(ErrorCategory::InvalidArgument, "TEST_BROWSER: " + known.error().message,
+                known.error().hint);
+  }
   auto options = options_.pool;
   if (!options_.url.empty()) options.url = options_.url;
   if (!options_.token.empty()) options.token = options_.token;

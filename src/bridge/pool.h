@@ -131,7 +131,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
   std::shared_ptr<MemoryPolicy> policy_;
   std::unique_ptr<ResourcePool> pool_;
   bool closed_ = false;
-  bool remote_ = false;  ///< a server does the work
+  std::string testBrowser_;  ///< $TEST_BROWSER: the wish for types without a preference
+  bool remote_ = false;      ///< a server does the work
   std::vector<Known> models_;
   std::map<std::string, HardwareBackend> backends_;
   std::shared_ptr<BrowserIntegration> integration_;

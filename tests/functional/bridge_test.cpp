@@ -434,6 +434,25 @@ TEST_F(Bridge, AccelerateNeedsNothingButAName) {
   EXPECT_LE(load.launchMs + load.fetchMs, whole.loadMs) << "its parts, and neither is the whole";
 }
 
+TEST_F(Bridge, ABrowserOfTheEnvironmentIsAWishForAllTypesThatHaveNone) {
+  setenv("TEST_BROWSER", "netscape", 1);
+  ResourcePoolBridgeIntegration refused(options());
+  const auto ready = refused.initialize();
+  ASSERT_FALSE(ready);
+  EXPECT_THAT(ready.error().message, HasSubstr("TEST_BROWSER"));
+  setenv("TEST_BROWSER", "edge", 1);
+  ResourcePoolBridgeIntegration integration(options());
+  const auto opened = integration.initialize();
+  unsetenv("TEST_BROWSER");
+  ASSERT_TRUE(opened) << opened.error().describe();
+  const auto model = integration.getModel("text_embedding", kEmbedder, {.priorityList = {"cpu"}});
+  ASSERT_TRUE(model) << model.error().describe();
+  const auto result = (**model)(readMiniLmReference("q4").sentences.at(0));
+  expectRight(result, 0);
+  EXPECT_EQ(result.preferredBrowser, "edge");
+  EXPECT_THAT(result.fallback, HasSubstr("edge is not here"));
+}
+
 /// Keeps the types that it is asked about, and lets nothing be loaded.
 class Asked final : public BrowserIntegration {
  public:
