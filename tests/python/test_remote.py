@@ -87,8 +87,9 @@ def test_a_server_that_ends_under_a_stream_is_a_lost_worker(cache, how):
     process = subprocess.Popen([*command, "--model", "smollm2-135m"], stdout=subprocess.PIPE, text=True)
     events = map(json.loads, process.stdout)
     url = next(event["url"] for event in events if event["event"] == "api")
+    next(event for event in events if event["event"] == "model")
     with webpool.ResourcePoolBridgeIntegration(url=url) as pool:
-        model = pool.get_model("text_generation", "smollm2-135m", {"priority_list": ["cpu"]})
+        model = pool.get_model("text_generation", "smollm2-135m")
         with pytest.raises(webpool.Error) as raised:
             for _ in model.stream("Count from one to a thousand, in words.", max_tokens=2000):
                 process.send_signal(how)
