@@ -22,6 +22,7 @@ struct PictureTextAnswer {
   RunTimings textTimings;
   RanOn picturesRanOn;  ///< empty where there were none
   RanOn textsRanOn;
+  std::vector<bool> truncated{};  ///< by text: longer than the model reads; empty: none was
 };
 
 /// The picture's and the text's graph are components of one model ("vision_model", "text_model"):

@@ -54,8 +54,10 @@ struct WebModelResult {
   std::string modelType;
   std::string output;           ///< JSON; its form is the model's task's (docs/bridge.md)
   std::vector<Tensor> tensors;  ///< of a model that gives tensors
-  std::string cid;              ///< of the model's folder in the content store
-  std::string weights;          ///< "random" where the model was never trained; else empty
+  /// By text: longer than the model reads, so that what is beyond was left out; empty: none was.
+  std::vector<bool> truncated{};
+  std::string cid;      ///< of the model's folder in the content store
+  std::string weights;  ///< "random" where the model was never trained; else empty
   HardwarePreferences asked;
   std::string preferredBrowser{};  ///< what browserPreferences say of its type; empty: nothing
   /// Why it is in another browser or on another platform than asked for or preferred, or in a lower

@@ -114,6 +114,7 @@ struct Embeddings {
   /// That the model got of each text, with those that the tokenizer puts around it, without
   /// padding; empty from a page of an earlier version, which does not tell.
   std::vector<std::uint64_t> tokens{};
+  std::vector<bool> truncated{};  ///< by text: longer than the model reads; empty: none was
 };
 
 /// Cosine of two vectors of one length; 0 where one is all zeros.

@@ -163,7 +163,9 @@ class EmbeddingAdapter final : public Adapter {
     return Answer{json::serialize(one ? rows.front() : json::value(std::move(rows))),
                   {},
                   vectors->timings,
-                  vectors->ranOn};
+                  vectors->ranOn,
+                  {},
+                  std::move(vectors->truncated)};
   }
 
   bool takesTogether() const override { return true; }
@@ -332,7 +334,9 @@ class TextHeadAdapter final : public Adapter {
     return Answer{json::serialize(one ? list.front() : json::value(std::move(list))),
                   {},
                   answer->timings,
-                  answer->ranOn};
+                  answer->ranOn,
+                  {},
+                  answer->truncated};
   }
 
   Model model_;
@@ -384,7 +388,9 @@ class PictureTextAdapter final : public Adapter {
     return Answer{json::serialize(pipelines::toJson(*answer)),
                   {},
                   pictured ? answer->pictureTimings : answer->textTimings,
-                  pictured ? answer->picturesRanOn : answer->textsRanOn};
+                  pictured ? answer->picturesRanOn : answer->textsRanOn,
+                  {},
+                  answer->truncated};
   }
 
  private:

@@ -16,6 +16,7 @@ struct Answer {
   RunTimings timings;
   RanOn ranOn;  ///< empty where nothing had to run: for silence, or an empty file
   std::optional<OwnBackend> ownBackend{};
+  std::vector<bool> truncated{};  ///< by text: longer than the model reads; empty: none was
 };
 
 /// {"outputs": [{"name", "datatype", "shape"}]}

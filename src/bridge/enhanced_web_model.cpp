@@ -85,6 +85,7 @@ WebModelResult EnhancedWebModel::run(const Content& content, std::size_t items,
     result.success = true;
     result.output = std::move(answer->output);
     result.tensors = std::move(answer->tensors);
+    result.truncated = std::move(answer->truncated);
     result.ran = std::move(answer->ranOn);
     result.metrics.inferenceTimeMs = answer->timings.runMs;
     result.metrics.throughputItemsPerSec = 1000 * double(items) / result.metrics.latencyMs;
@@ -150,6 +151,8 @@ std::vector<WebModelResult> EnhancedWebModel::runBatch(const std::vector<Content
     for (std::size_t i = 0; i < together.size(); ++i) {
       auto one = whole;
       if (whole.success) one.output = json::serialize(rows.as_array().at(i));
+      const bool cut = i < whole.truncated.size() && whole.truncated[i];
+      one.truncated = cut ? std::vector{true} : std::vector<bool>();
       results.push_back(std::move(one));
     }
     at += together.size();

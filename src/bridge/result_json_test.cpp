@@ -40,6 +40,14 @@ TEST(ResultJson, SaysWhatWasAskedForAndWhatRan) {
   EXPECT_FALSE(object.contains("error"));
 }
 
+TEST(ResultJson, ATextThatWasCutIsTold) {
+  AccelerateResult whole;
+  EXPECT_FALSE(parsed(whole.toJson()).contains("truncated"));
+  whole.result.truncated = {false, true};
+  EXPECT_EQ(parsed(whole.toJson()).at("truncated"), (json::array{false, true}));
+  EXPECT_EQ(parsed(whole.result.toJson()).at("truncated"), (json::array{false, true}));
+}
+
 TEST(ResultJson, AFailureHasItsCategoryAndTheNextStep) {
   AccelerateResult whole;
   whole.result.error = Error{ErrorCategory::Timeout, "too late", "wait longer"};

@@ -62,6 +62,7 @@ class EmbeddingTask final : public RunTask {
       } else {
         object["outputs_file"] = flags.outputs;
       }
+      addTruncated(object, result->truncated);
       std::printf("%s\n", json::serialize(object).c_str());
       return 0;
     }
@@ -75,6 +76,7 @@ class EmbeddingTask final : public RunTask {
       std::printf("\ncosine similarity\n%s", similarityTable(texts_, result->vectors).c_str());
     }
     if (!flags.outputs.empty()) std::printf("written to %s\n", flags.outputs.c_str());
+    printTruncated(result->truncated);
     printRan({model, result->ranOn, result->timings});
     return 0;
   }

@@ -72,6 +72,7 @@ class PictureTextTask final : public RunTask {
       object["pictures"] = std::move(files);
       object["texts"] = json::value_from(texts_);
       for (auto& [key, value] : pipelines::toJson(*answer)) object[key] = std::move(value);
+      addTruncated(object, answer->truncated);
       std::printf("%s\n", json::serialize(object).c_str());
       return 0;
     }
@@ -86,6 +87,7 @@ class PictureTextTask final : public RunTask {
       std::printf("%zu vector%s of %zu values\n", count, count == 1 ? "" : "s",
                   pictured ? answer->pictures.front().size() : answer->texts.front().size());
     }
+    printTruncated(answer->truncated);
     printRan({model, ranOn, timings, both->graphs()});
     return 0;
   }

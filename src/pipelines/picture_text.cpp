@@ -6,6 +6,7 @@
 
 #include "pipelines/picture_tensor.h"
 #include "pipelines/text_heads.h"
+#include "pool/texts.h"
 #include "tasks/picture_input.h"
 #include "webpool/multimodal.h"
 
@@ -92,6 +93,7 @@ Result<PictureTextAnswer> PictureTextModel::compare(std::span<const Picture> pic
     result.texts = std::move(*rows);
     result.textTimings = answer->timings;
     result.textsRanOn = answer->ranOn;
+    result.truncated = pool::cutTexts(*answer);
   }
   if (!pictured) return std::unexpected(pictured.error());
   for (const auto& picture : result.pictures) {

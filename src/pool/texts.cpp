@@ -111,7 +111,7 @@ Result<Embeddings> embeddingsOf(const Inference& answer, std::size_t texts) {
       output.shape[0] != static_cast<std::int64_t>(texts)) {
     return fail(ErrorCategory::Protocol, "the page's answer is no matrix with a row a text");
   }
-  Embeddings embeddings{{}, answer.timings, answer.ranOn, tokenCounts(answer)};
+  Embeddings embeddings{{}, answer.timings, answer.ranOn, tokenCounts(answer), cutTexts(answer)};
   const auto values = output.as<float>();
   const auto width = static_cast<std::size_t>(output.shape[1]);
   for (std::size_t i = 0; i < texts; ++i) {

@@ -66,5 +66,15 @@ TEST(CutTexts, AreThoseOfTheDetailsAndNoneWithoutAWord) {
   }
 }
 
+TEST(EmbeddingsOf, TellsWhichTextsWereCut) {
+  auto answer = saying(R"({"tokens": [3, 512], "cut": [false, true]})");
+  const std::vector<float> rows{1, 0};
+  answer.outputs = {Tensor::of<float>("embedding", DataType::Fp32, {2, 1}, rows)};
+  const auto embeddings = embeddingsOf(answer, 2);
+  ASSERT_TRUE(embeddings);
+  EXPECT_THAT(embeddings->tokens, ElementsAre(3U, 512U));
+  EXPECT_THAT(embeddings->truncated, ElementsAre(false, true));
+}
+
 }  // namespace
 }  // namespace webpool::pool

@@ -294,13 +294,17 @@ TEST_F(RandomModelInput, OtherLabelsThanTheConfigurationSaysAreUnsupported) {
 }
 
 TEST_F(RandomModelInput, WhatIsCutIsTold) {
-  for (const auto* model : {"random-bert-classifier", "random-bert-tokens"}) {
-    const auto cut = ask(model, {"--json", "a text", words(300)});
+  for (const auto& [model, task] : {std::pair("random-bert-classifier", "text-classification"),
+                                    std::pair("random-bert-tokens", "token-classification"),
+                                    std::pair("random-bert-states", "feature-extraction"),
+                                    std::pair("random-bert-states", "text-embedding"),
+                                    std::pair("random-clip", "multimodal-embedding")}) {
+    const auto cut = ask(model, {"--task", task, "--json", "a text", words(300)});
     ASSERT_EQ(cut.code, 0) << cut.err;
-    EXPECT_EQ(cut.json().at("truncated"), (boost::json::array{false, true}));
-    const auto whole = ask(model, {"--json", "a text"});
+    EXPECT_EQ(cut.json().at("truncated"), (boost::json::array{false, true})) << task;
+    const auto whole = ask(model, {"--task", task, "--json", "a text"});
     ASSERT_EQ(whole.code, 0) << whole.err;
-    EXPECT_FALSE(whole.json().contains("truncated"));
+    EXPECT_FALSE(whole.json().contains("truncated")) << task;
   }
   const auto person = ask("random-bert-classifier", {words(300)});
   ASSERT_EQ(person.code, 0) << person.err;

@@ -120,6 +120,19 @@ def test_batches_and_several_at_once(pool, embedder):
         embedder.set_max_batch_size(0)
 
 
+def test_a_text_that_was_cut_is_told(pool, embedder):
+    long = "word " * 1000
+    assert "truncated" not in embedder("short")
+    assert embedder(long)["truncated"] == [True]
+    assert embedder(["short", long])["truncated"] == [False, True]
+    short, cut = embedder.run_batch(["short", long])
+    assert "truncated" not in short and cut["truncated"] == [True]
+    accelerated = webpool.accelerate(
+        EMBEDDER, long, {"pool": pool, "platform": "cpu"}
+    )
+    assert accelerated["truncated"] == [True]
+
+
 def test_one_bad_input_is_only_its_own_failure(pool, embedder):
     class NoContent:
         pass
