@@ -58,7 +58,20 @@ std::string_view contentTypeFor(std::string_view path) noexcept {
 }
 
 EmbeddedFiles::EmbeddedFiles(std::span<const EmbeddedFile> files) : files_(files) {
+  constexpr std::string_view kEnding = ".br";
   for (const auto& file : files_) byPath_.emplace(file.path, &file);
+  for (const auto& file : files_) {
+    if (!file.path.ends_with(kEnding)) continue;
+    const auto whole = byPath_.find(file.path.substr(0, file.path.size() - kEnding.size()));
+    if (whole == byPath_.end()) continue;
+    brotli_.emplace(whole->second, &file);
+    byPath_.erase(file.path);
+  }
+}
+
+const EmbeddedFile* EmbeddedFiles::brotli(const EmbeddedFile& file) const {
+  const auto found = brotli_.find(&file);
+  return found == brotli_.end() ? nullptr : found->second;
 }
 
 const EmbeddedFile* EmbeddedFiles::find(std::string_view path) const {

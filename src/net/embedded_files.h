@@ -32,11 +32,16 @@ class EmbeddedFiles {
   /// its index.html.
   const EmbeddedFile* find(std::string_view path) const;
 
+  /// The same file compressed with Brotli, which lies beside it under its name with ".br" and is
+  /// not found by itself; null where there is none.
+  const EmbeddedFile* brotli(const EmbeddedFile& file) const;
+
   std::span<const EmbeddedFile> all() const noexcept { return files_; }
 
  private:
   std::span<const EmbeddedFile> files_;
   std::unordered_map<std::string_view, const EmbeddedFile*> byPath_;
+  std::unordered_map<const EmbeddedFile*, const EmbeddedFile*> brotli_;
 };
 
 /// 200 with ETag and Cache-Control: no-cache (ask again, but don't send again), or 304 when the

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/file.h"
 #include "embedded/test_page.h"
@@ -48,6 +49,16 @@ TEST(EmbeddedFiles, Find) {
   EXPECT_EQ(files.find("/assets/"), nullptr);
   EXPECT_EQ(files.find("/../index.html"), nullptr);
   EXPECT_EQ(files.find("//index.html"), nullptr);
+}
+
+TEST(EmbeddedFiles, WhatIsCompressedLiesBesideItsFile) {
+  const std::array<EmbeddedFile, 3> table{
+      {{"a.js", {}, "", ""}, {"a.js.br", {}, "", ""}, {"only.br", {}, "", ""}}};
+  const EmbeddedFiles files(table);
+  EXPECT_EQ(files.brotli(*files.find("a.js")), &table[1]);
+  EXPECT_EQ(files.find("a.js.br"), nullptr);
+  ASSERT_EQ(files.find("only.br"), &table[2]);
+  EXPECT_EQ(files.brotli(table[2]), nullptr);
 }
 
 TEST(EmbeddedFiles, RespondWithETag) {

@@ -204,7 +204,7 @@ Result<void> Engine::listen() {
   if (!server) return std::unexpected(server.error());
   server_ = std::move(*server);
   server_->routePrefix("GET", "/ipfs/", api::contentHandler(models_->content(), loop_));
-  server_->routePrefix("GET", "/", api::pageHandler(page_));
+  server_->routePrefix("GET", "/", api::pageHandler(page_, api::PageReaders::OnThisMachine));
   hub_->serve(*server_, "/worker/socket");
   log_->debug("listening at {}", server_->origin());
   return {};

@@ -59,9 +59,13 @@ bool isOneOf(std::string_view text, std::initializer_list<std::string_view> list
 }
 
 /// Once, and no more than `most` of a kind.
-void addServer(RoutedServers& found, const std::string& origin, std::size_t most) {
+void addServer(RoutedServers& found, const std::string& origin, std::size_t most,
+               RouterPlace place) {
   if (origin.empty()) return;
-  if (!origin.starts_with("https://")) {
+  const auto url = net::parseHttpUrl(origin);
+  const bool isUsable =
+      url && (url->tls || (place == RouterPlace::ThisMachine && url->isLoopback()));
+  if (!isUsable) {
     const bool known = std::ranges::find(found.passedOver, origin) != found.passedOver.end();
     if (!known && found.passedOver.size() < most) found.passedOver.push_back(origin);
     return;
@@ -161,7 +165,7 @@ std::string originOfMultiaddr(std::string_view address) {
   return url && url->target == "/" ? url->origin() : std::string();
 }
 
-Result<RoutedServers> serversInAnswer(std::string_view text, std::size_t most) {
+Result<RoutedServers> serversInAnswer(std::string_view text, RouterPlace place, std::size_t most) {
   RoutedServers found;
   boost::system::error_code error;
   const auto value = json::parse(text, error);
@@ -177,7 +181,7 @@ Result<RoutedServers> serversInAnswer(std::string_view text, std::size_t most) {
     if (addresses == nullptr || !addresses->is_array()) continue;
     for (const auto& address : addresses->get_array()) {
       if (!address.is_string()) continue;
-      addServer(found, originOfMultiaddr(address.get_string()), most);
+      addServer(found, originOfMultiaddr(address.get_string()), most, place);
     }
   }
   return found;
@@ -198,7 +202,9 @@ Result<RoutedServers> askRouter(base::HttpClient& http, const std::string& route
   if (answer->status != 200) {
     return fail(ErrorCategory::Fetch, fmt::format("HTTP {}", answer->status));
   }
-  return serversInAnswer(answer->body);
+  const auto url = net::parseHttpUrl(router);
+  return serversInAnswer(
+      answer->body, url && url->isLoopback() ? RouterPlace::ThisMachine : RouterPlace::Elsewhere);
 }
 
 }  // namespace webpool::sources

@@ -63,9 +63,14 @@ struct RoutedServers {
   std::vector<std::string> passedOver;  ///< addresses of gateways that are not encrypted, a few
 };
 
+enum class RouterPlace : std::uint8_t { Elsewhere, ThisMachine };
+
 /// The gateways that an answer of HTTP routing v1 names, each once, at most `most`. What is not
-/// encrypted is passed over; what is no gateway is left out. Fetch for what is no such answer.
-Result<RoutedServers> serversInAnswer(std::string_view json, std::size_t most = 8);
+/// encrypted is passed over, except for gateways of this machine that a router of this machine
+/// names: one elsewhere has no say over what is asked of the programs here. What is no gateway is
+/// left out. Fetch for what is no such answer.
+Result<RoutedServers> serversInAnswer(std::string_view json, RouterPlace place,
+                                      std::size_t most = 8);
 
 /// Asks a router who has it. Blocks, ten seconds at most; Fetch, Timeout and the like.
 Result<RoutedServers> askRouter(base::HttpClient& http, const std::string& router,

@@ -110,16 +110,18 @@ TEST(ContentServers, ARoutersAnswerNamesGateways) {
     {"Schema":"peer","ID":"y","Protocols":["transport-ipfs-gateway-http"],
      "Addrs":["/dns4/a.example/tcp/443/https","/ip4/192.0.2.1/tcp/80/http","/ip4/192.0.2.1/tcp/4001",7]},
     {"Schema":"peer","Protocols":["transport-ipfs-gateway-http"],"Addrs":["/dns4/a.example/tcp/443/https"]},
-    {"Schema":"peer"}, 3]})");
+    {"Schema":"peer"}, 3]})",
+                                     RouterPlace::ThisMachine);
   ASSERT_TRUE(found);
   ASSERT_EQ(found->servers.size(), 1u);
   EXPECT_EQ(found->servers[0].origin, "https://a.example");
   EXPECT_EQ(found->passedOver, std::vector<std::string>{"http://192.0.2.1"});
   for (const auto* none : {R"({"Providers":null})", R"({"Providers":[]})"}) {
-    EXPECT_TRUE(serversInAnswer(none)->servers.empty()) << none;
+    EXPECT_TRUE(serversInAnswer(none, RouterPlace::Elsewhere)->servers.empty()) << none;
   }
   for (const auto* none : {"", "{", "[]", "{}", R"({"Providers":{}})"}) {
-    EXPECT_EQ(serversInAnswer(none).error().category, ErrorCategory::Fetch) << none;
+    EXPECT_EQ(serversInAnswer(none, RouterPlace::Elsewhere).error().category, ErrorCategory::Fetch)
+        << none;
   }
   std::string many = R"({"Providers":[)";
   for (int i = 0; i < 50; ++i) {
@@ -127,7 +129,23 @@ TEST(ContentServers, ARoutersAnswerNamesGateways) {
     many += R"({"Protocols":["transport-ipfs-gateway-http"],"Addrs":["/dns4/h)" +
             std::to_string(i) + R"(.example/tcp/443/https"]})";
   }
-  EXPECT_EQ(serversInAnswer(many + "]}")->servers.size(), 8u);
+  EXPECT_EQ(serversInAnswer(many + "]}", RouterPlace::Elsewhere)->servers.size(), 8u);
+}
+
+TEST(ContentServers, OnlyARouterOfThisMachineNamesPlainGatewaysOfIt) {
+  constexpr auto kAnswer = R"({"Providers":[{"Protocols":["transport-ipfs-gateway-http"],
+      "Addrs":["/ip4/127.0.0.1/tcp/8080/http","/ip6/::1/tcp/8081/http",
+               "/ip4/192.0.2.1/tcp/80/http"]}]})";
+  const auto here = serversInAnswer(kAnswer, RouterPlace::ThisMachine);
+  ASSERT_TRUE(here);
+  ASSERT_EQ(here->servers.size(), 2u);
+  EXPECT_EQ(here->servers[0].origin, "http://127.0.0.1:8080");
+  EXPECT_EQ(here->servers[1].origin, "http://[::1]:8081");
+  EXPECT_EQ(here->passedOver, std::vector<std::string>{"http://192.0.2.1"});
+  const auto elsewhere = serversInAnswer(kAnswer, RouterPlace::Elsewhere);
+  ASSERT_TRUE(elsewhere);
+  EXPECT_TRUE(elsewhere->servers.empty());
+  EXPECT_EQ(elsewhere->passedOver.size(), 3u);
 }
 
 }  // namespace

@@ -51,6 +51,12 @@ TEST_F(Join, PersonAgreesPausesGoesOnAndStops) {
   EXPECT_EQ(joined.at("cross_origin_isolated"), true) << "WebAssembly threads need it";
   EXPECT_EQ(joined.at("keeps_models"), true);
   visitor.waitUntil("document.getElementById('headline').textContent === 'Ready'");
+  EXPECT_EQ(visitor.evaluate("document.querySelector('iframe').contentWindow.performance"
+                             ".getEntriesByType('resource').some(file => "
+                             "file.name.includes('/assets/page-') && file.encodedBodySize > 0 && "
+                             "2 * file.encodedBodySize < file.decodedBodySize)"),
+            "true")
+      << "the page's code comes compressed";
 
   visitor.press("pause");
   ASSERT_TRUE(waitForEvent(*running, "paused"));

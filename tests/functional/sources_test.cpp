@@ -268,6 +268,26 @@ TEST_F(Sources, TwoWebpoolNodesGiveAFileTogether) {
   EXPECT_GT(from.at(second).as_int64(), kMegabyte);
 }
 
+TEST_F(Sources, ARouterNamesTheNodeThatHasIt) {
+  const auto bytes = randomBytes(4 * kMegabyte);
+  const auto cid = publish(write("file", bytes));
+  useData("theirs");
+  const auto node = start({"content", "serve", "--no-scrub", "--json"});
+  const auto address = addressOf(*node);
+  useData("ours");
+  // A node of webpool is a router as well: for what it has it names itself.
+  const auto got =
+      run({"content", "get", cid, "-o", folder() / "got", "--json", "--router", address});
+  ASSERT_EQ(got.code, 0) << got.err;
+  EXPECT_TRUE(onDisk(folder() / "got") == bytes);
+  EXPECT_GT(got.json().at("sources").at(address).as_int64(), 3'900'000);
+  const auto absent =
+      run({"content", "get", "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy", "-o",
+           folder() / "none", "--router", address});
+  EXPECT_EQ(absent.code, 4) << absent.err;
+  EXPECT_THAT(absent.err, HasSubstr("no other source is known"));
+}
+
 TEST_F(Sources, AKuboIsFirstAskedForWhatItHas) {
   const auto bytes = randomBytes(2 * kMegabyte);
   const auto cid = publish(write("file", bytes));

@@ -8,6 +8,7 @@ import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { compressBeside } from './compress.mjs';
 import { llamaBuilds, llamaPlugin, llamaScripts } from './llama.mjs';
 import { withoutEval } from './no-eval.mjs';
 import { writeNotices } from './notices.mjs';
@@ -115,3 +116,4 @@ const joinHtml = readFileSync(join(root, 'join/index.html'), 'utf8')
   .replace('PAGE_STYLE', `../worker/assets/${joinStyle}`);
 writeFileSync(join(dist, 'join/index.html'), joinHtml);
 writeNotices(root, join(dist, 'THIRD-PARTY-NOTICES.txt'));
+await compressBeside(assets);
