@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import pathlib
 import signal
 import subprocess
 
@@ -97,6 +98,42 @@ def test_a_server_that_ends_under_a_stream_is_a_lost_worker(cache, how):
         assert raised.value.recovery_suggestion
     process.stdout.close()
     process.wait()
+
+
+def chromium_memory(server):
+    """Bytes that the Chromium of a server has in its own process, which no page runs in."""
+    for entry in pathlib.Path("/proc").iterdir():
+        try:
+            facts = dict(line.split(":", 1) for line in (entry / "status").open())
+            command = (entry / "cmdline").read_bytes()
+        except (OSError, ValueError):
+            continue  # Not a process, or one that has ended.
+        if int(facts["PPid"]) == server and b"--user-data-dir" in command:
+            return int(facts["RssAnon"].split()[0]) * 1024
+    raise AssertionError(f"process {server} has no browser")
+
+
+def test_two_loads_at_once_in_one_chromium(cache):
+    """What pages keep in Blobs lies there, and Chromium refuses more than 500 MB as it starts."""
+    add_model("smollm2-135m")
+    command = [CLI, "serve", "--browser", "chromium", "--ephemeral", "--json"]
+    process = subprocess.Popen([*command, "--model", "smollm2-135m"], stdout=subprocess.PIPE, text=True)
+    events = map(json.loads, process.stdout)
+    url = next(event["url"] for event in events if event["event"] == "api")
+    try:
+        with webpool.ResourcePoolBridgeIntegration(url=url) as pool:
+            wanted = {"priority_list": ["cpu"], "context_length": 1024}
+            model = pool.get_model("text_generation", "smollm2-135m", wanted)
+            next(event for event in events if event["event"] == "model")
+            for own in (model, pool.get_model("text_generation", "smollm2-135m")):
+                result = own("Say hello.", max_tokens=4)
+                assert result["success"], result
+            one_model = 98_400_000
+            assert chromium_memory(process.pid) < one_model
+    finally:
+        process.terminate()
+        process.stdout.read()
+        process.wait()
 
 
 def test_an_empty_url_is_a_pool_of_ones_own(server, monkeypatch):

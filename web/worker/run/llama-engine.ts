@@ -7,6 +7,7 @@ import type { JsonObject } from '../../protocol/frame';
 import type { Tensor } from '../../protocol/tensor';
 import type { Placement, TensorSpec } from '../../protocol/values';
 import { PoolError, errorText } from '../error';
+import { ByteBlob } from './byte-blob';
 import { ChatAnswer, type ChatChunk } from './chat-answer';
 import { type ChatRequest, type RawRequest, chatRequest, rawRequest } from './chat-request';
 import type { Engine, EngineContext, ModelFiles, RunControl } from './engine';
@@ -20,7 +21,7 @@ const kBatch = 16;
 const kWarmTokens = 8;
 
 /** A part as `part-00001-of-00003.gguf` sorts as it counts. */
-function modelBlobs(files: ModelFiles): Blob[] {
+function modelBlobs(files: ModelFiles): ByteBlob[] {
   const parts = [...files].filter(([path]) => path.endsWith('.gguf'));
   if (parts.length === 0) {
     throw new PoolError(
@@ -29,7 +30,7 @@ function modelBlobs(files: ModelFiles): Blob[] {
       'run it with task "tensors"',
     );
   }
-  return parts.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, bytes]) => new Blob([bytes]));
+  return parts.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, bytes]) => new ByteBlob(bytes));
 }
 
 /** WebAssembly memory with 64-bit addresses; without, another build of llama.cpp runs. */
@@ -181,7 +182,7 @@ export async function loadLlama(context: EngineContext): Promise<Engine> {
   // Its code comes from elsewhere (llama-threads.ts), so that here stands none.
   llama.setCompat(hasWideMemory() ? null : { worker: { code: ' ' }, wasm: wasmOf('compat') });
   try {
-    const loading = llama.loadModel(blobs, {
+    const loading = llama.loadModel(blobs as unknown as Blob[], {
       n_ctx: contextSize(load.options),
       n_threads: load.threads,
       n_gpu_layers: gpu ? 99_999 : 0,
@@ -199,6 +200,8 @@ export async function loadLlama(context: EngineContext): Promise<Engine> {
   } catch (thrown) {
     started?.worker.terminate();
     throw loadFailureOf(thrown, complaints, gpu);
+  } finally {
+    for (const blob of blobs) blob.release(); // wllama keeps the objects as long as the model.
   }
 }
 

@@ -31,6 +31,18 @@ describe('failures of llama.cpp', () => {
     expect(isFatal(failure.message)).toBe(expected === 'worker_lost');
   });
 
+  it.each([false, true])('tell a Worker without its bytes from a bad model (gpu: %s)', (gpu) => {
+    const unread = 'File read failed: NotReadableError: The requested file could not be read';
+    const failure = loadFailureOf(new Error(unread), ['fileReadResponse failed'], gpu) as PoolError;
+    expect(failure.category).toBe('worker_lost');
+    expect(failure.message).toContain(`${unread}: fileReadResponse failed`);
+    expect(failure.hint).toBe('load the model again');
+    const unstarted = new Error('the script of llama.cpp was not loaded');
+    expect(category(loadFailureOf(unstarted, [], gpu))).toBe('worker_lost');
+    const full = 'File read failed: RangeError: Array buffer allocation failed';
+    expect(category(loadFailureOf(new Error(full), [], gpu))).toBe('out_of_memory');
+  });
+
   it('name the first complaint about a model', () => {
     const failure = loadFailureOf(new Error('not loaded'), ['bad magic', 'more'], false);
     expect(category(failure)).toBe('invalid_model');

@@ -2,7 +2,10 @@
 
 import { PoolError, errorText } from '../error';
 
-const kOutOfMemory = /bad_alloc|out of memory|failed to allocate|Cannot enlarge memory|\bOOM\b/i;
+const kOutOfMemory =
+  /bad_alloc|out of memory|allocation failed|failed to allocate|Cannot enlarge memory|\bOOM\b/i;
+/** Its Worker could not be started or be handed the bytes, which says nothing of the model. */
+const kNotServed = /File read failed|NotReadableError|script of llama\.cpp was not loaded/i;
 const kTooLong = /exceeds? the available context size|context size (?:has been )?exceeded/i;
 const kBadRequest = /template|tool|grammar|schema|parse|unsupported|must be|invalid/i;
 /** The WebAssembly itself broke off. */
@@ -22,6 +25,13 @@ export function loadFailureOf(thrown: unknown, complaints: string[], gpu: boolea
   const first = complaints[0];
   const text = first ? `${errorText(thrown)}: ${first}` : errorText(thrown);
   if (kOutOfMemory.test(text)) return outOfMemory(text);
+  if (kNotServed.test(text)) {
+    return new PoolError(
+      'worker_lost',
+      `llama.cpp's Worker was lost while it loaded the model: ${text}`,
+      'load the model again',
+    );
+  }
   if (gpu) {
     return new PoolError('unsupported', `llama.cpp does not run on this WebGPU: ${text}`,
       'use the wasm backend');
