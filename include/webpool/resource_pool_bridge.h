@@ -46,7 +46,8 @@ struct WebModelMetrics {
   std::optional<double> memoryUsageMb{};
 };
 
-/// A failure is a result too: then `error` is set, and it names nothing that ran.
+/// A failure is a result too: then `error` is set, and it names nothing that ran. A text that was
+/// cancelled while it came is one: it has what there was of it, and where that ran.
 struct WebModelResult {
   bool success = false;
   std::string modelId;  ///< "text_embedding:all-minilm-l6-v2"
@@ -245,8 +246,9 @@ class ResourcePoolBridgeIntegration {
                                                      const std::string& modelName,
                                                      const HardwarePreferences& preferences = {},
                                                      std::stop_token stop = {});
-  /// The first of the types that the model is of, by its own task; nothing is loaded, nobody else
-  /// asked. NotFound, InvalidModel, …, as of getModel(); InvalidArgument where it is of none.
+  /// The first of the types that the model is of, by its own task; of a graph that names none the
+  /// first whose task it can do, else the first. Nothing is loaded, nobody else asked. NotFound,
+  /// InvalidModel, …, as of getModel(); InvalidArgument where it is of none.
   Result<std::string> typeOf(const std::string& modelName, const HardwarePreferences& preferences,
                              const std::vector<std::string>& types);
   std::future<Result<std::shared_ptr<EnhancedWebModel>>> getModelAsync(

@@ -46,6 +46,19 @@ Bytes copyOfBuffer(const py::handle& object) {
   return Bytes::copyOf(std::string_view(contiguous));
 }
 
+/// Rows of 3 or 4 bytes a pixel; the alpha goes along where there is one.
+Tensor tensorOfImage(py::handle image) {
+  const auto mode = py::cast<std::string>(image.attr("mode"));
+  const bool hasAlpha = mode.ends_with('A') || mode.ends_with('a') ||
+                        (py::hasattr(image, "info") && image.attr("info").contains("transparency"));
+  const auto pixels = image.attr("convert")(hasAlpha ? "RGBA" : "RGB");
+  const auto size = py::cast<std::pair<std::int64_t, std::int64_t>>(pixels.attr("size"));
+  return Tensor{"",
+                DataType::Uint8,
+                {size.second, size.first, hasAlpha ? 4 : 3},
+                copyOfBuffer(pixels.attr("tobytes")())};
+}
+
 /// An array, or a (nested) list of numbers: ints as INT64, floats as FP32, as models take them.
 Tensor tensorOf(std::string name, py::handle given) {
   const auto numpy = py::module_::import("numpy");
@@ -331,10 +344,7 @@ Content contentOf(py::handle given) {
   if (py::isinstance<py::dict>(given)) return dictOf(py::reinterpret_borrow<py::dict>(given));
   // A PIL image.
   if (hasAttributes(given, {"convert", "tobytes", "size", "mode"})) {
-    const auto rgb = given.attr("convert")("RGB");
-    const auto size = py::cast<std::pair<std::int64_t, std::int64_t>>(rgb.attr("size"));
-    return std::vector{Tensor{
-        "", DataType::Uint8, {size.second, size.first, 3}, copyOfBuffer(rgb.attr("tobytes")())}};
+    return std::vector{tensorOfImage(given)};
   }
   if (py::hasattr(given, "__array__")) return std::vector{tensorOf("", given)};
   if (py::isinstance<py::list>(given) || py::isinstance<py::tuple>(given)) {

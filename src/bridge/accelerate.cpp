@@ -29,12 +29,21 @@ bool isFile(const Content& content) {
          std::holds_alternative<TranscriptionRequest>(content);
 }
 
-/// A graph that names no task is tried for what the content is first.
-std::vector<std::string> typesFor(const Content& content) {
-  std::vector<std::string> types{"text_embedding", "text_generation", "vision",
-                                 "audio",          "multimodal",      "text"};
-  if (isFile(content)) std::ranges::rotate(types, std::ranges::find(types, "audio"));
-  return types;
+/// The type by which content runs on the model where none was given.
+Result<std::string> typeFor(ResourcePoolBridgeIntegration& pool, const std::string& modelName,
+                            const HardwarePreferences& preferences, const Content& content) {
+  std::vector<std::string> types{
+      "text_embedding", "text_generation", "vision", "multimodal", "text", "audio"};
+  const auto* tensors = std::get_if<std::vector<Tensor>>(&content);
+  if (tensors != nullptr &&
+      std::ranges::any_of(*tensors, [](const Tensor& tensor) { return !tensor.name.empty(); })) {
+    // Of named tensors a graph is run as it is: no task of sound takes them.
+    auto asGraph = pool.typeOf(modelName, preferences, {types.begin(), types.end() - 1});
+    if (asGraph) return asGraph;
+  }
+  // A graph that names no task is tried for what the content is first.
+  if (isFile(content)) std::ranges::rotate(types, types.end() - 1);
+  return pool.typeOf(modelName, preferences, types);
 }
 
 }  // namespace
@@ -66,7 +75,7 @@ AccelerateResult accelerate(const std::string& modelName, const Content& content
   whole.result.asked = preferences;
   auto type = config.modelType;
   if (type.empty()) {
-    auto ofTheModel = pool->typeOf(modelName, preferences, typesFor(content));
+    auto ofTheModel = typeFor(*pool, modelName, preferences, content);
     if (!ofTheModel) return failed(ofTheModel.error());
     type = std::move(*ofTheModel);
   }

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "bridge/sound_content.h"
 #include "media/audio.h"
+#include "media/picture.h"
 #include "pipelines/answers_json.h"
 #include "pipelines/generation_json.h"
 #include "webpool/file_type.h"
@@ -100,6 +101,7 @@ Result<Picture> pictureOf(const Content& content, const Model& model) {
                   "make it smaller");
     }
     const auto bytes = tensor->as<std::uint8_t>();
+    if (channels == 4) return media::onWhite(picture.width, picture.height, bytes);
     picture.rgb.reserve(picture.width * picture.height * 3);
     for (std::size_t at = 0; at < bytes.size(); at += std::size_t(channels)) {
       for (std::size_t c = 0; c < 3; ++c) picture.rgb.push_back(bytes[channels == 1 ? at : at + c]);
@@ -204,7 +206,10 @@ class GenerationAdapter final : public Adapter {
       output["tool_calls"] = pipelines::toJson(std::span(said->toolCalls));
     }
     if (request.generation.tokenIds) output["tokens"] = json::value_from(said->tokens);
-    return Answer{json::serialize(output), {}, said->timings, said->ranOn};
+    return Answer{.output = json::serialize(output),
+                  .timings = said->timings,
+                  .ranOn = said->ranOn,
+                  .isBrokenOff = said->finish == FinishReason::Cancelled};
   }
 
  private:

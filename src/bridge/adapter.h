@@ -17,6 +17,8 @@ struct Answer {
   RanOn ranOn;  ///< empty where nothing had to run: for silence, or an empty file
   std::optional<OwnBackend> ownBackend{};
   std::vector<bool> truncated{};  ///< by text: longer than the model reads; empty: none was
+  /// The caller gave up while it came: the output is what there was.
+  bool isBrokenOff = false;
 };
 
 /// {"outputs": [{"name", "datatype", "shape"}]}

@@ -81,7 +81,11 @@ WebModelResult EnhancedWebModel::run(const Content& content, std::size_t items,
                                        .maxBatch = static_cast<unsigned>(std::min<std::size_t>(
                                            maxBatchSize(), std::numeric_limits<unsigned>::max()))});
   result.metrics.latencyMs = since(began);
-  if (answer) {
+  if (answer && answer->isBrokenOff) {
+    result.output = std::move(answer->output);
+    result.ran = std::move(answer->ranOn);
+    result.error = Error{ErrorCategory::Cancelled, "the call was cancelled", ""};
+  } else if (answer) {
     result.success = true;
     result.output = std::move(answer->output);
     result.tensors = std::move(answer->tensors);

@@ -110,7 +110,7 @@ std::optional<ModelDescription> Pool::describeAs(ResourcePool& pool, const std::
                                                  const HardwarePreferences& preferences) const {
   auto description = known;
   // A model of unknown task is a graph like any other until it is asked for what its type does.
-  if (const auto task = taskOfGraphs(type); known.task == "tensors" && !task.empty()) {
+  if (const auto task = taskOfGraphs(type, known); known.task == "tensors" && !task.empty()) {
     if (auto asTask = describe(pool, name, preferences, std::string(task))) {
       description = std::move(*asTask);
     }
@@ -125,9 +125,15 @@ Result<std::string> Pool::typeOf(const std::string& name, const HardwarePreferen
   if (!pool) return std::unexpected(pool.error());
   const auto known = describe(**pool, name, preferences, {});
   if (!known) return std::unexpected(known.error());
+  std::string asGraph;
   for (const auto& type : types) {
-    if (isType(type) && describeAs(**pool, type, *known, name, preferences)) return type;
+    if (!isType(type)) continue;
+    const auto description = describeAs(**pool, type, *known, name, preferences);
+    if (!description) continue;
+    if (description->task != "tensors") return type;
+    if (asGraph.empty()) asGraph = type;
   }
+  if (!asGraph.empty()) return asGraph;
   return fail(ErrorCategory::InvalidArgument,
               fmt::format("{} is a model for {}, which is of none of the types {}", known->name,
                           known->task, fmt::join(types, ", ")),

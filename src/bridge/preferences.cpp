@@ -90,8 +90,14 @@ std::string_view taskFor(std::string_view type, std::string_view own) {
   return {};
 }
 
-std::string_view taskOfGraphs(std::string_view type) {
-  if (type == "audio") return "voice-activity-detection";
+std::string_view taskOfGraphs(std::string_view type, const ModelDescription& graph) {
+  const auto takes = [&](std::string_view input) {
+    return std::ranges::find(graph.inputs, input, &TensorSpec::name) != graph.inputs.end();
+  };
+  // Those of Silero VAD.
+  if (type == "audio" && takes("input") && takes("state") && takes("sr")) {
+    return "voice-activity-detection";
+  }
   if (type == "text_embedding") return "text-embedding";
   return {};
 }

@@ -26,9 +26,9 @@ Result<std::vector<std::string>> browsersFor(std::string_view asked,
 /// is none of the type's. "tensors" belongs to each.
 std::string_view taskFor(std::string_view type, std::string_view own);
 
-/// The task of the type that a model can be tried for which names none itself; "" where there is
-/// none.
-std::string_view taskOfGraphs(std::string_view type);
+/// The task of the type that a graph can be tried for which names none itself; "" where there is
+/// none, or where the graph's inputs are not that task's.
+std::string_view taskOfGraphs(std::string_view type, const ModelDescription& graph);
 
 /// The type to which models of the task belong; "text" for one that is none's.
 std::string_view typeOf(std::string_view task);

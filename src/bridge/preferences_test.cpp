@@ -42,5 +42,17 @@ TEST(Preferences, TasksBelongToTypes) {
   EXPECT_FALSE(isType("video"));
 }
 
+TEST(Preferences, AGraphIsTriedForATaskWhoseInputsItHas) {
+  const auto graph = [](std::initializer_list<const char*> inputs) {
+    ModelDescription description;
+    for (const auto* name : inputs) description.inputs.push_back({.name = name});
+    return description;
+  };
+  EXPECT_EQ(taskOfGraphs("audio", graph({"input", "state", "sr"})), "voice-activity-detection");
+  EXPECT_EQ(taskOfGraphs("audio", graph({"input"})), "");
+  EXPECT_EQ(taskOfGraphs("text_embedding", graph({"input_ids"})), "text-embedding");
+  EXPECT_EQ(taskOfGraphs("vision", graph({"input", "state", "sr"})), "");
+}
+
 }  // namespace
 }  // namespace webpool::bridge

@@ -16,7 +16,7 @@ void GenerationFlags::addTo(CLI::App& command) {
           .add_option("--temperature", temperature,
                       "text-generation: 0 takes the likeliest token, more draws")
           ->capture_default_str()
-          ->check(CLI::Range(0.0, 100.0)),
+          ->check(CLI::Range(0.0, 2.0)),
       command.add_option("--seed", seed, "text-generation: the same seed draws the same answer")
           ->check(CLI::Range(std::uint32_t{0}, std::numeric_limits<std::uint32_t>::max() - 1)),
       command

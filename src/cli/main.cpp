@@ -1,3 +1,6 @@
+#include <poll.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
@@ -9,6 +12,19 @@
 #include "cli/signals.h"
 #include "cli/usage.h"
 #include "net/http_client.h"
+
+namespace {
+
+webpool::Error outputFailure() {
+  pollfd output{.fd = STDOUT_FILENO, .events = 0, .revents = 0};
+  const bool isLeft = poll(&output, 1, 0) > 0 && (output.revents & POLLERR) != 0;
+  return {webpool::ErrorCategory::Storage,
+          isLeft ? "whatever read standard output has ended before it had all"
+                 : "standard output can't be written",
+          isLeft ? "let it read to the end" : "free space where it goes, or give another place"};
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace webpool;
@@ -35,9 +51,7 @@ int main(int argc, char** argv) {
     }
     int code = action();
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-      const int failed =
-          cli::reportError({ErrorCategory::Storage, "standard output can't be written",
-                            "free space where it goes, or give another place"});
+      const int failed = cli::reportError(outputFailure());
       if (code == 0) code = failed;
     }
     return signals.received() != 0 && code != 0 ? 128 + signals.received() : code;

@@ -1,7 +1,11 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <array>
 #include <limits>
+#include <string>
 
 #include "cli/app.h"
 #include "cli/exit_code.h"
@@ -47,6 +51,11 @@ Result<void> checkTask(const RunFlags& flags, const ModelDescription& descriptio
   constexpr std::string_view kSpeech = "automatic-speech-recognition";
   if (!flags.language.empty() && task != kSpeech) return refused("--language", kSpeech);
   if (flags.translate && task != kSpeech) return refused("--translate", kSpeech);
+  constexpr std::array<std::string_view, 3> kLabelled = {"text-classification", "fill-mask",
+                                                         "image-classification"};
+  if (flags.topK && std::ranges::find(kLabelled, task) == kLabelled.end()) {
+    return refused("--top-k", fmt::format("{}", fmt::join(kLabelled, ", ")));
+  }
   return {};
 }
 
@@ -148,7 +157,7 @@ void addRunCommand(CLI::App& app, Context& context, Action& action) {
                       "Of speech, e.g. en; without it the model tells it");
   command->add_flag("--translate", flags->translate, "Speech into English text");
   command->add_option("--top-k", flags->topK, "The best so many labels or words; 0: all")
-      ->capture_default_str();
+      ->default_str(std::to_string(kUsualTopK));
   command->add_option("-i,--inputs", flags->inputs, "Tensors: .npz or JSON; - is stdin");
   command->add_option("-o,--outputs", flags->outputs, "Write the result to this .npz or .json");
   command->add_option("--repeat", flags->repeat, "Run so many times; the last one is reported")

@@ -1,6 +1,7 @@
 // What `webpool run` is told on its command line.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,8 @@
 #include "cli/server_flags.h"
 
 namespace webpool::cli {
+
+inline constexpr unsigned kUsualTopK = 5;
 
 struct RunFlags {
   BrowserFlags browser;
@@ -24,7 +27,7 @@ struct RunFlags {
   std::vector<std::string> arguments;  ///< texts, or sound files, by the task
   std::string language;
   bool translate = false;
-  unsigned topK = 5;
+  std::optional<unsigned> topK{};  ///< unset: kUsualTopK
   std::string inputs;
   std::string outputs;
   unsigned repeat = 1;

@@ -28,7 +28,7 @@ class ImageLabelsTask final : public RunTask {
   }
 
   int run(const RunFlags& flags, const Model& model, const RunOptions& options) override {
-    const ClassifyOptions best{.topK = flags.topK};
+    const ClassifyOptions best{.topK = flags.topK.value_or(kUsualTopK)};
     auto answer = classifyPictures(model, pictures_, best, options);
     for (unsigned i = 1; answer && i < flags.repeat; ++i) {
       answer = classifyPictures(model, pictures_, best, options);

@@ -81,7 +81,7 @@ class ClassificationTask final : public TextTask<Classification> {
   std::string_view key() const override { return "labels"; }
   Result<Classification> ask(const RunFlags& flags, const Model& model,
                              const RunOptions& options) override {
-    return classifyTexts(model, texts_, {.topK = flags.topK}, options);
+    return classifyTexts(model, texts_, {.topK = flags.topK.value_or(kUsualTopK)}, options);
   }
   json::value toJson(const Classification& answer, std::size_t text) const override {
     return pipelines::toJson(answer.items[text]);
@@ -121,7 +121,7 @@ class FillMaskTask final : public TextTask<FilledTexts> {
     return {};
   }
   Result<FilledTexts> ask(const RunFlags& flags, const Model&, const RunOptions& options) override {
-    return filler_->fill(texts_, {.topK = flags.topK}, options);
+    return filler_->fill(texts_, {.topK = flags.topK.value_or(kUsualTopK)}, options);
   }
   json::value toJson(const FilledTexts& answer, std::size_t text) const override {
     return pipelines::toJson(answer.texts[text]);

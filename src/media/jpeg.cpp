@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-#include "media/png.h"
+#include "media/picture.h"
 
 namespace webpool::media {
 namespace {

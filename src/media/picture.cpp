@@ -1,3 +1,5 @@
+#include "media/picture.h"
+
 #include <fmt/format.h>
 
 #include <array>
@@ -28,6 +30,19 @@ Result<void> checkSize(std::uint64_t width, std::uint64_t height) {
               fmt::format("the picture is {} by {} pixels, and at most {} million are taken", width,
                           height, kMostPixels / 1'000'000),
               "make it smaller");
+}
+
+Picture onWhite(std::size_t width, std::size_t height, std::span<const std::uint8_t> rgba) {
+  Picture picture{width, height, std::vector<std::uint8_t>(width * height * 3)};
+  for (std::size_t i = 0; i < width * height; ++i) {
+    const unsigned alpha = rgba[4 * i + 3];
+    for (std::size_t c = 0; c < 3; ++c) {
+      const unsigned colour = rgba[4 * i + c];
+      picture.rgb[3 * i + c] =
+          static_cast<std::uint8_t>((colour * alpha + 255 * (255 - alpha) + 127) / 255);
+    }
+  }
+  return picture;
 }
 
 }  // namespace media

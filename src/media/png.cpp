@@ -6,6 +6,8 @@
 #include <cstring>
 #include <string>
 
+#include "media/picture.h"
+
 namespace webpool::media {
 namespace {
 
@@ -68,20 +70,6 @@ class Reader {
   }
 
  private:
-  static Picture onWhite(std::size_t width, std::size_t height,
-                         const std::vector<std::uint8_t>& pixels) {
-    Picture picture{width, height, std::vector<std::uint8_t>(width * height * 3)};
-    for (std::size_t i = 0; i < width * height; ++i) {
-      const unsigned alpha = pixels[4 * i + 3];
-      for (std::size_t c = 0; c < 3; ++c) {
-        const unsigned colour = pixels[4 * i + c];
-        picture.rgb[3 * i + c] =
-            static_cast<std::uint8_t>((colour * alpha + 255 * (255 - alpha) + 127) / 255);
-      }
-    }
-    return picture;
-  }
-
   Source source_;
   png_structp png_;
   png_infop info_;

@@ -67,7 +67,10 @@ Result<void> checkRequest(const base::HttpRequest& request) {
     const bool clean = std::ranges::none_of(
         value, [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == 0x7f; });
     if (!isToken(name) || !clean) {
-      return fail(ErrorCategory::InvalidArgument, "a header field has forbidden characters");
+      // Its value may be a secret.
+      return fail(ErrorCategory::InvalidArgument,
+                  fmt::format("the value of the header field {} has forbidden characters", name),
+                  "take line breaks and other control characters out of it");
     }
   }
   return {};

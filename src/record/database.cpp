@@ -217,6 +217,16 @@ void Database::makeWhole(const std::shared_ptr<const duckdb::Library>& library,
 Result<std::unique_ptr<Database>> Database::openIt(std::shared_ptr<const duckdb::Library> library,
                                                    const std::filesystem::path& file,
                                                    Access access) {
+  std::error_code ignored;
+  const auto status = std::filesystem::status(file, ignored);
+  // DuckDB would wait for ever for the other end of a pipe.
+  if (std::filesystem::is_other(status)) {
+    return fail(ErrorCategory::Storage,
+                fmt::format("{} is no file: a pipe, a socket or a device", file.native()),
+                "give another file");
+  }
+  // Relative, ":memory:" and "NAME:PATH" mean other things to DuckDB than a file.
+  const auto path = std::filesystem::absolute(file, ignored);
   std::unique_ptr<Database> opened(
       new Database(std::move(library), file, std::unique_lock(turns())));
   const auto& api = *opened->library_;
@@ -229,7 +239,7 @@ Result<std::unique_ptr<Database>> Database::openIt(std::shared_ptr<const duckdb:
   }
   config.set("access_mode", access == Access::Read ? "READ_ONLY" : "READ_WRITE");
   char* message = nullptr;
-  const auto state = api.open_ext(file.c_str(), &opened->database_, config.get(), &message);
+  const auto state = api.open_ext(path.c_str(), &opened->database_, config.get(), &message);
   if (state != duckdb::Success) {
     auto error = databaseError(file, message == nullptr ? "no reason given" : message);
     api.free(message);

@@ -260,11 +260,30 @@ TEST_F(RecordTest, WhatKeepsRowsFromTheFileIsKnown) {
   };
   EXPECT_EQ(categoryAt(file()), ErrorCategory::Internal) << "there is none";
   EXPECT_EQ(categoryAt(folder_), ErrorCategory::Storage) << "a folder";
-  EXPECT_NE(categoryAt("/dev/full"), ErrorCategory::Internal);
+  EXPECT_EQ(categoryAt("/dev/full"), ErrorCategory::Storage);
+  ASSERT_EQ(mkfifo((folder_ / "pipe").c_str(), 0600), 0);
+  EXPECT_EQ(categoryAt(folder_ / "pipe"), ErrorCategory::Storage) << "nobody waits for its reader";
   EXPECT_EQ(categoryAt(folder_ / "none" / "record.duckdb"), ErrorCategory::NotFound);
   const auto other = folder_ / "notes.txt";
   std::ofstream(other) << "These are the accounts of 2025. " << std::string(20'000, 'x');
   EXPECT_EQ(categoryAt(other), ErrorCategory::Integrity);
+}
+
+TEST_F(RecordTest, NamesThatMeanOtherThingsToDuckDbAreFiles) {
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(folder_);
+  for (const auto* name : {":memory:", "md:runs", "sqlite:runs"}) {
+    auto wanted = options();
+    wanted.file = name;
+    const auto record = openRecord(wanted);
+    record->ran(someRun());
+    record->close();
+    EXPECT_EQ(record->counts().written, 1U) << name;
+    const auto history = readHistory(name, {});
+    EXPECT_TRUE(history) << name;
+  }
+  std::filesystem::current_path(before);
+  EXPECT_TRUE(std::filesystem::is_regular_file(folder_ / ":memory:"));
 }
 
 TEST_F(RecordTest, TroubleIsOverWhenTheFileIsFree) {

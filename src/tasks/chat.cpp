@@ -126,9 +126,9 @@ Result<json::object> chatParameters(const GenerationOptions& options) {
     return fail(ErrorCategory::InvalidArgument, std::move(message), std::move(hint));
   };
   if (options.maxTokens == 0) return wrong("an answer of 0 tokens is none", "raise maxTokens");
-  if (!std::isfinite(options.temperature) || options.temperature < 0) {
+  if (!(options.temperature >= 0 && options.temperature <= 2)) {
     return wrong(fmt::format("the temperature is {}", options.temperature),
-                 "0 takes the likeliest token, 1 draws as the model says");
+                 "it goes from 0 (the likeliest token) to 2; 1 draws as the model says");
   }
   if (options.topP && !(*options.topP >= 0 && *options.topP <= 1)) {
     return wrong(fmt::format("topP is {}", *options.topP), "it goes from 0 to 1");

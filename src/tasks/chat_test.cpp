@@ -86,6 +86,8 @@ TEST(Chat, OptionsThatMakeNoSenseAreRefused) {
   constexpr auto kNan = std::numeric_limits<double>::quiet_NaN();
   EXPECT_FALSE(chatParameters({.maxTokens = 0}));
   EXPECT_FALSE(chatParameters({.temperature = -1}));
+  EXPECT_FALSE(chatParameters({.temperature = 2.5}));
+  EXPECT_TRUE(chatParameters({.temperature = 2}));
   EXPECT_FALSE(chatParameters({.temperature = kNan}));
   EXPECT_FALSE(chatParameters({.topP = 1.5}));
   EXPECT_FALSE(chatParameters({.topP = kNan}));

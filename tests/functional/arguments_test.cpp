@@ -97,6 +97,10 @@ TEST_F(Arguments, WhatIsForAnotherTaskIsRefused) {
               HasSubstr("--temperature is for text-generation"));
   EXPECT_THAT(refusal({"-m", "all-minilm-l6-v2", "--language", "en", "a"}),
               HasSubstr("--language is for automatic-speech-recognition"));
+  for (const auto* model : {"whisper-tiny", "all-minilm-l6-v2"}) {
+    EXPECT_THAT(refusal({"-m", model, "--top-k", "5", "a"}),
+                HasSubstr("--top-k is for text-classification, fill-mask, image-classification"));
+  }
   EXPECT_THAT(refusal({"-m", "all-minilm-l6-v2", "--context", "0", "a"}), HasSubstr("--context"));
   EXPECT_EQ(run({"chat", "--context", "0"}).code, 2);
 }

@@ -692,6 +692,16 @@ def test_accelerate_in_a_given_pool(pool, embedder):
         heard = webpool.accelerate("silero-vad-v5", sound, {"pool": pool, "hardware": "cpu"})
         assert heard["status"] == "success" and heard["model_type"] == "audio", heard
         assert heard["output"]["speech"]
+    quiet = numpy.zeros(16000, "float32")
+    heard = webpool.accelerate("silero-vad-v5", quiet, {"pool": pool, "hardware": "cpu"})
+    assert heard["model_type"] == "audio" and heard["output"] == {"speech": []}, heard
+    graph = {
+        "input": numpy.zeros((1, 576), "float32"),
+        "state": numpy.zeros((2, 1, 128), "float32"),
+        "sr": numpy.array(16000),
+    }
+    ran = webpool.accelerate("silero-vad-v5", graph, {"pool": pool, "hardware": "cpu"})
+    assert ran["success"] and ran["model_type"] != "audio" and len(ran["output"]["outputs"]) == 2
     with pytest.raises(webpool.Error, match="has no 'hardwear'"):
         webpool.accelerate(EMBEDDER, "a", {"hardwear": "cpu"})
 

@@ -177,11 +177,15 @@ def test_an_answer_comes_bit_by_bit(writer):
 
 
 def test_who_leaves_a_stream_ends_it(pool, writer):
+    errors = pool.get_execution_stats()["errors"]
     with writer.stream(COUNT) as stream:
         assert next(stream)
     rest = list(stream)
     output = stream.result["output"]
     assert output["finish_reason"] == "cancelled" and len(rest) < 100
+    # It is no success, as of any other cancelled call, and has what there was.
+    assert not stream.result["success"] and stream.result["error_type"] == "cancelled"
+    assert output["text"] and pool.get_execution_stats()["errors"] == errors + 1
     for _ in writer.stream(COUNT, max_tokens=4000):
         break  # nobody holds it any more, so that this ends long before its 4,000 tokens
     while pool._native.under_way():

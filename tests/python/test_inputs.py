@@ -164,6 +164,35 @@ def test_what_is_no_sound_is_told(pool):
         assert raised.value.recovery_suggestion
 
 
+def test_what_shines_through_is_on_white_however_a_picture_comes(pool):
+    model = pool.get_model("vision", str(random_model("random-vit")), {"priority_list": ["cpu"]})
+    pixels = numpy.zeros((40, 40, 4), "uint8")
+    pixels[10:20, :, 0] = 200
+    pixels[10:30, :, 3] = 128
+    image = PIL.Image.fromarray(pixels, "RGBA")
+    white = PIL.Image.new("RGBA", image.size, "white")
+    flat = PIL.Image.alpha_composite(white, image).convert("RGB")
+    wanted = model(flat)["output"]
+    black = model(image.convert("RGB"))["output"]
+    assert black != wanted, "the pictures differ"
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    for given in (file.getvalue(), image, PIL.Image.open(file), pixels):
+        seen = model(given)["output"]
+        assert [label["label"] for label in seen] == [label["label"] for label in wanted]
+        assert [label["score"] for label in seen] == pytest.approx(
+            [label["score"] for label in wanted], abs=1e-3
+        )
+    grey = image.convert("LA")
+    palette = PIL.Image.new("P", (8, 8), 0)
+    palette.putpalette([0, 0, 0, 255, 255, 255])
+    palette.info["transparency"] = 0
+    for given in (grey, palette):
+        as_file = io.BytesIO()
+        given.save(as_file, "PNG")
+        assert model(given)["output"] == model(as_file.getvalue())["output"]
+
+
 def test_tensors_as_arrays(pool):
     add_model("silero-vad-v5", "--dtype", "fp32")
     model = pool.get_model("text", "silero-vad-v5", {"priority_list": ["cpu"]})
