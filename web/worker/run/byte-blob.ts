@@ -1,6 +1,7 @@
-// What wllama reads of a Blob, over bytes that this thread has already. A real Blob would be a second
-// copy of the model in the browser's own process, kept as long as wllama has it, and one that the
-// browser may fail to make or to read (NotReadableError).
+// What wllama reads of a Blob, over bytes that this thread has already. A real Blob is a second copy
+// of the model, in the browser's own process, and in Chromium each slice of it is one more until the
+// garbage collection here: SmolLM2 of 98 MB came to 300 MB. In its first seconds Chromium allows 500
+// MB to all pages together, and what exceeds them can't be read (NotReadableError).
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
