@@ -124,7 +124,8 @@ class ResourcePool {
   /// Every browser that the pool launched, or tried to, and every joined device, with its state.
   std::vector<ConnectionStats> connections() const;
 
-  /// How the numbers of workers changed, and why: the latest, oldest first.
+  /// How the numbers of workers changed, and why: the latest, oldest first. Of a server those of
+  /// its whole pool.
   std::vector<ScalingEvent> scalingEvents() const;
 
   /// Ends everything; later calls fail. Idempotent.

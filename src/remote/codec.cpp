@@ -184,6 +184,38 @@ void fields(A& a, S& change) {
   a("age_ms", change.at);
 }
 
+/// When it was, in seconds of age: fractions, so that its order among others is kept.
+double ageOf(const ScalingEvent& event) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - event.at).count();
+}
+
+template <class A, Of<ScalingEvent> S>
+void fieldsBesideAge(A& a, S& event) {
+  a("model", event.model);
+  a("action", event.action);
+  a("workers", event.workers);
+  a("foreseen", event.foreseen);
+  a("reason", event.reason);
+}
+
+template <class A>
+void fields(A& a, const ScalingEvent& event) {
+  fieldsBesideAge(a, event);
+  a("age_s", ageOf(event));
+}
+
+template <class A>
+void fields(A& a, ScalingEvent& event) {
+  fieldsBesideAge(a, event);
+  double age = 0;
+  a("age_s", age);
+  // One that says nonsense is of now; the clock's own range is some hundreds of years.
+  constexpr double kLongest = 1e9;
+  const std::chrono::duration<double> ago(age >= 0 && age <= kLongest ? age : 0);
+  event.at = std::chrono::steady_clock::now() -
+             std::chrono::duration_cast<std::chrono::steady_clock::duration>(ago);
+}
+
 template <class A, Of<ConnectionStats> S>
 void fields(A& a, S& connection) {
   a("label", connection.label);
@@ -281,6 +313,7 @@ WEBPOOL_REMOTE_VALUE(ModelOptions)
 WEBPOOL_REMOTE_VALUE(PartialAnswer)
 WEBPOOL_REMOTE_VALUE(Progress)
 WEBPOOL_REMOTE_VALUE(RunOptions)
+WEBPOOL_REMOTE_VALUE(ScalingEvent)
 #undef WEBPOOL_REMOTE_VALUE
 
 }  // namespace webpool::remote
