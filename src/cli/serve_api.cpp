@@ -17,7 +17,19 @@ namespace webpool::cli {
 namespace {
 
 constexpr std::uint16_t kUsualPort = 8080;
-constexpr std::chrono::seconds kDrain{10};
+
+std::chrono::milliseconds milliseconds(double seconds) {
+  return std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(seconds));
+}
+
+void setLimits(const ApiFlags& flags, net::ServerOptions& server) {
+  server.maxBodyBytes = flags.maxBody;
+  // One body of the greatest size finds room at least.
+  server.maxBodiesBytes = std::max(server.maxBodiesBytes, flags.maxBody);
+  server.headerTimeout = milliseconds(flags.headTimeout);
+  server.bodyTimeout = milliseconds(flags.bodyTimeout);
+  server.idleTimeout = milliseconds(flags.idleTimeout);
+}
 
 Result<std::string> tokenOf(const ApiFlags& flags) {
   if (flags.tokenFile.empty()) return flags.token;
@@ -39,6 +51,7 @@ Result<std::unique_ptr<api::Front>> listen(const ApiFlags& flags, std::string to
     options.server.refusal = api::refusal;
     options.server.maxConnections =
         flags.maxConnections > 0 ? flags.maxConnections : connectionsUnder(openFiles);
+    setLimits(flags, options.server);
     options.token = token;
     options.log = [&output](const api::AccessLine& line) {
       output.line("request",
@@ -163,7 +176,7 @@ void ServeApi::greet(ServeOutput& output) const {
 }
 
 void ServeApi::drain() {
-  front_->drain(kDrain);
+  front_->drain(milliseconds(flags_.shutdownGrace));
 }
 
 ServeApi::~ServeApi() {

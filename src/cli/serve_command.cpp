@@ -477,6 +477,38 @@ void addApiOptions(CLI::App& command, ApiFlags& flags) {
       ->excludes(token);
 }
 
+/// How much programs may send, and how long they may take.
+void addApiLimits(CLI::App& command, ApiFlags& flags) {
+  auto* body = command.add_option("--api-max-body", flags.maxBody,
+                                  "A request's body at most, e.g. 64MiB (413)");
+  takeByteSize(*body);
+  body->default_str("64MiB");
+  const auto time = CLI::Range(0.1, 86'400.0);
+  command.add_option("--api-head-timeout", flags.headTimeout, "For a request's head to come (408)")
+      ->check(time)
+      ->type_name("SECONDS")
+      ->capture_default_str();
+  command
+      .add_option("--api-body-timeout", flags.bodyTimeout,
+                  "The same for its body, and one more for each 64 KiB of it")
+      ->check(time)
+      ->type_name("SECONDS")
+      ->capture_default_str();
+  command
+      .add_option("--api-idle-timeout", flags.idleTimeout,
+                  "A connection is closed that waits for so long between requests, or reads "
+                  "nothing of its answer")
+      ->check(time)
+      ->type_name("SECONDS")
+      ->capture_default_str();
+  command
+      .add_option("--shutdown-grace", flags.shutdownGrace,
+                  "For requests under way when it ends; then they are answered with 503")
+      ->check(CLI::Range(0.0, 86'400.0))
+      ->type_name("SECONDS")
+      ->capture_default_str();
+}
+
 }  // namespace
 
 void addServeCommand(CLI::App& app, Context& context, Action& action) {
@@ -530,6 +562,7 @@ void addServeCommand(CLI::App& app, Context& context, Action& action) {
   addScalingOptions(*command, *flags);
   addQueueOptions(*command, *flags);
   addApiOptions(*command, flags->api);
+  addApiLimits(*command, flags->api);
   flags->scrub.addTo(*command);
   command
       ->add_option("--browser-path", flags->browser.browserPaths,
