@@ -188,6 +188,9 @@ class Engine {
   /// What was decided of the number of workers, oldest first, the latest at most. Any thread.
   std::vector<ScalingEvent> scalingEvents() const;
   void scaled(ScalingEvent event);
+  /// Which browsers there are was left to the pool, and not to the first one alone: the others are
+  /// for what the first one can't do, and for more workers than it has.
+  bool findsBrowsers() const;
   spdlog::logger& log() const { return *log_; }
   const PoolOptions& options() const { return options_; }
   /// Null where nobody wants to know.

@@ -202,6 +202,8 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   void addWorkers(unsigned count);
   void drainWorker();
 
+  /// Workers that it may have.
+  unsigned mostWorkers() const;
   /// Tells the program how it went on a device that came.
   void tellOf(const pool::ConnectionRef& device, const Provided& there) const;
   bool lacksSpare() const;
