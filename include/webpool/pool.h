@@ -128,6 +128,9 @@ class ResourcePool {
   /// its whole pool.
   std::vector<ScalingEvent> scalingEvents() const;
 
+  /// Of each model that is open, by name; of a server all of its own.
+  std::vector<ModelCalls> calls() const;
+
   /// Ends everything; later calls fail. Idempotent.
   void close();
 

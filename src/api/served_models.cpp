@@ -195,6 +195,15 @@ bool ServedModels::ready() const {
   return !expected;
 }
 
+std::map<std::string, std::size_t> ServedModels::waiting() const {
+  const std::lock_guard lock(mutex_);
+  std::map<std::string, std::size_t> all;
+  for (const auto& [name, entry] : entries_) {
+    if (entry.served.state == ServedModel::State::Loading) all[name] = entry.waiting.size();
+  }
+  return all;
+}
+
 std::uint64_t ServedModels::loads() const {
   const std::lock_guard lock(mutex_);
   return loads_;

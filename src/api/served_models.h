@@ -77,6 +77,8 @@ class ServedModels {
   /// One is loaded, or none was to be.
   bool ready() const;
   /// Successful loads on request since the start.
+  /// Requests that wait for their model to be loaded, by its name; of each that is being loaded.
+  std::map<std::string, std::size_t> waiting() const;
   std::uint64_t loads() const;
 
  private:

@@ -108,6 +108,30 @@ std::vector<api::Gauge> gauges(const ResourcePool& pool, const api::ServedModels
   return all;
 }
 
+/// What waits and what runs, of each model that is open or being loaded.
+std::vector<api::Gauge> queueGauges(const ResourcePool& pool, const api::ServedModels& models) {
+  std::map<std::string, ModelCalls> byName;
+  for (const auto& [name, count] : models.waiting()) byName[name].waiting = count;
+  for (const auto& calls : pool.calls()) {
+    byName[calls.model].waiting += calls.waiting;
+    byName[calls.model].running += calls.running;
+  }
+  std::vector<api::Gauge> all;
+  for (const auto& [name, calls] : byName) {
+    all.push_back({.name = "webpool_queue_depth",
+                   .help = "Calls of a model that wait for a worker, or for the model",
+                   .labels = {{"model", name}},
+                   .value = double(calls.waiting)});
+  }
+  for (const auto& [name, calls] : byName) {
+    all.push_back({.name = "webpool_running_calls",
+                   .help = "Calls of a model that were sent to a worker",
+                   .labels = {{"model", name}},
+                   .value = double(calls.running)});
+  }
+  return all;
+}
+
 }  // namespace
 
 ServeApi::ServeApi(const ApiFlags& flags, ResourcePool& pool, std::unique_ptr<ServeModels> known,
@@ -156,6 +180,7 @@ Result<std::unique_ptr<ServeApi>> ServeApi::open(const ApiFlags& flags, Resource
                      .labels = {{"direction", direction}},
                      .value = double(count)});
     }
+    for (auto& gauge : queueGauges(pool, served)) all.push_back(std::move(gauge));
     for (auto& gauge : content.gauges()) all.push_back(std::move(gauge));
     return all;
   });

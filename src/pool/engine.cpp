@@ -446,6 +446,32 @@ void Engine::scaled(ScalingEvent event) {
   if (scalingEvents_.size() > kMost) scalingEvents_.pop_front();
 }
 
+void Engine::count(std::weak_ptr<CallCounter> counter) {
+  const std::lock_guard lock(countersMutex_);
+  std::erase_if(counters_, [](const auto& other) { return other.expired(); });
+  counters_.push_back(std::move(counter));
+}
+
+std::vector<ModelCalls> Engine::calls() const {
+  std::vector<std::weak_ptr<CallCounter>> counters;
+  {
+    const std::lock_guard lock(countersMutex_);
+    counters = counters_;
+  }
+  std::map<std::string, ModelCalls> byName;
+  for (const auto& weak : counters) {
+    const auto counter = weak.lock();
+    if (!counter) continue;
+    const auto one = counter->calls();
+    auto& sum = byName[one.model];
+    sum.waiting += one.waiting;
+    sum.running += one.running;
+  }
+  std::vector<ModelCalls> all;
+  for (auto& [name, sum] : byName) all.push_back({name, sum.waiting, sum.running});
+  return all;
+}
+
 std::vector<ConnectionStats> Engine::connections() const {
   const std::lock_guard lock(connectionsMutex_);
   std::vector<ConnectionStats> all;

@@ -45,6 +45,7 @@ Result<void> Model::State::open(std::vector<SourceRef> untried) {
   const auto& task = pool::taskOf(description.task);
   info.inputs = task.isRaw() ? description.inputs : task.inputs;
   info.outputs = task.isRaw() ? description.outputs : task.outputs;
+  engine->count(weak_from_this());
   untried_ = std::move(untried);
   tryOthersLater();
   if (options.lazy) {
@@ -84,6 +85,15 @@ void Model::State::run(std::vector<Tensor> inputs, boost::json::object parameter
   }
   watchDeadlines();
   pump();
+}
+
+ModelCalls Model::State::calls() const {
+  ModelCalls all{.model = info.name};
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, work] : works_) {
+    (work->in ? all.running : all.waiting) += work->callers.size();
+  }
+  return all;
 }
 
 Result<void> Model::State::canBeInTime(const pool::Caller& caller,

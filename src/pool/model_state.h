@@ -28,7 +28,9 @@
 
 namespace webpool {
 
-struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<Model::State> {
+struct Model::State final : pool::DeviceListener,
+                            pool::CallCounter,
+                            std::enable_shared_from_this<Model::State> {
   State(std::shared_ptr<pool::Engine> owner, std::shared_ptr<const pool::ResolvedModel> model,
         ModelOptions chosen);
 
@@ -66,6 +68,8 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   /// The one that is expected to answer first (replica_choice.h); null where none serves.
   std::shared_ptr<pool::Replica> serving(const std::vector<std::uint64_t>& avoid) const;
   std::size_t servingWorkers() const;
+
+  ModelCalls calls() const override;
 
   void deviceCame(const pool::ConnectionRef& device) override;
   void deviceLeft(const pool::ConnectionRef& device) override;

@@ -236,6 +236,13 @@ void fields(A& a, S& connection) {
   a("history", connection.history);
 }
 
+template <class A, Of<ModelCalls> S>
+void fields(A& a, S& calls) {
+  a("model", calls.model);
+  a("waiting", calls.waiting);
+  a("running", calls.running);
+}
+
 template <class A, Of<WebNnContext> S>
 void fields(A& a, S& context) {
   a("device_type", context.deviceType);
@@ -307,6 +314,7 @@ WEBPOOL_REMOTE_VALUE(BrowserCapabilities)
 WEBPOOL_REMOTE_VALUE(ConnectionStats)
 WEBPOOL_REMOTE_VALUE(Error)
 WEBPOOL_REMOTE_VALUE(Inference)
+WEBPOOL_REMOTE_VALUE(ModelCalls)
 WEBPOOL_REMOTE_VALUE(ModelDescription)
 WEBPOOL_REMOTE_VALUE(ModelInfo)
 WEBPOOL_REMOTE_VALUE(ModelOptions)

@@ -105,6 +105,13 @@ TEST(RemoteCodec, AScalingDecisionTravelsByItsAgeInSeconds) {
   EXPECT_LT(got.at, std::chrono::steady_clock::now() - std::chrono::minutes(1));
 }
 
+TEST(RemoteCodec, CallsOfAModelArriveAsTheyAre) {
+  const auto got = travelled(ModelCalls{.model = "m", .waiting = 7, .running = 2});
+  EXPECT_EQ(got.model, "m");
+  EXPECT_EQ(got.waiting, 7u);
+  EXPECT_EQ(got.running, 2u);
+}
+
 TEST(RemoteCodec, AnAgeThatNoClockHasIsOfNow) {
   for (const auto* text : {R"({"age_s": -5})", R"({"age_s": 1e300})"}) {
     const auto got = fromJson<ScalingEvent>(json::parse(text));

@@ -226,6 +226,7 @@ class RemotePool final : public ResourcePool::Provider {
   std::vector<ConnectionStats> connections() const override { return told().connections; }
   /// Those of the server's whole pool, whoever's calls they were for.
   std::vector<ScalingEvent> scalingEvents() const override { return told().scaling; }
+  std::vector<ModelCalls> calls() const override { return told().calls; }
 
   void close() override {
     shared_->closing.request_stop();
@@ -239,6 +240,7 @@ class RemotePool final : public ResourcePool::Provider {
   struct Told {
     std::vector<ConnectionStats> connections{};
     std::vector<ScalingEvent> scaling{};
+    std::vector<ModelCalls> calls{};
   };
 
   Told told() const {
@@ -274,7 +276,8 @@ class RemotePool final : public ResourcePool::Provider {
     const auto answer = shared_->call({.action = "connections", .timeout = kGlance});
     if (!answer) return {};
     return {.connections = listOf<ConnectionStats>(*answer, "connections"),
-            .scaling = listOf<ScalingEvent>(*answer, "scaling_decisions")};
+            .scaling = listOf<ScalingEvent>(*answer, "scaling_decisions"),
+            .calls = listOf<ModelCalls>(*answer, "calls")};
   }
 
   std::shared_ptr<Shared> shared_;

@@ -3,11 +3,14 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <fstream>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "cli_harness.h"
@@ -209,6 +212,44 @@ TEST_F(Batching, WhatFindsTheQueueFullIsToldSo) {
   }
   EXPECT_GT(refused, 0u);
   EXPECT_LT(refused, all.size());
+}
+
+TEST_F(Batching, WhatWaitsAndWhatRunsIsTold) {
+  open();
+  const auto told = [&] {
+    const auto all = pool_->calls();
+    EXPECT_EQ(all.size(), 1u);
+    EXPECT_EQ(all.at(0).model, "all-minilm-l6-v2");
+    return all.at(0);
+  };
+  EXPECT_EQ(told().waiting + told().running, 0u);
+  // One whose first call has to bring it waits for that, however fast the machine is.
+  const auto lazy = pool_->load("all-minilm-l6-v2", {.backend = Backend::Wasm, .lazy = true});
+  ASSERT_TRUE(lazy) << lazy.error().describe();
+  const auto all = texts(3);
+  Answers answers(all.size());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    lazy->runAsync({pool::textTensor(std::span(&all[i], 1))}, {}, answers.of(i));
+  }
+  EXPECT_EQ(told().waiting, 3u) << "models of one name are counted together";
+  for (const auto& answer : answers.all()) EXPECT_TRUE(*answer);
+
+  std::atomic<bool> seen = false;
+  std::jthread caller([&] {
+    for (int i = 0; !seen; ++i) {
+      const auto text = "call " + std::to_string(i);
+      ASSERT_TRUE(model_->embed(std::span(&text, 1)));
+    }
+  });
+  const auto until = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  while (!seen && std::chrono::steady_clock::now() < until) seen = told().running == 1;
+  EXPECT_TRUE(seen);
+  seen = true;
+  caller.join();
+  while (told().waiting + told().running > 0 && std::chrono::steady_clock::now() < until) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(told().waiting + told().running, 0u);
 }
 
 TEST_F(Batching, OneMayBeTheMost) {

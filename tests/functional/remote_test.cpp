@@ -167,8 +167,11 @@ TEST_F(Remote, WhyAServerScaledIsToldAsOfAPoolOfOnesOwn) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     events = (*pool)->scalingEvents();
   }
+  const auto calls = (*pool)->calls();
   enough = true;
   callers.clear();
+  ASSERT_EQ(calls.size(), 1u);
+  EXPECT_EQ(calls[0].model, kEmbedder);
   ASSERT_FALSE(events.empty());
   EXPECT_EQ(events.front().action, "add");
   EXPECT_EQ(events.front().workers, 2u);

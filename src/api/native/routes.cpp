@@ -326,7 +326,11 @@ void NativeApi::State::connections(const Shared& exchange) {
   for (const auto& each : pool.connections()) all.push_back(toJson(each));
   json::array decisions;
   for (const auto& event : pool.scalingEvents()) decisions.push_back(toJson(event));
-  respond(exchange, {{"connections", std::move(all)}, {"scaling_decisions", std::move(decisions)}});
+  json::array calls;
+  for (const auto& each : pool.calls()) calls.push_back(toJson(each));
+  respond(exchange, {{"connections", std::move(all)},
+                     {"scaling_decisions", std::move(decisions)},
+                     {"calls", std::move(calls)}});
 }
 
 void NativeApi::State::serve(const Shared& exchange) {
