@@ -21,7 +21,7 @@ std::unexpected<Error> unknown(const std::string& name) {
 std::string_view stateName(ServedModel::State state) noexcept {
   switch (state) {
     case ServedModel::State::Unloaded:
-      return "UNLOADED";
+      return "UNAVAILABLE";
     case ServedModel::State::Loading:
       return "LOADING";
     case ServedModel::State::Ready:
