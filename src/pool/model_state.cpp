@@ -113,12 +113,13 @@ Result<void> Model::State::canBeInTime(const pool::Caller& caller,
   const auto earliest =
       pool::earliestAnswer(candidates(most), candidates(double(share.items)), ahead, most);
   if (!earliest || *earliest <= asked.timeout) return {};
-  return fail(
-      ErrorCategory::Busy,
-      fmt::format("its deadline can't be met: with {} waiting before it an answer takes {} "
-                  "at least, and {} are left",
-                  ahead, std::chrono::ceil<std::chrono::milliseconds>(*earliest), asked.timeout),
-      "allow more time, or try again when less is waiting");
+  // Where nobody is before it, to try again would change nothing.
+  const bool alone = ahead == 0;
+  return fail(alone ? ErrorCategory::Timeout : ErrorCategory::Busy,
+              fmt::format("its deadline can't be met: with {} waiting before it an answer takes {} "
+                          "at least",
+                          ahead, std::chrono::ceil<std::chrono::milliseconds>(*earliest)),
+              alone ? "allow more time" : "allow more time, or try again when less is waiting");
 }
 
 Result<void> Model::State::admit(const CallerRef& caller, std::string key,

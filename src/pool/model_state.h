@@ -88,7 +88,8 @@ struct Model::State final : pool::DeviceListener,
   /// Takes the caller into the queue, or to an equal call that is under way. Busy: it is full.
   Result<void> admit(const CallerRef& caller, std::string key, std::vector<Tensor> inputs,
                      boost::json::object parameters);
-  /// Busy where its turn can't come before its deadline. mutex_ is held.
+  /// Busy where its turn can't come before its deadline, Timeout where that is not for others'
+  /// calls. mutex_ is held.
   Result<void> canBeInTime(const pool::Caller& caller, const pool::BatchShare& share) const;
   /// The caller wants no more. Loop thread.
   void leave(sched::JobId work, std::uint64_t caller, const Error& error);
@@ -201,13 +202,13 @@ struct Model::State final : pool::DeviceListener,
 
   /// Looks in a while, and again and again, whether it needs more or fewer.
   void scaleLater();
+  /// Workers that it may have.
+  unsigned mostWorkers() const;
   void scale();
   sched::ScalingInputs scalingInputs(base::TimePoint now);
   void addWorkers(unsigned count);
   void drainWorker();
 
-  /// Workers that it may have.
-  unsigned mostWorkers() const;
   /// Tells the program how it went on a device that came.
   void tellOf(const pool::ConnectionRef& device, const Provided& there) const;
   bool lacksSpare() const;

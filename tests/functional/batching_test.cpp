@@ -319,6 +319,13 @@ TEST_F(Batching, ACallWhoseTurnCannotComeInTimeIsRefusedAtOnce) {
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().category, ErrorCategory::Busy) << late.error().describe();
   EXPECT_THAT(late.error().message, testing::HasSubstr("deadline can't be met"));
+  // With nobody before it, it is no matter of what waits.
+  soon.timeout = std::chrono::milliseconds(1);
+  const std::string alone = "alone, and never in time";
+  const auto never = model_->embed(std::span(&alone, 1), soon);
+  ASSERT_FALSE(never);
+  EXPECT_EQ(never.error().category, ErrorCategory::Timeout) << never.error().describe();
+  EXPECT_THAT(never.error().message, testing::HasSubstr("deadline can't be met"));
 }
 
 TEST_F(Batching, AnswersAreKeptWhereThatIsWanted) {

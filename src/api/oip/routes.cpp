@@ -70,7 +70,7 @@ struct Call {
 void answerInfer(const Call& call, const Result<Inference>& inference) {
   const auto& exchange = call.exchange;
   if (!inference) {
-    return exchange->fail(call.request.schedule.inItsTerms(inference.error()));
+    return exchange->fail(inference.error());
   }
   auto answer = writeInfer(call.name, call.request, *inference);
   if (!answer) return exchange->fail(answer.error());
@@ -222,18 +222,17 @@ void runGenerate(const Model& model, const Shared& exchange, const std::string& 
     options.stop = events->stop();
     options.onPartial = [events](const PartialAnswer& part) { events->part(part.text); };
   }
-  model.runAsync(
-      {std::move(*input)}, options,
-      [exchange, events, name, schedule = request.schedule](const Result<Inference>& inference) {
-        Generation generation;
-        auto read = inference ? tasks::readAnswer(*inference, generation)
-                              : std::unexpected(schedule.inItsTerms(inference.error()));
-        if (!read) {
-          return events ? events->fail(read.error()) : exchange->fail(read.error());
-        }
-        if (events) return events->end();
-        exchange->respond(jsonResponse(200, generateAnswer(name, generation.text)));
-      });
+  model.runAsync({std::move(*input)}, options,
+                 [exchange, events, name](const Result<Inference>& inference) {
+                   Generation generation;
+                   auto read = inference ? tasks::readAnswer(*inference, generation)
+                                         : std::unexpected(inference.error());
+                   if (!read) {
+                     return events ? events->fail(read.error()) : exchange->fail(read.error());
+                   }
+                   if (events) return events->end();
+                   exchange->respond(jsonResponse(200, generateAnswer(name, generation.text)));
+                 });
 }
 
 void generate(ServedModels& models, const Shared& exchange, const std::string& name, bool stream) {
@@ -245,6 +244,7 @@ void generate(ServedModels& models, const Shared& exchange, const std::string& n
                runGenerate(*model, exchange, name, request, stream);
              });
 }
+
 /// Whether only models that are ready are asked for. No body asks for all.
 Result<bool> asksForReady(std::string_view body) {
   if (body.empty()) return false;
@@ -276,7 +276,6 @@ void repositoryIndex(const ServedModels& models, const Shared& exchange) {
   }
   exchange->respond(jsonResponse(200, json::serialize(list)));
 }
-
 
 void repository(ServedModels& models, const Shared& exchange) {
   constexpr std::string_view kModels = "/v2/repository/models/";
