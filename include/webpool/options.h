@@ -79,7 +79,7 @@ struct PoolOptions {
   /// Where browser profiles are kept; empty: $WEBPOOL_CACHE_DIR, else $XDG_CACHE_HOME/webpool.
   std::filesystem::path cacheFolder{};
   /// The browsers that may be launched, best first, by name: "chromium", "firefox", …; none: the
-  /// first one that is installed.
+  /// first that is installed; "auto": of each family the first (docs/browsers.md, "Which").
   std::vector<std::string> browsers{};
   /// Whether browsers may give each other the model files that they have (docs/sharing.md). Each
   /// learns the addresses of the others then.

@@ -124,8 +124,12 @@ class ResourcePool {
   /// Every browser that the pool launched, or tried to, and every joined device, with its state.
   std::vector<ConnectionStats> connections() const;
 
-  /// How the numbers of workers changed, and why: the latest, oldest first.
+  /// How the numbers of workers changed, and why: the latest, oldest first. Of a server those of
+  /// its whole pool.
   std::vector<ScalingEvent> scalingEvents() const;
+
+  /// Of each model that is open, by name; of a server all of its own.
+  std::vector<ModelCalls> calls() const;
 
   /// Ends everything; later calls fail. Idempotent.
   void close();

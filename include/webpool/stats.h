@@ -30,6 +30,13 @@ struct ScalingEvent {
   std::chrono::steady_clock::time_point at{};
 };
 
+/// Calls of a model that have no answer yet.
+struct ModelCalls {
+  std::string model;
+  std::uint64_t waiting = 0;  ///< for a worker
+  std::uint64_t running = 0;  ///< sent to one
+};
+
 /// One connection: a browser process, over all its launches, or a joined device.
 struct ConnectionStats {
   std::string label;    ///< "chromium-0", "joined-3"

@@ -235,7 +235,6 @@ std::stop_token Exchange::stop() const {
 void Exchange::forModel(std::string name) {
   const std::lock_guard lock(state_->mutex);
   if (!state_->model.empty() || name.empty()) return;
-  state_->front.metrics.forModel(name);
   state_->model = std::move(name);
 }
 

@@ -40,16 +40,9 @@ void Metrics::began() {
   ++inFlight_;
 }
 
-void Metrics::forModel(std::string_view model) {
-  const std::lock_guard lock(mutex_);
-  const auto found = open_.find(model);
-  ++(found != open_.end() ? found : open_.emplace(model, 0).first)->second;
-}
-
 void Metrics::ended(std::string_view route, int status, std::string_view model, double seconds) {
   const std::lock_guard lock(mutex_);
   --inFlight_;
-  if (const auto open = open_.find(model); open != open_.end()) --open->second;
   auto series = requests_.find(std::tuple(route, status, model));
   if (series == requests_.end()) {
     series = requests_.emplace(Series(route, status, model), 0).first;
@@ -87,14 +80,6 @@ std::string Metrics::text() const {
     }
     head(out, "webpool_http_requests_in_flight", "Requests being answered.", "gauge");
     out += fmt::format("webpool_http_requests_in_flight {}\n", inFlight_);
-    if (!open_.empty()) {
-      head(out, "webpool_queue_depth",
-           "Requests of a model that wait for their answers, those that a browser runs included.",
-           "gauge");
-    }
-    for (const auto& [model, count] : open_) {
-      out += fmt::format("webpool_queue_depth{{model=\"{}\"}} {}\n", quoted(model), count);
-    }
     constexpr std::string_view kSeconds = "webpool_http_request_duration_seconds";
     head(out, kSeconds, "From the whole request to its answer's end.", "histogram");
     for (const auto& [route, histogram] : seconds_) {

@@ -29,8 +29,6 @@ struct Gauge {
 class Metrics {
  public:
   void began();
-  /// The request that began is for that model; once for each, and ended() has the same name.
-  void forModel(std::string_view model);
   /// A request was answered. An unknown model is counted without its name: strangers must not make
   /// series.
   void ended(std::string_view route, int status, std::string_view model, double seconds);
@@ -51,7 +49,6 @@ class Metrics {
   std::int64_t inFlight_ = 0;
   std::map<Series, std::uint64_t, std::less<>> requests_;
   std::map<std::string, Histogram, std::less<>> seconds_;  ///< by route
-  std::map<std::string, std::int64_t, std::less<>> open_;  ///< by model
   std::function<std::vector<Gauge>()> gauges_;
 };
 

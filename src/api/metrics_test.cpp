@@ -23,22 +23,6 @@ TEST(Metrics, CountsRequestsAndTheirTime) {
   EXPECT_THAT(text, HasSubstr("_sum{route=\"infer\"} 100.003\n"));
 }
 
-TEST(Metrics, WhatWaitsIsToldOfEachModel) {
-  Metrics metrics;
-  EXPECT_THAT(metrics.text(), testing::Not(HasSubstr("webpool_queue_depth")));
-  for (const auto* model : {"a", "a", "b"}) {
-    metrics.began();
-    metrics.forModel(model);
-  }
-  metrics.ended("infer", 200, "b", 0.1);
-  metrics.began();
-  metrics.ended("infer", 404, "", 0.1);
-  const auto text = metrics.text();
-  EXPECT_THAT(text, HasSubstr("# TYPE webpool_queue_depth gauge\n"
-                              "webpool_queue_depth{model=\"a\"} 2\n"
-                              "webpool_queue_depth{model=\"b\"} 0\n"));
-}
-
 TEST(Metrics, GaugesAreReadWhenAskedForAndLabelsAreQuoted) {
   Metrics metrics;
   metrics.read([] {

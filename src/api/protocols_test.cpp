@@ -228,6 +228,19 @@ TEST_F(ProtocolsTest, TheGatewaysAnswersAreThoseOfTheDocument) {
   expectTold("/below", "", 404);
 }
 
+TEST_F(ProtocolsTest, TheRepositorysIndexIsAskedForWithAnObjectOrNothing) {
+  for (const auto* body : {"", "{}", R"({"ready": true})", R"({"ready": false})"}) {
+    const auto answer = ask("POST", "/v2/repository/index", body);
+    EXPECT_EQ(answer.status, 200) << body;
+    EXPECT_EQ(answer.body, "[]") << body;
+  }
+  for (const auto* body : {"[]", "{", R"({"ready": 1})"}) {
+    const auto answer = ask("POST", "/v2/repository/index", body);
+    EXPECT_EQ(answer.status, 400) << body;
+    EXPECT_TRUE(json::parse(answer.body).at("error").is_string()) << answer.body;
+  }
+}
+
 TEST_F(ProtocolsTest, WhatNoRouteAnswersHasTheFormOfItsProtocol) {
   const auto openAi = ask("GET", "/v1/nothing", "");
   EXPECT_EQ(openAi.status, 404);

@@ -21,7 +21,7 @@ std::unexpected<Error> unknown(const std::string& name) {
 std::string_view stateName(ServedModel::State state) noexcept {
   switch (state) {
     case ServedModel::State::Unloaded:
-      return "UNLOADED";
+      return "UNAVAILABLE";
     case ServedModel::State::Loading:
       return "LOADING";
     case ServedModel::State::Ready:
@@ -193,6 +193,15 @@ bool ServedModels::ready() const {
     expected = expected || served.state != ServedModel::State::Unloaded;
   }
   return !expected;
+}
+
+std::map<std::string, std::size_t> ServedModels::waiting() const {
+  const std::lock_guard lock(mutex_);
+  std::map<std::string, std::size_t> all;
+  for (const auto& [name, entry] : entries_) {
+    if (entry.served.state == ServedModel::State::Loading) all[name] = entry.waiting.size();
+  }
+  return all;
 }
 
 std::uint64_t ServedModels::loads() const {

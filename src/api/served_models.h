@@ -40,7 +40,8 @@ struct ServedModel {
   std::optional<Model> model{};  ///< while Ready
 };
 
-/// "UNLOADED", "LOADING", "READY", "UNAVAILABLE": the words of the model repository extension.
+/// "LOADING", "READY", "UNAVAILABLE" (also one that may be loaded): the words of the model
+/// repository extension.
 std::string_view stateName(ServedModel::State state) noexcept;
 
 /// Thread-safe. Destroying it stops the loads that run, waits for them, and fails who waits.
@@ -76,6 +77,8 @@ class ServedModels {
   std::optional<std::string> forTask(std::string_view task) const;
   /// One is loaded, or none was to be.
   bool ready() const;
+  /// Requests that wait for their model to be loaded, by its name; of each that is being loaded.
+  std::map<std::string, std::size_t> waiting() const;
   /// Successful loads on request since the start.
   std::uint64_t loads() const;
 

@@ -33,8 +33,10 @@ TEST(ServedModels, OneLoadForAllWhoAsk) {
     });
   }
   EXPECT_EQ(models.find("known")->state, State::Loading);
+  EXPECT_THAT(models.waiting(), testing::ElementsAre(testing::Pair("known", 3u)));
   go.release();
   for (int i = 0; i < 3; ++i) answered.acquire();
+  EXPECT_THAT(models.waiting(), testing::IsEmpty());
   EXPECT_EQ(loads, 1);
   EXPECT_EQ(models.find("known")->state, State::Ready);
   ASSERT_TRUE(models.unload("known"));

@@ -60,6 +60,7 @@ class ResourcePool::Provider {
   virtual std::optional<Invitation> invitation() const = 0;
   virtual std::vector<ConnectionStats> connections() const = 0;
   virtual std::vector<ScalingEvent> scalingEvents() const = 0;
+  virtual std::vector<ModelCalls> calls() const = 0;
   virtual void close() = 0;
 };
 

@@ -129,7 +129,9 @@ Result<void> Pool::initialize() {
   if (!options_.token.empty()) options.token = options_.token;
   const bool remote = !remote::serverOf(options).empty();
   if (auto right = checkOptions(options_, remote); !right) return right;
-  if (options.browsers.empty() && !remote) options.browsers = installedBrowsers(options);
+  const bool anyBrowser =
+      options.browsers.empty() || options.browsers == std::vector<std::string>{"auto"};
+  if (anyBrowser && !remote) options.browsers = installedBrowsers(options);
   installed_ = options.browsers;
   options.maxConnections = options_.maxConnections;
   // More at least than at most is told by the pool itself.

@@ -162,6 +162,18 @@ std::optional<Browser> BrowserFinder::guess(std::string_view name) {
   return std::nullopt;
 }
 
+std::vector<std::string> BrowserFinder::families() {
+  std::vector<std::string> names;
+  std::vector<std::string_view> engines;
+  for (const auto* kind : browserKinds()) {
+    if (std::ranges::find(engines, kind->engine) != engines.end()) continue;
+    if (!isGiven(kind->name) && !guess(kind->name)) continue;
+    engines.push_back(kind->engine);
+    names.emplace_back(kind->name);
+  }
+  return names;
+}
+
 Result<Browser> BrowserFinder::findKind(const BrowserKind& kind) {
   const std::lock_guard lock(mutex_);
   if (const auto path = given(kind)) return inspect(kind, *path);

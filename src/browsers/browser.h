@@ -50,6 +50,10 @@ class BrowserFinder {
   /// known where it was asked before. None for a path that a person gave, which may be anything.
   std::optional<Browser> guess(std::string_view name);
 
+  /// Of each family the first that is installed, as guess() and the paths that were given tell;
+  /// none is started. find() may still refuse one.
+  std::vector<std::string> families();
+
   /// The names that find() knows, without "auto".
   static std::vector<std::string> knownNames();
 

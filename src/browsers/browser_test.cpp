@@ -101,6 +101,19 @@ TEST_F(Finder, GuessesWithoutAsking) {
   EXPECT_EQ(BrowserFinder(environment_, cache).guess("chromium")->version, "901.0");
 }
 
+TEST_F(Finder, TheFirstOfEachFamilyWithoutAskingAny) {
+  BrowserFinder none(environment_);
+  EXPECT_THAT(none.families(), testing::IsEmpty());
+  fakeBrowser("opt/bin/google-chrome", "Google Chrome 901.1");
+  fakeBrowser("opt/bin/microsoft-edge", "Microsoft Edge 901.1");
+  fakeBrowser("opt/bin/firefox", "Mozilla Firefox 901.1");
+  BrowserFinder finder(environment_);
+  EXPECT_THAT(finder.families(), testing::ElementsAre("chrome", "firefox"));
+  ASSERT_TRUE(finder.overridePath("chromium", folder_.path() / "mine"));
+  EXPECT_THAT(finder.families(), testing::ElementsAre("chromium", "firefox"));
+  EXPECT_EQ(timesAsked(), 0);
+}
+
 TEST_F(Finder, GuessesNothingOfWhatItCanNotKnow) {
   BrowserFinder none(environment_);
   EXPECT_FALSE(none.guess("auto"));

@@ -17,7 +17,19 @@ namespace webpool::cli {
 namespace {
 
 constexpr std::uint16_t kUsualPort = 8080;
-constexpr std::chrono::seconds kDrain{10};
+
+std::chrono::milliseconds milliseconds(double seconds) {
+  return std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(seconds));
+}
+
+void setLimits(const ApiFlags& flags, net::ServerOptions& server) {
+  server.maxBodyBytes = flags.maxBody;
+  // One body of the greatest size finds room at least.
+  server.maxBodiesBytes = std::max(server.maxBodiesBytes, flags.maxBody);
+  server.headerTimeout = milliseconds(flags.headTimeout);
+  server.bodyTimeout = milliseconds(flags.bodyTimeout);
+  server.idleTimeout = milliseconds(flags.idleTimeout);
+}
 
 Result<std::string> tokenOf(const ApiFlags& flags) {
   if (flags.tokenFile.empty()) return flags.token;
@@ -39,6 +51,7 @@ Result<std::unique_ptr<api::Front>> listen(const ApiFlags& flags, std::string to
     options.server.refusal = api::refusal;
     options.server.maxConnections =
         flags.maxConnections > 0 ? flags.maxConnections : connectionsUnder(openFiles);
+    setLimits(flags, options.server);
     options.token = token;
     options.log = [&output](const api::AccessLine& line) {
       output.line("request",
@@ -95,6 +108,30 @@ std::vector<api::Gauge> gauges(const ResourcePool& pool, const api::ServedModels
   return all;
 }
 
+/// What waits and what runs, of each model that is open or being loaded.
+std::vector<api::Gauge> queueGauges(const ResourcePool& pool, const api::ServedModels& models) {
+  std::map<std::string, ModelCalls> byName;
+  for (const auto& [name, count] : models.waiting()) byName[name].waiting = count;
+  for (const auto& calls : pool.calls()) {
+    byName[calls.model].waiting += calls.waiting;
+    byName[calls.model].running += calls.running;
+  }
+  std::vector<api::Gauge> all;
+  for (const auto& [name, calls] : byName) {
+    all.push_back({.name = "webpool_queue_depth",
+                   .help = "Calls of a model that wait for a worker, or for the model",
+                   .labels = {{"model", name}},
+                   .value = double(calls.waiting)});
+  }
+  for (const auto& [name, calls] : byName) {
+    all.push_back({.name = "webpool_running_calls",
+                   .help = "Calls of a model that were sent to a worker",
+                   .labels = {{"model", name}},
+                   .value = double(calls.running)});
+  }
+  return all;
+}
+
 }  // namespace
 
 ServeApi::ServeApi(const ApiFlags& flags, ResourcePool& pool, std::unique_ptr<ServeModels> known,
@@ -143,6 +180,7 @@ Result<std::unique_ptr<ServeApi>> ServeApi::open(const ApiFlags& flags, Resource
                      .labels = {{"direction", direction}},
                      .value = double(count)});
     }
+    for (auto& gauge : queueGauges(pool, served)) all.push_back(std::move(gauge));
     for (auto& gauge : content.gauges()) all.push_back(std::move(gauge));
     return all;
   });
@@ -163,7 +201,7 @@ void ServeApi::greet(ServeOutput& output) const {
 }
 
 void ServeApi::drain() {
-  front_->drain(kDrain);
+  front_->drain(milliseconds(flags_.shutdownGrace));
 }
 
 ServeApi::~ServeApi() {

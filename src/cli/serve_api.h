@@ -30,6 +30,11 @@ struct ApiFlags {
   std::filesystem::path tokenFile;      ///< whose text clients send as a bearer token
   std::string token;                    ///< or that itself; never both
   std::size_t maxConnections = 0;       ///< 0: as many as files may be open
+  std::uint64_t maxBody = 64ull << 20;  ///< bytes
+  double headTimeout = 10;              ///< seconds, as all below
+  double bodyTimeout = 30;              ///< beside what a body's length adds
+  double idleTimeout = 60;
+  double shutdownGrace = 10;
   bool noGateway = false;
   bool publicGateway = false;  ///< without the token, and for pages of every origin
 };
@@ -63,7 +68,7 @@ class ServeApi {
   void add(const std::string& name, const Model& model) { models_->add(name, model); }
   void failed(const std::string& name, const Error& error) { models_->failed(name, error); }
 
-  /// Takes no further requests and lets those in flight end, for some seconds.
+  /// Takes no further requests and lets those in flight end, for the grace that they have.
   void drain();
 
  private:

@@ -5,11 +5,13 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
+#include <filesystem>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
 
+#include "browsers/browser.h"
 #include "cli/app.h"
 #include "cli/byte_size.h"
 #include "cli/exit_code.h"
@@ -29,7 +31,7 @@ using std::chrono::seconds;
 
 struct ServeFlags {
   BrowserFlags browser;
-  std::vector<std::string> browsers;  ///< none: the first that is installed
+  std::vector<std::string> browsers;  ///< none: what is found, the first of each family
   unsigned maxConnections = 0;
   unsigned minConnections = 1;
   unsigned warmSpares = 0;
@@ -70,6 +72,7 @@ std::vector<std::string> namedBrowsers(const ServeFlags& flags) {
 /// The pool's side of the flags.
 void setPoolLimits(const ServeFlags& flags, PoolOptions& options) {
   options.browsers = namedBrowsers(flags);
+  if (options.browsers.empty()) options.browsers = {"auto"};
   options.launchBrowsers = !flags.noBrowser;
   options.maxConnections = flags.maxConnections;
   options.minConnections = flags.minConnections;
@@ -104,12 +107,20 @@ JoinOptions joinOptions(const ServeFlags& flags) {
   return options;
 }
 
+/// Which browsers of this machine `serve` may launch where none was named.
+struct Finding {
+  std::filesystem::path versions;                      ///< BrowserFinder's cache
+  std::map<std::string, std::filesystem::path> paths;  ///< that were given
+};
+
 /// Gets the workers ready: the browsers of this machine, and the models wherever they may run.
 class Workers {
  public:
   /// `api`: null for none.
-  Workers(ResourcePool& pool, const ServeFlags& flags, ServeOutput& output, ServeApi* api)
+  Workers(ResourcePool& pool, Finding finding, const ServeFlags& flags, ServeOutput& output,
+          ServeApi* api)
       : pool_(pool),
+        finding_(std::move(finding)),
         flags_(flags),
         output_(output),
         api_(api),
@@ -148,10 +159,30 @@ class Workers {
       if (api_ != nullptr) api_->add(name, *model);
       models_.push_back(std::move(*model));
     }
+    // Behind all that somebody waits for: it may have to ask programs for their versions.
+    const bool finds =
+        !flags_.noBrowser && namedBrowsers(flags_).empty() && finding_.paths.size() != 1;
+    if (finds && !stop.stop_requested()) tellFound();
     return std::nullopt;
   }
 
+  /// What there is beside the browser that was launched.
+  void tellFound() {
+    browsers::BrowserFinder finder(browsers::Environment::ofThisProcess(), finding_.versions);
+    for (const auto& [name, path] : finding_.paths) (void)finder.overridePath(name, path);
+    std::vector<browsers::Browser> found;
+    for (const auto& name : finder.families()) {
+      if (auto browser = finder.find(name)) found.push_back(std::move(*browser));
+    }
+    std::vector<std::string> launched;
+    for (const auto& connection : pool_.connections()) {
+      if (connection.trust == Trust::Launched) launched.push_back(connection.browser);
+    }
+    output_.found(found, launched);
+  }
+
   ResourcePool& pool_;
+  const Finding finding_;
   const ServeFlags& flags_;
   ServeOutput& output_;
   ServeApi* api_;
@@ -290,6 +321,7 @@ int serve(const Context& context, const ServeFlags& flags) {
     output.stateChange(connection, change);
   };
   const auto join = options->join;
+  Finding finding{context.paths.cache / "browser-versions", options->browserPaths};
   auto pool = ResourcePool::open(std::move(*options));
   if (!pool) return reportError(pool.error());
   const auto invitation = (*pool)->invitation();
@@ -309,7 +341,7 @@ int serve(const Context& context, const ServeFlags& flags) {
   }
   int code = 0;
   {
-    Workers workers(**pool, flags, output, server.get());
+    Workers workers(**pool, std::move(finding), flags, output, server.get());
     waitFor(context.stop, workers.failed());
     code = workers.failureCode();
     if (server) server->drain();
@@ -355,13 +387,14 @@ void addPoolOptions(CLI::App& command, ServeFlags& flags) {
       command
           .add_option("--browser", flags.browsers,
                       "Browser to launch: chromium, chrome, edge, chromium-webnn, firefox, webkit "
-                      "(repeatable; default: the first that is installed)")
+                      "(repeatable; default: the first that is installed, and those of other "
+                      "families where a model is busy or can't run in it)")
           ->allow_extra_args(false);
   const auto number = CLI::Range(0, 1000);
   auto* most = command
                    .add_option("--max-connections", flags.maxConnections,
-                               "Browser processes at most (default: one of each --browser, and the "
-                               "warm spares)")
+                               "Browser processes at most (default: one of each --browser, or of "
+                               "each family that is installed, and the warm spares)")
                    ->check(number);
   auto* least = command
                     .add_option("--min-connections", flags.minConnections,
@@ -477,6 +510,38 @@ void addApiOptions(CLI::App& command, ApiFlags& flags) {
       ->excludes(token);
 }
 
+/// How much programs may send, and how long they may take.
+void addApiLimits(CLI::App& command, ApiFlags& flags) {
+  auto* body = command.add_option("--api-max-body", flags.maxBody,
+                                  "A request's body at most, e.g. 64MiB (413)");
+  takeByteSize(*body);
+  body->default_str("64MiB");
+  const auto time = CLI::Range(0.1, 86'400.0);
+  command.add_option("--api-head-timeout", flags.headTimeout, "For a request's head to come (408)")
+      ->check(time)
+      ->type_name("SECONDS")
+      ->capture_default_str();
+  command
+      .add_option("--api-body-timeout", flags.bodyTimeout,
+                  "The same for its body, and one more for each 64 KiB of it")
+      ->check(time)
+      ->type_name("SECONDS")
+      ->capture_default_str();
+  command
+      .add_option("--api-idle-timeout", flags.idleTimeout,
+                  "A connection is closed that waits for so long between requests, or reads "
+                  "nothing of its answer")
+      ->check(time)
+      ->type_name("SECONDS")
+      ->capture_default_str();
+  command
+      .add_option("--shutdown-grace", flags.shutdownGrace,
+                  "For requests under way when it ends; then they are answered with 503")
+      ->check(CLI::Range(0.0, 86'400.0))
+      ->type_name("SECONDS")
+      ->capture_default_str();
+}
+
 }  // namespace
 
 void addServeCommand(CLI::App& app, Context& context, Action& action) {
@@ -530,6 +595,7 @@ void addServeCommand(CLI::App& app, Context& context, Action& action) {
   addScalingOptions(*command, *flags);
   addQueueOptions(*command, *flags);
   addApiOptions(*command, flags->api);
+  addApiLimits(*command, flags->api);
   flags->scrub.addTo(*command);
   command
       ->add_option("--browser-path", flags->browser.browserPaths,

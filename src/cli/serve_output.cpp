@@ -2,9 +2,12 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
+#include <boost/json/value_from.hpp>
 #include <cstdlib>
 #include <ctime>
 
@@ -146,6 +149,22 @@ void ServeOutput::localBrowser(const BrowserCapabilities& found) {
   addAbilities(fields, found);
   fields["trust"] = trustName(Trust::Launched);
   line("local", std::move(fields), "this machine's browser is ready: " + abilities(found));
+}
+
+void ServeOutput::found(const std::vector<browsers::Browser>& found,
+                        const std::vector<std::string>& launched) {
+  json::array list;
+  std::vector<std::string> words;
+  bool more = false;
+  for (const auto& [engine, name, path, version] : found) {
+    list.push_back(json::object{{"browser", name}, {"version", version}, {"path", path.native()}});
+    words.push_back(fmt::format("{} {}", name, version));
+    more = more || std::ranges::find(launched, name) == launched.end();
+  }
+  line("found", {{"found", std::move(list)}, {"launched", json::value_from(launched)}},
+       fmt::format("found: {}\n          launched: {}{}", fmt::join(words, ", "),
+                   fmt::join(launched, ", "),
+                   more ? "; the others once a model is busy, or can't run there" : ""));
 }
 
 void ServeOutput::stateChange(const std::string& connection, const StateChange& change) {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "browsers/browser.h"
 #include "cli/line_writer.h"
 #include "cli/serve_greeting.h"
 #include "webpool/pool.h"
@@ -26,6 +27,9 @@ class ServeOutput {
   void api(const std::string& origin, const std::vector<NamedTask>& models, std::string_view token);
   void device(const JoinEvent& event);
   void localBrowser(const BrowserCapabilities& found);
+  /// The first of each family that is installed, and the names of those that run, where none was
+  /// named.
+  void found(const std::vector<browsers::Browser>& found, const std::vector<std::string>& launched);
   /// As JSON every change; for a person that a browser went, and that it is back.
   void stateChange(const std::string& connection, const StateChange& change);
   /// A model gets more workers, or fewer.

@@ -6,12 +6,14 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "browsers/browser.h"
+#include "cli/byte_size.h"
 
 namespace webpool::cli {
 namespace {
@@ -38,6 +40,23 @@ Result<void> checkNames(const settings::Values& values, std::string_view setting
   return {};
 }
 
+/// Amounts of memory, as takeByteSize() takes them.
+Result<void> checkSizes(const settings::Values& values) {
+  constexpr std::uint64_t kLeast = std::uint64_t{1} << 20;
+  for (const auto& [name, value] : values) {
+    const auto* const setting = settings::find(name);
+    if (setting == nullptr || setting->type != settings::Type::Size) continue;
+    for (const auto& text : value.texts) {
+      if (parseByteSize(text).value_or(0) >= kLeast) continue;
+      return fail(ErrorCategory::InvalidArgument,
+                  fmt::format("{}: {} is '{}', which is no amount of a MiB or more", value.origin,
+                              name, text),
+                  "write 4GB or 1500MiB");
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<void> checkScaling(double up, double down) {
@@ -60,6 +79,7 @@ Result<void> checkSettings(const settings::Values& values) {
   for (const auto& [setting, known] : checks) {
     if (auto fits = checkNames(values, setting, known); !fits) return fits;
   }
+  if (auto fits = checkSizes(values); !fits) return fits;
   return checkScaling(numberOf(values, "scale_up_threshold", 0.7),
                       numberOf(values, "scale_down_threshold", 0.3));
 }

@@ -35,5 +35,14 @@ TEST(SettingsCheck, ThresholdsLeaveRoomBetweenThem) {
   EXPECT_FALSE(checked("scale_up_threshold", {"0.2"})) << "the other one is 0.3";
 }
 
+TEST(SettingsCheck, AnAmountOfMemoryThatTheOptionsRefuseIsRefused) {
+  EXPECT_TRUE(checked("memory_budget", {"4GB"}));
+  EXPECT_TRUE(checked("api_max_body", {"1 MiB"}));
+  const auto little = checked("api_max_body", {"64B"});
+  ASSERT_FALSE(little);
+  EXPECT_THAT(little.error().message, HasSubstr("WEBPOOL_X: api_max_body is '64B'"));
+  EXPECT_FALSE(checked("memory_budget", {"4 gallons"}));
+}
+
 }  // namespace
 }  // namespace webpool::cli

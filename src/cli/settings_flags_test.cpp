@@ -52,6 +52,27 @@ TEST_F(SettingsFlags, AFlagIsStrongerThanTheEnvironmentAndThatThanTheFile) {
   EXPECT_EQ(serve("--min-connections", {"--min-connections", "4"}), "4");
 }
 
+TEST_F(SettingsFlags, TheLimitsOfTheFrontAreSettings) {
+  EXPECT_EQ(serve("--api-max-body"), "64MiB");
+  EXPECT_EQ(serve("--api-head-timeout"), "10");
+  EXPECT_EQ(serve("--api-body-timeout"), "30");
+  EXPECT_EQ(serve("--api-idle-timeout"), "60");
+  EXPECT_EQ(serve("--shutdown-grace"), "10");
+  write(
+      "api_max_body = \"2MiB\"\napi_head_timeout = 0.5\napi_body_timeout = 1\n"
+      "api_idle_timeout = 2\nshutdown_grace = 0\n");
+  EXPECT_EQ(serve("--api-max-body"), "2MiB");
+  EXPECT_EQ(serve("--api-head-timeout"), "0.5");
+  EXPECT_EQ(serve("--api-body-timeout"), "1");
+  EXPECT_EQ(serve("--api-idle-timeout", {"--api-idle-timeout", "3"}), "3");
+  EXPECT_EQ(serve("--shutdown-grace"), "0");
+  for (const auto* wrong : {"api_head_timeout = 0\n", "api_body_timeout = 1e9\n",
+                            "api_idle_timeout = -1\n", "shutdown_grace = \"10s\"\n"}) {
+    write(wrong);
+    EXPECT_THROW(serve("--api-port"), CLI::ParseError) << wrong;
+  }
+}
+
 TEST_F(SettingsFlags, AWrongOneSaysWhereItStands) {
   write("link_ttl = \"5 fortnights\"\n");
   try {

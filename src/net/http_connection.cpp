@@ -147,7 +147,7 @@ class HttpConnection final : public Connection,
     const auto before = taken_;
     if (sending_ && (taken_ = bytesAcknowledged(socket().native_handle())) > before) {
       deadline_->set(server_->options.idleTimeout);  // slow, but it reads
-    } else if (readingBody_) {
+    } else if (readingBody_ || (readingHead_ && hasBegun())) {
       tooSlow_ = true;  // it is told so
       error_code ignored;
       socket().cancel(ignored);
@@ -155,6 +155,9 @@ class HttpConnection final : public Connection,
       drop();
     }
   }
+
+  /// Bytes of the request's head have come.
+  bool hasBegun() const { return buffer_.size() > 0 || (parser_ && parser_->got_some()); }
 
   /// From now on the peer has so long to take any of the next `bytes`. All of them may take longer:
   /// where many share a slow line each gets little, and the kernel takes more from us only when a
@@ -262,6 +265,7 @@ class HttpConnection final : public Connection,
 
   /// Tells the peer that nothing was cut off, waits for what it still sends, closes.
   Awaitable<void> finish() {
+    waits(true);  // whoever comes may have its place
     const auto time = server_->options.closeTimeout;
     if constexpr (kIsTls<Stream>) {
       deadline_->set(time);
@@ -288,11 +292,12 @@ class HttpConnection final : public Connection,
     deadline_->set(server_->options.headerTimeout);
     parser.header_limit(server_->options.maxHeaderBytes);
     parser.body_limit(server_->options.maxBodyBytes);
+    tooSlow_ = false;
     auto error = takeRead(parser);
     if (!error && !parser.is_header_done()) error = co_await readHeader(parser);
     waits(false);
     refused_.reset();
-    tooSlow_ = false;
+    if (!error) tooSlow_ = false;  // it came all the same
     std::optional<BodyRoom> room(std::in_place, *server_);
     if (!error) refused_ = check(parser);
     if (!error && !refused_) {
@@ -338,7 +343,9 @@ class HttpConnection final : public Connection,
   }
 
   Awaitable<error_code> readHeader(Parser& parser) {
+    readingHead_ = true;
     const auto [error, count] = co_await http::async_read_header(stream_, buffer_, parser, kAwait);
+    readingHead_ = false;
     co_return error;
   }
 
@@ -517,7 +524,11 @@ class HttpConnection final : public Connection,
 
   Refused broken(error_code error, std::string path) const {
     const auto& options = server_->options;
-    if (tooSlow_) return {408, std::move(path), "the request's body came too slowly"};
+    if (tooSlow_) {
+      const bool isBody = parser_ && parser_->is_header_done();
+      return {408, std::move(path),
+              fmt::format("the request's {} came too slowly", isBody ? "body" : "head")};
+    }
     if (error == http::error::header_limit || error == http::error::buffer_overflow) {
       return {431, std::move(path),
               fmt::format("the request's header is larger than {} bytes", options.maxHeaderBytes)};
@@ -706,8 +717,9 @@ class HttpConnection final : public Connection,
   std::string peer_;         ///< "address:port"
   std::stop_source closed_;  ///< of the request being answered
   bool http10_ = false;      ///< that request
+  bool readingHead_ = false;
   bool readingBody_ = false;
-  bool tooSlow_ = false;     ///< its body
+  bool tooSlow_ = false;     ///< its head or its body
   bool sending_ = false;     ///< an answer
   std::uint64_t taken_ = 0;  ///< bytes that the peer had acknowledged when it was last looked at
   bool watching_ = false;

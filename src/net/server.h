@@ -52,7 +52,7 @@ struct ServerOptions {
   std::size_t maxConnections = 1024;
 
   base::Duration handshakeTimeout = std::chrono::seconds(10);  ///< of TLS, from its first byte on
-  base::Duration headerTimeout = std::chrono::seconds(10);     ///< first byte to end of the header
+  base::Duration headerTimeout = std::chrono::seconds(10);     ///< 408, where any of it has come
   base::Duration idleTimeout = std::chrono::seconds(60);  ///< between requests; reader that stalls
   base::Duration bodyTimeout = std::chrono::seconds(30);  ///< plus 1 s for each 64 KiB of body: 408
   base::Duration closeTimeout = std::chrono::seconds(5);  ///< for a peer to take part in closing

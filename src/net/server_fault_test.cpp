@@ -135,8 +135,8 @@ TEST_F(HttpFaultTest, ConfiguredNameIsServed) {
   EXPECT_EQ(client.get("/", "pool.example").status, 200);
 }
 
-TEST_F(HttpFaultTest, HeaderThatNeverEndsIsCut) {
-  serve({.headerTimeout = milliseconds(100)});
+TEST_F(HttpFaultTest, HeaderThatNeverEndsIsToldSoAndCut) {
+  serve({.headerTimeout = milliseconds(100), .closeTimeout = milliseconds(100)});
   RawClient silent(server_->port());
   RawClient slow(server_->port());
   slow.send("GET / HTTP/1.1\r\nHost: " + host() + "\r\nX-A: ");
@@ -149,10 +149,34 @@ TEST_F(HttpFaultTest, HeaderThatNeverEndsIsCut) {
     }
   });
   EXPECT_TRUE(silent.readToEnd());
+  EXPECT_EQ(silent.pending(), "") << "nothing had come of it";
+  const auto told = slow.receive();
+  EXPECT_EQ(told.status, 408);
+  EXPECT_EQ(told.field("Connection"), "close");
+  EXPECT_THAT(told.body, testing::HasSubstr("head came too slowly"));
   EXPECT_TRUE(slow.readToEnd());
   drip.join();
   EXPECT_EQ(slow.pending(), "");
   expectStillServes();
+}
+
+TEST_F(HttpFaultTest, OfAFurtherRequestToo) {
+  serve({.headerTimeout = milliseconds(100), .closeTimeout = milliseconds(100)});
+  RawClient client(server_->port());
+  EXPECT_EQ(client.get("/", host()).status, 200);
+  client.send("GET / HT");
+  EXPECT_EQ(client.receive().status, 408);
+  EXPECT_TRUE(client.readToEnd());
+}
+
+/// A connection that only waits for its peer to take part in closing keeps nobody out.
+TEST_F(HttpFaultTest, OneThatOnlyClosesGivesItsPlace) {
+  serve({.maxConnections = 1, .headerTimeout = milliseconds(100)});
+  RawClient slow(server_->port());
+  slow.send("GET / HT");
+  EXPECT_EQ(slow.receive().status, 408);
+  RawClient next(server_->port());
+  EXPECT_EQ(next.get("/", host()).status, 200);
 }
 
 TEST_F(HttpFaultTest, IdleConnectionAndStalledBodyAreCut) {

@@ -59,7 +59,8 @@ Result<void> BrowserHost::rememberPort(std::uint16_t port) {
 }
 
 Result<std::vector<std::string>> BrowserHost::names() {
-  if (!options_.browsers.empty()) return options_.browsers;
+  const bool all = options_.browsers == std::vector<std::string>{"auto"};
+  if (!options_.browsers.empty() && !all) return options_.browsers;
   // A path that was given for just one browser says which one is meant.
   if (options_.browserPaths.size() == 1) {
     return std::vector<std::string>{options_.browserPaths.begin()->first};
@@ -74,7 +75,14 @@ Result<std::vector<std::string>> BrowserHost::names() {
       first_ = found->name;
     }
   }
-  return std::vector<std::string>{first_};
+  if (!all) return std::vector<std::string>{first_};
+  if (found_.empty()) {
+    found_ = finder_.families();
+    // The one that is there comes first, whatever was given for another.
+    std::erase(found_, first_);
+    found_.insert(found_.begin(), first_);
+  }
+  return found_;
 }
 
 Result<HostedBrowser> BrowserHost::launch(const std::string& name, unsigned k,

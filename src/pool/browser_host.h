@@ -36,7 +36,8 @@ class BrowserHost {
   Result<void> rememberPort(std::uint16_t port);
 
   /// The names that the pool may launch, best first: those of its options, or else the one browser
-  /// that a path was given for, or else the first that is installed. BrowserNotFound for none.
+  /// that a path was given for, or else the first that is installed, with "auto" before the first
+  /// of each other family. BrowserNotFound for none.
   Result<std::vector<std::string>> names();
 
   /// Starts that browser at that address, in the profile folder of the `k`-th of its name.
@@ -55,8 +56,9 @@ class BrowserHost {
   browsers::ProfileStore profiles_;
   std::mutex mutex_;  ///< for what follows
   browsers::Slot slot_;
-  std::string first_;     ///< the first that is installed, once it is known
-  bool noticed_ = false;  ///< a person was told that the sandbox is off
+  std::string first_;               ///< the first that is installed, once it is known
+  std::vector<std::string> found_;  ///< with the first of each other family, once they are
+  bool noticed_ = false;            ///< a person was told that the sandbox is off
   browsers::Launcher launcher_;
 };
 

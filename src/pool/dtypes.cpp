@@ -34,7 +34,10 @@ std::vector<std::shared_ptr<const ResolvedModel>> allOf(Engine& engine, Resolved
 
 std::vector<std::string> browsersFor(Engine& engine, const ModelOptions& options) {
   if (!options.browser.empty()) return {options.browser};
-  return engine.browserNames().value_or(std::vector<std::string>());
+  auto names = engine.browserNames().value_or(std::vector<std::string>());
+  // There it is loaded; the others may help later.
+  if (engine.findsBrowsers() && names.size() > 1) names.resize(1);
+  return names;
 }
 
 }  // namespace

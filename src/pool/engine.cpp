@@ -70,6 +70,8 @@ bool contains(const Range& range, const Value& value) {
   return std::ranges::find(range, value) != std::ranges::end(range);
 }
 
+constexpr const char* kFound = "auto";
+
 Result<void> checkBrowserNames(const std::vector<std::string>& names) {
   const auto known = browsers::BrowserFinder::knownNames();
   for (const auto& name : names) {
@@ -89,7 +91,8 @@ Result<std::shared_ptr<Engine>> Engine::open(PoolOptions options) {
   }
   auto log = makeLog(options.logLevel);
   // A name that is no browser is refused before anything is made.
-  if (auto named = checkBrowserNames(options.browsers); !named) {
+  const bool found = options.browsers == std::vector<std::string>{kFound};
+  if (auto named = found ? Result<void>{} : checkBrowserNames(options.browsers); !named) {
     return std::unexpected(named.error());
   }
   if (options.maxConnections > 0 && options.minConnections > options.maxConnections) {
@@ -231,6 +234,10 @@ Result<std::vector<std::string>> Engine::browserNames() {
   return host_->names();
 }
 
+bool Engine::findsBrowsers() const {
+  return options_.browsers == std::vector<std::string>{kFound};
+}
+
 void Engine::start() {
   const auto names = browserNames();
   if (!names || names->empty()) return;
@@ -329,7 +336,8 @@ Result<Connected> Engine::connect(const ConnectionWish& wish, const std::stop_to
     const auto names = host_->names();
     if (!names) return std::unexpected(names.error());
     browser = names->front();
-  } else if (!options_.browsers.empty() && !contains(options_.browsers, browser)) {
+  } else if (!options_.browsers.empty() && !findsBrowsers() &&
+             !contains(options_.browsers, browser)) {
     return fail(ErrorCategory::InvalidArgument,
                 fmt::format("the browser '{}' is not one of this pool's", browser),
                 fmt::format("one of {}", fmt::join(options_.browsers, ", ")));
@@ -436,6 +444,32 @@ void Engine::scaled(ScalingEvent event) {
   const std::lock_guard lock(scalingMutex_);
   scalingEvents_.push_back(std::move(event));
   if (scalingEvents_.size() > kMost) scalingEvents_.pop_front();
+}
+
+void Engine::count(std::weak_ptr<CallCounter> counter) {
+  const std::lock_guard lock(countersMutex_);
+  std::erase_if(counters_, [](const auto& other) { return other.expired(); });
+  counters_.push_back(std::move(counter));
+}
+
+std::vector<ModelCalls> Engine::calls() const {
+  std::vector<std::weak_ptr<CallCounter>> counters;
+  {
+    const std::lock_guard lock(countersMutex_);
+    counters = counters_;
+  }
+  std::map<std::string, ModelCalls> byName;
+  for (const auto& weak : counters) {
+    const auto counter = weak.lock();
+    if (!counter) continue;
+    const auto one = counter->calls();
+    auto& sum = byName[one.model];
+    sum.waiting += one.waiting;
+    sum.running += one.running;
+  }
+  std::vector<ModelCalls> all;
+  for (auto& [name, sum] : byName) all.push_back({name, sum.waiting, sum.running});
+  return all;
 }
 
 std::vector<ConnectionStats> Engine::connections() const {

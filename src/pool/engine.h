@@ -77,6 +77,14 @@ class DeviceListener {
   virtual void deviceLeft(const ConnectionRef& device) = 0;
 };
 
+/// Knows the calls of a model.
+class CallCounter {
+ public:
+  virtual ~CallCounter() = default;
+  /// Any thread.
+  virtual ModelCalls calls() const = 0;
+};
+
 /// Blocking calls are made from any thread but the loop's. The loop runs as long as the engine
 /// lives, also after close(), so that every call gets its answer.
 class Engine {
@@ -188,6 +196,13 @@ class Engine {
   /// What was decided of the number of workers, oldest first, the latest at most. Any thread.
   std::vector<ScalingEvent> scalingEvents() const;
   void scaled(ScalingEvent event);
+  /// Its calls are told of by calls(), for as long as it lives. Any thread.
+  void count(std::weak_ptr<CallCounter> counter);
+  /// By the models' names. Any thread.
+  std::vector<ModelCalls> calls() const;
+  /// Which browsers there are was left to the pool, and not to the first one alone: the others are
+  /// for what the first one can't do, and for more workers than it has.
+  bool findsBrowsers() const;
   spdlog::logger& log() const { return *log_; }
   const PoolOptions& options() const { return options_; }
   /// Null where nobody wants to know.
@@ -235,6 +250,8 @@ class Engine {
   RunTimes runTimes_;
   mutable std::mutex scalingMutex_;
   std::deque<ScalingEvent> scalingEvents_;
+  mutable std::mutex countersMutex_;
+  std::vector<std::weak_ptr<CallCounter>> counters_;
   net::EmbeddedFiles page_;
   MemoryKeeper memory_;  ///< loop thread only
   net::EventLoop loop_;

@@ -206,6 +206,7 @@ class LocalPool final : public ResourcePool::Provider {
   std::optional<Invitation> invitation() const override { return engine_->invitation(); }
   std::vector<ConnectionStats> connections() const override { return engine_->connections(); }
   std::vector<ScalingEvent> scalingEvents() const override { return engine_->scalingEvents(); }
+  std::vector<ModelCalls> calls() const override { return engine_->calls(); }
   void close() override { engine_->close(); }
 
  private:

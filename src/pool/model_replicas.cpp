@@ -1,5 +1,6 @@
 // How a model gets its replicas: in browsers, in warm spares and on joined devices.
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "pool/backend_choice.h"
@@ -53,7 +54,9 @@ Model::State::Provided Model::State::provideInBrowser(const std::string& browser
   const auto began = base::SystemClock().now();
   const auto connected = engine->connect(wish, stop);
   if (!connected) {
-    tellFailedLoad(browser, began, connected.error());
+    // A further copy that finds no place was not tried to be loaded.
+    const bool tried = wish.others.empty() || connected.error().category != ErrorCategory::Busy;
+    if (tried) tellFailedLoad(browser, began, connected.error());
     return std::unexpected(connected.error());
   }
   return provideOn(connected->connection, progress, stop);
@@ -179,9 +182,12 @@ Model::State::Provided Model::State::provide(const std::vector<std::uint64_t>& a
     auto known = engine->browserNames();
     if (!known) return std::unexpected(known.error());
     names = std::move(*known);
-    sortBrowsers(names);
+    // Of browsers that nobody named the first one is there already; to launch another would be
+    // waiting for it.
+    if (!engine->findsBrowsers()) sortBrowsers(names);
   }
   Provided result = fail(ErrorCategory::NotFound, "no browser was tried");
+  std::optional<Error> first;
   for (const auto& name : names) {
     // A browser may die while it loads; a model that two die under is given up.
     for (unsigned death = 0; death < kMostDeaths; ++death) {
@@ -189,7 +195,10 @@ Model::State::Provided Model::State::provide(const std::vector<std::uint64_t>& a
       if (result || result.error().category != ErrorCategory::WorkerLost) break;
     }
     if (result || !mayMoveOn(result.error())) return result;
+    if (!first) first = result.error();
   }
+  // What became of browsers that nobody named says less of the model than the first one.
+  if (first && engine->findsBrowsers()) result = std::unexpected(*first);
   if (!mayJoin() || !options.browser.empty()) return result;
   return provideOnComingDevice(avoid, progress, stop, deadline, std::move(result));
 }

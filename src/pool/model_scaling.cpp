@@ -12,13 +12,23 @@ constexpr auto kEvery = std::chrono::seconds(1);
 
 }  // namespace
 
+unsigned Model::State::mostWorkers() const {
+  const auto& pool = engine->options();
+  if (pool.maxConnections > 0 || !engine->findsBrowsers() || !options.browser.empty()) {
+    return pool.maxConnections;
+  }
+  const auto found = engine->browserNames();
+  return found ? static_cast<unsigned>(found->size()) * (1 + pool.warmSpares) : 0;
+}
+
 void Model::State::scaleLater() {
   const auto& pool = engine->options();
-  const unsigned least = 1 + pool.warmSpares;
-  if (!pool.adaptiveScaling || !pool.launchBrowsers || pool.maxConnections <= least) return;
   if (!scaling_) {
+    const unsigned least = 1 + pool.warmSpares;
+    const unsigned most = pool.adaptiveScaling && pool.launchBrowsers ? mostWorkers() : 0;
+    if (most <= least) return;
     scaling_.emplace(sched::ScalingOptions{.min = least,
-                                           .max = pool.maxConnections,
+                                           .max = most,
                                            .high = pool.scaleUpThreshold,
                                            .low = pool.scaleDownThreshold,
                                            .cooldown = pool.scalingCooldown,
@@ -64,7 +74,11 @@ sched::ScalingInputs Model::State::scalingInputs(base::TimePoint now) {
   if (onCores > 0) inputs.cores = std::max(1U, std::thread::hardware_concurrency() / threads);
   const auto& pool = engine->options();
   inputs.memoryBudget = pool.memoryBudget;
-  if (pool.memoryBudget > 0) {
+  // Nobody has said how many there may be: they must leave the machine room.
+  if (pool.memoryBudget == 0 && pool.maxConnections == 0) {
+    inputs.memoryBudget = pool::machineMemory() / 4 * 3;
+  }
+  if (inputs.memoryBudget > 0) {
     for (const auto& connection : engine->connections()) {
       inputs.memoryUsed += connection.pss;
       inputs.memoryPerWorker = std::max(inputs.memoryPerWorker, connection.pss);

@@ -45,6 +45,7 @@ Result<void> Model::State::open(std::vector<SourceRef> untried) {
   const auto& task = pool::taskOf(description.task);
   info.inputs = task.isRaw() ? description.inputs : task.inputs;
   info.outputs = task.isRaw() ? description.outputs : task.outputs;
+  engine->count(weak_from_this());
   untried_ = std::move(untried);
   tryOthersLater();
   if (options.lazy) {
@@ -86,6 +87,15 @@ void Model::State::run(std::vector<Tensor> inputs, boost::json::object parameter
   pump();
 }
 
+ModelCalls Model::State::calls() const {
+  ModelCalls all{.model = info.name};
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, work] : works_) {
+    (work->in ? all.running : all.waiting) += work->callers.size();
+  }
+  return all;
+}
+
 Result<void> Model::State::canBeInTime(const pool::Caller& caller,
                                        const pool::BatchShare& share) const {
   constexpr auto kNeverLate = std::chrono::minutes(10);
@@ -103,12 +113,13 @@ Result<void> Model::State::canBeInTime(const pool::Caller& caller,
   const auto earliest =
       pool::earliestAnswer(candidates(most), candidates(double(share.items)), ahead, most);
   if (!earliest || *earliest <= asked.timeout) return {};
-  return fail(
-      ErrorCategory::Busy,
-      fmt::format("its deadline can't be met: with {} waiting before it an answer takes {} "
-                  "at least, and {} are left",
-                  ahead, std::chrono::ceil<std::chrono::milliseconds>(*earliest), asked.timeout),
-      "allow more time, or try again when less is waiting");
+  // Where nobody is before it, to try again would change nothing.
+  const bool alone = ahead == 0;
+  return fail(alone ? ErrorCategory::Timeout : ErrorCategory::Busy,
+              fmt::format("its deadline can't be met: with {} waiting before it an answer takes {} "
+                          "at least",
+                          ahead, std::chrono::ceil<std::chrono::milliseconds>(*earliest)),
+              alone ? "allow more time" : "allow more time, or try again when less is waiting");
 }
 
 Result<void> Model::State::admit(const CallerRef& caller, std::string key,

@@ -28,7 +28,9 @@
 
 namespace webpool {
 
-struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<Model::State> {
+struct Model::State final : pool::DeviceListener,
+                            pool::CallCounter,
+                            std::enable_shared_from_this<Model::State> {
   State(std::shared_ptr<pool::Engine> owner, std::shared_ptr<const pool::ResolvedModel> model,
         ModelOptions chosen);
 
@@ -67,6 +69,8 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   std::shared_ptr<pool::Replica> serving(const std::vector<std::uint64_t>& avoid) const;
   std::size_t servingWorkers() const;
 
+  ModelCalls calls() const override;
+
   void deviceCame(const pool::ConnectionRef& device) override;
   void deviceLeft(const pool::ConnectionRef& device) override;
 
@@ -84,7 +88,8 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
   /// Takes the caller into the queue, or to an equal call that is under way. Busy: it is full.
   Result<void> admit(const CallerRef& caller, std::string key, std::vector<Tensor> inputs,
                      boost::json::object parameters);
-  /// Busy where its turn can't come before its deadline. mutex_ is held.
+  /// Busy where its turn can't come before its deadline, Timeout where that is not for others'
+  /// calls. mutex_ is held.
   Result<void> canBeInTime(const pool::Caller& caller, const pool::BatchShare& share) const;
   /// The caller wants no more. Loop thread.
   void leave(sched::JobId work, std::uint64_t caller, const Error& error);
@@ -197,6 +202,8 @@ struct Model::State final : pool::DeviceListener, std::enable_shared_from_this<M
 
   /// Looks in a while, and again and again, whether it needs more or fewer.
   void scaleLater();
+  /// Workers that it may have.
+  unsigned mostWorkers() const;
   void scale();
   sched::ScalingInputs scalingInputs(base::TimePoint now);
   void addWorkers(unsigned count);

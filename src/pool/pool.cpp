@@ -67,6 +67,10 @@ std::vector<ScalingEvent> ResourcePool::scalingEvents() const {
   return provider_->scalingEvents();
 }
 
+std::vector<ModelCalls> ResourcePool::calls() const {
+  return provider_->calls();
+}
+
 void ResourcePool::close() {
   provider_->close();
 }

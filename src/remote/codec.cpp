@@ -184,6 +184,38 @@ void fields(A& a, S& change) {
   a("age_ms", change.at);
 }
 
+/// When it was, in seconds of age: fractions, so that its order among others is kept.
+double ageOf(const ScalingEvent& event) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - event.at).count();
+}
+
+template <class A, Of<ScalingEvent> S>
+void fieldsBesideAge(A& a, S& event) {
+  a("model", event.model);
+  a("action", event.action);
+  a("workers", event.workers);
+  a("foreseen", event.foreseen);
+  a("reason", event.reason);
+}
+
+template <class A>
+void fields(A& a, const ScalingEvent& event) {
+  fieldsBesideAge(a, event);
+  a("age_s", ageOf(event));
+}
+
+template <class A>
+void fields(A& a, ScalingEvent& event) {
+  fieldsBesideAge(a, event);
+  double age = 0;
+  a("age_s", age);
+  // One that says nonsense is of now; the clock's own range is some hundreds of years.
+  constexpr double kLongest = 1e9;
+  const std::chrono::duration<double> ago(age >= 0 && age <= kLongest ? age : 0);
+  event.at = std::chrono::steady_clock::now() -
+             std::chrono::duration_cast<std::chrono::steady_clock::duration>(ago);
+}
+
 template <class A, Of<ConnectionStats> S>
 void fields(A& a, S& connection) {
   a("label", connection.label);
@@ -202,6 +234,13 @@ void fields(A& a, S& connection) {
   a("gpu", connection.gpu);
   a("js_heap", connection.jsHeap);
   a("history", connection.history);
+}
+
+template <class A, Of<ModelCalls> S>
+void fields(A& a, S& calls) {
+  a("model", calls.model);
+  a("waiting", calls.waiting);
+  a("running", calls.running);
 }
 
 template <class A, Of<WebNnContext> S>
@@ -275,12 +314,14 @@ WEBPOOL_REMOTE_VALUE(BrowserCapabilities)
 WEBPOOL_REMOTE_VALUE(ConnectionStats)
 WEBPOOL_REMOTE_VALUE(Error)
 WEBPOOL_REMOTE_VALUE(Inference)
+WEBPOOL_REMOTE_VALUE(ModelCalls)
 WEBPOOL_REMOTE_VALUE(ModelDescription)
 WEBPOOL_REMOTE_VALUE(ModelInfo)
 WEBPOOL_REMOTE_VALUE(ModelOptions)
 WEBPOOL_REMOTE_VALUE(PartialAnswer)
 WEBPOOL_REMOTE_VALUE(Progress)
 WEBPOOL_REMOTE_VALUE(RunOptions)
+WEBPOOL_REMOTE_VALUE(ScalingEvent)
 #undef WEBPOOL_REMOTE_VALUE
 
 }  // namespace webpool::remote

@@ -23,7 +23,8 @@ template <class T>
 Result<T> fromJson(const boost::json::value& value);
 
 // ModelOptions without progress, timeout and stop; RunOptions without stop and onPartial; Inference
-// without its tensors. The time of a StateChange travels as its age.
+// without its tensors. The time of a StateChange
+// or a ScalingEvent travels as its age.
 #define WEBPOOL_REMOTE_VALUE(T)                            \
   extern template boost::json::object toJson<T>(const T&); \
   extern template Result<T> fromJson<T>(const boost::json::value&);
@@ -31,12 +32,14 @@ WEBPOOL_REMOTE_VALUE(BrowserCapabilities)
 WEBPOOL_REMOTE_VALUE(ConnectionStats)
 WEBPOOL_REMOTE_VALUE(Error)
 WEBPOOL_REMOTE_VALUE(Inference)
+WEBPOOL_REMOTE_VALUE(ModelCalls)
 WEBPOOL_REMOTE_VALUE(ModelDescription)
 WEBPOOL_REMOTE_VALUE(ModelInfo)
 WEBPOOL_REMOTE_VALUE(ModelOptions)
 WEBPOOL_REMOTE_VALUE(PartialAnswer)
 WEBPOOL_REMOTE_VALUE(Progress)
 WEBPOOL_REMOTE_VALUE(RunOptions)
+WEBPOOL_REMOTE_VALUE(ScalingEvent)
 #undef WEBPOOL_REMOTE_VALUE
 
 }  // namespace webpool::remote

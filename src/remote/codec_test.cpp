@@ -86,6 +86,40 @@ TEST(RemoteCodec, AStateChangeTravelsByItsAge) {
   EXPECT_LT(got.history[0].at, std::chrono::steady_clock::now() - std::chrono::minutes(59));
 }
 
+TEST(RemoteCodec, AScalingDecisionTravelsByItsAgeInSeconds) {
+  ScalingEvent sent;
+  sent.model = "a-model";
+  sent.action = "add";
+  sent.workers = 3;
+  sent.foreseen = true;
+  sent.reason = "busy 87 %, above 70 %";
+  sent.at = std::chrono::steady_clock::now() - std::chrono::minutes(2);
+  EXPECT_NEAR(toJson(sent).at("age_s").to_number<double>(), 120, 60);
+  const auto got = travelled(sent);
+  EXPECT_EQ(got.model, sent.model);
+  EXPECT_EQ(got.action, sent.action);
+  EXPECT_EQ(got.workers, 3u);
+  EXPECT_TRUE(got.foreseen);
+  EXPECT_EQ(got.reason, sent.reason);
+  EXPECT_GE(got.at, sent.at - std::chrono::milliseconds(1));
+  EXPECT_LT(got.at, std::chrono::steady_clock::now() - std::chrono::minutes(1));
+}
+
+TEST(RemoteCodec, CallsOfAModelArriveAsTheyAre) {
+  const auto got = travelled(ModelCalls{.model = "m", .waiting = 7, .running = 2});
+  EXPECT_EQ(got.model, "m");
+  EXPECT_EQ(got.waiting, 7u);
+  EXPECT_EQ(got.running, 2u);
+}
+
+TEST(RemoteCodec, AnAgeThatNoClockHasIsOfNow) {
+  for (const auto* text : {R"({"age_s": -5})", R"({"age_s": 1e300})"}) {
+    const auto got = fromJson<ScalingEvent>(json::parse(text));
+    ASSERT_TRUE(got) << text;
+    EXPECT_GT(got->at, std::chrono::steady_clock::now() - std::chrono::minutes(1)) << text;
+  }
+}
+
 TEST(RemoteCodec, WhatAnOlderPeerDoesNotSayKeepsItsDefault) {
   const auto got = fromJson<RunOptions>(json::parse(R"({"conversation": "c", "newer": 1})"));
   ASSERT_TRUE(got);

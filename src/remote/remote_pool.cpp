@@ -222,18 +222,11 @@ class RemotePool final : public ResourcePool::Provider {
   std::string origin() const override { return shared_->client.url(); }
   std::optional<Invitation> invitation() const override { return std::nullopt; }
 
-  /// None where the server is gone: nothing is known of them then.
-  std::vector<ScalingEvent> scalingEvents() const override { return {}; }  // the server's affair
-  std::vector<ConnectionStats> connections() const override {
-    const std::lock_guard lock(mutex_);
-    const auto now = std::chrono::steady_clock::now();
-    // Who asks after each call does not make the server answer each time.
-    if (!asked_ || now - *asked_ > kFresh) {
-      connections_ = ask();
-      asked_ = now;
-    }
-    return connections_;
-  }
+  // None where the server is gone: nothing is known of them then.
+  std::vector<ConnectionStats> connections() const override { return told().connections; }
+  /// Those of the server's whole pool, whoever's calls they were for.
+  std::vector<ScalingEvent> scalingEvents() const override { return told().scaling; }
+  std::vector<ModelCalls> calls() const override { return told().calls; }
 
   void close() override {
     shared_->closing.request_stop();
@@ -243,27 +236,54 @@ class RemotePool final : public ResourcePool::Provider {
  private:
   static constexpr std::chrono::seconds kFresh{1};
 
+  /// What one answer of the server says of its pool.
+  struct Told {
+    std::vector<ConnectionStats> connections{};
+    std::vector<ScalingEvent> scaling{};
+    std::vector<ModelCalls> calls{};
+  };
+
+  Told told() const {
+    const std::lock_guard lock(mutex_);
+    const auto now = std::chrono::steady_clock::now();
+    // Who asks after each call does not make the server answer each time.
+    if (!asked_ || now - *asked_ > kFresh) {
+      told_ = ask();
+      asked_ = now;
+    }
+    return told_;
+  }
+
   /// What was told of connections before is not so any more.
   void mayHaveLaunched() {
     const std::lock_guard lock(mutex_);
     asked_.reset();
   }
 
-  std::vector<ConnectionStats> ask() const {
-    std::vector<ConnectionStats> all;
-    const auto answer = shared_->call({.action = "connections", .timeout = kGlance});
-    const auto* const list = answer ? answer->header.if_contains("connections") : nullptr;
+  /// An older server may not know of all.
+  template <class T>
+  static std::vector<T> listOf(const wire::Frame& answer, std::string_view key) {
+    std::vector<T> all;
+    const auto* const list = answer.header.if_contains(key);
     if (list == nullptr || !list->is_array()) return all;
     for (const auto& each : list->get_array()) {
-      if (auto one = fromJson<ConnectionStats>(each)) all.push_back(std::move(*one));
+      if (auto one = fromJson<T>(each)) all.push_back(std::move(*one));
     }
     return all;
+  }
+
+  Told ask() const {
+    const auto answer = shared_->call({.action = "connections", .timeout = kGlance});
+    if (!answer) return {};
+    return {.connections = listOf<ConnectionStats>(*answer, "connections"),
+            .scaling = listOf<ScalingEvent>(*answer, "scaling_decisions"),
+            .calls = listOf<ModelCalls>(*answer, "calls")};
   }
 
   std::shared_ptr<Shared> shared_;
   mutable std::mutex mutex_;
   mutable std::optional<std::chrono::steady_clock::time_point> asked_;
-  mutable std::vector<ConnectionStats> connections_;
+  mutable Told told_;
 };
 
 std::string tokenOf(const PoolOptions& options) {

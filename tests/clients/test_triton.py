@@ -1,5 +1,9 @@
 """tritonclient[http], unmodified."""
 
+import json
+import urllib.error
+import urllib.request
+
 import conftest
 import numpy as np
 import pytest
@@ -37,8 +41,55 @@ def test_health_and_metadata(client):
     assert client.get_model_metadata(conftest.EMBEDDER, "1", headers=bearer()) == told
     config = client.get_model_config(conftest.EMBEDDER, headers=bearer())
     assert config["input"][0]["data_type"] == "TYPE_STRING"
+
+
+def test_repository_index(client, server):
     index = client.get_model_repository_index(headers=bearer())
-    assert {"name": conftest.EMBEDDER, "version": "1", "state": "READY", "reason": ""} in index
+    ready = {"name": conftest.EMBEDDER, "version": "1", "state": "READY", "reason": ""}
+    assert ready in index
+    # Of the catalogue, and nobody has asked for it.
+    other = {"name": "magika", "version": "1", "state": "UNAVAILABLE", "reason": "unloaded"}
+    assert other in index
+
+    def asked(body):
+        request = urllib.request.Request(
+            f"{server}/v2/repository/index", data=body, headers=bearer(), method="POST"
+        )
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)
+
+    only = asked(b'{"ready": true}')
+    assert ready in only and {model["state"] for model in only} == {"READY"}
+    assert asked(b'{"ready": false}') == asked(b"{}") == index
+    for wrong in (b'{"ready": 1}', b"[]", b"{"):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            asked(wrong)
+        assert refused.value.code == 400 and "error" in json.load(refused.value)
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_classes(client, reference, binary):
+    sentences = reference.sentences[:3]
+    count = 5
+
+    def embedding(**more):
+        outputs = [triton.InferRequestedOutput("embedding", binary_data=binary, **more)]
+        inputs = texts(sentences, True)
+        answer = client.infer(conftest.EMBEDDER, inputs, outputs=outputs, headers=bearer())
+        return answer.as_numpy("embedding")
+
+    vectors = embedding()
+    classes = embedding(class_count=count)
+    assert classes.dtype == np.object_ and classes.shape == (3, count)
+    for vector, row in zip(vectors, classes):
+        told = [(text.decode() if binary else str(text)).split(":") for text in row]
+        values = np.array([float(value) for value, _ in told])
+        indices = [int(index) for _, index in told]
+        assert len(set(indices)) == count
+        np.testing.assert_allclose(values, np.sort(vector)[::-1][:count], atol=1e-4)
+        np.testing.assert_allclose(values, vector[indices], atol=1e-4)
+        assert list(values) == sorted(values, reverse=True)
+    assert embedding(class_count=1000).shape == (3, vectors.shape[1]), "as many as there are"
 
 
 @pytest.mark.parametrize("binary_in", [True, False])
@@ -80,7 +131,7 @@ def test_what_is_not_done_is_refused_by_name(client):
         with pytest.raises(InferenceServerException, match=match):
             client.infer(conftest.EMBEDDER, texts(["x"], True), headers=bearer(), **more)
 
-    refused("classification", outputs=[triton.InferRequestedOutput("embedding", class_count=3)])
+    refused("classification", outputs=[triton.InferRequestedOutput("embedding", class_count=-3)])
     refused("priority", priority=999999)
     refused("timeout", timeout=-1)
     refused("no_such", parameters={"no_such": 1})

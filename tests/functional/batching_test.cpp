@@ -3,11 +3,14 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <fstream>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "cli_harness.h"
@@ -211,6 +214,44 @@ TEST_F(Batching, WhatFindsTheQueueFullIsToldSo) {
   EXPECT_LT(refused, all.size());
 }
 
+TEST_F(Batching, WhatWaitsAndWhatRunsIsTold) {
+  open();
+  const auto told = [&] {
+    const auto all = pool_->calls();
+    EXPECT_EQ(all.size(), 1u);
+    EXPECT_EQ(all.at(0).model, "all-minilm-l6-v2");
+    return all.at(0);
+  };
+  EXPECT_EQ(told().waiting + told().running, 0u);
+  // One whose first call has to bring it waits for that, however fast the machine is.
+  const auto lazy = pool_->load("all-minilm-l6-v2", {.backend = Backend::Wasm, .lazy = true});
+  ASSERT_TRUE(lazy) << lazy.error().describe();
+  const auto all = texts(3);
+  Answers answers(all.size());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    lazy->runAsync({pool::textTensor(std::span(&all[i], 1))}, {}, answers.of(i));
+  }
+  EXPECT_EQ(told().waiting, 3u) << "models of one name are counted together";
+  for (const auto& answer : answers.all()) EXPECT_TRUE(*answer);
+
+  std::atomic<bool> seen = false;
+  std::jthread caller([&] {
+    for (int i = 0; !seen; ++i) {
+      const auto text = "call " + std::to_string(i);
+      ASSERT_TRUE(model_->embed(std::span(&text, 1)));
+    }
+  });
+  const auto until = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  while (!seen && std::chrono::steady_clock::now() < until) seen = told().running == 1;
+  EXPECT_TRUE(seen);
+  seen = true;
+  caller.join();
+  while (told().waiting + told().running > 0 && std::chrono::steady_clock::now() < until) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(told().waiting + told().running, 0u);
+}
+
 TEST_F(Batching, OneMayBeTheMost) {
   open({.maxBatch = 1});
   const auto all = texts(8);
@@ -278,6 +319,13 @@ TEST_F(Batching, ACallWhoseTurnCannotComeInTimeIsRefusedAtOnce) {
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().category, ErrorCategory::Busy) << late.error().describe();
   EXPECT_THAT(late.error().message, testing::HasSubstr("deadline can't be met"));
+  // With nobody before it, it is no matter of what waits.
+  soon.timeout = std::chrono::milliseconds(1);
+  const std::string alone = "alone, and never in time";
+  const auto never = model_->embed(std::span(&alone, 1), soon);
+  ASSERT_FALSE(never);
+  EXPECT_EQ(never.error().category, ErrorCategory::Timeout) << never.error().describe();
+  EXPECT_THAT(never.error().message, testing::HasSubstr("deadline can't be met"));
 }
 
 TEST_F(Batching, AnswersAreKeptWhereThatIsWanted) {

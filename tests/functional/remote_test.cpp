@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <atomic>
 #include <boost/json.hpp>
 #include <csignal>
 #include <filesystem>
@@ -138,6 +139,57 @@ TEST_F(Remote, TheSameProgramInCppUsesAServer) {
 
   (*pool)->close();
   EXPECT_EQ(model->embed(reference.sentences).error().category, ErrorCategory::Cancelled);
+  end(*server);
+}
+
+TEST_F(Remote, WhyAServerScaledIsToldAsOfAPoolOfOnesOwn) {
+  ensureModel(kEmbedder, "q4");
+  auto server = serve({"--model", kEmbedder, "--max-connections", "2", "--max-batch", "1"});
+  PoolOptions options;
+  options.url = url_;
+  auto pool = ResourcePool::open(options);
+  ASSERT_TRUE(pool) << pool.error().describe();
+  const auto model = (*pool)->load(kEmbedder);
+  ASSERT_TRUE(model) << model.error().describe();
+  std::atomic<bool> enough = false;
+  std::vector<std::jthread> callers;
+  for (int caller = 0; caller < 6; ++caller) {
+    callers.emplace_back([&, caller] {
+      for (int call = 0; !enough; ++call) {
+        const auto text = fmt::format("caller {} call {}", caller, call);
+        ASSERT_TRUE(model->embed(std::span(&text, 1)));
+      }
+    });
+  }
+  const auto until = std::chrono::steady_clock::now() + std::chrono::minutes(2);
+  std::vector<ScalingEvent> events;
+  while (events.empty() && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    events = (*pool)->scalingEvents();
+  }
+  const auto calls = (*pool)->calls();
+  enough = true;
+  callers.clear();
+  ASSERT_EQ(calls.size(), 1u);
+  EXPECT_EQ(calls[0].model, kEmbedder);
+  ASSERT_FALSE(events.empty());
+  EXPECT_EQ(events.front().action, "add");
+  EXPECT_EQ(events.front().workers, 2u);
+  EXPECT_EQ(events.front().model, kEmbedder);
+  EXPECT_NE(events.front().reason, "");
+
+  ResourcePoolBridgeIntegration integration({.url = url_});
+  const auto ready = integration.initialize();
+  ASSERT_TRUE(ready) << ready.error().describe();
+  const auto stats = json::parse(integration.getExecutionStats().toJson());
+  const auto& decision = stats.at("scaling_decisions").at(0);
+  EXPECT_EQ(decision, (json::value{{"model", kEmbedder},
+                                   {"action", "add"},
+                                   {"workers", 2},
+                                   {"foreseen", events.front().foreseen},
+                                   {"reason", events.front().reason}}));
+  integration.close();
+  (*pool)->close();
   end(*server);
 }
 

@@ -187,6 +187,16 @@ TEST_F(AdaptiveScaling, AGraphThatWasLoadedByItsFirstCallScalesAndTheOthersOfIts
                                            "/decoder_model_merged"));
 }
 
+TEST_F(AdaptiveScaling, AmongBrowsersThatThePoolFindsTheSecondWorkerIsOneOfAnotherFamily) {
+  open({.browsers = {"auto"}, .scalingCooldown = std::chrono::seconds(2), .maxBatch = 1});
+  EXPECT_EQ(browsersUp(), 1U);
+  callUntilTwoAnswer([this](int caller, int call) { return embed(caller, call); }).clear();
+  EXPECT_EQ(waitFor("add").workers, 2U);
+  std::set<std::string> names;
+  for (const auto& browser : pool_->connections()) names.insert(browser.browser);
+  EXPECT_GE(names.size(), 2U);
+}
+
 TEST_F(AdaptiveScaling, NothingScalesWhereItIsNotWanted) {
   open({.browsers = {"chromium"}, .maxConnections = 2, .adaptiveScaling = false, .maxBatch = 1});
   for (int i = 0; i < 60; ++i) {

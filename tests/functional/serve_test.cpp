@@ -36,6 +36,33 @@ TEST_F(Serve, TheLocalBrowserIsKept) {
   EXPECT_EQ(running->wait().code, 130);
 }
 
+TEST_F(Serve, WithoutANameItFindsOneOfEachFamilyAndLaunchesTheFirst) {
+  auto running = start({"serve", "--ephemeral", "--json"});
+  ASSERT_TRUE(waitForEvent(*running, "found")) << running->soFar().err;
+  const auto told = event(*running, "found");
+  std::vector<std::string> found;
+  for (const auto& one : told.at("found").as_array()) {
+    found.emplace_back(one.at("browser").as_string());
+    EXPECT_NE(one.at("version"), "");
+  }
+  ASSERT_THAT(found, testing::SizeIs(testing::Ge(2u)));
+  EXPECT_THAT(found, testing::Contains("firefox"));
+  EXPECT_EQ(told.at("launched"), (boost::json::array{found.front()}));
+  EXPECT_THAT(browsersOf(*running), ElementsAre(found.front()));
+  running->signal(SIGTERM);
+  EXPECT_EQ(running->wait().code, 143);
+}
+
+TEST_F(Serve, WhatIsNamedIsNotSearchedFor) {
+  ensureModel("magika", "fp32");
+  auto running =
+      start({"serve", "--browser", "chromium", "--model", "magika", "--ephemeral", "--json"});
+  ASSERT_TRUE(waitForEvent(*running, "model")) << running->soFar().err;
+  running->signal(SIGTERM);
+  EXPECT_EQ(running->wait().code, 143);
+  EXPECT_TRUE(event(*running, "found").empty());
+}
+
 TEST_F(Serve, SeveralBrowsersAndAModelWithinABudget) {
   ensureModel("all-minilm-l6-v2", "q4");
   auto running =

@@ -1,10 +1,13 @@
 """A pool whose browsers are those of a running `webpool serve`."""
 
 import asyncio
+import concurrent.futures
 import json
 import pathlib
 import signal
 import subprocess
+import threading
+import time
 
 import pytest
 
@@ -50,6 +53,45 @@ def test_a_pool_is_a_servers(server):
         )
         assert pool.get_execution_stats()["executed_tasks"] == 3, "texts of a batch go together"
     assert model("a sentence")["success"] is False
+
+
+def test_why_the_server_scaled_is_told(cache):
+    add_model(EMBEDDER, "--dtype", "q4")
+    command = [CLI, "serve", "--browser", "chromium", "--ephemeral", "--json", "--model", EMBEDDER]
+    process = subprocess.Popen(
+        [*command, "--max-connections", "2", "--max-batch", "1"], stdout=subprocess.PIPE, text=True
+    )
+    url = None
+    for line in process.stdout:
+        event = json.loads(line)
+        if event["event"] == "api":
+            url = event["url"]
+            break
+    assert url
+    reader = threading.Thread(target=process.stdout.read)  # the pipe must not fill
+    reader.start()
+    with webpool.ResourcePoolBridgeIntegration(url=url) as pool:
+        model = pool.get_model("text_embedding", EMBEDDER, {"priority_list": ["cpu"]})
+        until = time.monotonic() + 120
+
+        def decisions():
+            return pool.get_execution_stats()["scaling_decisions"]
+
+        def call(caller):
+            number = 0
+            while not decisions() and time.monotonic() < until:
+                number += 1
+                assert model(f"caller {caller} call {number}")["success"]
+
+        with concurrent.futures.ThreadPoolExecutor(6) as callers:
+            list(callers.map(call, range(6)))
+        told = decisions()
+        assert told, "six callers keep one browser busy"
+        assert set(told[0]) == {"model", "action", "workers", "foreseen", "reason"}
+        assert (told[0]["model"], told[0]["action"], told[0]["workers"]) == (EMBEDDER, "add", 2)
+    process.terminate()
+    reader.join()
+    assert process.wait() == 143
 
 
 def test_the_environment_says_it_too(server, monkeypatch):

@@ -43,12 +43,6 @@ void respond(const Shared& exchange, json::object header, std::span<const Tensor
   exchange->respond(std::move(response));
 }
 
-json::object decisionJson(const ScalingEvent& event) {
-  const std::chrono::duration<double> age = std::chrono::steady_clock::now() - event.at;
-  return {{"model", event.model},       {"action", event.action}, {"workers", event.workers},
-          {"foreseen", event.foreseen}, {"reason", event.reason}, {"age_s", age.count()}};
-}
-
 /// An answer whose parts are sent as they come. The client may leave before or within it.
 class Stream {
  public:
@@ -331,8 +325,12 @@ void NativeApi::State::connections(const Shared& exchange) {
   json::array all;
   for (const auto& each : pool.connections()) all.push_back(toJson(each));
   json::array decisions;
-  for (const auto& event : pool.scalingEvents()) decisions.push_back(decisionJson(event));
-  respond(exchange, {{"connections", std::move(all)}, {"scaling_decisions", std::move(decisions)}});
+  for (const auto& event : pool.scalingEvents()) decisions.push_back(toJson(event));
+  json::array calls;
+  for (const auto& each : pool.calls()) calls.push_back(toJson(each));
+  respond(exchange, {{"connections", std::move(all)},
+                     {"scaling_decisions", std::move(decisions)},
+                     {"calls", std::move(calls)}});
 }
 
 void NativeApi::State::serve(const Shared& exchange) {

@@ -13,6 +13,7 @@
 #include <iterator>
 #include <utility>
 
+#include "api/oip/classes.h"
 #include "onnx/json_tensors.h"
 #include "onnx/json_values.h"
 
@@ -133,6 +134,15 @@ Result<void> readOutputParameters(const JsonNodes& nodes, std::uint32_t paramete
   const auto end = nodes.next(parameters);
   for (auto key = parameters + 1; key < end; key = nodes.next(key + 1)) {
     const auto value = nodes.kind(key + 1);
+    if (nodes.text(key) == "classification") {
+      boost::system::error_code error;
+      asked.classes = valueOf(nodes, key + 1).to_number<std::uint64_t>(error);
+      if (!error) continue;
+      return wrong(
+          fmt::format("output '{}': classification is no whole number from 0 on: how many "
+                      "classes are wanted",
+                      asked.name));
+    }
     if (nodes.text(key) != "binary_data") {
       return wrong(fmt::format("output '{}': the parameter {} is not supported", asked.name,
                                nodes.text(key)));
@@ -219,6 +229,27 @@ json::array configSpecs(const std::vector<TensorSpec>& specs) {
   return list;
 }
 
+/// What the answer gives, and whether in binary.
+Result<std::vector<std::pair<Tensor, bool>>> chosenOutputs(const InferRequest& request,
+                                                           const Inference& inference) {
+  std::vector<std::pair<Tensor, bool>> chosen;
+  for (const auto& asked : request.outputs) {
+    const auto found = std::ranges::find(inference.outputs, asked.name, &Tensor::name);
+    if (found == inference.outputs.end()) {
+      return wrong(fmt::format("the model has no output '{}'", asked.name));
+    }
+    auto tensor = asked.classes > 0 ? topClasses(*found, asked.classes) : Result<Tensor>(*found);
+    if (!tensor) return std::unexpected(tensor.error());
+    chosen.emplace_back(std::move(*tensor), asked.binary.value_or(request.binaryOutputs));
+  }
+  if (request.outputs.empty()) {
+    for (const auto& tensor : inference.outputs) {
+      chosen.emplace_back(tensor, request.binaryOutputs);
+    }
+  }
+  return chosen;
+}
+
 }  // namespace
 
 Result<InferRequest> parseInfer(const Bytes& body, std::string_view headerLength) {
@@ -260,19 +291,9 @@ Result<InferRequest> parseInfer(const Bytes& body, std::string_view headerLength
 
 Result<InferAnswer> writeInfer(std::string_view model, const InferRequest& request,
                                const Inference& inference) {
-  std::vector<std::pair<const Tensor*, bool>> chosen;
-  for (const auto& asked : request.outputs) {
-    const auto found = std::ranges::find(inference.outputs, asked.name, &Tensor::name);
-    if (found == inference.outputs.end()) {
-      return wrong(fmt::format("the model has no output '{}'", asked.name));
-    }
-    chosen.emplace_back(&*found, asked.binary.value_or(request.binaryOutputs));
-  }
-  if (request.outputs.empty()) {
-    for (const auto& tensor : inference.outputs) {
-      chosen.emplace_back(&tensor, request.binaryOutputs);
-    }
-  }
+  const auto outputs = chosenOutputs(request, inference);
+  if (!outputs) return std::unexpected(outputs.error());
+  const auto& chosen = *outputs;
   InferAnswer answer;
   auto& out = answer.body;
   out.reserve(512);
@@ -287,18 +308,18 @@ Result<InferAnswer> writeInfer(std::string_view model, const InferRequest& reque
   bool anyBinary = false;
   for (const auto& [tensor, binary] : chosen) {
     if (out.back() != '[') out += ',';
-    if (auto written = appendOutput(*tensor, binary, out); !written) {
+    if (auto written = appendOutput(tensor, binary, out); !written) {
       return std::unexpected(written.error());
     }
     anyBinary = anyBinary || binary;
-    if (binary) bytes += tensor->data.size();
+    if (binary) bytes += tensor.data.size();
   }
   out += "]}";
   if (!anyBinary) return answer;
   answer.headerLength = answer.body.size();
   answer.body.reserve(answer.body.size() + bytes);
   for (const auto& [tensor, binary] : chosen) {
-    if (binary) answer.body += tensor->data.text();
+    if (binary) answer.body += tensor.data.text();
   }
   return answer;
 }

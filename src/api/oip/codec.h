@@ -17,6 +17,7 @@ namespace webpool::api::oip {
 struct RequestedOutput {
   std::string name;
   std::optional<bool> binary{};  ///< unset: as the request says
+  std::uint64_t classes = 0;     ///< so many of the greatest, as texts; 0: the tensor itself
 };
 
 struct InferRequest {
@@ -37,8 +38,8 @@ struct InferAnswer {
   std::optional<std::size_t> headerLength{};  ///< set when binary tensors follow the JSON
 };
 
-/// The outputs asked for, in that order; all where none was. InvalidInput for a name that is none,
-/// Unsupported for BYTES as JSON that are no UTF-8.
+/// The outputs asked for, in that order; all where none was. InvalidInput for a name that is none
+/// and for classes of what has no order, Unsupported for BYTES as JSON that are no UTF-8.
 Result<InferAnswer> writeInfer(std::string_view model, const InferRequest& request,
                                const Inference& inference);
 

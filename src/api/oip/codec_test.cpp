@@ -104,7 +104,11 @@ TEST(OipCodec, WhatIsNotDoneIsRefusedByName) {
         parameters, input, output));
   };
   EXPECT_EQ(asked("", "", R"("binary_data":true)"), "");
-  EXPECT_THAT(asked("", "", R"("classification":3)"), HasSubstr("classification"));
+  EXPECT_EQ(asked("", "", R"("classification":3)"), "");
+  EXPECT_THAT(asked("", "", R"("classification":-1)"), HasSubstr("classification"));
+  EXPECT_THAT(asked("", "", R"("classification":1.5)"), HasSubstr("classification"));
+  EXPECT_THAT(asked("", "", R"("classification":"all")"), HasSubstr("classification"));
+  EXPECT_THAT(asked("", "", R"("top_k":3)"), HasSubstr("top_k"));
   EXPECT_THAT(asked("", "", R"("binary_data":1)"), HasSubstr("binary_data"));
   EXPECT_THAT(asked("", R"("shared_memory_region":"r")", ""), HasSubstr("shared_memory_region"));
   EXPECT_THAT(asked(R"("binary_data_output":1)", "", ""), HasSubstr("binary_data_output"));
@@ -129,12 +133,34 @@ TEST(OipCodec, WritesJsonAndBinaryOutputs) {
   EXPECT_EQ(parsed.at("outputs").at(0).at("data"), (boost::json::array{1, 2.5}));
   EXPECT_EQ(parsed.at("outputs").at(1).at("data"), (boost::json::array{"z"}));
 
-  request.outputs = {{"t", false}, {"o", true}};
+  request.outputs = {{.name = "t", .binary = false}, {.name = "o", .binary = true}};
   answer = writeInfer("m", request, inference);
   ASSERT_TRUE(answer && answer->headerLength);
   EXPECT_EQ(answer->body.substr(*answer->headerLength), inference.outputs[0].data.text());
   EXPECT_THAT(answer->body, HasSubstr("\"binary_data_size\":8"));
   request.outputs = {{"none"}};
+  EXPECT_EQ(writeInfer("m", request, inference).error().category, ErrorCategory::InvalidInput);
+}
+
+TEST(OipCodec, ClassesAreTextsInJsonAndInBinary) {
+  const std::vector<float> values{1, 5, 10, 4};
+  Inference inference;
+  inference.outputs = {
+      Tensor::of<float>("o", DataType::Fp32, {2, 2}, values),
+      Tensor{"t", DataType::Bytes, {1}, Bytes::copyOf(std::string_view("\1\0\0\0z", 5))}};
+  InferRequest request;
+  request.outputs = {{.name = "o", .classes = 1}};
+  auto answer = writeInfer("m", request, inference);
+  ASSERT_TRUE(answer) << answer.error().describe();
+  EXPECT_EQ(boost::json::parse(answer->body).at("outputs"),
+            boost::json::parse(R"([{"name": "o", "shape": [2, 1], "datatype": "BYTES",
+                                    "data": ["5:1", "10:0"]}])"));
+  request.outputs = {{.name = "o", .binary = true, .classes = 1}};
+  answer = writeInfer("m", request, inference);
+  ASSERT_TRUE(answer && answer->headerLength);
+  EXPECT_EQ(answer->body.substr(*answer->headerLength),
+            std::string_view("\3\0\0\0005:1\4\0\0\00010:0", 15));
+  request.outputs = {{.name = "t", .classes = 1}};
   EXPECT_EQ(writeInfer("m", request, inference).error().category, ErrorCategory::InvalidInput);
 }
 

@@ -55,18 +55,6 @@ void Schedule::applyTo(RunOptions& options) const {
   if (priority > 0) options.priority = static_cast<unsigned>(priority);
 }
 
-Error Schedule::inItsTerms(Error error) const {
-  constexpr std::string_view kUnmeetable = "its deadline can't be met: with ";
-  if (!timeout || !error.message.starts_with(kUnmeetable)) return error;
-  // The pool counts milliseconds.
-  error.message.resize(std::min(error.message.size(), error.message.rfind(", and ")));
-  error.message += fmt::format(", and {} µs are left", timeout->count());
-  if (!error.message.substr(kUnmeetable.size()).starts_with("0 waiting")) return error;
-  error.category = ErrorCategory::Timeout;
-  error.hint = "allow more time";
-  return error;
-}
-
 Result<Schedule> takeSchedule(json::object& given) {
   Schedule schedule;
   const auto priority = takeNumber(given, "priority", kLowestPriority);

@@ -20,9 +20,6 @@ struct Schedule {
 
   /// All but `user`.
   void applyTo(RunOptions& options) const;
-  /// A failure in the words of who gave the timeout: a deadline that nothing can keep is late, and
-  /// not a matter of what waits.
-  Error inItsTerms(Error error) const;
 };
 
 /// Takes what it reads out of `given`, and `sequence_id`, `sequence_start` and `sequence_end`,

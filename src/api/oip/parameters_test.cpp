@@ -57,22 +57,5 @@ TEST(OipParameters, EachTaskHasItsOwn) {
   EXPECT_THAT(refused.error().message, StartsWith("parameters.max_tokens: "));
 }
 
-TEST(OipParameters, ADeadlineIsToldAsItWasGiven) {
-  Schedule schedule;
-  schedule.timeout = std::chrono::microseconds(1);
-  const Error alone{ErrorCategory::Busy,
-                    "its deadline can't be met: with 0 waiting before it an answer takes 5ms at "
-                    "least, and 1ms are left",
-                    "allow more time, or try again when less is waiting"};
-  const auto late = schedule.inItsTerms(alone);
-  EXPECT_EQ(late.category, ErrorCategory::Timeout);
-  EXPECT_THAT(late.message, HasSubstr("takes 5ms at least, and 1 µs are left"));
-  auto behind = alone;
-  behind.message.replace(behind.message.find("0 waiting"), 1, "3");
-  EXPECT_EQ(schedule.inItsTerms(behind).category, ErrorCategory::Busy);
-  const Error other{ErrorCategory::Busy, "the queue is full", ""};
-  EXPECT_EQ(schedule.inItsTerms(other).category, ErrorCategory::Busy);
-}
-
 }  // namespace
 }  // namespace webpool::api::oip

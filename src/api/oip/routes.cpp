@@ -70,7 +70,7 @@ struct Call {
 void answerInfer(const Call& call, const Result<Inference>& inference) {
   const auto& exchange = call.exchange;
   if (!inference) {
-    return exchange->fail(call.request.schedule.inItsTerms(inference.error()));
+    return exchange->fail(inference.error());
   }
   auto answer = writeInfer(call.name, call.request, *inference);
   if (!answer) return exchange->fail(answer.error());
@@ -222,18 +222,17 @@ void runGenerate(const Model& model, const Shared& exchange, const std::string& 
     options.stop = events->stop();
     options.onPartial = [events](const PartialAnswer& part) { events->part(part.text); };
   }
-  model.runAsync(
-      {std::move(*input)}, options,
-      [exchange, events, name, schedule = request.schedule](const Result<Inference>& inference) {
-        Generation generation;
-        auto read = inference ? tasks::readAnswer(*inference, generation)
-                              : std::unexpected(schedule.inItsTerms(inference.error()));
-        if (!read) {
-          return events ? events->fail(read.error()) : exchange->fail(read.error());
-        }
-        if (events) return events->end();
-        exchange->respond(jsonResponse(200, generateAnswer(name, generation.text)));
-      });
+  model.runAsync({std::move(*input)}, options,
+                 [exchange, events, name](const Result<Inference>& inference) {
+                   Generation generation;
+                   auto read = inference ? tasks::readAnswer(*inference, generation)
+                                         : std::unexpected(inference.error());
+                   if (!read) {
+                     return events ? events->fail(read.error()) : exchange->fail(read.error());
+                   }
+                   if (events) return events->end();
+                   exchange->respond(jsonResponse(200, generateAnswer(name, generation.text)));
+                 });
 }
 
 void generate(ServedModels& models, const Shared& exchange, const std::string& name, bool stream) {
@@ -246,19 +245,42 @@ void generate(ServedModels& models, const Shared& exchange, const std::string& n
              });
 }
 
+/// Whether only models that are ready are asked for. No body asks for all.
+Result<bool> asksForReady(std::string_view body) {
+  if (body.empty()) return false;
+  boost::system::error_code error;
+  const auto parsed = json::parse(body, error);
+  const auto* object = error ? nullptr : parsed.if_object();
+  if (object == nullptr) {
+    return fail(ErrorCategory::InvalidInput, "the request is no JSON object");
+  }
+  const auto* ready = object->if_contains("ready");
+  if (ready == nullptr) return false;
+  if (!ready->is_bool()) {
+    return fail(ErrorCategory::InvalidInput, "ready: neither true nor false");
+  }
+  return ready->get_bool();
+}
+
+void repositoryIndex(const ServedModels& models, const Shared& exchange) {
+  const auto onlyReady = asksForReady(exchange->request().body);
+  if (!onlyReady) return exchange->fail(onlyReady.error());
+  json::array list;
+  for (const auto& served : models.list()) {
+    if (*onlyReady && served.state != ServedModel::State::Ready) continue;
+    const bool unloaded = served.state == ServedModel::State::Unloaded;
+    list.push_back(json::object{{"name", served.name},
+                                {"version", "1"},
+                                {"state", stateName(served.state)},
+                                {"reason", unloaded ? "unloaded" : served.reason}});
+  }
+  exchange->respond(jsonResponse(200, json::serialize(list)));
+}
+
 void repository(ServedModels& models, const Shared& exchange) {
   constexpr std::string_view kModels = "/v2/repository/models/";
   const auto& path = exchange->request().path;
-  if (path == "/v2/repository/index") {
-    json::array list;
-    for (const auto& served : models.list()) {
-      list.push_back(json::object{{"name", served.name},
-                                  {"version", "1"},
-                                  {"state", stateName(served.state)},
-                                  {"reason", served.reason}});
-    }
-    return exchange->respond(jsonResponse(200, json::serialize(list)));
-  }
+  if (path == "/v2/repository/index") return repositoryIndex(models, exchange);
   const auto target = path.starts_with(kModels)
                           ? targetOf(path.substr(kModels.size()), {"load", "unload"})
                           : std::nullopt;
@@ -296,11 +318,12 @@ void ofModel(ServedModels& models, const Shared& exchange) {
 void addRoutes(Front& front, ServedModels& models) {
   front.route("GET", "/v2", "oip_server", [](const Shared& exchange) {
     exchange->respond(jsonResponse(
-        200, json::serialize(json::object{{"name", "webpool"},
-                                          {"version", kVersion},
-                                          {"extensions",
-                                           {"binary_tensor_data", "model_repository",
-                                            "schedule_policy", "generate", "parameters"}}})));
+        200, json::serialize(json::object{
+                 {"name", "webpool"},
+                 {"version", kVersion},
+                 {"extensions",
+                  {"binary_tensor_data", "classification", "model_configuration",
+                   "model_repository", "schedule_policy", "generate", "parameters"}}})));
   });
   front.route(
       "GET", "/v2/health/live", "oip_live",

@@ -1,0 +1,16 @@
+// Triton's classification extension: of an output's numbers the greatest, as texts. Pure.
+#pragma once
+
+#include <cstdint>
+
+#include "webpool/tensor.h"
+
+namespace webpool::api::oip {
+
+/// "value:index" of the `count` greatest of each row, the greatest first, of equal ones the one
+/// with the lower index; all where the row has fewer. The first dimension of an output with several
+/// is the batch, and the others together are the row: BYTES of shape [batch, count], or [count].
+/// NaN is less than any number. InvalidInput for what has no order (BOOL, BYTES) and for no tensor.
+Result<Tensor> topClasses(const Tensor& output, std::uint64_t count);
+
+}  // namespace webpool::api::oip
