@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "webpool/model.h"
 #include "webpool/options.h"
 
 namespace webpool::bridge {

@@ -45,7 +45,7 @@ TEST(Preferences, TasksBelongToTypes) {
 TEST(Preferences, AGraphIsTriedForATaskWhoseInputsItHas) {
   const auto graph = [](std::initializer_list<const char*> inputs) {
     ModelDescription description;
-    for (const auto* name : inputs) description.inputs.push_back({.name = name});
+    for (const auto* name : inputs) description.inputs.emplace_back().name = name;
     return description;
   };
   EXPECT_EQ(taskOfGraphs("audio", graph({"input", "state", "sr"})), "voice-activity-detection");
