@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "tasks/tool_pattern.h"
+
 namespace webpool::tasks {
 namespace {
 
@@ -54,26 +56,6 @@ const json::value* find(const json::object& root, std::string_view reference) {
     array = found->if_array();
     pointer.remove_prefix(end + 1);
   }
-}
-
-/// Each ( and [ of a regular expression has its end.
-bool isClosed(std::string_view pattern) {
-  int groups = 0;
-  bool inBrackets = false;
-  for (std::size_t i = 0; i < pattern.size(); ++i) {
-    if (pattern[i] == '\\') {
-      ++i;
-    } else if (inBrackets) {
-      inBrackets = pattern[i] != ']';
-    } else if (pattern[i] == '[') {
-      inBrackets = true;
-    } else if (pattern[i] == '(') {
-      ++groups;
-    } else if (pattern[i] == ')' && --groups < 0) {
-      return false;
-    }
-  }
-  return groups == 0 && !inBrackets;
 }
 
 /// The first fault stays.
@@ -193,11 +175,12 @@ class SchemaCheck {
 
   void pattern(const json::value& value, const std::string& path) {
     const auto* text = value.if_string();
-    if (text != nullptr && text->starts_with('^') && text->ends_with('$') && isClosed(*text)) {
-      return;
+    if (text == nullptr) {
+      return wrong(path, fmt::format("is {}, and no text", shown(value)), "leave it out");
     }
-    wrong(path, fmt::format("is {}", shown(value)),
-          "a pattern begins with ^, ends with $ and closes its brackets; or leave it out");
+    const auto right = toolPattern(*text);
+    if (right) return;
+    wrong(path, fmt::format("is {}: {}", shown(value), right.error().what), right.error().hint);
   }
 
   void count(const json::value& value, const std::string& path) {
@@ -226,7 +209,8 @@ class SchemaCheck {
   std::optional<Error> fault_;
 };
 
-/// Puts what references lead to in their place, in a schema that was found right.
+/// Puts what references lead to in their place, in a schema that was found right, and writes its
+/// patterns for llama.cpp.
 class Expansion {
  public:
   explicit Expansion(const json::object& root) : root_(root) {}
@@ -249,7 +233,8 @@ class Expansion {
     json::object all;
     for (const auto& [key, one] : *object) {
       if (key == "$defs" || key == "definitions") continue;
-      all.emplace(key, key == "const" || key == "enum" || key == "default" ? one : of(one));
+      const bool isData = key == "const" || key == "enum" || key == "default" || key == "examples";
+      all.emplace(key, isData ? one : key == "pattern" ? patternOf(one) : of(one));
     }
     return all;
   }
@@ -259,6 +244,14 @@ class Expansion {
 
  private:
   static constexpr std::size_t kMostValues = 10'000;
+
+  /// A property may have that name; what llama.cpp passes over was not checked, and stays.
+  json::value patternOf(const json::value& value) {
+    const auto* text = value.if_string();
+    if (text == nullptr) return of(value);
+    const auto right = toolPattern(*text);
+    return right ? json::value(*right) : value;
+  }
 
   json::value at(std::string_view reference) {
     if (std::ranges::find(within_, reference) != within_.end()) {

@@ -108,19 +108,28 @@ struct GenerateRequest {
   Schedule schedule;
 };
 
+/// Tools as the page is to have them, with schemas that llama.cpp makes the right grammar of. One
+/// that is named becomes the only one, as the page knows no other way.
+Result<void> prepareTools(json::object& parameters, const GenerationOptions& read) {
+  if (read.tools.empty()) return {};
+  auto chat = tasks::chatParameters({.tools = read.tools});
+  if (!chat) return std::unexpected(chat.error());
+  parameters["tools"] = std::move(chat->at("tools"));
+  if (const auto* choice = pipelines::given(parameters, "tool_choice");
+      choice != nullptr && choice->is_object()) {
+    parameters["tool_choice"] = "required";
+  }
+  return {};
+}
+
 /// Whether what the page is to be told makes sense: it would take what it can't read for missing.
-/// A tool that is named becomes the only one, as the page knows no other way.
 Result<void> checkGeneration(json::object& parameters) {
   if (auto known = checkTaskParameters("text-generation", parameters); !known) return known;
   GenerationOptions read;
   for (auto* field : {pipelines::readTools, pipelines::readStop, pipelines::readSampling}) {
     if (auto fits = field(parameters, read); !fits) return fits;
   }
-  if (const auto* choice = pipelines::given(parameters, "tool_choice");
-      choice != nullptr && choice->is_object()) {
-    parameters["tools"] = pipelines::toJson(std::span<const Tool>(read.tools));
-    parameters["tool_choice"] = "required";
-  }
+  if (auto right = prepareTools(parameters, read); !right) return right;
   const auto topK = pipelines::wholeNumberOf(parameters, "top_k", 0, 1e6);
   if (!topK) return std::unexpected(topK.error());
   return {};
