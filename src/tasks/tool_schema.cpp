@@ -23,6 +23,7 @@ namespace json = boost::json;
 constexpr std::array<std::string_view, 7> kTypes{"string", "number", "integer", "boolean",
                                                  "object", "array",  "null"};
 constexpr std::size_t kShown = 60;
+constexpr int kDeepest = 50;
 
 bool isType(const json::value& value) {
   return value.is_string() &&
@@ -93,6 +94,7 @@ class SchemaCheck {
       if (fault_) return;
       member(key, value, path + '.' + std::string(key));
     }
+    combined(one, path);
     ordered(one, path, "minItems", "maxItems");
     ordered(one, path, "minLength", "maxLength");
     ordered(one, path, "minimum", "maximum");
@@ -181,6 +183,42 @@ class SchemaCheck {
     const auto right = toolPattern(*text);
     if (right) return;
     wrong(path, fmt::format("is {}: {}", shown(value), right.error().what), right.error().hint);
+  }
+
+  /// llama.cpp puts together what an allOf has of properties and choices, and where there is
+  /// neither takes an empty object for it.
+  void combined(const json::object& one, const std::string& path) {
+    const auto* all = one.if_contains("allOf");
+    if (fault_ || all == nullptr || !all->is_array()) return;
+    for (const auto* stronger : {"$ref", "oneOf", "anyOf", "const", "enum", "properties"}) {
+      if (one.contains(stronger)) return;
+    }
+    const auto* type = one.if_contains("type");
+    if (type != nullptr && *type != "object" && *type != "string") return;
+    const auto& parts = all->get_array();
+    if (std::ranges::any_of(parts, [&](const auto& part) { return has(part, "properties"); }) ||
+        std::ranges::all_of(parts, [&](const auto& part) { return has(part, "enum"); })) {
+      return;
+    }
+    wrong(path + ".allOf", "has neither properties nor an enum in each part",
+          "of others no grammar can be made: write what they say without allOf");
+  }
+
+  /// It, or what it leads to, or an alternative of it has the key.
+  bool has(const json::value& part, std::string_view key, int depth = 0) const {
+    const auto* one = part.if_object();
+    if (one == nullptr || depth > kDeepest) return false;
+    if (const auto* reference = one->if_contains("$ref");
+        reference != nullptr && reference->is_string() &&
+        std::string_view(reference->get_string()).starts_with("#/")) {
+      const auto* there = find(root_, reference->get_string());
+      return there != nullptr && has(*there, key, depth + 1);
+    }
+    if (one->contains(key)) return true;
+    const auto* some = one->if_contains("anyOf");
+    return depth == 0 && some != nullptr && some->is_array() &&
+           std::ranges::any_of(some->get_array(),
+                               [&](const auto& other) { return has(other, key, 1); });
   }
 
   void count(const json::value& value, const std::string& path) {
