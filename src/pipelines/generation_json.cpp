@@ -212,4 +212,16 @@ json::array toJson(std::span<const Message> messages) {
   return all;
 }
 
+json::array toJson(std::span<const Tool> tools) {
+  json::array all;
+  for (const auto& tool : tools) {
+    json::object function{{"name", tool.name}, {"description", tool.description}};
+    boost::system::error_code broken;
+    auto parameters = json::parse(tool.parameters.empty() ? "{}" : tool.parameters, broken);
+    if (!broken) function["parameters"] = std::move(parameters);
+    all.push_back({{"type", "function"}, {"function", std::move(function)}});
+  }
+  return all;
+}
+
 }  // namespace webpool::pipelines

@@ -43,5 +43,6 @@ Result<void> readSampling(const boost::json::object& object, GenerationOptions& 
 /// [{"id", "type", "function": {"name", "arguments"}}]
 boost::json::array toJson(std::span<const ToolCall> calls);
 boost::json::array toJson(std::span<const Message> messages);
+boost::json::array toJson(std::span<const Tool> tools);
 
 }  // namespace webpool::pipelines
