@@ -121,6 +121,7 @@ NodePtr withoutEmpty(const NodePtr& node);
 
 NodePtr repetition(NodePtr body, std::uint64_t least, std::uint64_t most) {
   if (body->takesEmpty) {
+    if (least <= 1 && most == 1) return body;
     body = withoutEmpty(body);
     least = 0;
   }
@@ -316,9 +317,10 @@ class Reader {
     if (!fault_ && !atEnd()) wrong(at_, at_ + 1, "closes no group");
     if (fault_) return std::unexpected(std::move(*fault_));
     if (node->rules > kMostRules || node->length > kLongest) {
-      return std::unexpected(
-          PatternFault{"a grammar of it would be too large",
-                       fmt::format("its repetitions allow at most {} in all", kMostRepetitions)});
+      return std::unexpected(PatternFault{
+          "a grammar of it would be too large",
+          fmt::format("a part that repeats up to N times counts N, and {} are the most in all",
+                      kMostRules)});
     }
     return node;
   }

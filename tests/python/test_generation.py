@@ -150,7 +150,7 @@ PATTERNS = [
 ]
 
 
-@pytest.mark.parametrize("chance", [{}, {"seed": 1}, {"seed": 2}, {"seed": 3}])
+@pytest.mark.parametrize("chance", [{}, {"seed": 1}])
 def test_a_call_matches_the_patterns_of_its_tool(writer, chance):
     """llama.cpp alone takes \\d for the letter, and a quote that it lets through ends the text."""
     properties = {f"p{at}": {"type": "string", "pattern": p} for at, p in enumerate(PATTERNS)}
