@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "tasks/tool_pattern.h"
+
 namespace webpool::tasks {
 namespace {
 
@@ -21,6 +23,7 @@ namespace json = boost::json;
 constexpr std::array<std::string_view, 7> kTypes{"string", "number", "integer", "boolean",
                                                  "object", "array",  "null"};
 constexpr std::size_t kShown = 60;
+constexpr int kDeepest = 50;
 
 bool isType(const json::value& value) {
   return value.is_string() &&
@@ -54,26 +57,6 @@ const json::value* find(const json::object& root, std::string_view reference) {
     array = found->if_array();
     pointer.remove_prefix(end + 1);
   }
-}
-
-/// Each ( and [ of a regular expression has its end.
-bool isClosed(std::string_view pattern) {
-  int groups = 0;
-  bool inBrackets = false;
-  for (std::size_t i = 0; i < pattern.size(); ++i) {
-    if (pattern[i] == '\\') {
-      ++i;
-    } else if (inBrackets) {
-      inBrackets = pattern[i] != ']';
-    } else if (pattern[i] == '[') {
-      inBrackets = true;
-    } else if (pattern[i] == '(') {
-      ++groups;
-    } else if (pattern[i] == ')' && --groups < 0) {
-      return false;
-    }
-  }
-  return groups == 0 && !inBrackets;
 }
 
 /// The first fault stays.
@@ -111,6 +94,7 @@ class SchemaCheck {
       if (fault_) return;
       member(key, value, path + '.' + std::string(key));
     }
+    combined(one, path);
     ordered(one, path, "minItems", "maxItems");
     ordered(one, path, "minLength", "maxLength");
     ordered(one, path, "minimum", "maximum");
@@ -193,11 +177,48 @@ class SchemaCheck {
 
   void pattern(const json::value& value, const std::string& path) {
     const auto* text = value.if_string();
-    if (text != nullptr && text->starts_with('^') && text->ends_with('$') && isClosed(*text)) {
+    if (text == nullptr) {
+      return wrong(path, fmt::format("is {}, and no text", shown(value)), "leave it out");
+    }
+    const auto right = toolPattern(*text);
+    if (right) return;
+    wrong(path, fmt::format("is {}: {}", shown(value), right.error().what), right.error().hint);
+  }
+
+  /// llama.cpp puts together what an allOf has of properties and choices, and where there is
+  /// neither takes an empty object for it.
+  void combined(const json::object& one, const std::string& path) {
+    const auto* all = one.if_contains("allOf");
+    if (fault_ || all == nullptr || !all->is_array()) return;
+    for (const auto* stronger : {"$ref", "oneOf", "anyOf", "const", "enum", "properties"}) {
+      if (one.contains(stronger)) return;
+    }
+    const auto* type = one.if_contains("type");
+    if (type != nullptr && *type != "object" && *type != "string") return;
+    const auto& parts = all->get_array();
+    if (std::ranges::any_of(parts, [&](const auto& part) { return has(part, "properties"); }) ||
+        std::ranges::all_of(parts, [&](const auto& part) { return has(part, "enum"); })) {
       return;
     }
-    wrong(path, fmt::format("is {}", shown(value)),
-          "a pattern begins with ^, ends with $ and closes its brackets; or leave it out");
+    wrong(path + ".allOf", "has neither properties nor an enum in each part",
+          "of others no grammar can be made: write what they say without allOf");
+  }
+
+  /// It, or what it leads to, or an alternative of it has the key.
+  bool has(const json::value& part, std::string_view key, int depth = 0) const {
+    const auto* one = part.if_object();
+    if (one == nullptr || depth > kDeepest) return false;
+    if (const auto* reference = one->if_contains("$ref");
+        reference != nullptr && reference->is_string() &&
+        std::string_view(reference->get_string()).starts_with("#/")) {
+      const auto* there = find(root_, reference->get_string());
+      return there != nullptr && has(*there, key, depth + 1);
+    }
+    if (one->contains(key)) return true;
+    const auto* some = one->if_contains("anyOf");
+    return depth == 0 && some != nullptr && some->is_array() &&
+           std::ranges::any_of(some->get_array(),
+                               [&](const auto& other) { return has(other, key, 1); });
   }
 
   void count(const json::value& value, const std::string& path) {
@@ -226,7 +247,8 @@ class SchemaCheck {
   std::optional<Error> fault_;
 };
 
-/// Puts what references lead to in their place, in a schema that was found right.
+/// Puts what references lead to in their place, in a schema that was found right, and writes its
+/// patterns for llama.cpp.
 class Expansion {
  public:
   explicit Expansion(const json::object& root) : root_(root) {}
@@ -249,7 +271,8 @@ class Expansion {
     json::object all;
     for (const auto& [key, one] : *object) {
       if (key == "$defs" || key == "definitions") continue;
-      all.emplace(key, key == "const" || key == "enum" || key == "default" ? one : of(one));
+      const bool isData = key == "const" || key == "enum" || key == "default" || key == "examples";
+      all.emplace(key, isData ? one : key == "pattern" ? patternOf(one) : of(one));
     }
     return all;
   }
@@ -259,6 +282,14 @@ class Expansion {
 
  private:
   static constexpr std::size_t kMostValues = 10'000;
+
+  /// A property may have that name; what llama.cpp passes over was not checked, and stays.
+  json::value patternOf(const json::value& value) {
+    const auto* text = value.if_string();
+    if (text == nullptr) return of(value);
+    const auto right = toolPattern(*text);
+    return right ? json::value(*right) : value;
+  }
 
   json::value at(std::string_view reference) {
     if (std::ranges::find(within_, reference) != within_.end()) {

@@ -30,6 +30,10 @@ TEST(ToolSchema, TakesWhatASchemaMayBe) {
                "maxItems": 1}, "t": {"type": "string", "pattern": "^a+$", "maxLength": 3},
                "o": {"additionalProperties": {"type": "string"}},
                "p": {"prefixItems": [{"type": "string"}]}, "q": {"items": [{}]}}})",
+           R"({"allOf": [{"$ref": "#/$defs/A"}, {"required": ["b"]}],
+               "$defs": {"A": {"properties": {"b": {"allOf": [{"enum": [1]}, {"anyOf": [
+               {"enum": [1, 2]}]}]}}}}})",
+           R"({"properties": {"a": {"type": "integer", "allOf": [{"minimum": 3}]}}})",
            // A property may have any name.
            R"({"properties": {"type": {"type": "string"}, "items": {"type": "string"}}})",
        }) {
@@ -67,6 +71,15 @@ TEST(ToolSchema, NamesTheToolTheKeyAndWhatIsWrong) {
       {R"({"properties": {"a": {"minLength": 4, "maxLength": 3}}})", "more than maxLength"},
       {R"({"properties": {"a": {"pattern": "^(a$"}}})", "a.pattern is"},
       {R"({"properties": {"a": {"pattern": "^a)[b$"}}})", "a.pattern is"},
+      {R"({"properties": {"a": {"pattern": "^a(?=b)b$"}}})",
+       R"(parameters.properties.a.pattern is "^a(?=b)b$": "(?=" looks ahead)"},
+      {R"({"properties": {"a": {"pattern": 4}}})", "a.pattern is 4, and no text"},
+      {R"({"items": {"anyOf": [{"pattern": "^\\b$"}]}})",
+       R"(items.anyOf[0].pattern is "^\\b$": "\b")"},
+      {R"({"properties": {"a": {"allOf": [{"type": "string"}, {"maxLength": 3}]}}})",
+       "properties.a.allOf has neither properties nor an enum"},
+      {R"({"properties": {"a": {"type": "string", "allOf": [{"enum": ["b"]}, {"maxLength": 3}]}}})",
+       "properties.a.allOf has neither"},
       {R"({"properties": {"a": {"minimum": 9, "maximum": 5}}})", "minimum is more than maximum"},
       {R"({"properties": {"a": {"$ref": "#/$defs/A"}},
            "$defs": {"A": {"items": {"$ref": "#/$defs/A"}}}})",
@@ -92,6 +105,19 @@ TEST(ToolSchema, WhatReferencesLeadToIsPutInTheirPlace) {
             boost::json::parse(
                 R"({"properties": {"a": {"items": {"const": {"$ref": "#/x"}}},
                     "$ref": {"type": "null"}}})"));
+}
+
+TEST(ToolSchema, PatternsAreWrittenForLlamaCpp) {
+  const auto written = check(
+      R"({"properties": {"pattern": {"pattern": "^\\d$", "examples": [{"pattern": "^\\d$"}]},
+          "a": {"$ref": "#/$defs/A"}, "b": {"not": {"pattern": "^\\b"}}},
+          "$defs": {"A": {"items": {"pattern": "^\"$"}}}})");
+  ASSERT_TRUE(written) << written.error().describe();
+  EXPECT_EQ(boost::json::value(*written), boost::json::parse(
+                                              R"({"properties": {"pattern": {"pattern": "^[0-9]$",
+                    "examples": [{"pattern": "^\\d$"}]},
+                    "a": {"items": {"pattern": "^\\\\\"$"}},
+                    "b": {"not": {"pattern": "^\\b"}}}})"));
 }
 
 TEST(ToolSchema, ReferencesThatMultiplyAreRefused) {

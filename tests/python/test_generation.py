@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -130,6 +131,49 @@ def test_a_reference_within_a_tool_is_followed(writer):
     assert result["success"], result
     (call,) = result["output"]["tool_calls"]
     assert json.loads(call["function"]["arguments"])["city"] in ("Paris", "Rome")
+
+
+PATTERNS = [
+    r"^.{2}$",
+    r"^\d{1,6}$",
+    r"^[^a]{3}$",
+    r"^\w{1,6}@\w{1,6}\.com$",
+    r"^(?:ab|cd){1,4}$",
+    r'^"?x"?$',
+    r"^C:\\\w{1,8}\\$",
+    r'^\t[\n"b]{3}\u00e9{1,2}\.{2,3}$',
+    r"^x$|^(y{2})?z$",
+    r"^[\]^\[-]{3}$",
+    r"^\D\W\S{2}$",
+    r"^(a?b?){1,3}$",
+    r"^$",
+]
+
+
+@pytest.mark.parametrize("chance", [{}, {"seed": 1}])
+def test_a_call_matches_the_patterns_of_its_tool(writer, chance):
+    """llama.cpp alone takes \\d for the letter, and a quote that it lets through ends the text."""
+    properties = {f"p{at}": {"type": "string", "pattern": p} for at, p in enumerate(PATTERNS)}
+    parameters = {"type": "object", "properties": properties, "required": list(properties)}
+    tool = {"type": "function", "function": {"name": "note", "parameters": parameters}}
+    if chance:
+        chance = {"temperature": 1.2, **chance}
+    result = writer("Call it.", tools=[tool], tool_choice="required", max_tokens=600, **chance)
+    assert result["success"], result
+    (call,) = result["output"]["tool_calls"]
+    arguments = json.loads(call["function"]["arguments"])
+    assert list(arguments) == list(properties)
+    for name, value in arguments.items():
+        assert re.fullmatch(properties[name]["pattern"], value, re.ASCII), (name, value)
+
+
+def test_a_pattern_that_no_grammar_can_keep_is_refused(writer):
+    schema = {"properties": {"a": {"type": "string", "pattern": "^a(?=b)b$"}}}
+    tool = {"type": "function", "function": {"name": "note", "parameters": schema}}
+    result = writer(FRANCE, tools=[tool], tool_choice="required")
+    assert result["error_type"] == "invalid_input" and result["browser"] is None, result
+    assert result["error"].endswith('properties.a.pattern is "^a(?=b)b$": "(?=" looks ahead'), result
+    assert result["recovery_suggestion"]
 
 
 def test_a_call_of_no_tool_is_refused(writer):

@@ -82,6 +82,22 @@ void answerInfer(const Call& call, const Result<Inference>& inference) {
   exchange->respond(std::move(response));
 }
 
+/// Tools as the page is to have them, with schemas that llama.cpp makes the right grammar of. One
+/// that is named becomes the only one, as the page knows no other way.
+Result<void> prepareTools(json::object& parameters) {
+  GenerationOptions read;
+  if (auto fits = pipelines::readTools(parameters, read); !fits) return fits;
+  if (read.tools.empty()) return {};
+  auto chat = tasks::chatParameters({.tools = read.tools});
+  if (!chat) return std::unexpected(chat.error());
+  parameters["tools"] = std::move(chat->at("tools"));
+  if (const auto* choice = pipelines::given(parameters, "tool_choice");
+      choice != nullptr && choice->is_object()) {
+    parameters["tool_choice"] = "required";
+  }
+  return {};
+}
+
 void infer(ServedModels& models, const Shared& exchange, const std::string& name) {
   auto body = Bytes::adopt(std::move(exchange->request().body));
   auto parsed =
@@ -94,6 +110,11 @@ void infer(ServedModels& models, const Shared& exchange, const std::string& name
     auto& request = call->request;
     if (auto known = checkTaskParameters(model->info().task, request.parameters); !known) {
       return call->exchange->fail(known.error());
+    }
+    if (model->info().task == "text-generation") {
+      if (auto right = prepareTools(request.parameters); !right) {
+        return call->exchange->fail(right.error());
+      }
     }
     auto options = runOptions(*call->exchange, request.schedule);
     if (!request.parameters.empty()) options.parameters = json::serialize(request.parameters);
@@ -109,18 +130,13 @@ struct GenerateRequest {
 };
 
 /// Whether what the page is to be told makes sense: it would take what it can't read for missing.
-/// A tool that is named becomes the only one, as the page knows no other way.
 Result<void> checkGeneration(json::object& parameters) {
   if (auto known = checkTaskParameters("text-generation", parameters); !known) return known;
   GenerationOptions read;
-  for (auto* field : {pipelines::readTools, pipelines::readStop, pipelines::readSampling}) {
+  for (auto* field : {pipelines::readStop, pipelines::readSampling}) {
     if (auto fits = field(parameters, read); !fits) return fits;
   }
-  if (const auto* choice = pipelines::given(parameters, "tool_choice");
-      choice != nullptr && choice->is_object()) {
-    parameters["tools"] = pipelines::toJson(std::span<const Tool>(read.tools));
-    parameters["tool_choice"] = "required";
-  }
+  if (auto right = prepareTools(parameters); !right) return right;
   const auto topK = pipelines::wholeNumberOf(parameters, "top_k", 0, 1e6);
   if (!topK) return std::unexpected(topK.error());
   return {};
