@@ -433,6 +433,10 @@ std::string Front::origin() const {
   return state_->origin;
 }
 
+bool Front::asksForToken() const {
+  return !state_->options.token.empty();
+}
+
 void addMetrics(Front& front) {
   front.route("GET", "/metrics", "metrics", [&front](const auto& exchange) {
     net::Response response;

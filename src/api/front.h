@@ -127,6 +127,8 @@ class Front {
   std::vector<Route> routes() const;
 
   std::string origin() const;
+  /// Routes that are not open are for callers with the token.
+  bool asksForToken() const;
   Metrics& metrics();
 
   /// No new connections and requests (503); waits that long for those in flight, then asks them to

@@ -12,6 +12,17 @@
 #include <fmt/format.h>
 
 namespace webpool::base {
+namespace {
+
+/// Whether the path still names the open file.
+bool isAt(const FileDescriptor& file, const std::filesystem::path& path) {
+  struct stat open{};
+  struct stat named{};
+  return ::fstat(file.get(), &open) == 0 && ::stat(path.c_str(), &named) == 0 &&
+         open.st_dev == named.st_dev && open.st_ino == named.st_ino;
+}
+
+}  // namespace
 
 FileDescriptor::FileDescriptor(FileDescriptor&& other) noexcept : fd_(other.release()) {}
 
@@ -151,15 +162,21 @@ Result<void> makeFolders(const std::filesystem::path& path) {
 }
 
 Result<FileLock> FileLock::tryAcquire(const std::filesystem::path& path) {
-  auto file = openFile(path, O_RDWR | O_CREAT);
-  if (!file) return std::unexpected(file.error());
-  if (::flock(file->get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK) {
-      return fail(ErrorCategory::Busy, fmt::format("{} is held by another process", path.native()));
+  constexpr unsigned kMostTries = 100;  // each time another process was in between
+  for (unsigned tries = 0; tries < kMostTries; ++tries) {
+    auto file = openFile(path, O_RDWR | O_CREAT);
+    if (!file) return std::unexpected(file.error());
+    if (::flock(file->get(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno == EWOULDBLOCK) {
+        return fail(ErrorCategory::Busy,
+                    fmt::format("{} is held by another process", path.native()));
+      }
+      return std::unexpected(fileError("can't lock", path, errno));
     }
-    return std::unexpected(fileError("can't lock", path, errno));
+    // Whoever held it before may have deleted it meanwhile: a lock on that keeps nobody out.
+    if (isAt(*file, path)) return FileLock(std::move(*file));
   }
-  return FileLock(std::move(*file));
+  return fail(ErrorCategory::Busy, fmt::format("{} is deleted again and again", path.native()));
 }
 
 }  // namespace webpool::base

@@ -4,8 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <fstream>
 #include <future>
+#include <thread>
 #include <utility>
 
 namespace webpool::base {
@@ -81,6 +83,27 @@ TEST_F(FileTest, LockIsExclusiveWhileHeld) {
     EXPECT_EQ(second.error().category, ErrorCategory::Busy);
   }
   EXPECT_TRUE(FileLock::tryAcquire(path));
+}
+
+TEST_F(FileTest, ALockOnWhatWasDeletedIsNone) {
+  const auto path = folder_ / "lock";
+  std::atomic<bool> inside = false;
+  std::atomic<bool> together = false;
+  const auto lockAndDelete = [&] {
+    for (int held = 0; held < 100;) {
+      const auto lock = FileLock::tryAcquire(path);
+      if (!lock) continue;
+      ++held;
+      if (inside.exchange(true)) together = true;
+      std::this_thread::yield();
+      inside = false;
+      std::filesystem::remove(path);
+    }
+  };
+  {
+    const std::jthread one(lockAndDelete), two(lockAndDelete), three(lockAndDelete);
+  }
+  EXPECT_FALSE(together);
 }
 
 TEST_F(FileTest, MakeFoldersRefusesAFileInTheWay) {

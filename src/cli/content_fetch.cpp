@@ -21,14 +21,6 @@ json::object sourcesObject(const std::vector<sources::BytesOf>& sources) {
   return object;
 }
 
-json::array liarsArray(const std::vector<sources::BytesOf>& sources) {
-  json::array liars;
-  for (const auto& one : sources) {
-    if (one.lied) liars.emplace_back(one.source);
-  }
-  return liars;
-}
-
 /// Brings it, and pins it as `pin` with the name or else its CID.
 Result<sources::Fetched> bring(const Context& context, store::ContentStore& store,
                                const ContentAddress& address, const ContentFlags& flags,

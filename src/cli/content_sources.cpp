@@ -55,6 +55,14 @@ store::Pin fetchPin(const cid::Cid& root) {
   return {"fetch", root.normalized().text(), "", root, 0, ""};
 }
 
+boost::json::array liarsArray(const std::vector<sources::BytesOf>& sources) {
+  boost::json::array liars;
+  for (const auto& one : sources) {
+    if (one.lied) liars.emplace_back(one.source);
+  }
+  return liars;
+}
+
 void reportSources(const Context& context, const std::vector<sources::BytesOf>& sources) {
   if (context.quiet) return;
   std::string text;

@@ -1,6 +1,7 @@
 // Where the commands get content from that is not here (docs/store.md#sources).
 #pragma once
 
+#include <boost/json/array.hpp>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +21,9 @@ Result<std::unique_ptr<sources::ContentFetch>> beginFetch(const Context& context
 
 /// The pin that holds what was fetched until it is where it shall go.
 store::Pin fetchPin(const cid::Cid& root);
+
+/// Those that sent wrong bytes, by their names.
+boost::json::array liarsArray(const std::vector<sources::BytesOf>& sources);
 
 /// To standard error, unless nothing was asked: what came from where, and who lied.
 void reportSources(const Context& context, const std::vector<sources::BytesOf>& sources);

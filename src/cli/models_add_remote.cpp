@@ -14,7 +14,6 @@
 #include "sources/hub.h"
 #include "sources/ipfs.h"
 #include "sources/web.h"
-#include "store/staging.h"
 
 namespace webpool::cli {
 namespace {
@@ -90,8 +89,7 @@ Result<pool::ResolvedModel> addFromWeb(const Context& context, const std::string
                                        jobOptions(options));
   if (!fetched) return std::unexpected(fetched.error());
   auto added = source.add(fetched->path.native(), name, options);
-  std::error_code ignored;
-  std::filesystem::remove_all(fetched->path.parent_path().parent_path(), ignored);
+  std::move(fetched->folder).remove();
   if (!added) return added;
   const auto root = cid::Cid::parse(added->description.cid);
   if (!root) return std::unexpected(root.error());

@@ -30,31 +30,40 @@ class Mender {
   void mend(const std::vector<cid::Cid>& damaged) const {
     for (const auto& cid : damaged) {
       if (stop_.stop_requested()) return;
-      const auto fetched = fetch(cid);
+      std::vector<sources::BytesOf> from;
+      const auto fetched = fetch(cid, from);
       if (stop_.stop_requested()) return;
+      std::string liars;
+      for (const auto& one : from) {
+        if (one.lied) liars += "; " + sources::liarText(one);
+      }
       if (!fetched) {
-        output_.line("not_mended", {{"cid", cid.text()}, {"message", fetched.error().message}},
-                     fmt::format("{} stays damaged: {}", cid.text(), fetched.error().describe()));
+        output_.line(
+            "not_mended",
+            {{"cid", cid.text()}, {"message", fetched.error().message}, {"lied", liarsArray(from)}},
+            fmt::format("{} stays damaged: {}{}", cid.text(), fetched.error().describe(), liars));
         continue;
       }
       output_.line("mended",
                    {{"cid", cid.text()},
-                    {"sources", boost::json::parse(sources::sourcesJson(fetched->sources))}},
-                   fmt::format("{} was fetched anew and is served again", cid.text()));
+                    {"sources", boost::json::parse(sources::sourcesJson(from))},
+                    {"lied", liarsArray(from)}},
+                   fmt::format("{} was fetched anew and is served again{}", cid.text(), liars));
     }
   }
 
  private:
-  Result<sources::Fetched> fetch(const cid::Cid& cid) const {
+  /// `from`: what each source gave, also where it fails.
+  Result<void> fetch(const cid::Cid& cid, std::vector<sources::BytesOf>& from) const {
     const auto fetch = sources::ContentFetch::begin(
         store_, *context_.http, {.settings = settings_, .data = context_.paths.data});
     if (!fetch) return std::unexpected(fetch.error());
     // What kept it before keeps it on.
     const store::Pin held{"scrub", cid.normalized().text(), "", cid, 0, ""};
-    auto fetched = (*fetch)->fetch(cid, held, {{}, stop_});
-    if (!fetched) return fetched;
-    if (auto dropped = store_.unpin(held); !dropped) return std::unexpected(dropped.error());
-    return fetched;
+    const auto fetched = (*fetch)->fetch(cid, held, {{}, stop_});
+    from = (*fetch)->sources();
+    if (!fetched) return std::unexpected(fetched.error());
+    return store_.unpin(held);
   }
 
   const Context& context_;

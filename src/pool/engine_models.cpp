@@ -115,7 +115,7 @@ Result<LoadOutcome> Engine::loadOnPage(const std::shared_ptr<Loaded>& model,
     if (!warmUp) load.options["warmup_runs"] = 0;
     if (description.language) load.options["context"] = description.language->context;
     auto& connection = *model->connection;
-    const auto sharing = sharing_.loadBegan(connection.pageName(), load.files,
+    const auto sharing = sharing_.loadBegan(connection.pageName(), load,
                                             options.peerSharing.value_or(options_.peerSharing),
                                             model->onThisMachine);
     RequestListener listener;

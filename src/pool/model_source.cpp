@@ -17,8 +17,8 @@
 #include "pool/signature.h"
 #include "pool/task.h"
 #include "sources/ipfs.h"
+#include "sources/locked_folder.h"
 #include "store/model_layout.h"
-#include "store/staging.h"
 #include "tasks/model_config.h"
 
 namespace webpool::pool {
@@ -34,6 +34,31 @@ bool isWhole(const store::ContentStore& store, const cid::Cid& root) {
   return files && std::ranges::all_of(*files, [&](const store::TreeFile& file) {
            return store.hasFile(file.cid).value_or(false);
          });
+}
+
+/// Whether a tree that is here has that dtype, before it takes a name: NotFound else. Where none is
+/// asked for, all are welcome.
+Result<void> checkDtype(const store::ContentStore& store, const cid::Cid& root,
+                        const std::string& name, const std::string& dtype) {
+  if (dtype.empty()) return {};
+  auto files = store.listFiles(root);
+  if (!files) return std::unexpected(files.error());
+  for (auto& file : *files) {
+    if (file.path.empty()) file.path = "model.onnx";  // a root that is a file, as it will be called
+  }
+  const auto has = store::dtypesOf(store::classify(std::move(*files)));
+  if (has.empty()) return {};  // no model at all, which is another failure
+  auto chosen = store::chooseDtype(has, dtype);
+  if (chosen) return {};
+  chosen.error().message = fmt::format("\"{}\": {}", name, chosen.error().message);
+  return std::unexpected(std::move(chosen.error()));
+}
+
+/// Speaks of the name that was asked for, not of the one under which it was tried.
+Error called(Error error, const std::string& tried, const std::string& name) {
+  const auto at = error.message.find(tried);
+  if (at != std::string::npos) error.message.replace(at, tried.size(), name);
+  return error;
 }
 
 store::JobOptions jobOptions(const ModelOptions& options) {
@@ -609,8 +634,10 @@ Result<ResolvedModel> ModelSource::add(std::string_view model, const std::string
   if (selection) selection->name = chosen;
   auto described =
       selection ? describe(std::move(*selection), options.task, options.component, options.context)
-                : Result<ResolvedModel>(std::unexpected(selection.error()));
-  const bool unusable = !described && described.error().category == ErrorCategory::InvalidModel;
+                : Result<ResolvedModel>(std::unexpected(called(selection.error(), staged, chosen)));
+  // Without the dtype that was asked for it is not what the caller wants to have.
+  const bool unusable = (!described && described.error().category == ErrorCategory::InvalidModel) ||
+                        (!selection && selection.error().category == ErrorCategory::NotFound);
   if (replaces && !unusable) {
     auto kept = repository_->add(chosen, added->roots.front().root);
     if (!kept) described = std::unexpected(kept.error());
@@ -649,7 +676,9 @@ Result<ResolvedModel> ModelSource::addByCid(const cid::Cid& root, std::string na
                                   : fail(ErrorCategory::NotFound, root.text() + " is not here");
   if (!fetched) return std::unexpected(fetched.error());
   auto named = nameFetched(root, name, options);
-  if (auto dropped = content_->unpin(held); !dropped && named) {
+  // Another program that added the same content may have dropped it already.
+  const auto dropped = content_->unpin(held);
+  if (!dropped && dropped.error().category != ErrorCategory::NotFound && named) {
     return std::unexpected(dropped.error());
   }
   return named;
@@ -660,20 +689,23 @@ Result<ResolvedModel> ModelSource::nameFetched(const cid::Cid& root, const std::
   const auto origin =
       boost::json::serialize(boost::json::object{{"kind", "ipfs"}, {"cid", root.text()}});
   if (isWhole(*content_, root)) {
+    if (auto has = checkDtype(*content_, root, name, options.dtype); !has) {
+      return std::unexpected(has.error());
+    }
     auto kept = repository_->add(name, root.normalized(), "", origin);
     if (!kept) return std::unexpected(kept.error());
     return selectHere(name, options);
   }
-  const auto folder = dataFolder_ / "downloads" / ("model-" + root.normalized().text());
-  if (auto made = base::makeFolders(folder); !made) return std::unexpected(made.error());
-  const auto lock = store::waitForLock(folder / "lock", options.stop);
-  if (!lock) return std::unexpected(lock.error());
+  auto folder = sources::LockedFolder::open(
+      dataFolder_ / "downloads" / ("model-" + root.normalized().text()), options.stop);
+  if (!folder) return std::unexpected(folder.error());
+  const auto content = folder->path() / "content";
   std::error_code ignored;
-  std::filesystem::remove_all(folder / "content", ignored);
-  const auto written = content_->exportPath(root, folder / "content", jobOptions(options));
-  auto added = written ? add((folder / "content").native(), name, options)
+  std::filesystem::remove_all(content, ignored);
+  const auto written = content_->exportPath(root, content, jobOptions(options));
+  auto added = written ? add(content.native(), name, options)
                        : Result<ResolvedModel>(std::unexpected(written.error()));
-  std::filesystem::remove_all(folder, ignored);
+  std::move(*folder).remove();
   if (!added) return added;
   const auto kept = cid::Cid::parse(added->description.cid);
   if (!kept) return std::unexpected(kept.error());

@@ -21,16 +21,18 @@ void SharingDesk::pageLeft(const std::string& page) {
   tell();
 }
 
-LeafSharing::LoadId SharingDesk::loadBegan(const std::string& page,
-                                           const std::vector<wire::FileEntry>& files,
+LeafSharing::LoadId SharingDesk::loadBegan(const std::string& page, wire::Load& load,
                                            PeerSharing sharing, bool here) {
-  if (!pages_.contains(page)) return 0;
-  std::vector<std::string> cids;
-  cids.reserve(files.size());
-  for (const auto& file : files) cids.push_back(file.cid);
-  const auto load = sharing_.loadBegan(page, cids, sharing, here, loop_.now());
-  tell();
-  return load;
+  LeafSharing::LoadId id = 0;
+  if (pages_.contains(page)) {
+    std::vector<std::string> cids;
+    cids.reserve(load.files.size());
+    for (const auto& file : load.files) cids.push_back(file.cid);
+    id = sharing_.loadBegan(page, cids, sharing, here, loop_.now());
+    tell();
+  }
+  if (id == 0) load.options["sharing"] = false;
+  return id;
 }
 
 void SharingDesk::fetched(LeafSharing::LoadId load, std::uint64_t bytes, std::uint64_t total) {

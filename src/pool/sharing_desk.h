@@ -26,9 +26,10 @@ class SharingDesk {
   void pageCame(const std::string& page, Place place);
   void pageLeft(const std::string& page);
 
-  /// As LeafSharing's.
-  LeafSharing::LoadId loadBegan(const std::string& page, const std::vector<wire::FileEntry>& files,
-                                PeerSharing sharing, bool here);
+  /// As LeafSharing's. A load that has no part in it says so to its page, which may have
+  /// connections to others for the sake of other loads.
+  LeafSharing::LoadId loadBegan(const std::string& page, wire::Load& load, PeerSharing sharing,
+                                bool here);
   void fetched(LeafSharing::LoadId load, std::uint64_t bytes, std::uint64_t total);
   void loadEnded(LeafSharing::LoadId load, bool kept);
 

@@ -16,10 +16,10 @@
 #include "base/file.h"
 #include "cid/resolve_path.h"
 #include "cid/tree.h"
+#include "sources/locked_folder.h"
 #include "sources/partial_file.h"
 #include "sources/tree_plan.h"
 #include "store/block_session.h"
-#include "store/staging.h"
 
 namespace webpool::sources {
 namespace {
@@ -478,7 +478,9 @@ Result<void> TreeFetch::keepAsImport(const std::vector<TreeEntry>& entries, cons
 
 /// Whole files first, under a pin of their own, then the blocks that name them.
 Result<void> TreeFetch::keepMixed(const store::Pin& pin) {
-  const store::Pin between{std::string(kFetchPin), root_.normalized().text(), "", {}, 0, ""};
+  // Not the name of the caller's own pin, which may be of that kind too.
+  const store::Pin between{
+      std::string(kFetchPin), "files of " + root_.normalized().text(), "", {}, 0, ""};
   auto session = store_.beginImport();
   if (!session) return std::unexpected(session.error());
   std::size_t count = 0;
@@ -580,31 +582,21 @@ Result<cid::Cid> ContentFetch::resolve(const cid::Cid& root, std::string_view pa
 
 namespace {
 
-/// A folder of the downloads that nobody else uses while `lock` lives.
-struct Downloads {
-  fs::path folder;
-  base::FileLock lock;
-};
-
-Result<Downloads> lockDownloads(const fs::path& data, const cid::Cid& root,
-                                const store::JobOptions& job) {
+Result<LockedFolder> lockDownloads(const fs::path& data, const cid::Cid& root,
+                                   const store::JobOptions& job) {
   const auto name = root.normalized().text();
-  auto folder = data / "downloads" / ("ipfs-" + name);
-  if (auto made = base::makeFolders(folder); !made) return std::unexpected(made.error());
-  auto lock = store::waitForLock(folder / "lock", job.stop, [&] {
+  return LockedFolder::open(data / "downloads" / ("ipfs-" + name), job.stop, [&] {
     if (job.progress) job.progress({store::Progress::Phase::Wait, name, 0, 0});
   });
-  if (!lock) return std::unexpected(lock.error());
-  return Downloads{std::move(folder), std::move(*lock)};
 }
 
 }  // namespace
 
 Result<Fetched> ContentFetch::fetch(const cid::Cid& root, const store::Pin& pin,
                                     const store::JobOptions& job) {
-  const auto downloads = lockDownloads(state_->options.data, root, job);
+  auto downloads = lockDownloads(state_->options.data, root, job);
   if (!downloads) return std::unexpected(downloads.error());
-  TreeFetch tree(state_->store, state_->blocks, state_->fromStore, downloads->folder, root, job,
+  TreeFetch tree(state_->store, state_->blocks, state_->fromStore, downloads->path(), root, job,
                  [&](const BlockSink& sink, std::uint64_t total) {
                    return state_->runBlocks(sink, job, root, total);
                  });
@@ -613,24 +605,22 @@ Result<Fetched> ContentFetch::fetch(const cid::Cid& root, const store::Pin& pin,
                                   state_->scores.save(std::chrono::steady_clock::now()), 0600);
   if (done) done = tree.keep(pin);
   if (!done) return std::unexpected(state_->named(done.error(), root));
-  std::error_code ignored;
-  fs::remove_all(downloads->folder, ignored);
+  std::move(*downloads).remove();
   return Fetched{root, sources()};
 }
 
 Result<void> ContentFetch::fetchFile(const cid::Cid& file, const fs::path& target,
                                      const store::JobOptions& job) {
-  const auto downloads = lockDownloads(state_->options.data, file, job);
+  auto downloads = lockDownloads(state_->options.data, file, job);
   if (!downloads) return std::unexpected(downloads.error());
-  TreeFetch tree(state_->store, state_->blocks, state_->fromStore, downloads->folder, file, job,
+  TreeFetch tree(state_->store, state_->blocks, state_->fromStore, downloads->path(), file, job,
                  [&](const BlockSink& sink, std::uint64_t total) {
                    return state_->runBlocks(sink, job, file, total);
                  });
   auto done = tree.bring();
   if (done) done = tree.moveOnlyFile(target);
   if (!done) return std::unexpected(state_->named(done.error(), file));
-  std::error_code ignored;
-  fs::remove_all(downloads->folder, ignored);
+  std::move(*downloads).remove();
   return {};
 }
 

@@ -2,6 +2,9 @@
 #include "sources/content_fetch.h"
 
 #include <algorithm>
+#include <future>
+#include <latch>
+#include <mutex>
 #include <numeric>
 
 #include "cid/hamt.h"
@@ -155,6 +158,39 @@ TEST_F(ContentFetchTest, APathIsFollowed) {
   ASSERT_TRUE(fetched) << fetched.error().describe();
   expectWhole(*found);
   EXPECT_EQ((*begun)->resolve(root, "b/none", {}).error().category, ErrorCategory::NotFound);
+}
+
+TEST_F(ContentFetchTest, WhoWaitsForAnotherOneGoesOnWithWhatThatBrought) {
+  const auto root = publishFile(3'000'000);
+  // The first one gets nothing until the second one waits for it.
+  std::latch asked(1), waits(1);
+  std::once_flag once, onceToo;
+  const OddServer server(blocks_, [&](OddServer&, const OddServer::Request&) {
+    std::call_once(once, [&] { asked.count_down(); });
+    waits.wait();
+    return false;
+  });
+  auto first = std::async(std::launch::async, [&] {
+    auto fetch = ContentFetch::begin(*store_, http_, options({server.address()}));
+    return fetch ? (*fetch)->fetch(root, {"pin", "first", "", {}, 0, ""}, {})
+                 : Result<Fetched>(std::unexpected(fetch.error()));
+  });
+  asked.wait();
+  const auto goOn = [&] { std::call_once(onceToo, [&] { waits.count_down(); }); };
+  const store::JobOptions job{.progress =
+                                  [&](const store::Progress& progress) {
+                                    if (progress.phase == store::Progress::Phase::Wait) goOn();
+                                  },
+                              .stop = {}};
+  const auto second = fetch(root, options({server.address()}), job);
+  goOn();  // it may have failed before
+  const auto one = first.get();
+  ASSERT_TRUE(one) << one.error().describe();
+  ASSERT_TRUE(second) << second.error().describe();
+  expectWhole(root);
+  EXPECT_EQ(bytesOf(server.address()), 0u) << "the first one brought all of it";
+  EXPECT_EQ(store_->pins()->size(), 2u);
+  EXPECT_TRUE(std::filesystem::is_empty(folder_ / "data/downloads")) << "no leftovers";
 }
 
 TEST_F(ContentFetchTest, AFileAloneGoesWhereItIsWanted) {

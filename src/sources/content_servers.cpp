@@ -32,6 +32,11 @@ Result<std::string> checkedAddress(std::string_view kind, std::string address, b
                 fmt::format("the address of the {} {} has a query", kind, url->origin()),
                 "give it without '?' and what follows");
   }
+  if (address.contains('#')) {
+    return fail(ErrorCategory::InvalidArgument,
+                fmt::format("the address of the {} {} has a fragment", kind, url->origin()),
+                "give it without '#' and what follows");
+  }
   if (!url->tls && !plainToo && !url->isLoopback()) {
     return refused(kind, *url, "use its https:// address; http:// is for this machine only");
   }

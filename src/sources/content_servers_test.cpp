@@ -33,10 +33,12 @@ TEST(ContentServers, WhatIsNoAddressOrNotEncryptedIsRefused) {
   for (const auto& error :
        {refused({.gateways = {"http://a.example"}}), refused({.gateways = {"nonsense"}}),
         refused({.gateways = {"https://a.example/?token=x"}}), refused({.nodes = {"ftp://a"}}),
+        refused({.nodes = {"http://a.example#x"}}), refused({.nodes = {"http://a.example#"}}),
         refused({.routers = {"http://a.example"}}), refused({.kubo = "http://192.0.2.1:8080"})}) {
     EXPECT_EQ(error.category, ErrorCategory::InvalidArgument) << error.message;
   }
   EXPECT_THAT(refused({.gateways = {"http://a.example"}}).message, HasSubstr("not encrypted"));
+  EXPECT_THAT(refused({.nodes = {"http://a.example/#x"}}).message, HasSubstr("fragment"));
 }
 
 TEST(ContentServers, EachIsNamedOnce) {

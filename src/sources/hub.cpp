@@ -9,7 +9,7 @@
 #include "cid/sha256.h"
 #include "net/http_url.h"
 #include "sources/download.h"
-#include "store/staging.h"
+#include "sources/locked_folder.h"
 
 namespace webpool::sources {
 namespace {
@@ -60,16 +60,16 @@ class Hub {
       error.message = fmt::format("{}: {}", from_.repository, error.message);
       return std::unexpected(std::move(error));
     }
-    folder_ = options_.downloads / keyOf(endpoint_ + "\n" + from_.repository + "\n" + commit_);
-    if (auto made = base::makeFolders(folder_); !made) return std::unexpected(made.error());
-    const auto lock = store::waitForLock(folder_ / "lock", job_.stop, [&] {
-      if (job_.progress) job_.progress({store::Progress::Phase::Wait, from_.repository, 0, 0});
-    });
-    if (!lock) return std::unexpected(lock.error());
+    auto folder = LockedFolder::open(
+        options_.downloads / keyOf(endpoint_ + "\n" + from_.repository + "\n" + commit_), job_.stop,
+        [&] {
+          if (job_.progress) job_.progress({store::Progress::Phase::Wait, from_.repository, 0, 0});
+        });
+    if (!folder) return std::unexpected(folder.error());
+    folder_ = folder->path();
     auto kept = keep(*choice, name);
     if (!kept) return std::unexpected(kept.error());
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
+    std::move(*folder).remove();
     return HubModel{std::move(*kept), choice->dtype};
   }
 

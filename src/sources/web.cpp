@@ -10,7 +10,6 @@
 #include "sources/download.h"
 #include "store/model_layout.h"
 #include "store/model_repository.h"
-#include "store/staging.h"
 
 namespace webpool::sources {
 namespace {
@@ -67,11 +66,14 @@ Result<WebFile> fetchFromWeb(base::HttpClient& http, const std::string& address,
     return fail(ErrorCategory::Fetch, what + " has no size", "fetch the file, then add its path");
   }
   const auto key = address + "\n" + options.sha256;
-  const auto folder =
-      options.downloads / cid::hexText(cid::sha256(std::as_bytes(std::span(key)))).substr(0, 32);
+  auto locked = LockedFolder::open(
+      options.downloads / cid::hexText(cid::sha256(std::as_bytes(std::span(key)))).substr(0, 32),
+      job.stop, [&] {
+        if (job.progress) job.progress({store::Progress::Phase::Wait, name, 0, 0});
+      });
+  if (!locked) return std::unexpected(locked.error());
+  const auto& folder = locked->path();
   if (auto made = base::makeFolders(folder / "file"); !made) return std::unexpected(made.error());
-  auto lock = store::waitForLock(folder / "lock", job.stop);
-  if (!lock) return std::unexpected(lock.error());
   const auto part = folder / "part";
   const DownloadRequest request{
       .url = address, .target = part, .size = size, .sha256 = options.sha256, .name = what};
@@ -79,13 +81,13 @@ Result<WebFile> fetchFromWeb(base::HttpClient& http, const std::string& address,
     if (job.progress) job.progress({store::Progress::Phase::Fetch, name, there, size});
   });
   if (!fetched) return std::unexpected(fetched.error());
-  const auto file = folder / "file" / name;
+  auto file = folder / "file" / name;
   std::error_code failure;
   std::filesystem::rename(part, file, failure);
   if (failure) return std::unexpected(base::fileError("can't move", part, failure.value()));
   boost::json::object origin{{"kind", "url"}, {"url", url->origin() + path}};
   if (!options.sha256.empty()) origin["sha256"] = options.sha256;
-  return WebFile{file, boost::json::serialize(origin), std::move(*lock)};
+  return WebFile{std::move(file), boost::json::serialize(origin), std::move(*locked)};
 }
 
 }  // namespace webpool::sources

@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <string>
 
-#include "base/file.h"
 #include "base/http_client.h"
+#include "sources/locked_folder.h"
 #include "store/progress.h"
 
 namespace webpool::sources {
@@ -16,12 +16,11 @@ struct WebOptions {
   std::filesystem::path downloads;
 };
 
-/// The file on the disk, alone in a folder that is the caller's to delete once it is imported, and
-/// that nobody else uses while `lock` lives.
+/// The file on the disk, in a folder that is the caller's to remove once it is imported.
 struct WebFile {
   std::filesystem::path path;
   std::string origin;  ///< as in store::Pin; without the query, which may hold a secret
-  base::FileLock lock;
+  LockedFolder folder;
 };
 
 /// Blocks, as long as the download takes. InvalidArgument for an address that ends in no .onnx or

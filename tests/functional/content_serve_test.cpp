@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "net/test_server.h"
 #include "serve_harness.h"
+#include "sources/testing/odd_server.h"
 
 namespace webpool::functional {
 namespace {
@@ -174,11 +175,17 @@ TEST_F(ContentServe, WhatRottedIsFetchedAnew) {
   }
   std::filesystem::last_write_time(stored, time);
 
-  const auto running = serve({"--peer", healthy});
+  // It has every block, and each with wrong bytes.
+  const sources::BlockMap none;
+  const sources::OddServer liar(none, [](sources::OddServer&, const auto& request) {
+    return sources::OddServer::answer(request.socket, 200, std::string(1000, 'x'));
+  });
+  const auto running = serve({"--peer", liar.address(), "--peer", healthy, "--kubo", "off"});
   ASSERT_TRUE(waitForEvent(*running, "mended")) << running->soFar().out;
   const auto mended = event(*running, "mended");
   EXPECT_EQ(mended.at("cid"), event(*running, "damaged").at("cid"));
   EXPECT_TRUE(mended.at("sources").as_object().contains(healthy)) << running->soFar().out;
+  EXPECT_EQ(mended.at("lied"), boost::json::array{liar.address()}) << running->soFar().out;
   EXPECT_TRUE(get("/ipfs/" + root_ + "/sub/big").body == big_);
   running->signal(SIGINT);
   running->wait();

@@ -342,13 +342,28 @@ TEST_F(CliTest, AModelComesByItsCid) {
   ASSERT_EQ(added.code, 0) << added.err;
   EXPECT_THAT(added.err, HasSubstr(liar.address() + " sent wrong bytes"));
   EXPECT_EQ(added.json().at("cid").as_string(), cid);
+  EXPECT_EQ(run({"models", "add", model, "--name", "ours", "--dtype", "q4"}).code, 4);
   const auto shown = run({"models", "show", "ours"});
-  EXPECT_THAT(shown.out, HasSubstr("ipfs://" + cid));
+  EXPECT_THAT(shown.out, HasSubstr("ipfs://" + cid)) << "what is of no use replaces nothing";
   // What is here needs no gateway.
   const auto again = run({"models", "add", "ipfs://" + cid, "--name", "again", "--json"});
   EXPECT_EQ(again.code, 0) << again.err;
   EXPECT_EQ(run({"models", "add", "ipfs://nothing"}).code, 6);
   EXPECT_EQ(run({"models", "add", model, "--gateway", "https://x"}).code, 2);
+
+  // Without the dtype that is asked for nothing is added.
+  environment_["WEBPOOL_DATA_DIR"] = folder() / "others";
+  const auto expectNothing = [&] {
+    EXPECT_EQ(run({"models", "show", "ours"}).code, 4);
+    EXPECT_TRUE(run({"content", "pin", "ls", "--json"}).json().at("pins").as_array().empty());
+  };
+  const auto other = add({"--gateway", right.address(), "--dtype", "q4"});
+  EXPECT_EQ(other.code, 4) << other.err;
+  EXPECT_THAT(other.err, AllOf(HasSubstr("\"ours\""), HasSubstr("no dtype \"q4\"")));
+  expectNothing();
+  const auto path = run({"models", "add", model, "--name", "ours", "--dtype", "q4"});
+  EXPECT_EQ(path.code, 4) << path.err;
+  expectNothing();
 }
 
 TEST_F(CliTest, ContentComesOutOfTwoGatewaysAtOnce) {

@@ -19,6 +19,7 @@ using testing::HasSubstr;
 
 constexpr auto kMiniLm = "all-minilm-l6-v2";
 constexpr auto kWhisper = "whisper-tiny";
+constexpr auto kMagika = "magika";
 
 class Sharing : public CliTest {
  protected:
@@ -44,9 +45,12 @@ class Sharing : public CliTest {
   }
 
   Result<Model> load(const char* model, const char* browser, const char* dtype,
-                     const std::string& task = {}) {
-    return pool_->load(
-        model, {.task = task, .backend = Backend::Wasm, .browser = browser, .dtype = dtype});
+                     const std::string& task = {}, std::optional<PeerSharing> sharing = {}) {
+    return pool_->load(model, {.task = task,
+                               .backend = Backend::Wasm,
+                               .browser = browser,
+                               .dtype = dtype,
+                               .peerSharing = sharing});
   }
 
   /// Where the only browser so far keeps a file of that size.
@@ -128,6 +132,22 @@ TEST_F(Sharing, WhatABrowserGivesWrongIsFetchedFromThePool) {
   EXPECT_GE(timings.bytesNetwork, 48U << 20) << "only from the pool can they have come";
   EXPECT_THAT(log, HasSubstr("chromium-0."));
   EXPECT_THAT(log, HasSubstr("gave a wrong leaf"));
+}
+
+TEST_F(Sharing, AModelThatIsNotSharedComesFromThePoolWhereConnectionsStand) {
+  ensureModel(kMiniLm, "q4");
+  ensureModel(kMagika, "fp32");
+  open(PeerSharing::On);
+  ASSERT_TRUE(load(kMiniLm, "chromium", "q4"));
+  const auto shared = load(kMiniLm, "firefox", "q4");
+  ASSERT_TRUE(shared) << shared.error().describe();
+  ASSERT_GT(shared->info().timings.bytesPeer, 0U) << "no connection stands";
+  for (const auto* browser : {"chromium", "firefox"}) {
+    const auto own = load(kMagika, browser, "fp32", {}, PeerSharing::Off);
+    ASSERT_TRUE(own) << own.error().describe();
+    EXPECT_EQ(own->info().timings.bytesPeer, 0U) << browser;
+    EXPECT_EQ(own->info().timings.bytesNetwork, own->info().bytes) << browser;
+  }
 }
 
 TEST_F(Sharing, TwoModelsOfOneBrowserFetchAFileOnce) {

@@ -81,17 +81,18 @@ function start(token: string, warm: Bundle | null, threads: number, measureWebNn
     if (message.kind === 'spawn') spawn(message, send, sharing);
     if (message.kind === 'peers') sharing.onPool(message.message);
     if (message.kind === 'fetch') {
-      const { key, files, keep } = message;
+      const { key, files, keep, shares } = message;
       const worker = workers.get(key)?.files;
+      if (!worker) return;
+      if (shares) sharing.workerBegan(key, (what, transfer) => worker.post(what, transfer));
       const request: PageToFiles = {
         kind: 'fetch',
         files,
         keep,
+        shares,
         firstId: Sharing.firstId(key),
-        peers: sharing.known(files.map(({ cid }) => cid)),
+        peers: shares ? sharing.known(files.map(({ cid }) => cid)) : [],
       };
-      if (!worker) return;
-      sharing.workerBegan(key, (what, transfer) => worker.post(what, transfer));
       worker.post(request);
     }
     if (message.kind === 'terminate') {

@@ -32,7 +32,8 @@ class PageRunners implements RunnerFactory {
           return;
         }
         const files = message.load.files.map(({ path, cid, size }) => ({ path, cid, size }));
-        toPage({ kind: 'fetch', key, files, keep: this.keep });
+        const shares = message.load.options['sharing'] !== false;
+        toPage({ kind: 'fetch', key, files, keep: this.keep, shares });
         const at = performance.timeOrigin + performance.now();
         port1.postMessage({ ...message, at }, transfer);
       },

@@ -34,7 +34,7 @@ export type PageToSocket =
 export type SocketToPage =
   | { kind: 'spawn'; key: number; bundle: Bundle; threads: number; port: MessagePort }
   /** The files of the model that the Worker will load: fetched before its script has even run. */
-  | { kind: 'fetch'; key: number; files: WantedFile[]; keep: boolean }
+  | { kind: 'fetch'; key: number; files: WantedFile[]; keep: boolean; shares: boolean }
   | { kind: 'peers'; message: PeersMessage | SignalMessage }
   | { kind: 'terminate'; key: number }
   | { kind: 'status'; text: string; ended: boolean };
@@ -70,10 +70,18 @@ export interface FilePeersMessage {
 export type PageToFiles =
   | { kind: 'start'; port: MessagePort }
   /**
-   * `keep`: this browser has a storage that works. `firstId`: of the numbers that this Worker gives
-   * to what it wants of other pages. `peers`: what is known of them already.
+   * `keep`: this browser has a storage that works. `shares`: other pages may give the files and get
+   * them. `firstId`: of the numbers that this Worker gives to what it wants of other pages. `peers`:
+   * what is known of them already.
    */
-  | { kind: 'fetch'; files: WantedFile[]; keep: boolean; firstId: number; peers: FilePeersMessage[] }
+  | {
+      kind: 'fetch';
+      files: WantedFile[];
+      keep: boolean;
+      shares: boolean;
+      firstId: number;
+      peers: FilePeersMessage[];
+    }
   | FilePeersMessage
   | { kind: 'peer-opened'; peer: string }
   | { kind: 'peer-closed'; peer: string }

@@ -1,5 +1,6 @@
 #include "api/gateway/ask.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <utility>
@@ -128,6 +129,18 @@ Result<void> readFormat(const net::Request& request, Ask& ask) {
   return {};
 }
 
+/// Whether a list of directives has it, in whatever letters.
+bool hasDirective(std::string_view list, std::string_view name) {
+  while (!list.empty()) {
+    auto one = list.substr(0, list.find(','));
+    list.remove_prefix(std::min(list.size(), one.size() + 1));
+    one.remove_prefix(std::min(one.size(), one.find_first_not_of(" \t")));
+    one = one.substr(0, one.find_last_not_of(" \t") + 1);
+    if (net::equalIgnoringCase(one, name)) return true;
+  }
+  return false;
+}
+
 std::optional<std::int64_t> readNumber(std::string_view text) {
   std::int64_t value = 0;
   const auto* const end = text.data() + text.size();
@@ -189,8 +202,7 @@ Result<Ask> readAsk(const net::Request& request) {
   }
   ask.filename = queryValue(request.query, "filename").value_or("");
   ask.download = queryValue(request.query, "download") == "true";
-  ask.onlyIfCached =
-      request.headers.get("Cache-Control").find("only-if-cached") != std::string_view::npos;
+  ask.onlyIfCached = hasDirective(request.headers.get("Cache-Control"), "only-if-cached");
   if (auto read = readFormat(request, ask); !read) return std::unexpected(read.error());
   return ask;
 }

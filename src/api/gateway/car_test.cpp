@@ -104,6 +104,9 @@ TEST_F(GatewayCarTest, HeadReadsNothing) {
   const auto got = ask(root_, "", "", "", "HEAD");
   EXPECT_EQ(got.response.status, 200);
   EXPECT_FALSE(got.body);
+  const auto* unknown = std::get_if<net::StreamBody>(&got.response.body);
+  ASSERT_NE(unknown, nullptr);
+  EXPECT_FALSE(unknown->length);
 }
 
 TEST_F(GatewayCarTest, AMissingRootIs404AndAMissingChildEndsTheStream) {

@@ -207,7 +207,11 @@ class Answering {
     setDisposition(response, true, cid + ".car");
     Answer answer{std::move(response), nullptr, {}};
     if (isKnown(answer.response)) return answer;
-    if (!isHead()) answer.body = carBody(source_, std::move(path_), options);
+    if (!isHead()) {
+      answer.body = carBody(source_, std::move(path_), options);
+    } else {
+      answer.response.body = net::BodyWriter().body();  // of a length that nobody knows
+    }
     return answer;
   }
 

@@ -13,7 +13,8 @@ namespace webpool::api::gateway {
 struct Answer {
   /// Without a body where `body` is set.
   net::Response response;
-  /// The body, where it is read bit by bit; null for HEAD.
+  /// The body, where it is read bit by bit; null for HEAD, whose response says of itself whether
+  /// the length of that body is known.
   std::unique_ptr<BodyReader> body;
   /// How many bytes `body` gives; nullopt: not known before (a CAR).
   std::optional<std::uint64_t> bodySize;

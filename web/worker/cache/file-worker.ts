@@ -23,8 +23,7 @@ let firstId = 0;
 const peers = new FilePeers(toPage, () => firstId);
 
 async function bring(
-  files: WantedFile[],
-  keep: boolean,
+  { files, keep, shares }: Extract<PageToFiles, { kind: 'fetch' }>,
   send: (message: FromFiles, transfer?: Transferable[]) => void,
 ): Promise<void> {
   const cache = new VerifiedCache({
@@ -32,8 +31,10 @@ async function bring(
     source: new HttpSource(self.location.origin, (url, options) => fetch(url, options)),
     lock,
     log: (level, message) => send({ kind: 'log', level, message }),
-    swarms: peers,
-    onKept: (cid) => toPage({ kind: 'kept-file', cid }),
+    ...(shares && {
+      swarms: peers,
+      onKept: (cid: string) => toPage({ kind: 'kept-file', cid }),
+    }),
   });
   const gate = new ProgressGate(({ loaded, total, file }) =>
     send({ kind: 'progress', loaded, total, path: file }),
@@ -79,7 +80,7 @@ self.onmessage = async ({ data: message }: MessageEvent<PageToFiles>) => {
   const send = (reply: FromFiles, transfer: Transferable[] = []): void =>
     port?.postMessage(reply, transfer);
   try {
-    await bring(message.files, message.keep, send);
+    await bring(message, send);
     send({ kind: 'kept' });
   } catch (thrown) {
     send({ kind: 'failed', report: toReport(thrown) });

@@ -136,6 +136,19 @@ describe('Sharing', () => {
     expect(refused).toHaveLength(2);
   });
 
+  it('gives nothing of a load that does not share, and asks nobody for it', async () => {
+    links.opened = ['b'];
+    sharing.onPool({ type: 'peers', self: 'a', files: [{ cid: 'kept', peers: ['b'] }] });
+    sharing.fromWorker(6, { kind: 'fetching', cid: 'kept' });
+    sharing.fromWorker(6, { kind: 'peer-send', peer: null, data: ['who'] });
+    sharing.fromWorker(6, { kind: 'kept-file', cid: 'kept' });
+    sharing.heard('b', text({ type: 'who', cid: 'kept' }));
+    expect(links.sent).toEqual([]);
+    sharing.heard('b', text({ type: 'want', id: 9, cid: 'kept', offset: 0, size: 1000 }));
+    await settle();
+    expect(links.sent.map(([, data]) => data)).toEqual([text({ type: 'none', id: 9 })]);
+  });
+
   it('forgets a Worker that has ended', () => {
     sharing.fromWorker(5, { kind: 'fetching', cid: 'x' });
     got.length = 0;

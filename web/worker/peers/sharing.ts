@@ -66,6 +66,7 @@ export class Sharing {
 
   // From and for file Workers.
 
+  /** Of a load that shares. What comes from other file Workers is not for other pages. */
   workerBegan(key: number, post: Post): void {
     this.workers.set(key, post);
   }
@@ -77,6 +78,7 @@ export class Sharing {
 
   fromWorker(key: number, message: FilesToPage): void {
     const { links } = this.options;
+    if (!this.workers.has(key)) return;
     switch (message.kind) {
       case 'fetching':
         this.fetching.set(message.cid, key);
