@@ -338,6 +338,8 @@ TEST_F(CliTest, AModelComesByItsCid) {
   EXPECT_EQ(lied.code, 7) << lied.err;
   EXPECT_THAT(lied.err, HasSubstr("[integrity]"));
   EXPECT_EQ(run({"models", "show", "ours"}).code, 4);
+  // A store that knows nothing of the liar yet asks it too.
+  environment_["WEBPOOL_DATA_DIR"] = folder() / "fresh";
   const auto added = add({"--gateway", liar.address(), "--gateway", right.address()});
   ASSERT_EQ(added.code, 0) << added.err;
   EXPECT_THAT(added.err, HasSubstr(liar.address() + " sent wrong bytes"));
