@@ -19,10 +19,12 @@ class PageHandler : public testing::Test {
  protected:
   net::Response ask(PageReaders readers, const std::string& path, const std::string& codings,
                     const std::string& known = "") {
-    net::Request request{.method = "GET", .path = path};
+    net::Request request;
+    request.method = "GET";
+    request.path = path;
     if (!codings.empty()) request.headers.set("Accept-Encoding", codings);
     if (!known.empty()) request.headers.set("If-None-Match", known);
-    net::Response answer{.status = 0};
+    net::Response answer;
     pageHandler(files_, readers)(request, [&](net::Response given) { answer = std::move(given); });
     return answer;
   }

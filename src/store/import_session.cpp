@@ -107,9 +107,9 @@ struct ImportSession::State {
   /// Copies the source to a staged file, or takes up what an earlier import copied.
   Result<Ingested> copy(const Item& item, const IngestProgress& report, const std::stop_token& stop,
                         std::filesystem::path& path);
-  Result<Ingested> copyAndRecord(const ResumeJournal::Source& source, const Item& item,
-                                 const IngestProgress& report, const std::stop_token& stop,
-                                 std::filesystem::path& path);
+  Result<Ingested> copyAndRecord(const ResumeJournal::Source& source, const FileState& state,
+                                 const Item& item, const IngestProgress& report,
+                                 const std::stop_token& stop, std::filesystem::path& path);
   Result<void> place(const TreeFile& file, std::uint64_t dagSize);
   /// Brings to the disk what was not yet.
   Result<void> flush();
@@ -136,10 +136,11 @@ Result<void> ImportSession::State::place(const TreeFile& file, std::uint64_t dag
 }
 
 Result<Ingested> ImportSession::State::copyAndRecord(const ResumeJournal::Source& source,
-                                                     const Item& item, const IngestProgress& report,
+                                                     const FileState& state, const Item& item,
+                                                     const IngestProgress& report,
                                                      const std::stop_token& stop,
                                                      std::filesystem::path& path) {
-  CopyState from;
+  CopyState from{.source = state};
   unsigned number = 0;
   if (source.size < kLongCopy) {
     number = journal->nextNumber();
@@ -172,13 +173,10 @@ Result<Ingested> ImportSession::State::copyAndRecord(const ResumeJournal::Source
 Result<Ingested> ImportSession::State::copy(const Item& item, const IngestProgress& report,
                                             const std::stop_token& stop,
                                             std::filesystem::path& path) {
-  struct stat status{};
-  if (!journal || ::stat(item.source.c_str(), &status) != 0) {
-    return ingestCopy(item.source, path, report, stop);
-  }
-  const ResumeJournal::Source source{
-      item.treePath, static_cast<std::uint64_t>(status.st_size),
-      std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec, status.st_ino};
+  const auto now = journal ? stateAt(item.source) : Result<FileState>();
+  if (!journal || !now) return ingestCopy(item.source, path, report, stop);
+  const ResumeJournal::Source source{item.treePath, now->size,  now->mtimeNs,
+                                     now->ctimeNs,  now->inode, now->device};
   if (auto done = journal->finished(source)) {
     path = journal->stagedPath(done->number);
     if (done->ingested.flushed || isWhole(path, done->ingested, stop)) {
@@ -187,7 +185,7 @@ Result<Ingested> ImportSession::State::copy(const Item& item, const IngestProgre
     if (stop.stop_requested()) return fail(ErrorCategory::Cancelled, "cancelled");
     ::unlink(path.c_str());
   }
-  return copyAndRecord(source, item, report, stop, path);
+  return copyAndRecord(source, *now, item, report, stop, path);
 }
 
 Result<Ingested> ImportSession::State::ingest(const std::filesystem::path& store, const Item& item,
