@@ -19,7 +19,6 @@ Result<std::unique_ptr<sources::ContentFetch>> beginFetch(const Context& context
                                                           const SourceFlags& flags);
 
 /// The pin that holds what was fetched until it is where it shall go.
-store::Pin fetchPin(const cid::Cid& root);
 
 /// To standard error, unless nothing was asked: what came from where, and who lied.
 void reportSources(const Context& context, const std::vector<sources::BytesOf>& sources);

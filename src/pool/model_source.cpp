@@ -17,6 +17,7 @@
 #include "pool/signature.h"
 #include "pool/task.h"
 #include "sources/ipfs.h"
+#include "store/hold.h"
 #include "store/model_layout.h"
 #include "store/staging.h"
 #include "tasks/model_config.h"
@@ -34,6 +35,11 @@ bool isWhole(const store::ContentStore& store, const cid::Cid& root) {
   return files && std::ranges::all_of(*files, [&](const store::TreeFile& file) {
            return store.hasFile(file.cid).value_or(false);
          });
+}
+
+Result<void> openable(const store::ContentStore& store, const cid::Cid& file) {
+  const auto found = store.onePiece(file);
+  return found ? Result<void>() : std::unexpected(found.error());
 }
 
 store::JobOptions jobOptions(const ModelOptions& options) {
@@ -644,15 +650,29 @@ Result<ResolvedModel> ModelSource::addByCid(const cid::Cid& root, std::string na
                 fmt::format("'{}' is the name of a catalogue model", name),
                 "keep it under another name with --name NAME");
   }
-  const store::Pin held{"fetch", root.normalized().text(), "", root, 0, ""};
-  const auto fetched = fetchTree_ ? fetchTree_(root, held, jobOptions(options))
+  const auto hold = content_->beginHold();
+  if (!hold) return std::unexpected(hold.error());
+  const auto fetched = fetchTree_ ? fetchTree_(root, (*hold)->pin(root), jobOptions(options))
                                   : fail(ErrorCategory::NotFound, root.text() + " is not here");
   if (!fetched) return std::unexpected(fetched.error());
-  auto named = nameFetched(root, name, options);
-  if (auto dropped = content_->unpin(held); !dropped && named) {
-    return std::unexpected(dropped.error());
+  return nameFetched(root, name, options);
+}
+
+Error ModelSource::withDamage(const ResolvedModel& model, Error error) const {
+  const bool wrong = error.category == ErrorCategory::Integrity;
+  if (!wrong && error.category != ErrorCategory::Fetch) return error;
+  for (const auto& file : model.files) {
+    // What was sent and found wrong is hashed, which marks it; what was not sent is marked already.
+    const auto right = wrong ? content_->verify(file.cid) : openable(*content_, file.cid);
+    if (right || right.error().category != ErrorCategory::Integrity) continue;
+    return {ErrorCategory::Integrity,
+            fmt::format("the model '{}' is damaged here: {}", model.description.name,
+                        right.error().message),
+            fmt::format("webpool content fetch {} brings the damaged file anew, from --peer or "
+                        "--gateway; so does adding the model again",
+                        model.description.cid)};
   }
-  return named;
+  return error;
 }
 
 Result<ResolvedModel> ModelSource::nameFetched(const cid::Cid& root, const std::string& name,

@@ -91,6 +91,7 @@ struct ImportSession::State {
   FolderBuilder tree;
   std::vector<Staged> staged;
   std::vector<cid::Cid> existing;
+  bool holds = false;                  ///< there are leases of this session
   std::optional<cid::Cid> singleRoot;  ///< the root is one file
   std::vector<TreeFile> files;
   std::vector<std::pair<cid::Cid, std::string>> links;  ///< nodes of symbolic links
@@ -217,7 +218,7 @@ ImportSession::ImportSession(ContentStore& store, std::unique_ptr<StagingFolder>
 }
 
 ImportSession::~ImportSession() {
-  if (state_->existing.empty()) return;
+  if (!state_->holds) return;
   // Where it fails, the next collection finds that the holder is dead.
   (void)store_.writer_->write([&] { return store_.writer_->removeLeases(state_->holder()); });
 }
@@ -277,6 +278,25 @@ Result<StagedFile> ImportSession::addFile(const Item& item, const JobOptions& op
   return result;
 }
 
+Result<std::vector<bool>> ImportSession::hold(std::span<const cid::Cid> files) {
+  auto& index = *store_.writer_;
+  const TreeReader reader(store_.folder_, index, *store_.packs_);
+  std::vector<bool> here(files.size());
+  auto held = index.write([&]() -> Result<void> {
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      const auto row = index.fileByRoot(files[i]);
+      if (!row) return std::unexpected(row.error());
+      here[i] = *row && reader.open(**row);
+      if (!here[i]) continue;
+      if (auto leased = index.addLease(state_->holder(), files[i]); !leased) return leased;
+      state_->holds = true;
+    }
+    return {};
+  });
+  if (!held) return std::unexpected(held.error());
+  return here;
+}
+
 Result<void> ImportSession::addExisting(std::string treePath, const cid::Cid& file) {
   auto& index = *store_.writer_;
   std::optional<FileRow> row;
@@ -291,6 +311,7 @@ Result<void> ImportSession::addExisting(std::string treePath, const cid::Cid& fi
     return index.addLease(state_->holder(), file);
   });
   if (!held) return held;
+  state_->holds = true;
   state_->existing.push_back(file);
   return state_->place({std::move(treePath), file, row->stamp.size}, row->dagSize);
 }
