@@ -587,8 +587,8 @@ TEST_F(ContentFromElsewhere, ARouterWhoseAnswerIsPassedOverIsNamed) {
     return none.err;
   };
   const auto plain = routed(200, R"({"Providers":[{"Protocols":["transport-ipfs-gateway-http"],)"
-                                 R"("Addrs":["/ip4/127.0.0.1/tcp/1234/http"]}]})");
-  EXPECT_THAT(plain, HasSubstr("named http://127.0.0.1:1234, which was passed over: it is not "
+                                 R"("Addrs":["/ip4/192.0.2.1/tcp/1234/http"]}]})");
+  EXPECT_THAT(plain, HasSubstr("named http://192.0.2.1:1234, which was passed over: it is not "
                                "encrypted"));
   EXPECT_THAT(plain, HasSubstr("--peer"));
   EXPECT_THAT(routed(500, "x"), HasSubstr("HTTP 500"));
