@@ -145,6 +145,14 @@ Result<Got> getHere(const Context& context, const ContentFlags& flags, store::Co
   return Got{*cid, target, *written};
 }
 
+/// `why`: what came of the try to have it anew.
+Error stillDamaged(Error damage, const Error& why) {
+  if (why.category == ErrorCategory::Cancelled) return why;
+  damage.message += fmt::format("; and it could not be fetched anew: {}", why.message);
+  if (!why.hint.empty()) damage.hint = why.hint;
+  return damage;
+}
+
 }  // namespace
 
 int getContent(const Context& context, const ContentFlags& flags) {
@@ -156,13 +164,16 @@ int getContent(const Context& context, const ContentFlags& flags) {
   std::optional<sources::Fetched> fetched;
   auto got = getHere(context, flags, **store, *address,
                      (*store)->resolveCid(address->root, address->path), begun);
+  const bool isDamaged = !got && got.error().category == ErrorCategory::Integrity;
   const bool isGap = !got && got.error().category == ErrorCategory::NotFound;
-  if (isGap && !begun && !flags.offline) {
-    auto brought = fetchMissing(context, **store, *address, flags);
-    if (!brought) return reportError(brought.error());
+  if ((isGap || isDamaged) && !begun && !flags.offline) {
+    const auto hold = (*store)->beginHold();
+    if (!hold) return reportError(hold.error());
+    auto brought = fetchMissing(context, **store, *address, flags, **hold);
+    if (!brought)
+      return reportError(isDamaged ? stillDamaged(got.error(), brought.error()) : brought.error());
     fetched = std::move(*brought);
     got = getHere(context, flags, **store, *address, fetched->root, begun);
-    dropFetched(**store, *fetched);
   }
   if (!got) return reportError(got.error());
   if (!got->written) return 0;

@@ -3,6 +3,7 @@
 
 #include <boost/json.hpp>
 #include <cstdio>
+#include <functional>
 
 #include "cli/content_flags.h"
 #include "cli/content_sources.h"
@@ -21,17 +22,18 @@ json::object sourcesObject(const std::vector<sources::BytesOf>& sources) {
   return object;
 }
 
-/// Brings it, and pins it as `pin` with the name or else its CID.
+using PinOf = std::function<store::Pin(const cid::Cid&)>;
+
+/// Brings it, and pins it.
 Result<sources::Fetched> bring(const Context& context, store::ContentStore& store,
                                const ContentAddress& address, const ContentFlags& flags,
-                               store::Pin pin) {
+                               const PinOf& pinOf) {
   auto fetch = beginFetch(context, store, flags.sources);
   if (!fetch) return std::unexpected(fetch.error());
   const auto cid = (*fetch)->resolve(address.root, address.path, context.stop);
   if (!cid) return std::unexpected(cid.error());
-  if (pin.name.empty()) pin.name = cid->normalized().text();
   LateProgress progress(context);
-  auto fetched = (*fetch)->fetch(*cid, pin, progress.job("fetch", flags.arguments.front()));
+  auto fetched = (*fetch)->fetch(*cid, pinOf(*cid), progress.job("fetch", flags.arguments.front()));
   progress.clear();
   reportSources(context, (*fetch)->sources());
   return fetched;
@@ -40,12 +42,10 @@ Result<sources::Fetched> bring(const Context& context, store::ContentStore& stor
 }  // namespace
 
 Result<sources::Fetched> fetchMissing(const Context& context, store::ContentStore& store,
-                                      const ContentAddress& address, const ContentFlags& flags) {
-  return bring(context, store, address, flags, {"fetch", "", "", {}, 0, ""});
-}
-
-void dropFetched(store::ContentStore& store, const sources::Fetched& fetched) {
-  (void)store.unpin(fetchPin(fetched.root));  // where it fails, it is kept, which harms nothing
+                                      const ContentAddress& address, const ContentFlags& flags,
+                                      store::Hold& hold) {
+  return bring(context, store, address, flags,
+               [&](const cid::Cid& root) { return hold.pin(root); });
 }
 
 json::object withSources(json::object object, const sources::Fetched& fetched) {
@@ -59,7 +59,13 @@ int fetchContent(const Context& context, const ContentFlags& flags) {
   if (!store) return reportError(store.error());
   const auto address = parseContentAddress(**store, flags.arguments.front());
   if (!address) return reportError(address.error());
-  const auto fetched = bring(context, **store, *address, flags, {"pin", flags.name, "", {}, 0, ""});
+  const auto pinOf = [&](const cid::Cid& root) {
+    return store::Pin{.kind = "pin",
+                      .name = flags.name.empty() ? root.normalized().text() : flags.name,
+                      .variant = "",
+                      .cid = root};
+  };
+  const auto fetched = bring(context, **store, *address, flags, pinOf);
   if (!fetched) return reportError(fetched.error());
   const auto about = (*store)->describe(fetched->root, context.stop);
   if (!about) return reportError(about.error());

@@ -13,6 +13,7 @@
 #include "cli/terminal.h"
 #include "sources/content_fetch.h"
 #include "store/content_store.h"
+#include "store/hold.h"
 
 namespace webpool::cli {
 
@@ -74,12 +75,10 @@ class LateProgress {
   std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
 };
 
-/// Brings what is not here, out of the sources of the settings; held by a pin of kind "fetch" until
-/// the caller drops that (dropFetched()).
+/// Brings what is not here, or damaged, out of the sources of the settings; kept by `hold`.
 Result<sources::Fetched> fetchMissing(const Context& context, store::ContentStore& store,
-                                      const ContentAddress& address, const ContentFlags& flags);
-/// The next collection may take it.
-void dropFetched(store::ContentStore& store, const sources::Fetched& fetched);
+                                      const ContentAddress& address, const ContentFlags& flags,
+                                      store::Hold& hold);
 /// The object with "sources" (name: bytes) and "lied" (names).
 boost::json::object withSources(boost::json::object object, const sources::Fetched& fetched);
 

@@ -51,10 +51,6 @@ Result<std::unique_ptr<sources::ContentFetch>> beginFetch(const Context& context
       store, *context.http, {.settings = std::move(*settings), .data = context.paths.data});
 }
 
-store::Pin fetchPin(const cid::Cid& root) {
-  return {"fetch", root.normalized().text(), "", root, 0, ""};
-}
-
 boost::json::array liarsArray(const std::vector<sources::BytesOf>& sources) {
   boost::json::array liars;
   for (const auto& one : sources) {

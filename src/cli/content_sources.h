@@ -19,9 +19,6 @@ Result<std::unique_ptr<sources::ContentFetch>> beginFetch(const Context& context
                                                           store::ContentStore& store,
                                                           const SourceFlags& flags);
 
-/// The pin that holds what was fetched until it is where it shall go.
-store::Pin fetchPin(const cid::Cid& root);
-
 /// Those that sent wrong bytes, by their names.
 boost::json::array liarsArray(const std::vector<sources::BytesOf>& sources);
 

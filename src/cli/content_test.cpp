@@ -25,6 +25,7 @@
 #include "cli/content_flags.h"
 #include "net/http_client.h"
 #include "sources/testing/odd_server.h"
+#include "store/testing/test_store.h"
 
 namespace webpool::cli {
 namespace {
@@ -544,6 +545,36 @@ TEST_F(ContentFromElsewhere, GetFetchesWhatIsNotHere) {
   EXPECT_EQ(printed.out.size(), (1u << 20) + 3);
 }
 
+TEST_F(ContentFromElsewhere, GetTakesADamagedFileFromASource) {
+  const sources::OddServer server(blocks_);
+  ASSERT_EQ(run({"fetch", folderCid_.text(), "--gateway", server.address()}).code, 0);
+  const auto out = (folder_ / "out").native();
+  for (const auto& entry : fs::directory_iterator(folder_ / "data/store/files")) {
+    store::damage(entry.path(), 1000);
+  }
+  const auto alone = run({"get", file_.text(), "-o", out, "--offline"});
+  EXPECT_EQ(alone.code, 7) << alone.err;
+  const auto none = run({"get", file_.text(), "-o", out});
+  EXPECT_EQ(none.code, 7) << none.err;
+  EXPECT_THAT(none.err, HasSubstr("--gateway"));
+  const auto got = run({"get", file_.text(), "-o", out, "--gateway", server.address()});
+  ASSERT_EQ(got.code, 0) << got.err;
+  EXPECT_EQ(fs::file_size(out), (1u << 20) + 3);
+  EXPECT_EQ(run({"verify"}).code, 0);
+  EXPECT_THAT(run({"pin", "ls"}).out, Not(HasSubstr("fetch"))) << "it is not kept";
+}
+
+TEST_F(ContentFromElsewhere, FetchMendsWhatGetFoundDamaged) {
+  const sources::OddServer server(blocks_);
+  ASSERT_EQ(run({"fetch", folderCid_.text(), "--gateway", server.address()}).code, 0);
+  for (const auto& entry : fs::directory_iterator(folder_ / "data/store/files")) {
+    store::damage(entry.path(), 1000);
+  }
+  EXPECT_EQ(run({"get", file_.text(), "-o", (folder_ / "out").native(), "--offline"}).code, 7);
+  ASSERT_EQ(run({"fetch", folderCid_.text(), "--gateway", server.address()}).code, 0);
+  EXPECT_EQ(run({"verify", folderCid_.text()}).code, 0);
+}
+
 TEST_F(ContentFromElsewhere, ARouterWhoseAnswerIsPassedOverIsNamed) {
   const auto routed = [&](int status, const std::string& answer) {
     const sources::OddServer router({}, [&](auto&, const auto& request) {
@@ -556,8 +587,8 @@ TEST_F(ContentFromElsewhere, ARouterWhoseAnswerIsPassedOverIsNamed) {
     return none.err;
   };
   const auto plain = routed(200, R"({"Providers":[{"Protocols":["transport-ipfs-gateway-http"],)"
-                                 R"("Addrs":["/ip4/127.0.0.1/tcp/1234/http"]}]})");
-  EXPECT_THAT(plain, HasSubstr("named http://127.0.0.1:1234, which was passed over: it is not "
+                                 R"("Addrs":["/ip4/192.0.2.1/tcp/1234/http"]}]})");
+  EXPECT_THAT(plain, HasSubstr("named http://192.0.2.1:1234, which was passed over: it is not "
                                "encrypted"));
   EXPECT_THAT(plain, HasSubstr("--peer"));
   EXPECT_THAT(routed(500, "x"), HasSubstr("HTTP 500"));

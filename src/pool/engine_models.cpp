@@ -166,7 +166,10 @@ Result<LoadOutcome> Engine::loadOnPage(const std::shared_ptr<Loaded>& model,
     loop_.post([id, model] { model->connection->cancel(*id); });
   });
   auto outcome = pending->wait(options.stop);
-  if (outcome) log_->debug("model ready: {}", description.name);
+  if (!outcome) {
+    return std::unexpected(models_->withDamage(*model->source, std::move(outcome.error())));
+  }
+  log_->debug("model ready: {}", description.name);
   return outcome;
 }
 

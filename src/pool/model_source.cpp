@@ -18,6 +18,7 @@
 #include "pool/task.h"
 #include "sources/ipfs.h"
 #include "sources/locked_folder.h"
+#include "store/hold.h"
 #include "store/model_layout.h"
 #include "tasks/model_config.h"
 
@@ -59,6 +60,11 @@ Error called(Error error, const std::string& tried, const std::string& name) {
   const auto at = error.message.find(tried);
   if (at != std::string::npos) error.message.replace(at, tried.size(), name);
   return error;
+}
+
+Result<void> openable(const store::ContentStore& store, const cid::Cid& file) {
+  const auto found = store.onePiece(file);
+  return found ? Result<void>() : std::unexpected(found.error());
 }
 
 store::JobOptions jobOptions(const ModelOptions& options) {
@@ -671,17 +677,29 @@ Result<ResolvedModel> ModelSource::addByCid(const cid::Cid& root, std::string na
                 fmt::format("'{}' is the name of a catalogue model", name),
                 "keep it under another name with --name NAME");
   }
-  const store::Pin held{"fetch", root.normalized().text(), "", root, 0, ""};
-  const auto fetched = fetchTree_ ? fetchTree_(root, held, jobOptions(options))
+  const auto hold = content_->beginHold();
+  if (!hold) return std::unexpected(hold.error());
+  const auto fetched = fetchTree_ ? fetchTree_(root, (*hold)->pin(root), jobOptions(options))
                                   : fail(ErrorCategory::NotFound, root.text() + " is not here");
   if (!fetched) return std::unexpected(fetched.error());
-  auto named = nameFetched(root, name, options);
-  // Another program that added the same content may have dropped it already.
-  const auto dropped = content_->unpin(held);
-  if (!dropped && dropped.error().category != ErrorCategory::NotFound && named) {
-    return std::unexpected(dropped.error());
+  return nameFetched(root, name, options);
+}
+
+Error ModelSource::withDamage(const ResolvedModel& model, Error error) const {
+  const bool wrong = error.category == ErrorCategory::Integrity;
+  if (!wrong && error.category != ErrorCategory::Fetch) return error;
+  for (const auto& file : model.files) {
+    // What was sent and found wrong is hashed, which marks it; what was not sent is marked already.
+    const auto right = wrong ? content_->verify(file.cid) : openable(*content_, file.cid);
+    if (right || right.error().category != ErrorCategory::Integrity) continue;
+    return {ErrorCategory::Integrity,
+            fmt::format("the model '{}' is damaged here: {}", model.description.name,
+                        right.error().message),
+            fmt::format("webpool content fetch {} brings the damaged file anew, from --peer or "
+                        "--gateway; so does adding the model again",
+                        model.description.cid)};
   }
-  return named;
+  return error;
 }
 
 Result<ResolvedModel> ModelSource::nameFetched(const cid::Cid& root, const std::string& name,

@@ -77,6 +77,10 @@ class ModelSource {
 
   Result<Bytes> read(const store::ModelFile& file) const;
 
+  /// The error of a load, better: what a page could not get, or found wrong, may be damaged in the
+  /// store. That is marked then, so that it is fetched anew. Blocks.
+  Error withDamage(const ResolvedModel& model, Error error) const;
+
   const store::ModelRepository& repository() const { return *repository_; }
   store::ModelRepository& repository() { return *repository_; }
   const store::Catalogue& catalogue() const { return catalogue_; }

@@ -20,6 +20,8 @@
 #include "sources/partial_file.h"
 #include "sources/tree_plan.h"
 #include "store/block_session.h"
+#include "store/hold.h"
+#include "store/staging.h"
 
 namespace webpool::sources {
 namespace {
@@ -28,7 +30,8 @@ namespace fs = std::filesystem;
 
 /// Of a folder's entries in the folder that holds fetched files until their own ones are there.
 constexpr std::size_t kFilesAFolder = 1000;
-constexpr std::string_view kFetchPin = "fetch";
+/// Nobody needs so long between the writing of a small file and its renaming.
+constexpr std::chrono::minutes kWriteTime{1};
 
 std::string textOf(const Bytes& bytes) {
   return std::string(bytes.text());
@@ -36,13 +39,9 @@ std::string textOf(const Bytes& bytes) {
 
 /// The block, where the store has it and it is right.
 std::optional<std::string> heldBlock(const store::ContentStore& store, const cid::Cid& cid) {
-  const auto block = store.block(cid);
-  if (!block) return std::nullopt;
-  const auto bytes = store::readContent(block->content);
+  const auto bytes = store.intactBlock(cid);
   if (!bytes) return std::nullopt;
-  auto text = textOf(*bytes);
-  if (!cid.matches(std::as_bytes(std::span(text)))) return std::nullopt;
-  return text;
+  return textOf(*bytes);
 }
 
 Result<std::uint64_t> freeBytes(const fs::path& folder) {
@@ -64,6 +63,20 @@ void loadScores(fetch::HostScores& scores, const fs::path& path) {
               std::chrono::steady_clock::now());
 }
 
+/// Deletes what writers of the file left beside it that were killed before they renamed it.
+void dropTornWrites(const fs::path& path) {
+  const auto begin = path.filename().native() + ".";
+  std::error_code failure;
+  for (const auto& entry : fs::directory_iterator(path.parent_path(), failure)) {
+    const auto name = entry.path().filename().native();
+    if (!name.starts_with(begin) || !name.ends_with(".tmp")) continue;
+    std::error_code none;
+    const auto written = entry.last_write_time(none);
+    if (none || fs::file_time_type::clock::now() - written < kWriteTime) continue;
+    fs::remove(entry.path(), none);
+  }
+}
+
 /// The other name lets go of the file without a copy, so that a kill costs nothing.
 bool giveAnotherName(const fs::path& file, const fs::path& name) {
   return ::link(file.c_str(), name.c_str()) == 0;
@@ -80,6 +93,11 @@ struct ContentFetch::State {
 
   fs::path scoresPath() const { return options.data / "source-scores.json"; }
 
+  void keepScores() const {
+    dropTornWrites(scoresPath());
+    (void)base::writeFileAtomically(scoresPath(), scores.save(std::chrono::steady_clock::now()),
+                                    0600);
+  }
   void search(const cid::Cid& root);
   Result<std::string> block(const cid::Cid& cid, const std::stop_token& stop);
   Result<void> runBlocks(const BlockSink& sink, const store::JobOptions& job, const cid::Cid& root,
@@ -236,6 +254,7 @@ class TreeFetch {
   Result<void> wantNodes();
   Result<void> readNode(const cid::Cid& cid, std::string_view block);
   Result<void> bringLeaves();
+  Result<std::vector<bool>> findHere();
   Result<void> prepareFiles();
   Result<void> wantLeaf(const cid::Cid& cid, std::uint64_t bytes);
   Result<void> takeLeaf(const cid::Cid& cid, std::string_view block);
@@ -257,6 +276,7 @@ class TreeFetch {
   TreePlan plan_;
   std::unordered_map<std::uint64_t, cid::Cid> numbers_;  ///< of blocks that are asked for
   std::unique_ptr<store::BlockSession> session_;
+  std::unique_ptr<store::ImportSession> import_;  ///< keeps the files that were found here
   std::vector<File> files_;
   std::unordered_map<cid::Cid, std::size_t> fileOf_;
   std::unordered_map<cid::Cid, std::vector<Place>> places_;
@@ -324,16 +344,27 @@ Result<void> TreeFetch::bringNodes() {
   return run_(sink, 0);
 }
 
+/// Which of the files are here. They are held from now on: a collection could take them while the
+/// others come.
+Result<std::vector<bool>> TreeFetch::findHere() {
+  auto import = store_.beginImport();
+  if (!import) return std::unexpected(import.error());
+  import_ = std::move(*import);
+  std::vector<cid::Cid> files;
+  for (const auto& planned : plan_.files()) files.push_back(planned.cid);
+  return import_->hold(files);
+}
+
 Result<void> TreeFetch::prepareFiles() {
+  const auto here = findHere();
+  if (!here) return std::unexpected(here.error());
   for (const auto& planned : plan_.files()) {
     const auto name = fmt::format("{}.part", planned.cid.text());
     fileOf_[planned.cid] = files_.size();
     files_.push_back(
         {&planned, PartialFile(folder_ / name, planned.size, planned.leaves), planned.size});
     auto& file = files_.back();
-    const auto held = store_.hasFile(planned.cid);
-    if (!held) return std::unexpected(held.error());
-    if (*held) {
+    if ((*here)[files_.size() - 1]) {
       file.held = true;
       fromStore_ += planned.size;
       continue;
@@ -464,46 +495,35 @@ Result<void> TreeFetch::addFile(store::ImportSession& session, File& file,
 }
 
 Result<void> TreeFetch::keepAsImport(const std::vector<TreeEntry>& entries, const store::Pin& pin) {
-  auto session = store_.beginImport();
-  if (!session) return std::unexpected(session.error());
   for (const auto& entry : entries) {
-    auto added = entry.target   ? (*session)->addLink(entry.path, *entry.target)
-                 : entry.folder ? (*session)->addEmptyFolder(entry.path)
-                                : addFile(**session, files_[fileOf_.at(entry.cid)], entry.path);
+    auto added = entry.target   ? import_->addLink(entry.path, *entry.target)
+                 : entry.folder ? import_->addEmptyFolder(entry.path)
+                                : addFile(*import_, files_[fileOf_.at(entry.cid)], entry.path);
     if (!added) return added;
   }
-  const auto kept = (*session)->commit(pin, root_);
+  const auto kept = import_->commit(pin, root_);
   return kept ? Result<void>() : std::unexpected(kept.error());
 }
 
 /// Whole files first, under a pin of their own, then the blocks that name them.
 Result<void> TreeFetch::keepMixed(const store::Pin& pin) {
-  // Not the name of the caller's own pin, which may be of that kind too.
-  const store::Pin between{
-      std::string(kFetchPin), "files of " + root_.normalized().text(), "", {}, 0, ""};
-  auto session = store_.beginImport();
-  if (!session) return std::unexpected(session.error());
+  const auto hold = store_.beginHold();
+  if (!hold) return std::unexpected(hold.error());
   std::size_t count = 0;
   for (auto& file : files_) {
     if (file.blockOnly) continue;
     const auto path = fmt::format("{}/{}", count / kFilesAFolder, count % kFilesAFolder);
-    if (auto added = addFile(**session, file, path); !added) return added;
+    if (auto added = addFile(*import_, file, path); !added) return added;
     ++count;
   }
   if (count > 0) {
-    const auto kept = (*session)->commit(between);
+    const auto kept = import_->commit((*hold)->pin(root_));
     if (!kept) return std::unexpected(kept.error());
   }
   for (const auto& [cid, block] : plan_.otherNodes()) {
     if (auto put = putBlock(cid, *block); !put) return put;
   }
-  auto kept = session_ ? session_->commit(pin) : store_.addPin(pin);
-  if (!kept || count == 0) return kept;
-  auto done = between;
-  for (const auto& held : store_.pins(kFetchPin).value_or(std::vector<store::Pin>())) {
-    if (held.name == between.name) done.cid = held.cid;
-  }
-  return store_.unpin(done);
+  return session_ ? session_->commit(pin) : store_.addPin(pin);
 }
 
 Result<void> TreeFetch::keep(const store::Pin& given) {
@@ -601,8 +621,7 @@ Result<Fetched> ContentFetch::fetch(const cid::Cid& root, const store::Pin& pin,
                    return state_->runBlocks(sink, job, root, total);
                  });
   auto done = tree.bring();
-  (void)base::writeFileAtomically(state_->scoresPath(),
-                                  state_->scores.save(std::chrono::steady_clock::now()), 0600);
+  state_->keepScores();
   if (done) done = tree.keep(pin);
   if (!done) return std::unexpected(state_->named(done.error(), root));
   std::move(*downloads).remove();

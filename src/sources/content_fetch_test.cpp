@@ -2,6 +2,8 @@
 #include "sources/content_fetch.h"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <future>
 #include <latch>
 #include <mutex>
@@ -144,6 +146,57 @@ TEST_F(ContentFetchTest, WhatIsHereIsNotAskedFor) {
   expectWhole(root);
   EXPECT_LE(server.requests(), 2u);
   EXPECT_GE(bytesOf("store"), 3'000'000u);
+}
+
+TEST_F(ContentFetchTest, KnownDamageIsMendedLeafByLeaf) {
+  const auto path = file("one", store::pattern((5u << 20) + 9));
+  const auto root = publish(path);
+  ASSERT_TRUE(store_->importPath(path));
+  store::damage(storeFolder() / storedFiles().at(0), 2'500'000);
+  EXPECT_FALSE(store_->exportPath(root, folder_ / "out")) << "which marks it";
+  const OddServer server(blocks_);
+  const auto fetched = fetch(root, {server.address()});
+  ASSERT_TRUE(fetched) << fetched.error().describe();
+  expectWhole(root);
+  EXPECT_TRUE(store_->hasFile(root).value());
+  EXPECT_EQ(server.served(), 1u) << "the damaged leaf alone";
+}
+
+TEST_F(ContentFetchTest, WhatWasFoundHereIsHeldWhileTheRestComes) {
+  file("a/one", store::pattern(3'000'000));
+  file("a/two", store::pattern(2'000'001));
+  const auto root = publish(folder_ / "a");
+  ASSERT_TRUE(store_->importPath(folder_ / "a/one"));
+  ASSERT_TRUE(store_->unpin(store_->pins()->at(0)));
+  std::atomic<unsigned> collections = 0;
+  const OddServer server(blocks_, [&](auto&, const auto&) {
+    // The two nodes are there by then.
+    if (collections++ >= 2) {
+      EXPECT_TRUE(store_->collect());
+    }
+    return false;
+  });
+  const auto fetched = fetch(root, {server.address()});
+  ASSERT_TRUE(fetched) << fetched.error().describe();
+  EXPECT_GT(collections.load(), 2u);
+  expectWhole(root);
+}
+
+TEST_F(ContentFetchTest, WhatKilledWritersOfTheMeasurementsLeftGoes) {
+  const auto old = folder_ / "data/source-scores.json.123.tmp";
+  const auto young = folder_ / "data/source-scores.json.124.tmp";
+  const auto other = folder_ / "data/other.json.123.tmp";
+  for (const auto& path : {old, young, other}) store::writeFile(path, "torn");
+  for (const auto& path : {old, other}) {
+    std::filesystem::last_write_time(
+        path, std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+  }
+  const auto root = publishFile(1000);
+  const OddServer server(blocks_);
+  ASSERT_TRUE(fetch(root, {server.address()}));
+  EXPECT_FALSE(std::filesystem::exists(old));
+  EXPECT_TRUE(std::filesystem::exists(young)) << "its writer may live";
+  EXPECT_TRUE(std::filesystem::exists(other));
 }
 
 TEST_F(ContentFetchTest, APathIsFollowed) {

@@ -33,13 +33,13 @@ class LeafPlaces final : public cid::Blocks {
   explicit LeafPlaces(const ContentStore& store) : store_(store) {}
 
   Result<Bytes> get(const cid::Cid& cid) override {
-    const auto found = store_.block(cid);
+    const auto found = store_.unhashedBlock(cid);
     if (!found) return std::unexpected(found.error());
     return readContent(found->content);
   }
 
   Result<std::uint64_t> sizeOf(const cid::Cid& cid) override {
-    auto found = store_.block(cid);
+    auto found = store_.unhashedBlock(cid);
     if (!found) return std::unexpected(found.error());
     last_ = std::move(found->content);
     return contentSize(last_);

@@ -125,6 +125,7 @@ Result<CarRead> importCar(ContentStore& store, int file, const fs::path& path, c
   const auto session = store.beginBlocks();
   if (!session) return std::unexpected(session.error());
   auto read = CarImporter(**session, file, path, how, options).run();
+  if (!read) (void)(*session)->flush();  // what was good stays until the next collection
   if (!read || (!how.pin && how.name.empty())) return read;
   for (const auto& root : read->roots) {
     const auto name = how.name.empty() ? root.normalized().text() : how.name;

@@ -231,6 +231,18 @@ TEST_F(CarTest, HostileCarsAreRefusedByName) {
   EXPECT_EQ(other->collect(true)->blocks, 0u);
 }
 
+TEST_F(CarTest, WhatCameBeforeTheCutStaysUntilTheCollection) {
+  const auto car = carText();
+  const auto blocks = parse(car).blocks;
+  ASSERT_GT(blocks.size(), 2u);
+  const auto other = otherStore();
+  EXPECT_EQ(importText(*other, car.substr(0, car.size() - 1)).error().category,
+            ErrorCategory::Protocol);
+  for (std::size_t i = 0; i + 1 < blocks.size(); ++i) EXPECT_TRUE(other->block(blocks[i].cid)) << i;
+  ASSERT_TRUE(other->collect());
+  EXPECT_FALSE(other->block(blocks[0].cid));
+}
+
 TEST_F(CarTest, ForeignBlocksArePassedOverWhenToldTo) {
   const auto other = otherStore();
   const auto foreign = std::string("\x01\x55\x13\x40", 4) + std::string(64, 'h') + "block";

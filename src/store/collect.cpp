@@ -73,14 +73,16 @@ class Reached {
     return {};
   }
 
-  /// That block alone.
+  /// That block alone; with its inner nodes where it is a file that is kept whole.
   Result<void> hold(std::string cidBytes) {
     const auto cid = cid::Cid::fromBytes(asBytes(cidBytes));
-    if (cid) {
-      if (auto kept = keepFiles(*cid); !kept) return std::unexpected(kept.error());
-    }
     cids_.insert(std::move(cidBytes));
-    return {};
+    if (!cid) return {};
+    const auto kept = keepFiles(*cid);
+    if (!kept) return std::unexpected(kept.error());
+    if (!*kept) return {};
+    auto inner = takeTree(*cid);
+    return inner ? below(std::move(*inner)) : std::unexpected(inner.error());
   }
 
   bool hasFile(const FileRow& file) const { return files_.contains(file.id); }
@@ -223,6 +225,12 @@ Result<Collected> ContentStore::collect(bool dryRun, const JobOptions& options) 
     const auto total = bytesOf(*writer_);
     if (!total) return std::unexpected(total.error());
     Decided decided(options, *total);
+    const auto dead = deadHolds(*writer_);
+    if (!dead) return std::unexpected(dead.error());
+    for (const auto& pin : *dead) {
+      auto gone = writer_->erasePin(pin.kind, pin.name, pin.variant);
+      if (!gone) return std::unexpected(gone.error());
+    }
     Reached reached(reader, *writer_, decided);
     if (auto walked = reachAll(*writer_, *staging_, reached); !walked) return walked;
     auto removed = removeOthers(*writer_, reached, decided);

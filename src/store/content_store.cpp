@@ -10,6 +10,7 @@
 #include "store/assemble.h"
 #include "store/disk_space.h"
 #include "store/index.h"
+#include "store/leaf_check.h"
 #include "store/packs.h"
 #include "store/resume_journal.h"
 #include "store/staging.h"
@@ -69,18 +70,20 @@ Result<std::unique_ptr<ContentStore>> ContentStore::open(const std::filesystem::
   auto reader = Index::open(folder / "index.sqlite");
   if (!reader) return std::unexpected(reader.error());
   store->reader_ = std::move(*reader);
+  store->leafCheck_ = std::make_unique<LeafCheck>(*store->writer_);
   store->packs_ = std::make_unique<Packs>(folder / "packs");
   if (auto cut = store->packs_->cutTornTails(*store->writer_); !cut) {
     return std::unexpected(cut.error());
   }
   if (auto swept = store->staging_->sweep(); !swept) return std::unexpected(swept.error());
+  if (auto dropped = store->dropDeadHolds(); !dropped) return std::unexpected(dropped.error());
   if (auto swept = store->sweepOrphans(); !swept) return std::unexpected(swept.error());
   store->reserve_->make();
   return store;
 }
 
 TreeReader ContentStore::tree() const {
-  return {folder_, *reader_, *packs_};
+  return {folder_, *reader_, *packs_, leafCheck_.get()};
 }
 
 Result<std::unique_ptr<ImportSession>> ContentStore::beginImport(std::string_view resume) {
@@ -136,6 +139,16 @@ Result<Block> ContentStore::block(const cid::Cid& cid) const {
   auto content = tree().block(cid);
   if (!content) return std::unexpected(content.error());
   return Block{cid, std::move(*content)};
+}
+
+Result<Block> ContentStore::unhashedBlock(const cid::Cid& cid) const {
+  auto content = TreeReader(folder_, *reader_, *packs_).block(cid);
+  if (!content) return std::unexpected(content.error());
+  return Block{cid, std::move(*content)};
+}
+
+std::optional<Bytes> ContentStore::intactBlock(const cid::Cid& cid) const {
+  return tree().intactBlock(cid);
 }
 
 Result<std::vector<TreeFile>> ContentStore::listFiles(const cid::Cid& root) const {

@@ -32,7 +32,9 @@
 namespace webpool::store {
 
 class BlockSession;
+class Hold;
 class Index;
+class LeafCheck;
 class Packs;
 class SpaceReserve;
 class StagingArea;
@@ -40,9 +42,10 @@ class TreeReader;
 
 /// A named root. What no pin reaches is deleted by collect().
 struct Pin {
-  std::string kind;  ///< "import" (name: the path it came from), "pin" or "model"
+  /// "import" (name: the path it came from), "pin", "model", or "fetch": that of a Hold.
+  std::string kind;
   std::string name;
-  std::string variant;  ///< a model's dtype, or empty
+  std::string variant;  ///< a model's dtype, the folder of a Hold, or empty
   cid::Cid cid;
   std::int64_t addedUnixSeconds = 0;
   std::string origin = {};  ///< where a model was had from, as JSON (docs/store.md); may be empty
@@ -73,6 +76,9 @@ struct ScrubReport {
   std::uint64_t checked = 0;
   std::vector<cid::Cid> damaged;
 };
+
+/// The kind of a Hold's pins.
+inline constexpr std::string_view kHoldKind = "fetch";
 
 /// Takes a file's bytes in order. A failure ends the reading and is its outcome.
 using PieceSink = std::function<Result<void>(std::span<const std::byte>)>;
@@ -106,8 +112,20 @@ class ContentStore final : public BlockSource {
   /// The CID at `path` below `root`, without opening what it names.
   Result<cid::Cid> resolveCid(const cid::Cid& root, std::string_view path) const;
 
-  /// A dag-pb node, a leaf as a region of its file, or a packed block as a region of its pack.
+  /// A dag-pb node, a leaf as a region of its file, or a packed block as a region of its pack. The
+  /// last two are hashed the first time that this process asks for them, and again when their file
+  /// has another state than then.
   Result<Block> block(const cid::Cid& cid) const override;
+
+  /// The same, of a whole file's leaf without that hash: for what is copied to where it is hashed.
+  Result<Block> unhashedBlock(const cid::Cid& cid) const;
+
+  /// The bytes of a block, read and hashed now; nothing where they are nowhere right. Also of the
+  /// undamaged leaves of a damaged file.
+  std::optional<Bytes> intactBlock(const cid::Cid& cid) const;
+
+  /// For pins that end with this process.
+  Result<std::unique_ptr<Hold>> beginHold();
 
   /// For blocks that come one by one. They stay while the session lives, and then as long as a pin
   /// reaches them.
@@ -140,7 +158,7 @@ class ContentStore final : public BlockSource {
 
   /// Rehashes everything below `root`, whatever its codec. NotFound names what is missing,
   /// Integrity the first that does not match; a file is not served again then until it is imported
-  /// anew.
+  /// anew. So it is with whatever read(), exportPath() and block() find damaged.
   Result<void> verify(const cid::Cid& root, const JobOptions& options = {});
 
   /// Whether everything below `root` is there and untouched. Rehashes only files whose size, time
@@ -186,6 +204,7 @@ class ContentStore final : public BlockSource {
 
  private:
   friend class BlockSession;
+  friend class Hold;
   friend class ImportSession;
   ContentStore(std::filesystem::path folder, base::RandomSource random);
 
@@ -193,6 +212,9 @@ class ContentStore final : public BlockSource {
   Result<std::vector<std::filesystem::path>> orphans();
   /// Deletes them: what a crash or a removal left.
   Result<void> sweepOrphans();
+  /// The pins of holds whose process is gone.
+  Result<std::vector<Pin>> deadHolds(Index& index) const;
+  Result<void> dropDeadHolds();
   /// Over the connection that never waits for a writer.
   TreeReader tree() const;
 
@@ -203,6 +225,7 @@ class ContentStore final : public BlockSource {
   std::unique_ptr<Packs> packs_;
   std::unique_ptr<Index> reader_;
   std::unique_ptr<Index> writer_;
+  std::unique_ptr<LeafCheck> leafCheck_;
 };
 
 }  // namespace webpool::store

@@ -5,10 +5,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <sys/wait.h>
+
 #include <fmt/format.h>
 #include <algorithm>
+#include <functional>
 
+#include "cid/tree.h"
+#include "store/hold.h"
 #include "store/import_plan.h"
+#include "store/index.h"
 #include "store/testing/test_store.h"
 
 namespace webpool::store {
@@ -39,6 +45,10 @@ class ContentTest : public StoreTest {
     fs::create_symlink("/no/such/place", folder_ / "odd/dangling");
     fs::create_directory_symlink("sub", folder_ / "odd/folder-link");
     return folder_ / "odd";
+  }
+  static cid::Cid leafOf(std::string_view file, std::size_t number) {
+    const auto leaf = file.substr(number << 20, std::size_t{1} << 20);
+    return cid::Cid::of(cid::Codec::Raw, std::as_bytes(std::span(leaf)));
   }
   static std::string contents(const fs::path& path) { return base::readFile(path).value(); }
 };
@@ -199,12 +209,160 @@ TEST_F(ContentTest, ReadHandsOnNothingThatIsWrong) {
   EXPECT_EQ(store_->read(root, collect).error().category, ErrorCategory::Integrity);
   EXPECT_EQ(got, whole.substr(0, 6u << 20));
   // What the sink says is the outcome.
+  ASSERT_TRUE(store_->importPath(folder_ / "big"));
   const auto stopped = store_->read(root, [](std::span<const std::byte>) -> Result<void> {
     return fail(ErrorCategory::Busy, "enough");
   });
   EXPECT_EQ(stopped.error().message, "enough");
   const auto folder = store_->importPath(file("f/x", "x").parent_path())->root;
   EXPECT_EQ(store_->read(folder, collect).error().category, ErrorCategory::InvalidArgument);
+}
+
+TEST_F(ContentTest, WhatAReaderFindsDamagedIsMarkedUntilItComesAnew) {
+  const auto path = file("big", pattern((3u << 20) + 17));
+  const auto root = store_->importPath(path)->root;
+  const auto stored = storeFolder() / storedFiles().at(0);
+  const auto second = leafOf(pattern(2u << 20), 1);
+  const auto sink = [](std::span<const std::byte>) { return Result<void>(); };
+  const std::vector<std::function<Result<void>()>> readers{
+      [&]() -> Result<void> {
+        const auto written = store_->exportPath(root, folder_ / "out");
+        return written ? Result<void>() : std::unexpected(written.error());
+      },
+      [&] { return store_->read(root, sink); },
+      [&]() -> Result<void> {
+        const auto block = store_->block(second);
+        return block ? Result<void>() : std::unexpected(block.error());
+      }};
+  for (const auto& read : readers) {
+    damage(stored, 1'500'000);
+    EXPECT_TRUE(store_->hasFile(root).value()) << "nobody has read it yet";
+    const auto outcome = read();
+    ASSERT_FALSE(outcome);
+    EXPECT_EQ(outcome.error().category, ErrorCategory::Integrity);
+    EXPECT_FALSE(store_->hasFile(root).value());
+    EXPECT_FALSE(openStore()->hasFile(root).value()) << "other processes know it too";
+    ASSERT_TRUE(store_->importPath(path));
+    EXPECT_TRUE(store_->hasFile(root).value());
+    EXPECT_TRUE(store_->verify(root));
+    EXPECT_TRUE(read()) << "and it is served again";
+    fs::remove_all(folder_ / "out");
+  }
+}
+
+TEST_F(ContentTest, WhatWasMendedMeanwhileIsNotMarked) {
+  const auto path = file("big", pattern(3u << 20));
+  const auto root = store_->importPath(path)->root;
+  const auto index = Index::open(storeFolder() / "index.sqlite").value();
+  const auto before = index->fileByRoot(root).value().value();
+  damage(storeFolder() / storedFiles().at(0), 5);
+  ASSERT_FALSE(store_->verify(root));
+  ASSERT_TRUE(store_->importPath(path));
+  ASSERT_TRUE(index->markDamaged(before));
+  EXPECT_TRUE(store_->hasFile(root).value());
+  ASSERT_TRUE(index->markDamaged(index->fileByRoot(root).value().value()));
+  EXPECT_FALSE(store_->hasFile(root).value());
+}
+
+TEST_F(ContentTest, ABlockIsHashedOnceAndAgainWhenItsFileHasAnotherState) {
+  const auto whole = pattern(3u << 20);
+  const auto root = store_->importPath(file("big", whole))->root;
+  const auto leaf = [&](std::size_t number) { return leafOf(whole, number); };
+  ASSERT_TRUE(store_->block(leaf(0)));
+  damage(storeFolder() / storedFiles().at(0), 5);  // its status change time is another one now
+  EXPECT_TRUE(store_->unhashedBlock(leaf(0))) << "a look at size and time tells nothing";
+  EXPECT_TRUE(store_->block(leaf(1)));
+  EXPECT_EQ(store_->block(leaf(0)).error().category, ErrorCategory::Integrity);
+  // The other leaves of a damaged file are of use still.
+  EXPECT_EQ(store_->block(leaf(1)).error().category, ErrorCategory::Integrity);
+  EXPECT_FALSE(store_->intactBlock(leaf(0)));
+  EXPECT_EQ(store_->intactBlock(leaf(1)).value().text(), whole.substr(1u << 20, 1u << 20));
+  EXPECT_FALSE(store_->hasFile(root).value());
+}
+
+TEST_F(ContentTest, AHoldEndsWithItsProcess) {
+  const auto root = store_->importPath(file("a", "abc"))->root;
+  ASSERT_TRUE(store_->unpin(store_->pins()->at(0)));
+  {
+    const auto hold = store_->beginHold().value();
+    ASSERT_TRUE(store_->addPin(hold->pin(root)));
+    const auto other = openStore();
+    EXPECT_EQ(other->pins(kHoldKind)->size(), 1u) << "who opens the store takes it for alive";
+    EXPECT_EQ(other->collect()->files, 0u);
+  }
+  EXPECT_TRUE(store_->pins()->empty());
+  ASSERT_TRUE(store_->collect(true));
+  store_.reset();
+  const auto child = ::fork();
+  if (child == 0) {
+    const auto store = openStore();
+    const auto hold = store->beginHold();
+    if (!hold || !store->addPin((*hold)->pin(root))) ::_exit(1);
+    ::raise(SIGKILL);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  store_ = openStore();
+  EXPECT_TRUE(store_->pins()->empty());
+  EXPECT_EQ(store_->collect()->files, 1u);
+}
+
+TEST_F(ContentTest, ACollectionDropsTheHoldsOfTheDead) {
+  const auto root = store_->importPath(file("a", "abc"))->root;
+  ASSERT_TRUE(store_->unpin(store_->pins()->at(0)));
+  // As an earlier version left it.
+  ASSERT_TRUE(store_->addPin({std::string(kHoldKind), root.text(), "", root, 0, ""}));
+  EXPECT_EQ(store_->collect()->files, 1u);
+  EXPECT_TRUE(store_->pins()->empty());
+}
+
+TEST_F(ContentTest, WhatAKilledExportLeftGoesWithTheNextOfTheSameTarget) {
+  const auto root = store_->importPath(file("f/a", pattern(6u << 20)).parent_path())->root;
+  fs::create_directories(folder_ / "out");
+  store_.reset();
+  const auto child = ::fork();
+  if (child == 0) {
+    const auto store = openStore();
+    (void)store->exportPath(root, folder_ / "out/copy",
+                            {[](const Progress&) { ::raise(SIGKILL); }, {}});
+    ::_exit(1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  const auto entries = [&] {
+    return std::distance(fs::directory_iterator(folder_ / "out"), fs::directory_iterator());
+  };
+  EXPECT_EQ(entries(), 1) << "what was not finished";
+  store_ = openStore();
+  ASSERT_TRUE(store_->exportPath(root, folder_ / "out/copy"));
+  EXPECT_EQ(entries(), 1) << "the copy alone";
+  EXPECT_EQ(fs::file_size(folder_ / "out/copy/a"), 6u << 20);
+}
+
+TEST_F(ContentTest, TwoExportsToOneTargetDoNotMix) {
+  const auto root = store_->importPath(file("f/a", pattern(6u << 20)).parent_path())->root;
+  Result<Imported> second;
+  const auto first = store_->exportPath(
+      root, folder_ / "copy",
+      {[&](const Progress&) { second = store_->exportPath(root, folder_ / "copy"); }, {}});
+  EXPECT_TRUE(first);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().category, ErrorCategory::Busy);
+}
+
+TEST_F(ContentTest, AnImportHoldsWhatItFound) {
+  const auto here = store_->importPath(file("big", pattern(3u << 20)))->root;
+  ASSERT_TRUE(store_->unpin(store_->pins()->at(0)));
+  const auto gone = leafOf("x", 0);
+  auto session = store_->beginImport().value();
+  const std::vector files{gone, here};
+  EXPECT_EQ(session->hold(files).value(), (std::vector{false, true}));
+  EXPECT_EQ(store_->collect()->files, 0u);
+  EXPECT_TRUE(store_->verify(here));
+  session.reset();
+  EXPECT_EQ(store_->collect()->files, 1u);
 }
 
 TEST_F(ContentTest, UnpinnedContentStaysUntilTheCollection) {

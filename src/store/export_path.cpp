@@ -13,6 +13,7 @@
 #include "store/index.h"
 #include "store/ingest.h"
 #include "store/new_file.h"
+#include "store/new_folder.h"
 #include "store/tree_reader.h"
 
 namespace webpool::store {
@@ -103,6 +104,7 @@ class Exporter {
         [&](std::uint64_t done) { report(done); }, options_.stop);
     if (!leaves) return std::unexpected(leaves.error());
     if (*leaves == row.leaves) return {};
+    tree_.noteDamage(row);
     return fail(ErrorCategory::Integrity,
                 fmt::format("the stored file {} does not match its hash", row.root.text()),
                 kDamageHint);
@@ -140,9 +142,8 @@ Result<Imported> ContentStore::exportPath(const cid::Cid& root, const fs::path& 
   const auto about = reader.describe(root, options.stop);
   if (!about) return std::unexpected(about.error());
   // Beside the target, so that it appears whole or not at all.
-  auto between = fs::absolute(target, none);
-  if (between.filename().empty()) between = between.parent_path();
-  const auto finally = between;
+  auto finally = fs::absolute(target, none);
+  if (finally.filename().empty()) finally = finally.parent_path();
   if (!fs::is_directory(finally.parent_path(), none)) {
     return fail(ErrorCategory::NotFound,
                 fmt::format("there is no folder {}", finally.parent_path().native()),
@@ -152,16 +153,15 @@ Result<Imported> ContentStore::exportPath(const cid::Cid& root, const fs::path& 
     auto room = checkRoom(finally.parent_path(), about->bytes, root.text());
     if (!room) return std::unexpected(room.error());
   }
-  between.replace_filename(fmt::format(".webpool-{}", base::randomHex(random_, 6)));
+  const auto between = NewFolder::beside(finally, random_);
+  if (!between) return std::unexpected(between.error());
+  const auto content = (*between)->content();
   Exporter exporter(reader, *reader_, folder_, options, about->bytes);
   auto written = exporter.write(
       {.name = "", .cid = root, .kind = about->kind, .size = about->bytes, .target = about->target},
-      between, 0);
-  if (written) written = renameToNew(between, finally);
-  if (!written) {
-    fs::remove_all(between, none);
-    return std::unexpected(written.error());
-  }
+      content, 0);
+  if (written) written = renameToNew(content, finally);
+  if (!written) return std::unexpected(written.error());
   auto result = exporter.written();
   result.root = root;
   return result;

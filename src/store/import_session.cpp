@@ -91,6 +91,7 @@ struct ImportSession::State {
   FolderBuilder tree;
   std::vector<Staged> staged;
   std::vector<cid::Cid> existing;
+  bool holds = false;                  ///< there are leases of this session
   std::optional<cid::Cid> singleRoot;  ///< the root is one file
   std::vector<TreeFile> files;
   std::vector<std::pair<cid::Cid, std::string>> links;  ///< nodes of symbolic links
@@ -107,9 +108,9 @@ struct ImportSession::State {
   /// Copies the source to a staged file, or takes up what an earlier import copied.
   Result<Ingested> copy(const Item& item, const IngestProgress& report, const std::stop_token& stop,
                         std::filesystem::path& path);
-  Result<Ingested> copyAndRecord(const ResumeJournal::Source& source, const Item& item,
-                                 const IngestProgress& report, const std::stop_token& stop,
-                                 std::filesystem::path& path);
+  Result<Ingested> copyAndRecord(const ResumeJournal::Source& source, const FileState& state,
+                                 const Item& item, const IngestProgress& report,
+                                 const std::stop_token& stop, std::filesystem::path& path);
   Result<void> place(const TreeFile& file, std::uint64_t dagSize);
   /// Brings to the disk what was not yet.
   Result<void> flush();
@@ -136,10 +137,11 @@ Result<void> ImportSession::State::place(const TreeFile& file, std::uint64_t dag
 }
 
 Result<Ingested> ImportSession::State::copyAndRecord(const ResumeJournal::Source& source,
-                                                     const Item& item, const IngestProgress& report,
+                                                     const FileState& state, const Item& item,
+                                                     const IngestProgress& report,
                                                      const std::stop_token& stop,
                                                      std::filesystem::path& path) {
-  CopyState from;
+  CopyState from{.source = state};
   unsigned number = 0;
   if (source.size < kLongCopy) {
     number = journal->nextNumber();
@@ -172,13 +174,10 @@ Result<Ingested> ImportSession::State::copyAndRecord(const ResumeJournal::Source
 Result<Ingested> ImportSession::State::copy(const Item& item, const IngestProgress& report,
                                             const std::stop_token& stop,
                                             std::filesystem::path& path) {
-  struct stat status{};
-  if (!journal || ::stat(item.source.c_str(), &status) != 0) {
-    return ingestCopy(item.source, path, report, stop);
-  }
-  const ResumeJournal::Source source{
-      item.treePath, static_cast<std::uint64_t>(status.st_size),
-      std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec, status.st_ino};
+  const auto now = journal ? stateAt(item.source) : Result<FileState>();
+  if (!journal || !now) return ingestCopy(item.source, path, report, stop);
+  const ResumeJournal::Source source{item.treePath, now->size,  now->mtimeNs,
+                                     now->ctimeNs,  now->inode, now->device};
   if (auto done = journal->finished(source)) {
     path = journal->stagedPath(done->number);
     if (done->ingested.flushed || isWhole(path, done->ingested, stop)) {
@@ -187,7 +186,7 @@ Result<Ingested> ImportSession::State::copy(const Item& item, const IngestProgre
     if (stop.stop_requested()) return fail(ErrorCategory::Cancelled, "cancelled");
     ::unlink(path.c_str());
   }
-  return copyAndRecord(source, item, report, stop, path);
+  return copyAndRecord(source, *now, item, report, stop, path);
 }
 
 Result<Ingested> ImportSession::State::ingest(const std::filesystem::path& store, const Item& item,
@@ -219,7 +218,7 @@ ImportSession::ImportSession(ContentStore& store, std::unique_ptr<StagingFolder>
 }
 
 ImportSession::~ImportSession() {
-  if (state_->existing.empty()) return;
+  if (!state_->holds) return;
   // Where it fails, the next collection finds that the holder is dead.
   (void)store_.writer_->write([&] { return store_.writer_->removeLeases(state_->holder()); });
 }
@@ -279,6 +278,25 @@ Result<StagedFile> ImportSession::addFile(const Item& item, const JobOptions& op
   return result;
 }
 
+Result<std::vector<bool>> ImportSession::hold(std::span<const cid::Cid> files) {
+  auto& index = *store_.writer_;
+  const TreeReader reader(store_.folder_, index, *store_.packs_);
+  std::vector<bool> here(files.size());
+  auto held = index.write([&]() -> Result<void> {
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      const auto row = index.fileByRoot(files[i]);
+      if (!row) return std::unexpected(row.error());
+      here[i] = *row && reader.open(**row);
+      if (!here[i]) continue;
+      if (auto leased = index.addLease(state_->holder(), files[i]); !leased) return leased;
+      state_->holds = true;
+    }
+    return {};
+  });
+  if (!held) return std::unexpected(held.error());
+  return here;
+}
+
 Result<void> ImportSession::addExisting(std::string treePath, const cid::Cid& file) {
   auto& index = *store_.writer_;
   std::optional<FileRow> row;
@@ -293,6 +311,7 @@ Result<void> ImportSession::addExisting(std::string treePath, const cid::Cid& fi
     return index.addLease(state_->holder(), file);
   });
   if (!held) return held;
+  state_->holds = true;
   state_->existing.push_back(file);
   return state_->place({std::move(treePath), file, row->stamp.size}, row->dagSize);
 }

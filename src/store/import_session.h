@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,6 +62,10 @@ class ImportSession {
 
   /// A symbolic link.
   Result<void> addLink(std::string treePath, std::string_view target);
+
+  /// Keeps collections from those of the files that are here and, as far as a look tells, whole;
+  /// says of each whether it is.
+  Result<std::vector<bool>> hold(std::span<const cid::Cid> files);
 
   /// A file that the store already holds.
   Result<void> addExisting(std::string treePath, const cid::Cid& file);

@@ -79,6 +79,10 @@ class Index {
   /// Remembers that a file was found as it should be, or (mtimeNs is kDamaged) not.
   Result<void> setStamp(std::int64_t file, const FileStamp& stamp);
 
+  /// Remembers that a file was found damaged, where it still has the stamp of that row: else
+  /// somebody mended it meanwhile.
+  Result<void> markDamaged(const FileRow& file);
+
   /// Whoever was killed in the middle of a commit may have written all of it, and not yet told the
   /// other processes: they don't see it, but it comes to life when the last of them has ended and
   /// the log is read anew. This commits something, after which it can't. To be called before

@@ -33,6 +33,18 @@ Result<void> Index::setStamp(std::int64_t file, const FileStamp& stamp) {
   return statement->bind(1, stamp.mtimeNs).bind(2, stamp.linkedCtimeNs).bind(3, file).run();
 }
 
+Result<void> Index::markDamaged(const FileRow& file) {
+  const std::scoped_lock lock(mutex_);
+  auto statement = database_->prepare(
+      "UPDATE file SET mtime_ns = ? WHERE id = ? AND mtime_ns = ? AND linked_ctime_ns = ?");
+  if (!statement) return std::unexpected(statement.error());
+  return statement->bind(1, kDamaged)
+      .bind(2, file.id)
+      .bind(3, file.stamp.mtimeNs)
+      .bind(4, file.stamp.linkedCtimeNs)
+      .run();
+}
+
 Result<void> Index::addFile(const FileRow& file, const cid::FileTree& tree) {
   auto insert = database_->prepare(
       "INSERT INTO file (sha256, size, mtime_ns, root, dag_size, leaves, linked_ctime_ns) "

@@ -261,11 +261,9 @@ Result<std::size_t> readAt(int file, std::span<std::byte> buffer, std::uint64_t 
   return filled;
 }
 
-Result<FileState> stateOf(int file, const Path& path) {
-  struct stat status{};
-  if (::fstat(file, &status) != 0) {
-    return std::unexpected(base::fileError("can't look at", path, errno));
-  }
+namespace {
+
+FileState asState(const struct stat& status) {
   const auto nanoseconds = [](const timespec& time) {
     return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
   };
@@ -277,6 +275,20 @@ Result<FileState> stateOf(int file, const Path& path) {
       status.st_ino,
       S_ISREG(status.st_mode),
   };
+}
+
+}  // namespace
+
+Result<FileState> stateOf(int file, const Path& path) {
+  struct stat status{};
+  if (::fstat(file, &status) == 0) return asState(status);
+  return std::unexpected(base::fileError("can't look at", path, errno));
+}
+
+Result<FileState> stateAt(const Path& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) == 0) return asState(status);
+  return std::unexpected(base::fileError("can't look at", path, errno));
 }
 
 namespace {
@@ -302,6 +314,11 @@ Result<Source> openSource(const Path& path) {
 
 namespace {
 
+std::unexpected<Error> wasChanged(const Path& path) {
+  return fail(ErrorCategory::Busy, fmt::format("{} was changed while it was read", path.native()),
+              "try again when nothing writes to it any more");
+}
+
 /// That the file was not changed while `read` bytes of it were read: what was hashed was never in
 /// it otherwise.
 Result<void> checkUnchanged(const Source& from, std::uint64_t read, const Path& path) {
@@ -311,8 +328,7 @@ Result<void> checkUnchanged(const Source& from, std::uint64_t read, const Path& 
       after->size == from.state.size && read == from.state.size) {
     return {};
   }
-  return fail(ErrorCategory::Busy, fmt::format("{} was changed while it was read", path.native()),
-              "try again when nothing writes to it any more");
+  return wasChanged(path);
 }
 
 }  // namespace
@@ -321,6 +337,7 @@ Result<Ingested> ingestCopy(const Path& source, const Path& target, const Ingest
                             std::stop_token stop, const CopyState& state) {
   auto from = openSource(source);
   if (!from) return std::unexpected(from.error());
+  if (state.source && *state.source != from->state) return wasChanged(source);
   const bool anew = state.leaves.empty();
   auto to = base::openFile(target, O_RDWR | O_NOFOLLOW | (anew ? O_CREAT | O_EXCL : 0), 0600);
   if (!to) return std::unexpected(to.error());

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <vector>
@@ -30,12 +31,26 @@ inline constexpr std::uint64_t kFlushAtOnce = 16u << 20;
 /// Bytes read so far.
 using IngestProgress = std::function<void(std::uint64_t)>;
 
+/// What fstat(2) tells of an open file.
+struct FileState {
+  std::uint64_t size = 0;
+  std::int64_t mtimeNs = 0;
+  std::int64_t ctimeNs = 0;
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  bool regular = false;
+
+  bool operator==(const FileState&) const = default;
+};
+
 /// A copy that goes on where an earlier one ended.
 struct CopyState {
   /// Of what the target holds already: read from there, and compared.
   std::vector<cid::Digest> leaves = {};
   /// Told of leaves as they are made, in order, those above included, on a thread of its own.
   LeafRecorder onLeaves = {};
+  /// Of the source, as the caller saw it; Busy where it is another file by now.
+  std::optional<FileState> source = {};
 };
 
 /// Copies `source` to the file `target` (shares the disk blocks where the file system can; leaves
@@ -71,16 +86,9 @@ Result<std::vector<cid::Digest>> copyOut(int file, const std::filesystem::path& 
 Result<std::vector<cid::Digest>> hashLeaves(int file, const std::filesystem::path& path,
                                             const IngestProgress& progress, std::stop_token stop);
 
-/// What fstat(2) tells of an open file.
-struct FileState {
-  std::uint64_t size = 0;
-  std::int64_t mtimeNs = 0;
-  std::int64_t ctimeNs = 0;
-  std::uint64_t device = 0;
-  std::uint64_t inode = 0;
-  bool regular = false;
-};
 Result<FileState> stateOf(int file, const std::filesystem::path& path);
+/// The same of the file that a path leads to.
+Result<FileState> stateAt(const std::filesystem::path& path);
 
 /// Fills the buffer from `offset`; fewer bytes only at the end of the file.
 Result<std::size_t> readAt(int file, std::span<std::byte> buffer, std::uint64_t offset,

@@ -18,6 +18,10 @@ namespace {
 constexpr std::size_t kInlineLeaves = 16;
 constexpr std::size_t kCheckSize = 16;
 
+constexpr std::string_view kBegun = "BEGUN";
+constexpr std::string_view kFlushed = "FLUSHED";
+constexpr std::string_view kWhole = "WHOLE";
+
 std::span<const std::byte> asBytes(std::string_view text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
@@ -44,6 +48,12 @@ std::vector<cid::Digest> digestsOf(std::string_view bytes) {
 
 std::string checkOf(std::string_view line) {
   return cid::hexText(cid::sha256(asBytes(line))).substr(0, kCheckSize);
+}
+
+std::string headOf(std::string_view kind, unsigned number, const ResumeJournal::Source& source) {
+  return fmt::format("{} {} {} {} {} {} {} x{}", kind, number, source.size, source.mtimeNs,
+                     source.ctimeNs, source.inode, source.device,
+                     cid::hexText(asBytes(source.treePath)));
 }
 
 }  // namespace
@@ -81,8 +91,9 @@ Result<void> ResumeJournal::load() {
   return {};
 }
 
-// "KIND NUMBER SIZE MTIME INODE PATH": B begun; F complete and flushed, W complete only, which go
-// on "SHA256 STAGED-MTIME LEAVES". A check ends each.
+// "KIND NUMBER SIZE MTIME CTIME INODE DEVICE PATH": BEGUN; FLUSHED: complete and on the disk;
+// WHOLE: complete only. These two go on "SHA256 STAGED-MTIME LEAVES". A check ends each. Lines of
+// earlier versions (kinds of one letter, without CTIME and DEVICE) only keep their numbers.
 void ResumeJournal::takeLine(std::string_view line) {
   if (line.size() <= kCheckSize + 1) return;
   const auto body = line.substr(0, line.size() - kCheckSize - 1);
@@ -91,18 +102,21 @@ void ResumeJournal::takeLine(std::string_view line) {
   std::string kind, path;
   unsigned number = 0;
   Source source;
-  words >> kind >> number >> source.size >> source.mtimeNs >> source.inode >> path;
+  words >> kind >> number;
+  if (!words) return;
+  next_ = std::max(next_, number + 1);
+  if (kind != kBegun && kind != kFlushed && kind != kWhole) return;
+  words >> source.size >> source.mtimeNs >> source.ctimeNs >> source.inode >> source.device >> path;
   auto treePath = fromHex(path.substr(std::min<std::size_t>(1, path.size())));
   if (!words || !treePath) return;
   source.treePath = std::move(*treePath);
-  next_ = std::max(next_, number + 1);
-  if (kind == "B") {
+  if (kind == kBegun) {
     begun_[source] = number;
     return;
   }
   std::string sha256, leaves;
   Finished done{number, {}};
-  done.ingested.flushed = kind == "F";
+  done.ingested.flushed = kind == kFlushed;
   words >> sha256 >> done.ingested.mtimeNs >> leaves;
   const auto whole = fromHex(sha256);
   if (!words || !whole || whole->size() != sizeof(cid::Digest)) return;
@@ -156,8 +170,7 @@ Result<void> ResumeJournal::writeLine(std::string line) {
 Result<void> ResumeJournal::recordBegin(unsigned number, const Source& source) {
   std::error_code ignored;
   std::filesystem::remove(leavesPath(number), ignored);
-  return writeLine(fmt::format("B {} {} {} {} x{}", number, source.size, source.mtimeNs,
-                               source.inode, cid::hexText(asBytes(source.treePath))));
+  return writeLine(headOf(kBegun, number, source));
 }
 
 Result<void> ResumeJournal::recordEnd(unsigned number, const Source& source,
@@ -172,9 +185,8 @@ Result<void> ResumeJournal::recordEnd(unsigned number, const Source& source,
     if (!file) return std::unexpected(file.error());
     if (auto written = base::writeAll(file->get(), bytes, path); !written) return written;
   }
-  return writeLine(fmt::format("{} {} {} {} {} x{} {} {} {}", ingested.flushed ? "F" : "W", number,
-                               source.size, source.mtimeNs, source.inode,
-                               cid::hexText(asBytes(source.treePath)),
+  return writeLine(fmt::format("{} {} {} {}",
+                               headOf(ingested.flushed ? kFlushed : kWhole, number, source),
                                cid::hexText(ingested.sha256), ingested.mtimeNs, leaves));
 }
 

@@ -25,7 +25,9 @@ class ResumeJournal {
     std::string treePath;
     std::uint64_t size = 0;
     std::int64_t mtimeNs = 0;
+    std::int64_t ctimeNs = 0;  ///< whoever changes the file can set back the time above, not this
     std::uint64_t inode = 0;
+    std::uint64_t device = 0;
 
     auto operator<=>(const Source&) const = default;
   };

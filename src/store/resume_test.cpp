@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <sstream>
 
 #include <fmt/format.h>
 
@@ -54,6 +55,13 @@ class ResumeTest : public StoreTest {
       if (entry.is_directory()) return entry.path();
     }
     return {};
+  }
+  /// Another content in the same file, whose modification time is put back.
+  static void changeInPlace(const fs::path& path, const std::string& content) {
+    const auto time = fs::last_write_time(path);
+    const auto target = base::openFile(path, O_WRONLY).value();
+    ASSERT_TRUE(base::writeAll(target.get(), std::as_bytes(std::span(content)), path));
+    fs::last_write_time(path, time);
   }
   /// When a file was made: a copy that was begun anew is a younger file.
   static std::int64_t born(const fs::path& path) {
@@ -149,6 +157,56 @@ TEST_F(ResumeTest, AChangedSourceBeginsAnew) {
   ASSERT_TRUE(imported) << imported.error().describe();
   EXPECT_EQ(store_->findBySha256(cid::sha256(std::as_bytes(std::span(other)))).value(),
             imported->root);
+  EXPECT_TRUE(store_->verify(imported->root));
+}
+
+TEST_F(ResumeTest, AChangedSourceWhoseTimeWasPutBackBeginsAnew) {
+  const auto whole = pattern(60u << 20);
+  const auto path = file("big", whole);
+  killAt(path, 40u << 20);
+  auto other = whole;
+  other[1000] ^= 1;
+  other[other.size() - 1000] ^= 1;
+  changeInPlace(path, other);
+  store_ = openStore();
+  const auto imported = store_->importPath(path, {}, kResume);
+  ASSERT_TRUE(imported) << imported.error().describe();
+  EXPECT_EQ(store_->findBySha256(cid::sha256(std::as_bytes(std::span(other)))).value(),
+            imported->root);
+}
+
+TEST_F(ResumeTest, AWholeFileThatWasChangedSinceIsNotTakenInItsOldState) {
+  for (int i = 0; i < 20; ++i) {
+    file(fmt::format("f/{:02}", i), pattern(static_cast<std::size_t>(3'000'000 + i)));
+  }
+  killAt(folder_ / "f", 40'000'000);
+  for (int i = 0; i < 20; ++i) {
+    auto other = pattern(static_cast<std::size_t>(3'000'000 + i));
+    other[7] ^= 1;
+    changeInPlace(folder_ / "f" / fmt::format("{:02}", i), other);
+  }
+  store_ = openStore();
+  const auto imported = store_->importPath(folder_ / "f", {}, kResume);
+  ASSERT_TRUE(imported) << imported.error().describe();
+  EXPECT_EQ(imported->root, store_->importPath(folder_ / "f")->root);
+}
+
+TEST_F(ResumeTest, WhatAJournalOfAnEarlierVersionTellsBeginsAnew) {
+  const auto path = file("big", pattern(60u << 20));
+  killAt(path, 40u << 20);
+  const auto journal = kept() / "journal";
+  std::istringstream words(base::readFile(journal).value());
+  std::string kind, number, size, mtime, ctime, inode, device, name;
+  words >> kind >> number >> size >> mtime >> ctime >> inode >> device >> name;
+  ASSERT_EQ(name, "x");  // a single file has no path in its tree
+  auto line = fmt::format("B {} {} {} {} {}", number, size, mtime, inode, name);
+  line += " " + cid::hexText(cid::sha256(std::as_bytes(std::span(line)))).substr(0, 16) + "\n";
+  writeFile(journal, line);
+  const auto before = born(kept() / "0");
+  store_ = openStore();
+  const auto imported = store_->importPath(path, {}, kResume);
+  ASSERT_TRUE(imported) << imported.error().describe();
+  EXPECT_NE(born(storeFolder() / storedFiles().at(0)), before);
   EXPECT_TRUE(store_->verify(imported->root));
 }
 

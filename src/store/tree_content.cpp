@@ -204,6 +204,7 @@ Result<void> TreeReader::readWhole(const FileRow& file, const PieceSink& sink,
     cid::sha256Each(pieces, digests);
     for (std::size_t i = 0; i < pieces.size(); ++i) {
       if (digests[i] != file.leaves[leaf + i]) {
+        noteDamage(file);
         return fail(
             ErrorCategory::Integrity,
             fmt::format("the stored file {} ({}) does not match its hash in the 1 MiB "

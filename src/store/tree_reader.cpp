@@ -65,9 +65,32 @@ Result<Bytes> TreeBlocks::get(const cid::Cid& cid) {
   auto bytes = readContent(*block);
   // Other blocks than leaves were hashed when they were read.
   if (bytes && cid.codec() == cid::Codec::Raw && !cid.matches(bytes->view())) {
+    (void)tree_.intactBlock(cid);  // marks the file
     return mismatch("leaf", cid);
   }
   return bytes;
+}
+
+std::optional<Bytes> TreeReader::intactBlock(const cid::Cid& cid) const {
+  const auto regions =
+      cid.codec() == cid::Codec::Raw ? index_.regions(cid) : Result<std::vector<RegionRow>>();
+  if (!regions) return std::nullopt;
+  for (const auto& region : *regions) {
+    // Not by open(): a file that is known to be damaged may be so elsewhere.
+    const auto path = storedPath(folder_, region.file.sha256);
+    auto file = base::openFile(path, O_RDONLY | O_NOFOLLOW);
+    if (!file) continue;
+    auto bytes =
+        readContent(StoredRegion{std::make_shared<const base::FileDescriptor>(std::move(*file)),
+                                 region.offset, region.length});
+    if (bytes && cid.matches(bytes->view())) return std::move(*bytes);
+    if (bytes || bytes.error().category == ErrorCategory::Integrity) noteDamage(region.file);
+  }
+  const auto content = TreeReader(folder_, index_, packs_).block(cid);
+  if (!content) return std::nullopt;
+  auto bytes = readContent(*content);
+  if (!bytes || !cid.matches(bytes->view())) return std::nullopt;
+  return std::move(*bytes);
 }
 
 Result<cid::UnixFsEntity> TreeReader::entity(const cid::Cid& cid) const {
@@ -118,12 +141,18 @@ Result<base::FileDescriptor> TreeReader::open(const FileRow& file) const {
   return opened;
 }
 
-Result<std::optional<Content>> TreeReader::inWholeFile(const cid::Cid& cid) const {
+Result<std::optional<Content>> TreeReader::inWholeFile(const cid::Cid& cid, bool isLeaf) const {
   auto regions = index_.regions(cid);
   if (!regions) return std::unexpected(regions.error());
   std::optional<Error> firstError;
   for (const auto& region : *regions) {
     auto opened = open(region.file);
+    if (opened && isLeaf && check_ != nullptr) {
+      const auto path = storedPath(folder_, region.file.sha256);
+      if (auto right = check_->check(region, cid, *opened, path); !right) {
+        opened = std::unexpected(right.error());
+      }
+    }
     if (opened) {
       return Content(StoredRegion{std::make_shared<const base::FileDescriptor>(std::move(*opened)),
                                   region.offset, region.length});
@@ -136,7 +165,7 @@ Result<std::optional<Content>> TreeReader::inWholeFile(const cid::Cid& cid) cons
 
 Result<Content> TreeReader::leaf(const cid::Cid& cid) const {
   if (cid.isIdentity()) return Content(Bytes::copyOf(std::string_view(cid.hash().digest)));
-  auto whole = inWholeFile(cid);
+  auto whole = inWholeFile(cid, true);
   if (whole && *whole) return std::move(**whole);
   auto packed = packs_.find(index_, cid);
   if (!packed) return std::unexpected(packed.error());
@@ -148,7 +177,7 @@ Result<Content> TreeReader::leaf(const cid::Cid& cid) const {
 Result<std::optional<Content>> TreeReader::onePiece(const cid::Cid& cid) const {
   if (cid.codec() == cid::Codec::Raw) return leaf(cid);
   if (cid.codec() == cid::Codec::DagPb) {
-    auto whole = inWholeFile(cid);
+    auto whole = inWholeFile(cid, false);
     if (!whole || *whole) return whole;
     const auto read = entity(cid);
     if (!read) return std::unexpected(read.error());

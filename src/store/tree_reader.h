@@ -15,6 +15,7 @@
 #include "cid/unixfs.h"
 #include "store/content_entry.h"
 #include "store/index.h"
+#include "store/leaf_check.h"
 #include "store/packs.h"
 #include "store/resolve.h"
 #include "store/tree_limits.h"
@@ -56,16 +57,26 @@ class TreeParts {
 /// Cheap to make; what it is given must outlive it.
 class TreeReader {
  public:
-  TreeReader(const std::filesystem::path& storeFolder, Index& index, Packs& packs)
-      : folder_(storeFolder), index_(index), packs_(packs) {}
+  /// `check`: leaves of whole files are hashed the first time, and damage is marked; without, a
+  /// look tells that their files are unchanged.
+  TreeReader(const std::filesystem::path& storeFolder, Index& index, Packs& packs,
+             LeafCheck* check = nullptr)
+      : folder_(storeFolder), index_(index), packs_(packs), check_(check) {}
 
   /// The bytes of a block that is no raw leaf.
   Result<std::string> nodeBlock(const cid::Cid& cid) const;
   Result<cid::UnixFsEntity> entity(const cid::Cid& cid) const;
 
-  /// One block, of whatever codec. Of a whole file's leaf, a look tells that the file is unchanged;
-  /// it is not hashed.
+  /// One block, of whatever codec.
   Result<Content> block(const cid::Cid& cid) const;
+
+  /// ContentStore::intactBlock().
+  std::optional<Bytes> intactBlock(const cid::Cid& cid) const;
+
+  /// Of a file whose bytes were found wrong.
+  void noteDamage(const FileRow& file) const {
+    if (check_ != nullptr) check_->noteDamage(file);
+  }
 
   Result<ContentDescription> describe(const cid::Cid& cid, const std::stop_token& stop = {}) const;
   Result<std::vector<ContentEntry>> list(const cid::Cid& cid) const;
@@ -117,7 +128,7 @@ class TreeReader {
 
   Result<std::uint64_t> fileSize(const cid::Cid& cid) const;
   Result<ContentEntry> entry(const cid::Link& link) const;
-  Result<std::optional<Content>> inWholeFile(const cid::Cid& cid) const;
+  Result<std::optional<Content>> inWholeFile(const cid::Cid& cid, bool isLeaf) const;
   Result<Content> leaf(const cid::Cid& cid) const;
   Result<void> readWhole(const FileRow& file, const PieceSink& sink,
                          const JobOptions& options) const;
@@ -132,6 +143,7 @@ class TreeReader {
   const std::filesystem::path& folder_;
   Index& index_;
   Packs& packs_;
+  LeafCheck* check_;
 };
 
 /// The store as the functions of src/cid read it: every block is hashed.

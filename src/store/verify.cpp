@@ -14,9 +14,7 @@ namespace webpool::store {
 Result<void> rehash(Index& index, const std::filesystem::path& path, const FileRow& row,
                     const IngestProgress& progress, const std::stop_token& stop) {
   const auto damaged = [&](std::string what) -> Result<void> {
-    auto stamp = row.stamp;
-    stamp.mtimeNs = kDamaged;
-    if (auto marked = index.setStamp(row.id, stamp); !marked) return marked;
+    if (auto marked = index.markDamaged(row); !marked) return marked;
     return fail(ErrorCategory::Integrity,
                 fmt::format("the stored file {} ({}) {}", path.native(), row.root.text(), what),
                 kDamageHint);

@@ -40,6 +40,22 @@ inline boost::json::value cidVectors() {
   return boost::json::parse(text.str());
 }
 
+/// One wrong byte, which size and modification time do not tell.
+inline void damage(const std::filesystem::path& path, std::uint64_t offset) {
+  namespace fs = std::filesystem;
+  const auto time = fs::last_write_time(path);
+  const auto mode = fs::status(path).permissions();
+  fs::permissions(path, fs::perms(0644));
+  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+  file.seekg(static_cast<std::streamoff>(offset));
+  const auto byte = static_cast<char>(file.get() ^ 1);
+  file.seekp(static_cast<std::streamoff>(offset));
+  file.put(byte);
+  file.close();
+  fs::permissions(path, mode);
+  fs::last_write_time(path, time);
+}
+
 class StoreTest : public testing::Test {
  protected:
   void SetUp() override {
