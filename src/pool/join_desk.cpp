@@ -138,8 +138,8 @@ Result<void> JoinDesk::listen(const std::vector<std::string>& hosts) {
 }
 
 void JoinDesk::serve() {
-  const auto files = [handler = api::pageHandler(site_.page, api::PageReaders::Anywhere)](const net::Request& request,
-                                                              const Respond& respond) {
+  const auto files = [handler = api::pageHandler(site_.page, api::PageReaders::Anywhere)](
+                         const net::Request& request, const Respond& respond) {
     handler(request, [&](net::Response response) {
       // The consent page shows the worker page in a frame; nobody else may.
       response.headers.set("Content-Security-Policy",
