@@ -27,6 +27,7 @@ class TextStream:
         self._pieces = pieces
         self._ended = False
         asked = model.request(inputs, dict(options))
+        self._left = False
         self._run = threads.submit(model.run, asked, {}, self._stop, pieces.put)
         self._run.add_done_callback(lambda run: pieces.put(None))
 
@@ -35,6 +36,7 @@ class TextStream:
 
     def close(self) -> None:
         """Ends the answer; what there is of it by then is the result. May be called again."""
+        self._left = True
         self._stop.request()
 
     def __iter__(self) -> Iterator[str]:
@@ -94,7 +96,9 @@ class TextStream:
         self.result = result = self._run.result()
         self._ended = True
         self._pieces.put(None)  # for whoever else waits
-        if not result["success"]:
+        # Who left it knows that it was cancelled.
+        left = self._left and result.get("error_category") == "cancelled"
+        if not result["success"] and not left:
             raise Error(
                 result["error"],
                 result["error_category"],

@@ -133,32 +133,16 @@ def test_a_reference_within_a_tool_is_followed(writer):
     assert json.loads(call["function"]["arguments"])["city"] in ("Paris", "Rome")
 
 
-PATTERNS = [
-    r"^.{2}$",
-    r"^\d{1,6}$",
-    r"^[^a]{3}$",
-    r"^\w{1,6}@\w{1,6}\.com$",
-    r"^(?:ab|cd){1,4}$",
-    r'^"?x"?$',
-    r"^C:\\\w{1,8}\\$",
-    r'^\t[\n"b]{3}\u00e9{1,2}\.{2,3}$',
-    r"^x$|^(y{2})?z$",
-    r"^[\]^\[-]{3}$",
-    r"^\D\W\S{2}$",
-    r"^(a?b?){1,3}$",
-    r"^$",
-]
+# The others are tried without a model (src/tasks/tool_pattern_test.cpp): a long prompt takes long.
+PATTERNS = [r"^.{2}$", r"^\d{1,4}$", r'^"?x"?$']
 
 
-@pytest.mark.parametrize("chance", [{}, {"seed": 1}])
-def test_a_call_matches_the_patterns_of_its_tool(writer, chance):
+def test_a_call_matches_the_patterns_of_its_tool(writer):
     """llama.cpp alone takes \\d for the letter, and a quote that it lets through ends the text."""
     properties = {f"p{at}": {"type": "string", "pattern": p} for at, p in enumerate(PATTERNS)}
     parameters = {"type": "object", "properties": properties, "required": list(properties)}
     tool = {"type": "function", "function": {"name": "note", "parameters": parameters}}
-    if chance:
-        chance = {"temperature": 1.2, **chance}
-    result = writer("Call it.", tools=[tool], tool_choice="required", max_tokens=600, **chance)
+    result = writer("Call it.", tools=[tool], tool_choice="required", max_tokens=300)
     assert result["success"], result
     (call,) = result["output"]["tool_calls"]
     arguments = json.loads(call["function"]["arguments"])
