@@ -336,6 +336,26 @@ TEST_F(ServeApi, TextEmbeddingsInference) {
   end(*running);
 }
 
+TEST_F(ServeApi, ClassesBearTheLabelsOfTheModelsConfig) {
+  environment_["WEBPOOL_DATA_DIR"] = folder() / "data";
+  const std::filesystem::path model = folder() / "animals";
+  std::filesystem::create_directories(model / "onnx");
+  write("animals/onnx/model.onnx", onnx::testing::matMulModel(DataType::Fp32, 2, 3));
+  write("animals/config.json", R"({"id2label": {"0": "cat", "1": "dog", "2": "newt"}})");
+  ASSERT_EQ(run({"models", "add", model, "--name", "animals"}).code, 0);
+  auto running = serve({});
+  // Weights of -0.75, -0.5, -0.25 from the first number, 0, 0.25 and 0.5 from the second.
+  const auto answer = post("/v2/models/animals/infer", R"({
+      "inputs": [{"name": "x", "shape": [2, 2], "datatype": "FP32", "data": [1, 0, -4, 1]}],
+      "outputs": [{"name": "y", "parameters": {"classification": 2}}]})");
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  const auto output = json::parse(answer.body).at("outputs").at(0);
+  EXPECT_EQ(output.at("shape"), (json::array{2, 2}));
+  EXPECT_EQ(output.at("data"),
+            (json::array{"-0.25:2:newt", "-0.5:1:dog", "3:0:cat", "2.25:1:dog"}));
+  end(*running);
+}
+
 /// A model of the store that no catalogue knows.
 TEST_F(ServeApi, AModelOfTheStoreIsServedOnDemand) {
   environment_["WEBPOOL_DATA_DIR"] = folder() / "data";

@@ -21,6 +21,12 @@ struct Rows {
   std::size_t length = 1;
 };
 
+/// Of each row.
+struct Wanted {
+  std::size_t count;
+  std::span<const std::string> labels;  ///< one for each number, or none
+};
+
 /// `tensor` is valid, so that no product overflows.
 Rows rowsOf(const Tensor& tensor) {
   Rows rows;
@@ -50,7 +56,8 @@ void appendText(std::string_view text, std::string& out) {
 
 /// `Stored` is what lies in the tensor, and `valueOf` makes a number of it.
 template <class Stored, class ValueOf>
-std::string topOfRows(const Tensor& tensor, const Rows& rows, std::size_t taken, ValueOf valueOf) {
+std::string topOfRows(const Tensor& tensor, const Rows& rows, const Wanted& wanted,
+                      ValueOf valueOf) {
   using Value = std::invoke_result_t<ValueOf, Stored>;
   std::string out;
   std::vector<Value> values(rows.length);
@@ -64,21 +71,23 @@ std::string topOfRows(const Tensor& tensor, const Rows& rows, std::size_t taken,
       value = valueOf(stored);
     }
     std::iota(order.begin(), order.end(), std::size_t{0});
-    const auto end = order.begin() + static_cast<std::ptrdiff_t>(taken);
+    const auto end = order.begin() + static_cast<std::ptrdiff_t>(wanted.count);
     std::partial_sort(order.begin(), end, order.end(), [&](std::size_t a, std::size_t b) {
       if (isGreater(values[a], values[b])) return true;
       return !isGreater(values[b], values[a]) && a < b;
     });
     for (auto index = order.begin(); index != end; ++index) {
-      appendText(fmt::format("{}:{}", values[*index], *index), out);
+      auto text = fmt::format("{}:{}", values[*index], *index);
+      if (!wanted.labels.empty()) text += ':' + wanted.labels[*index];
+      appendText(text, out);
     }
   }
   return out;
 }
 
 template <class T>
-std::string topOf(const Tensor& tensor, const Rows& rows, std::size_t taken) {
-  return topOfRows<T>(tensor, rows, taken, [](T value) {
+std::string topOf(const Tensor& tensor, const Rows& rows, const Wanted& wanted) {
+  return topOfRows<T>(tensor, rows, wanted, [](T value) {
     // fmt takes the bytes for characters otherwise.
     if constexpr (sizeof(T) == 1) {
       return static_cast<int>(value);
@@ -88,32 +97,32 @@ std::string topOf(const Tensor& tensor, const Rows& rows, std::size_t taken) {
   });
 }
 
-std::string topTexts(const Tensor& tensor, const Rows& rows, std::size_t taken) {
+std::string topTexts(const Tensor& tensor, const Rows& rows, const Wanted& wanted) {
   switch (tensor.type) {
     case DataType::Uint8:
-      return topOf<std::uint8_t>(tensor, rows, taken);
+      return topOf<std::uint8_t>(tensor, rows, wanted);
     case DataType::Uint16:
-      return topOf<std::uint16_t>(tensor, rows, taken);
+      return topOf<std::uint16_t>(tensor, rows, wanted);
     case DataType::Uint32:
-      return topOf<std::uint32_t>(tensor, rows, taken);
+      return topOf<std::uint32_t>(tensor, rows, wanted);
     case DataType::Uint64:
-      return topOf<std::uint64_t>(tensor, rows, taken);
+      return topOf<std::uint64_t>(tensor, rows, wanted);
     case DataType::Int8:
-      return topOf<std::int8_t>(tensor, rows, taken);
+      return topOf<std::int8_t>(tensor, rows, wanted);
     case DataType::Int16:
-      return topOf<std::int16_t>(tensor, rows, taken);
+      return topOf<std::int16_t>(tensor, rows, wanted);
     case DataType::Int32:
-      return topOf<std::int32_t>(tensor, rows, taken);
+      return topOf<std::int32_t>(tensor, rows, wanted);
     case DataType::Int64:
-      return topOf<std::int64_t>(tensor, rows, taken);
+      return topOf<std::int64_t>(tensor, rows, wanted);
     case DataType::Fp16:
-      return topOfRows<std::uint16_t>(tensor, rows, taken, onnx::fromHalf);
+      return topOfRows<std::uint16_t>(tensor, rows, wanted, onnx::fromHalf);
     case DataType::Bf16:
-      return topOfRows<std::uint16_t>(tensor, rows, taken, onnx::fromBfloat16);
+      return topOfRows<std::uint16_t>(tensor, rows, wanted, onnx::fromBfloat16);
     case DataType::Fp32:
-      return topOf<float>(tensor, rows, taken);
+      return topOf<float>(tensor, rows, wanted);
     case DataType::Fp64:
-      return topOf<double>(tensor, rows, taken);
+      return topOf<double>(tensor, rows, wanted);
     case DataType::Bool:
     case DataType::Bytes:
       break;
@@ -123,7 +132,8 @@ std::string topTexts(const Tensor& tensor, const Rows& rows, std::size_t taken) 
 
 }  // namespace
 
-Result<Tensor> topClasses(const Tensor& output, std::uint64_t count) {
+Result<Tensor> topClasses(const Tensor& output, std::uint64_t count,
+                          std::span<const std::string> labels) {
   if (output.type == DataType::Bool || output.type == DataType::Bytes) {
     return fail(ErrorCategory::InvalidInput,
                 fmt::format("output '{}' is {}, which has no greatest: it can't be classified",
@@ -136,7 +146,8 @@ Result<Tensor> topClasses(const Tensor& output, std::uint64_t count) {
   Tensor classes{output.name, DataType::Bytes, {}, {}};
   if (output.shape.size() > 1) classes.shape.push_back(output.shape.front());
   classes.shape.push_back(static_cast<std::int64_t>(taken));
-  classes.data = Bytes::adopt(topTexts(output, rows, taken));
+  if (labels.size() != rows.length) labels = {};
+  classes.data = Bytes::adopt(topTexts(output, rows, {taken, labels}));
   return classes;
 }
 

@@ -47,6 +47,19 @@ TEST(OipClasses, TheGreatestFirstAndOfEqualOnesTheFirst) {
   EXPECT_THAT(top<float>(DataType::Fp32, {}, {0.5F}, 1), ElementsAre("0.5:0"));
 }
 
+TEST(OipClasses, LabelsAreToldWhereThereIsOneForEachNumber) {
+  const std::vector<float> values{1, 3, 2, 6, 5, 4};
+  const auto scores = Tensor::of<float>("o", DataType::Fp32, {2, 3}, values);
+  const std::vector<std::string> labels{"cat", "a: b", ""};
+  const auto top = topClasses(scores, 2, labels);
+  ASSERT_TRUE(top);
+  EXPECT_THAT(textsOf(*top), ElementsAre("3:1:a: b", "2:2:", "6:0:cat", "5:1:a: b"));
+  for (const auto count : {2U, 4U}) {
+    const std::vector<std::string> others(count, "x");
+    EXPECT_THAT(textsOf(*topClasses(scores, 1, others)), ElementsAre("3:1", "6:0"));
+  }
+}
+
 TEST(OipClasses, ABatchKeepsItsRows) {
   const std::vector<double> values{1, 2, 3, 9, 8, 7};
   const auto classes = topClasses(

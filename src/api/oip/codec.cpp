@@ -231,14 +231,16 @@ json::array configSpecs(const std::vector<TensorSpec>& specs) {
 
 /// What the answer gives, and whether in binary.
 Result<std::vector<std::pair<Tensor, bool>>> chosenOutputs(const InferRequest& request,
-                                                           const Inference& inference) {
+                                                           const Inference& inference,
+                                                           std::span<const std::string> labels) {
   std::vector<std::pair<Tensor, bool>> chosen;
   for (const auto& asked : request.outputs) {
     const auto found = std::ranges::find(inference.outputs, asked.name, &Tensor::name);
     if (found == inference.outputs.end()) {
       return wrong(fmt::format("the model has no output '{}'", asked.name));
     }
-    auto tensor = asked.classes > 0 ? topClasses(*found, asked.classes) : Result<Tensor>(*found);
+    auto tensor =
+        asked.classes > 0 ? topClasses(*found, asked.classes, labels) : Result<Tensor>(*found);
     if (!tensor) return std::unexpected(tensor.error());
     chosen.emplace_back(std::move(*tensor), asked.binary.value_or(request.binaryOutputs));
   }
@@ -290,8 +292,8 @@ Result<InferRequest> parseInfer(const Bytes& body, std::string_view headerLength
 }
 
 Result<InferAnswer> writeInfer(std::string_view model, const InferRequest& request,
-                               const Inference& inference) {
-  const auto outputs = chosenOutputs(request, inference);
+                               const Inference& inference, std::span<const std::string> labels) {
+  const auto outputs = chosenOutputs(request, inference, labels);
   if (!outputs) return std::unexpected(outputs.error());
   const auto& chosen = *outputs;
   InferAnswer answer;

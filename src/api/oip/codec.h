@@ -5,6 +5,7 @@
 #include <boost/json/object.hpp>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,10 +39,12 @@ struct InferAnswer {
   std::optional<std::size_t> headerLength{};  ///< set when binary tensors follow the JSON
 };
 
-/// The outputs asked for, in that order; all where none was. InvalidInput for a name that is none
-/// and for classes of what has no order, Unsupported for BYTES as JSON that are no UTF-8.
+/// The outputs asked for, in that order; all where none was. `labels`: the names of the model's
+/// classes, for outputs with as many numbers a row. InvalidInput for a name that is none and for
+/// classes of what has no order, Unsupported for BYTES as JSON that are no UTF-8.
 Result<InferAnswer> writeInfer(std::string_view model, const InferRequest& request,
-                               const Inference& inference);
+                               const Inference& inference,
+                               std::span<const std::string> labels = {});
 
 /// GET /v2/models/{m}
 boost::json::object metadata(std::string_view name, const ModelInfo& info);

@@ -9,11 +9,13 @@
 #include <optional>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "api/oip/codec.h"
 #include "api/percent.h"
 #include "net/body_stream.h"
 #include "pipelines/generation_json.h"
+#include "pipelines/text_heads.h"
 #include "tasks/chat.h"
 #include "webpool/version.h"
 
@@ -65,6 +67,7 @@ struct Call {
   Shared exchange;
   std::string name;
   InferRequest request;
+  std::vector<std::string> labels{};  ///< of the model's classes, where some are asked for
 };
 
 void answerInfer(const Call& call, const Result<Inference>& inference) {
@@ -72,7 +75,7 @@ void answerInfer(const Call& call, const Result<Inference>& inference) {
   if (!inference) {
     return exchange->fail(inference.error());
   }
-  auto answer = writeInfer(call.name, call.request, *inference);
+  auto answer = writeInfer(call.name, call.request, *inference, call.labels);
   if (!answer) return exchange->fail(answer.error());
   auto response = jsonResponse(200, std::move(answer->body));
   if (answer->headerLength) {
@@ -115,6 +118,11 @@ void infer(ServedModels& models, const Shared& exchange, const std::string& name
       if (auto right = prepareTools(request.parameters); !right) {
         return call->exchange->fail(right.error());
       }
+    }
+    if (std::ranges::any_of(request.outputs, &RequestedOutput::classes)) {
+      auto config = pipelines::configOf(*model);
+      if (!config) return call->exchange->fail(config.error());
+      call->labels = std::move(config->labels);
     }
     auto options = runOptions(*call->exchange, request.schedule);
     if (!request.parameters.empty()) options.parameters = json::serialize(request.parameters);
