@@ -41,17 +41,18 @@ bool hasShaInstructions() noexcept {
   return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & kSha);
 }
 
-/// `blocks` blocks of every message: `message[lane] + stride of 64`.
-template <std::size_t N>
-__attribute__((target("sha,sse4.1,ssse3"))) void compress(Lane (&lanes)[N],
-                                                          const std::byte* const (&message)[N],
-                                                          std::size_t blocks) {
+/// `blocks` blocks of every message: `message[n] + stride of 64`. Each message goes into the
+/// `States` lanes from `n * States` on, which share the work on its words.
+template <std::size_t Messages, std::size_t States>
+__attribute__((target("sha,sse4.1,ssse3"))) void compress(
+    Lane (&lanes)[Messages * States], const std::byte* const (&message)[Messages],
+    std::size_t blocks) {
   const __m128i bigEndian = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
   for (std::size_t block = 0; block < blocks; ++block) {
-    __m128i words[N][4];  // the last 16 words of the schedule
-    Lane before[N];
-    for (std::size_t n = 0; n < N; ++n) {
-      before[n] = lanes[n];
+    __m128i words[Messages][4];  // the last 16 words of the schedule
+    Lane before[Messages * States];
+    for (std::size_t i = 0; i < Messages * States; ++i) before[i] = lanes[i];
+    for (std::size_t n = 0; n < Messages; ++n) {
       const auto* source = reinterpret_cast<const __m128i*>(message[n] + block * kBlock);
       for (int i = 0; i < 4; ++i) {
         words[n][i] = _mm_shuffle_epi8(_mm_loadu_si128(source + i), bigEndian);
@@ -61,12 +62,16 @@ __attribute__((target("sha,sse4.1,ssse3"))) void compress(Lane (&lanes)[N],
     for (int group = 0; group < 16; ++group) {  // four rounds each
       const auto constants = _mm_load_si128(reinterpret_cast<const __m128i*>(kRound + 4 * group));
 #pragma clang loop unroll(full)
-      for (std::size_t n = 0; n < N; ++n) {
+      for (std::size_t n = 0; n < Messages; ++n) {
         auto& current = words[n][group & 3];
         const auto sum = _mm_add_epi32(current, constants);
-        lanes[n].cdgh = _mm_sha256rnds2_epu32(lanes[n].cdgh, lanes[n].abef, sum);
-        lanes[n].abef =
-            _mm_sha256rnds2_epu32(lanes[n].abef, lanes[n].cdgh, _mm_shuffle_epi32(sum, 0x0e));
+        const auto high = _mm_shuffle_epi32(sum, 0x0e);
+        for (std::size_t i = n * States; i < (n + 1) * States; ++i) {
+          lanes[i].cdgh = _mm_sha256rnds2_epu32(lanes[i].cdgh, lanes[i].abef, sum);
+        }
+        for (std::size_t i = n * States; i < (n + 1) * States; ++i) {
+          lanes[i].abef = _mm_sha256rnds2_epu32(lanes[i].abef, lanes[i].cdgh, high);
+        }
         if (group < 12) {  // these four words become those of the group after the next three
           const auto& next = words[n][(group + 1) & 3];
           const auto& later = words[n][(group + 2) & 3];
@@ -77,11 +82,62 @@ __attribute__((target("sha,sse4.1,ssse3"))) void compress(Lane (&lanes)[N],
         }
       }
     }
-    for (std::size_t n = 0; n < N; ++n) {
-      lanes[n].abef = _mm_add_epi32(lanes[n].abef, before[n].abef);
-      lanes[n].cdgh = _mm_add_epi32(lanes[n].cdgh, before[n].cdgh);
+    for (std::size_t i = 0; i < Messages * States; ++i) {
+      lanes[i].abef = _mm_add_epi32(lanes[i].abef, before[i].abef);
+      lanes[i].cdgh = _mm_add_epi32(lanes[i].cdgh, before[i].cdgh);
     }
   }
+}
+
+Lane firstState() {
+  return {_mm_set_epi32(0x6a09e667, static_cast<int>(0xbb67ae85), 0x510e527f,
+                        static_cast<int>(0x9b05688c)),
+          _mm_set_epi32(0x3c6ef372, static_cast<int>(0xa54ff53a), 0x1f83d9ab, 0x5be0cd19)};
+}
+
+/// What follows a message's whole blocks: its rest, the padding and its length.
+struct Tail {
+  std::byte bytes[2 * kBlock] = {};
+  std::size_t blocks = 1;
+};
+
+Tail tailOf(std::span<const std::byte> rest, std::uint64_t size) {
+  Tail tail;
+  if (rest.size() + 9 > kBlock) tail.blocks = 2;
+  std::ranges::copy(rest, tail.bytes);
+  tail.bytes[rest.size()] = std::byte{0x80};
+  const auto bits = size * 8;
+  for (std::size_t i = 0; i < 8; ++i) {
+    tail.bytes[tail.blocks * kBlock - 1 - i] = static_cast<std::byte>(bits >> (8 * i));
+  }
+  return tail;
+}
+
+/// Of a message's end that fills no block.
+std::span<const std::byte> restOf(std::span<const std::byte> message) {
+  return message.subspan(message.size() - message.size() % kBlock);
+}
+
+Digest digestOf(const Lane& lane) {
+  // Lowest first: f e b a and h g d c.
+  std::uint32_t feba[4];
+  std::uint32_t hgdc[4];
+  std::memcpy(feba, &lane.abef, sizeof(feba));
+  std::memcpy(hgdc, &lane.cdgh, sizeof(hgdc));
+  const std::uint32_t state[] = {feba[3], feba[2], hgdc[3], hgdc[2],
+                                 feba[1], feba[0], hgdc[1], hgdc[0]};
+  Digest digest;
+  for (std::size_t i = 0; i < digest.size(); ++i) {
+    digest[i] = static_cast<std::byte>(state[i / 4] >> (24 - 8 * (i % 4)));
+  }
+  return digest;
+}
+
+Digest finished(Lane lane, const Tail& tail) {
+  Lane lanes[1]{lane};
+  const std::byte* const start[1]{tail.bytes};
+  compress<1, 1>(lanes, start, tail.blocks);
+  return digestOf(lanes[0]);
 }
 
 /// N messages of one length.
@@ -90,39 +146,17 @@ void hashTogether(const std::span<const std::byte>* messages, Digest* digests) {
   const auto size = messages[0].size();
   Lane lanes[N];
   const std::byte* starts[N];
-  std::byte tails[N][2 * kBlock];
+  Tail tails[N];
   const std::byte* tailStarts[N];
-  const auto whole = size / kBlock;
-  const auto rest = size % kBlock;
-  const std::size_t tailBlocks = rest + 9 <= kBlock ? 1 : 2;
   for (std::size_t n = 0; n < N; ++n) {
-    lanes[n].abef = _mm_set_epi32(0x6a09e667, static_cast<int>(0xbb67ae85), 0x510e527f,
-                                  static_cast<int>(0x9b05688c));
-    lanes[n].cdgh = _mm_set_epi32(0x3c6ef372, static_cast<int>(0xa54ff53a), 0x1f83d9ab, 0x5be0cd19);
+    lanes[n] = firstState();
     starts[n] = messages[n].data();
-    tailStarts[n] = tails[n];
-    std::memset(tails[n], 0, sizeof(tails[n]));
-    if (rest > 0) std::memcpy(tails[n], messages[n].data() + whole * kBlock, rest);
-    tails[n][rest] = std::byte{0x80};
-    const auto bits = static_cast<std::uint64_t>(size) * 8;
-    for (std::size_t i = 0; i < 8; ++i) {
-      tails[n][tailBlocks * kBlock - 1 - i] = static_cast<std::byte>(bits >> (8 * i));
-    }
+    tails[n] = tailOf(restOf(messages[n]), size);
+    tailStarts[n] = tails[n].bytes;
   }
-  compress<N>(lanes, starts, whole);
-  compress<N>(lanes, tailStarts, tailBlocks);
-  for (std::size_t n = 0; n < N; ++n) {
-    // Lowest first: f e b a and h g d c.
-    std::uint32_t feba[4];
-    std::uint32_t hgdc[4];
-    std::memcpy(feba, &lanes[n].abef, sizeof(feba));
-    std::memcpy(hgdc, &lanes[n].cdgh, sizeof(hgdc));
-    const std::uint32_t state[] = {feba[3], feba[2], hgdc[3], hgdc[2],
-                                   feba[1], feba[0], hgdc[1], hgdc[0]};
-    for (std::size_t i = 0; i < digests[n].size(); ++i) {
-      digests[n][i] = static_cast<std::byte>(state[i / 4] >> (24 - 8 * (i % 4)));
-    }
-  }
+  compress<N, 1>(lanes, starts, size / kBlock);
+  compress<N, 1>(lanes, tailStarts, tails[0].blocks);
+  for (std::size_t n = 0; n < N; ++n) digests[n] = digestOf(lanes[n]);
 }
 
 }  // namespace
@@ -152,6 +186,34 @@ void sha256Each(std::span<const std::span<const std::byte>> messages, std::span<
     }
   }
 }
+
+LeavesAndWholeHash::LeavesAndWholeHash() {
+  const auto first = firstState();
+  std::memcpy(whole_.data(), &first, sizeof(first));
+}
+
+Digest LeavesAndWholeHash::add(std::span<const std::byte> leaf) {
+  if (sha256LaneCount() == 1) {
+    slow_.update(leaf);
+    return sha256(leaf);
+  }
+  Lane lanes[2]{firstState(), firstState()};
+  std::memcpy(&lanes[0], whole_.data(), sizeof(Lane));
+  const std::byte* const start[1]{leaf.data()};
+  compress<1, 2>(lanes, start, leaf.size() / kBlock);
+  std::memcpy(whole_.data(), &lanes[0], sizeof(Lane));
+  size_ += leaf.size();
+  const auto rest = restOf(leaf);
+  std::ranges::copy(rest, rest_.begin());
+  return finished(lanes[1], tailOf(rest, leaf.size()));
+}
+
+Digest LeavesAndWholeHash::finish() {
+  if (sha256LaneCount() == 1) return slow_.finish();
+  Lane lane;
+  std::memcpy(&lane, whole_.data(), sizeof(lane));
+  return finished(lane, tailOf(std::span(rest_).first(size_ % kBlock), size_));
+}
 #else
 std::size_t sha256LaneCount() noexcept {
   return 1;
@@ -159,6 +221,17 @@ std::size_t sha256LaneCount() noexcept {
 
 void sha256Each(std::span<const std::span<const std::byte>> messages, std::span<Digest> digests) {
   for (std::size_t i = 0; i < messages.size(); ++i) digests[i] = sha256(messages[i]);
+}
+
+LeavesAndWholeHash::LeavesAndWholeHash() : whole_{} {}
+
+Digest LeavesAndWholeHash::add(std::span<const std::byte> leaf) {
+  slow_.update(leaf);
+  return sha256(leaf);
+}
+
+Digest LeavesAndWholeHash::finish() {
+  return slow_.finish();
 }
 #endif
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "cid/sha256_lanes.h"
@@ -57,6 +58,35 @@ TEST(Sha256Lanes, EqualOpenSslForWholeLeaves) {
   std::vector<Digest> digests(4);
   sha256Each(leaves, digests);
   for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(digests[i], sha256(leaves[i]));
+}
+
+TEST(LeavesAndWholeHash, EqualsOpenSslForEveryLength) {
+  std::vector<std::byte> bytes(4 * 192 + 300);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i * 7 + 3);
+  for (std::size_t size = 0; size <= bytes.size(); ++size) {
+    const auto stream = std::span<const std::byte>(bytes).first(size);
+    for (const std::size_t leafSize : {64u, 192u}) {
+      LeavesAndWholeHash hash;
+      for (std::size_t from = 0; from < size; from += leafSize) {
+        const auto leaf = stream.subspan(from, std::min(leafSize, size - from));
+        ASSERT_EQ(hash.add(leaf), sha256(leaf)) << size << " at " << from;
+      }
+      ASSERT_EQ(hash.finish(), sha256(stream)) << size;
+    }
+  }
+}
+
+TEST(LeavesAndWholeHash, EqualsOpenSslForLeavesOfAFile) {
+  std::vector<std::byte> bytes((3u << 20) + 77);
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = static_cast<std::byte>(i % 253 + (i >> 16));
+  LeavesAndWholeHash hash;
+  for (std::size_t from = 0; from < bytes.size(); from += 1u << 20) {
+    const auto leaf = std::span<const std::byte>(bytes).subspan(
+        from, std::min<std::size_t>(1u << 20, bytes.size() - from));
+    EXPECT_EQ(hash.add(leaf), sha256(leaf));
+  }
+  EXPECT_EQ(hash.finish(), sha256(bytes));
 }
 
 }  // namespace

@@ -55,7 +55,7 @@ struct CopyState {
 
 /// Copies `source` to the file `target` (shares the disk blocks where the file system can; leaves
 /// holes as holes), read-only; flushed from kFlushAtOnce on. What is hashed is what was written.
-/// Hashing runs on two more threads while the copy goes on. The target must not exist, but where
+/// Hashing runs on further threads while the copy goes on. The target must not exist, but where
 /// `state.leaves` says what it holds; Integrity where it does not hold that. Busy where the source
 /// changed meanwhile. On failure the target may be there, incomplete: the caller deletes or keeps
 /// it.

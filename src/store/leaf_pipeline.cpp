@@ -8,15 +8,16 @@
 namespace webpool::store {
 
 LeafPipeline::LeafPipeline(Hashes hashes, LeafRecorder recorder, LeafSink sink)
-    : hashes_(hashes),
+    : wholeToo_(hashes == Hashes::LeavesAndWhole),
+      apart_(wholeToo_ && cid::sha256LaneCount() == 1),
       recorder_(std::move(recorder)),
       sink_(std::move(sink)),
       zeros_(static_cast<std::size_t>(cid::kLeafSize)) {
   for (auto& slot : slots_) {
     slot.buffer.reset(new (kPage) std::byte[cid::kLeafSize]);
   }
-  leafThread_ = std::thread([this] { hashLeaves(); });
-  if (hashes_ == Hashes::LeavesAndWhole) wholeThread_ = std::thread([this] { hashWhole(); });
+  leafThread_ = std::thread([this] { wholeToo_ && !apart_ ? hashBoth() : hashLeaves(); });
+  if (apart_) wholeThread_ = std::thread([this] { hashWhole(); });
   if (sink_) writeThread_ = std::thread([this] { writeLeaves(); });
 }
 
@@ -26,7 +27,7 @@ LeafPipeline::~LeafPipeline() {
 
 std::uint64_t LeafPipeline::slowest() const {
   auto slowest = leavesRead_;
-  if (hashes_ == Hashes::LeavesAndWhole) slowest = std::min(slowest, wholeRead_);
+  if (apart_) slowest = std::min(slowest, wholeRead_);
   if (sink_ && !failure_) slowest = std::min(slowest, written_);
   return slowest;
 }
@@ -116,6 +117,32 @@ void LeafPipeline::hashWhole() {
   digests_.whole = hash.finish();
 }
 
+void LeafPipeline::hashBoth() {
+  // What is written lags behind what is hashed, which does not wait for it.
+  constexpr std::uint64_t kRecordedTogether = 4;
+  cid::LeavesAndWholeHash hash;
+  std::vector<cid::Digest> leaves;
+  std::uint64_t recorded = 0;
+  const auto record = [&](std::uint64_t end) {
+    recorder_(std::span<const cid::Digest>(leaves).subspan(recorded, end - recorded));
+    recorded = end;
+  };
+  while (waitFor(leaves.size(), 1) > 0) {
+    leaves.push_back(hash.add(contentOf(at(leaves.size()))));
+    release(leavesRead_, 1);
+    if (!recorder_) continue;
+    const auto end = writtenBefore(leaves.size());
+    if (end >= recorded + kRecordedTogether) record(end);
+  }
+  if (recorder_ && recorded < leaves.size()) {
+    waitUntilWritten(leaves.size());
+    if (const auto end = writtenBefore(leaves.size()); end > recorded) record(end);
+  }
+  if (leaves.empty()) leaves.push_back(hash.add({}));
+  digests_.whole = hash.finish();
+  digests_.leaves = std::move(leaves);
+}
+
 void LeafPipeline::writeLeaves() {
   for (std::uint64_t position = 0; waitFor(position, 1) > 0; ++position) {
     const auto& slot = at(position);
@@ -136,6 +163,12 @@ bool LeafPipeline::waitUntilWritten(std::uint64_t position) {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return written_ >= position || failure_ || abandoned_; });
   return written_ >= position;
+}
+
+std::uint64_t LeafPipeline::writtenBefore(std::uint64_t position) const {
+  if (!sink_) return position;
+  const std::scoped_lock lock(mutex_);
+  return std::min(written_, position);
 }
 
 bool LeafPipeline::failed() const {

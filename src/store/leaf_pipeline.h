@@ -1,5 +1,6 @@
 // A ring of 1 MiB buffers between one thread that fills them and up to three that take them: one
-// hashes leaf by leaf, one the whole stream, one writes. All work at the same time.
+// hashes leaf by leaf, one the whole stream, one writes. All work at the same time. Where the
+// processor has SHA instructions, one thread hashes both ways in one pass.
 #pragma once
 
 #include <array>
@@ -71,9 +72,12 @@ class LeafPipeline {
 
   void hashLeaves();
   void hashWhole();
+  void hashBoth();
   void writeLeaves();
   /// Whether all slots before `position` are written.
   bool waitUntilWritten(std::uint64_t position);
+  /// How many slots before `position` are written: all where there is no sink.
+  std::uint64_t writtenBefore(std::uint64_t position) const;
   /// How many slots from `position` on are published, after waiting for `wanted` of them or the
   /// end.
   std::uint64_t waitFor(std::uint64_t position, std::uint64_t wanted);
@@ -83,7 +87,8 @@ class LeafPipeline {
   std::uint64_t slowest() const;
   void stopThreads(bool abandon);
 
-  const Hashes hashes_;
+  const bool wholeToo_;
+  const bool apart_;  ///< the whole is hashed on a thread of its own
   const LeafRecorder recorder_;
   const LeafSink sink_;
   std::array<Slot, kSlots> slots_;
