@@ -67,6 +67,14 @@ Result<void> openable(const store::ContentStore& store, const cid::Cid& file) {
   return found ? Result<void>() : std::unexpected(found.error());
 }
 
+Error damagedModel(std::string_view name, std::string_view root, const Error& why) {
+  return {ErrorCategory::Integrity,
+          fmt::format("the model '{}' is damaged here: {}", name, why.message),
+          fmt::format("webpool content fetch {} brings the damaged file anew, from --peer or "
+                      "--gateway; so does adding the model again",
+                      root)};
+}
+
 store::JobOptions jobOptions(const ModelOptions& options) {
   store::JobOptions job;
   job.stop = options.stop;
@@ -320,6 +328,16 @@ void ModelSource::useFetchers(std::unique_ptr<store::FileFetcher> byCid,
 
 Result<ResolvedModel> ModelSource::describe(store::ModelSelection selection, std::string_view task,
                                             std::string_view component, unsigned context) const {
+  const auto name = selection.name;
+  const auto root = selection.root.text();
+  auto resolved = readSelection(std::move(selection), task, component, context);
+  if (resolved || resolved.error().category != ErrorCategory::Integrity) return resolved;
+  return std::unexpected(damagedModel(name, root, resolved.error()));
+}
+
+Result<ResolvedModel> ModelSource::readSelection(store::ModelSelection selection,
+                                                 std::string_view task, std::string_view component,
+                                                 unsigned context) const {
   const auto* entry = catalogue_.find(selection.name);
   ResolvedModel resolved;
   resolved.files = std::move(selection.files);
@@ -692,12 +710,7 @@ Error ModelSource::withDamage(const ResolvedModel& model, Error error) const {
     // What was sent and found wrong is hashed, which marks it; what was not sent is marked already.
     const auto right = wrong ? content_->verify(file.cid) : openable(*content_, file.cid);
     if (right || right.error().category != ErrorCategory::Integrity) continue;
-    return {ErrorCategory::Integrity,
-            fmt::format("the model '{}' is damaged here: {}", model.description.name,
-                        right.error().message),
-            fmt::format("webpool content fetch {} brings the damaged file anew, from --peer or "
-                        "--gateway; so does adding the model again",
-                        model.description.cid)};
+    return damagedModel(model.description.name, model.description.cid, right.error());
   }
   return error;
 }

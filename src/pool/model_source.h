@@ -95,6 +95,9 @@ class ModelSource {
   Result<ResolvedModel> selectHere(const std::string& name, const ModelOptions& options) const;
   Result<ResolvedModel> describe(store::ModelSelection selection, std::string_view task,
                                  std::string_view component, unsigned context = 0) const;
+  /// The same with the store's own errors.
+  Result<ResolvedModel> readSelection(store::ModelSelection selection, std::string_view task,
+                                      std::string_view component, unsigned context) const;
   /// For `options.precision` bits.
   Result<ResolvedModel> resolveBits(std::string_view model, const ModelOptions& options);
   Result<void> readNotes(ResolvedModel& resolved) const;

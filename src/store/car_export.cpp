@@ -17,6 +17,7 @@
 #include "store/content_store.h"
 #include "store/new_file.h"
 #include "store/resolve.h"
+#include "store/tree_reader.h"
 
 namespace webpool::store {
 namespace {
@@ -76,7 +77,7 @@ class CarOutput {
       if (!moved) return std::unexpected(moved.error());
       if (*moved == 0) {
         return fail(ErrorCategory::Integrity, "a stored file ends before its recorded size",
-                    "remove it and import or fetch it again");
+                    kDamageHint);
       }
       written_ += *moved;
     }

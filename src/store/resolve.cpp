@@ -6,6 +6,8 @@
 
 #include <cerrno>
 
+#include "store/tree_reader.h"
+
 namespace webpool::store {
 
 std::uint64_t contentSize(const Content& content) noexcept {
@@ -27,7 +29,7 @@ Result<Bytes> readContent(const Content& content) {
     }
     if (got == 0) {
       return fail(ErrorCategory::Integrity, "a stored file ends before its recorded size",
-                  "remove it and import or fetch it again");
+                  kDamageHint);
     }
     filled += static_cast<std::size_t>(got);
   }

@@ -28,7 +28,9 @@ std::unexpected<Error> mismatch(std::string_view what, const cid::Cid& cid) {
 
 }  // namespace
 
-const char* const kDamageHint = "remove it and import or fetch it again";
+const char* const kDamageHint =
+    "add or import it again, or bring it anew with webpool content fetch, from --peer or "
+    "--gateway";
 
 std::filesystem::path storedPath(const std::filesystem::path& storeFolder,
                                  const cid::Digest& sha256) {

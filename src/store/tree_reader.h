@@ -26,7 +26,7 @@ namespace webpool::store {
 std::filesystem::path storedPath(const std::filesystem::path& storeFolder,
                                  const cid::Digest& sha256);
 
-/// "remove it and import or fetch it again", for every Integrity error of the store.
+/// How what is damaged is mended, for every Integrity error of the store.
 extern const char* const kDamageHint;
 
 /// What is to be hashed below a root, each once. Paths are for people, and made when one is asked
