@@ -31,7 +31,7 @@ std::shared_ptr<Model::State> load(OpenPool& pool, const std::string& name,
 OpenPool::OpenPool(PoolOptions options) {
   options.wasmThreads = 1;
   engine_ = valueOf(pool::Engine::open(std::move(options)));
-  connection_ = valueOf(engine_->connect({}, {}));
+  connection_ = valueOf(engine_->connect({}, {})).connection;
 }
 
 OpenPool::~OpenPool() {
