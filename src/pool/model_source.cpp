@@ -602,11 +602,18 @@ Result<ResolvedModel> ModelSource::resolveBits(std::string_view model,
               first->hint);
 }
 
+/// A name that is known is that model, whatever lies in the working directory.
+bool ModelSource::isPath(std::string_view model) const {
+  if (looksLikePath(model)) return true;
+  if (catalogue_.find(model) != nullptr || repository_->show(std::string(model))) return false;
+  std::error_code ignored;
+  return std::filesystem::exists(model, ignored);
+}
+
 Result<ResolvedModel> ModelSource::resolve(std::string_view model, const ModelOptions& options) {
   if (options.precision != 0 || options.mixedPrecision) return resolveBits(model, options);
   if (model.starts_with(kByCid)) return resolveCid(model, options);
-  std::error_code ignored;
-  if (looksLikePath(model) || std::filesystem::exists(model, ignored)) {
+  if (isPath(model)) {
     // A name of its own for each path: running ./b/model.onnx must not displace ./a/model.onnx.
     const auto path = std::filesystem::absolute(model).lexically_normal();
     const auto digest = cid::sha256(std::as_bytes(std::span(path.native())));
@@ -624,7 +631,8 @@ Result<ResolvedModel> ModelSource::resolve(std::string_view model, const ModelOp
 Result<ResolvedModel> ModelSource::add(std::string_view model, const std::string& name,
                                        const ModelOptions& options) {
   std::error_code ignored;
-  if (!looksLikePath(model) && !std::filesystem::exists(model, ignored)) {
+  const bool ofCatalogue = !looksLikePath(model) && catalogue_.find(model) != nullptr;
+  if (ofCatalogue || (!looksLikePath(model) && !std::filesystem::exists(model, ignored))) {
     if (!name.empty() && name != model) {
       return fail(ErrorCategory::InvalidArgument, "a catalogue model keeps its name",
                   "leave --name out, or give a file or folder");

@@ -51,9 +51,9 @@ class ModelSource {
   /// models by their CIDs. Before all other calls.
   void useFetchers(std::unique_ptr<store::FileFetcher> byCid, sources::TreeFetcher tree);
 
-  /// "ipfs://CID" is fetched, a path (it exists, or contains a '/' or ends in .onnx or .gguf) is
-  /// imported, anything else is looked up and, when the catalogue knows it, fetched. `options`
-  /// gives task, dtype, progress and stop.
+  /// "ipfs://CID" is fetched; a path (it contains a '/' or ends in .onnx or .gguf, or is no name
+  /// that is known, and exists) is imported; anything else is looked up and, when the catalogue
+  /// knows it, fetched. `options` gives task, dtype, progress and stop.
   Result<ResolvedModel> resolve(std::string_view model, const ModelOptions& options);
 
   /// The same, kept under `name` (a path needs one unless its file name is a good one).
@@ -98,6 +98,7 @@ class ModelSource {
   /// The same with the store's own errors.
   Result<ResolvedModel> readSelection(store::ModelSelection selection, std::string_view task,
                                       std::string_view component, unsigned context) const;
+  bool isPath(std::string_view model) const;
   /// For `options.precision` bits.
   Result<ResolvedModel> resolveBits(std::string_view model, const ModelOptions& options);
   Result<void> readNotes(ResolvedModel& resolved) const;

@@ -109,17 +109,26 @@ Result<void> Model::State::canBeInTime(const pool::Caller& caller,
     }
     return all;
   };
-  const auto ahead = queue_.itemsBefore(asked.priority);
-  const auto earliest =
-      pool::earliestAnswer(candidates(most), candidates(double(share.items)), ahead, most);
+  const auto ahead = queue_.itemsBefore(asked.priority, asked.caller);
+  const auto full = candidates(most);
+  const auto own = candidates(double(share.items));
+  const auto earliest = pool::earliestAnswer(full, own, ahead, most);
   if (!earliest || *earliest <= asked.timeout) return {};
-  // Where nobody is before it, to try again would change nothing.
-  const bool alone = ahead == 0;
-  return fail(alone ? ErrorCategory::Timeout : ErrorCategory::Busy,
+  const auto inMs = [](base::Duration time) {
+    return std::chrono::ceil<std::chrono::milliseconds>(time);
+  };
+  // Where it would be late with nobody before it, to try again would change nothing.
+  const auto alone = *pool::earliestAnswer(full, own, 0, most);
+  if (alone > asked.timeout) {
+    return fail(ErrorCategory::Timeout,
+                fmt::format("its deadline can't be met: an answer takes {} at least", inMs(alone)),
+                "allow more time");
+  }
+  return fail(ErrorCategory::Busy,
               fmt::format("its deadline can't be met: with {} waiting before it an answer takes {} "
                           "at least",
-                          ahead, std::chrono::ceil<std::chrono::milliseconds>(*earliest)),
-              alone ? "allow more time" : "allow more time, or try again when less is waiting");
+                          ahead, inMs(*earliest)),
+              "allow more time, or try again when less is waiting");
 }
 
 Result<void> Model::State::admit(const CallerRef& caller, std::string key,
@@ -133,6 +142,9 @@ Result<void> Model::State::admit(const CallerRef& caller, std::string key,
   WorkRef work;
   if (const auto equal = equals_.find(key); !key.empty() && equal != equals_.end()) {
     work = works_.at(equal->second);
+    auto& queued = work->queued;
+    queue_.join(queued.id, asked.priority, asked.caller);
+    queued.priority = std::min(queued.priority, asked.priority);
   } else {
     work = std::make_shared<pool::Work>();
     work->queued = {.id = nextJob_,

@@ -8,7 +8,6 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,7 +23,8 @@ using base::TimePoint;
 
 struct QueueOptions {
   std::size_t capacity = 1024;  ///< calls that may wait; at least 1
-  /// A call that waited so long counts as one priority higher, and so on: none starves.
+  /// A priority that had no turn for so long counts as one higher, for twice as long as two, until
+  /// its next turn: none starves.
   Duration aging = std::chrono::seconds(2);
 };
 
@@ -44,8 +44,10 @@ struct QueuedJob {
   std::uint64_t length = 0;  ///< of the longest item; any unit, the same for all of a kind
 };
 
-/// Order: priority (with age), then what each caller has had (start-time fair queueing: Goyal, Vin
-/// and Cheng 1996), then arrival. Not thread-safe; times must not go backwards.
+/// Order: priority (aging()), then what each caller has had (start-time fair queueing: Goyal, Vin
+/// and Cheng 1996; but time goes on by what was served, shared among the callers that wait, as in
+/// weighted fair queueing: Demers, Keshav and Shenker 1989; so callers who come anew all the time
+/// hold up nobody), then arrival. Not thread-safe; times must not go backwards.
 class RequestQueue {
  public:
   explicit RequestQueue(QueueOptions options = {});
@@ -54,12 +56,15 @@ class RequestQueue {
   Result<void> admit(const QueuedJob& job, TimePoint now);
   /// One that was taken and is to be tried again: never refused, and its turn comes first.
   void readmit(const QueuedJob& job, TimePoint now);
+  /// Somebody wants the answer of a call that waits: it goes when the sooner of both would, and the
+  /// other's priority and caller count. Nothing where it does not wait.
+  void join(JobId waiting, unsigned priority, const std::string& caller);
   /// False: it does not wait.
   bool withdraw(JobId job);
 
   /// The call whose turn it is, among those that may go to that worker, and others of its kind that
-  /// fit, those of the nearest length first: another kind in between closes no batch. Empty for
-  /// none.
+  /// fit: by priority, then those of about its length, of these in their turn. Another kind in
+  /// between closes no batch. Empty for none.
   std::vector<JobId> takeBatch(TimePoint now, const BatchLimits& limits,
                                const std::function<bool(JobId)>& eligible);
   /// Whose turn it is, without taking it; none for an empty queue.
@@ -68,8 +73,8 @@ class RequestQueue {
   std::size_t size() const noexcept { return jobs_.size(); }
   bool empty() const noexcept { return jobs_.empty(); }
   std::uint64_t items() const noexcept { return items_; }
-  /// Of calls of that priority and higher ones.
-  std::uint64_t itemsBefore(unsigned priority) const;
+  /// Of calls that would have their turn before one of that priority and caller.
+  std::uint64_t itemsBefore(unsigned priority, const std::string& caller) const;
   bool contains(JobId job) const { return jobs_.contains(job); }
   std::optional<TimePoint> oldest() const;
 
@@ -81,31 +86,37 @@ class RequestQueue {
     double start = 0;  ///< virtual time
     Sequence sequence = 0;
   };
-  struct Level {
-    std::map<std::pair<double, Sequence>, JobId> byTurn;
-    std::map<Sequence, JobId> byAge;
-    std::uint64_t items = 0;
-  };
+  using Turn = std::pair<double, Sequence>;  ///< start, and who came first
   struct Caller {
     double finish = 0;
     std::size_t waiting = 0;
   };
-  using ByLength = std::set<std::pair<std::uint64_t, JobId>>;
+  /// Calls of one priority.
+  struct Level {
+    std::map<Turn, JobId> byTurn;
+    std::map<Sequence, JobId> byAge;
+    std::map<std::string, Caller> callers;
+    std::size_t waitingCallers = 0;
+    double virtualTime = 0;
+    std::uint64_t items = 0;
+    TimePoint turn{};  ///< its last one; or when the first of these calls came
 
-  void insert(Entry entry);
+    double startFor(const std::string& caller) const;
+  };
+  /// Calls of a kind and priority, in their turn, by about how long they are.
+  using ByLength = std::map<unsigned, std::map<Turn, JobId>>;
+  class Filling;
+
+  void insert(const Entry& entry);
   Entry remove(JobId id);
-  std::optional<JobId> firstOf(const Level& level, bool byAge,
-                               const std::function<bool(JobId)>& eligible) const;
-  void fill(const QueuedJob& head, const BatchLimits& limits,
-            const std::function<bool(JobId)>& eligible, std::vector<JobId>& batch) const;
+  static std::optional<JobId> firstOf(const Level& level,
+                                      const std::function<bool(JobId)>& eligible);
 
   QueueOptions options_;
   std::map<JobId, Entry> jobs_;
   std::map<unsigned, Level> levels_;
-  std::map<std::uint64_t, ByLength> kinds_;
-  std::map<std::string, Caller> callers_;
+  std::map<std::uint64_t, std::map<unsigned, ByLength>> kinds_;
   std::uint64_t items_ = 0;
-  double virtualTime_ = 0;
   Sequence next_ = 1;
   /// What is tried again comes before all that waits.
   Sequence early_ = 0;

@@ -17,6 +17,11 @@ QueuedJob job(JobId id, std::uint64_t kind = 1, std::uint64_t length = 100) {
   return {.id = id, .kind = kind, .length = length};
 }
 
+/// Goes alone.
+QueuedJob from(const std::string& caller, JobId id, unsigned priority = 2) {
+  return {.id = id, .priority = priority, .caller = caller, .length = 100};
+}
+
 TEST(RequestQueueTest, TakesCallsOfOneKindTogether) {
   RequestQueue queue;
   for (JobId id = 1; id <= 3; ++id) ASSERT_TRUE(queue.admit(job(id), kStart));
@@ -51,7 +56,7 @@ TEST(RequestQueueTest, PrefersTheNearestLengths) {
   EXPECT_EQ(queue.takeBatch(kStart, {}, kAny), std::vector<JobId>{2});
 }
 
-TEST(RequestQueueTest, CountsWhatIsOfThatPriorityOrHigher) {
+TEST(RequestQueueTest, CountsWhatWouldGoBefore) {
   RequestQueue queue;
   auto first = job(1);
   first.priority = 1;
@@ -61,11 +66,18 @@ TEST(RequestQueueTest, CountsWhatIsOfThatPriorityOrHigher) {
   ASSERT_TRUE(queue.admit(first, kStart));
   ASSERT_TRUE(queue.admit(job(2), kStart));
   ASSERT_TRUE(queue.admit(last, kStart));
-  EXPECT_EQ(queue.itemsBefore(1), 3U);
-  EXPECT_EQ(queue.itemsBefore(2), 4U);
-  EXPECT_EQ(queue.itemsBefore(9), 5U);
+  EXPECT_EQ(queue.itemsBefore(1, ""), 3U);
+  EXPECT_EQ(queue.itemsBefore(2, ""), 4U);
+  EXPECT_EQ(queue.itemsBefore(9, ""), 5U);
   ASSERT_TRUE(queue.withdraw(2));
-  EXPECT_EQ(queue.itemsBefore(2), 3U);
+  EXPECT_EQ(queue.itemsBefore(2, ""), 3U);
+}
+
+TEST(RequestQueueTest, OfAnotherCallersManyCallsOneGoesBefore) {
+  RequestQueue queue;
+  for (JobId id = 1; id <= 50; ++id) ASSERT_TRUE(queue.admit(from("greedy", id), kStart));
+  EXPECT_EQ(queue.itemsBefore(2, "greedy"), 50U);
+  EXPECT_EQ(queue.itemsBefore(2, "modest"), 1U);
 }
 
 TEST(RequestQueueTest, LimitsItemsAndLength) {
@@ -93,16 +105,110 @@ TEST(RequestQueueTest, RefusesWhenItIsFullAndTakesWhatIsTriedAgain) {
 
 TEST(RequestQueueTest, HigherPriorityGoesFirstUntilOthersHaveWaited) {
   RequestQueue queue({.aging = seconds(2)});
-  auto low = job(1, 0);
-  low.priority = 3;
-  ASSERT_TRUE(queue.admit(low, kStart));
-  for (JobId id = 2; id <= 4; ++id) {
-    auto high = job(id, 0);
-    high.priority = 1;
-    ASSERT_TRUE(queue.admit(high, kStart + seconds(5)));
+  for (JobId id = 1; id <= 2; ++id) ASSERT_TRUE(queue.admit(from("low", id, 3), kStart));
+  for (JobId id = 3; id <= 9; ++id) ASSERT_TRUE(queue.admit(from("high", id, 1), kStart));
+  const auto takenAt = [&](int second) {
+    return queue.takeBatch(kStart + seconds(second), {}, kAny).front();
+  };
+  EXPECT_EQ(takenAt(1), 3U);
+  EXPECT_EQ(takenAt(3), 4U) << "as of priority 2";
+  EXPECT_EQ(takenAt(4), 1U) << "as of priority 1, and it has had no turn for longer";
+  EXPECT_EQ(takenAt(5), 5U) << "that was its turn";
+  EXPECT_EQ(takenAt(7), 6U);
+  EXPECT_EQ(takenAt(8), 2U);
+}
+
+/// One whose priority is served all the time is not late, however long it waits.
+TEST(RequestQueueTest, ABacklogDoesNotOvertakeWhoComesAfterIt) {
+  RequestQueue queue({.aging = seconds(2)});
+  JobId next = 1;
+  while (next <= 200) ASSERT_TRUE(queue.admit(from("greedy", next++), kStart));
+  for (int second = 1; second <= 20; ++second) {
+    const auto now = kStart + seconds(second);
+    ASSERT_TRUE(queue.admit(from("modest", next), now));
+    ASSERT_TRUE(queue.admit(from("greedy", next + 1, 1), now));
+    EXPECT_EQ(queue.takeBatch(now, {}, kAny).front(), next + 1) << "of priority 1";
+    const auto second1 = queue.takeBatch(now, {}, kAny).front();
+    const auto second2 = queue.takeBatch(now, {}, kAny).front();
+    EXPECT_TRUE(second1 == next || second2 == next) << second;
+    next += 2;
   }
-  EXPECT_EQ(queue.takeBatch(kStart + seconds(5), {}, kAny), std::vector<JobId>{2});
-  EXPECT_EQ(queue.takeBatch(kStart + seconds(6), {}, kAny), std::vector<JobId>{1});
+}
+
+/// Each has one call only, so that its share is never used up.
+TEST(RequestQueueTest, CallersWhoComeAnewAllTheTimeHoldUpNobody) {
+  RequestQueue queue({.capacity = 100'000});
+  for (JobId id = 1; id <= 3; ++id) ASSERT_TRUE(queue.admit(from("steady", id), kStart));
+  JobId next = 4;
+  std::vector<JobId> served;
+  for (int i = 0; i < 100 && served.size() < 3; ++i) {
+    const auto now = kStart + std::chrono::milliseconds(i);
+    for (int k = 0; k < 2; ++k) {  // more than is ever taken
+      ASSERT_TRUE(queue.admit(from("new " + std::to_string(next), next), now));
+      ++next;
+    }
+    const auto taken = queue.takeBatch(now, {}, kAny).front();
+    if (taken <= 3) served.push_back(taken);
+  }
+  EXPECT_EQ(served, (std::vector<JobId>{1, 2, 3}));
+}
+
+TEST(RequestQueueTest, SeatsOfABatchGoByPriorityToo) {
+  RequestQueue queue;
+  for (JobId id = 1; id <= 20; ++id) {
+    auto low = job(id, 1, 100);
+    low.priority = 9;
+    ASSERT_TRUE(queue.admit(low, kStart));
+  }
+  for (JobId id = 21; id <= 50; ++id) {
+    auto high = job(id, 1, 100 + 2 * (id % 20));
+    high.priority = 1;
+    ASSERT_TRUE(queue.admit(high, kStart));
+  }
+  std::size_t taken = 0;
+  while (taken < 30) {
+    const auto batch = queue.takeBatch(kStart, {.items = 8}, kAny);
+    for (const auto id : batch) {
+      if (id > 20) ++taken;
+      EXPECT_TRUE(id > 20 || taken == 30) << id << " after " << taken;
+    }
+  }
+}
+
+TEST(RequestQueueTest, SeatsOfABatchAreSharedAmongCallers) {
+  RequestQueue queue;
+  for (JobId id = 1; id <= 100; ++id) {
+    auto greedy = job(id);
+    greedy.caller = "greedy";
+    ASSERT_TRUE(queue.admit(greedy, kStart));
+  }
+  for (JobId id = 101; id <= 116; ++id) {
+    auto modest = job(id);
+    modest.caller = "modest";
+    ASSERT_TRUE(queue.admit(modest, kStart));
+  }
+  std::ptrdiff_t modest = 0;
+  for (int i = 0; i < 2; ++i) {
+    const auto batch = queue.takeBatch(kStart, {.items = 16}, kAny);
+    EXPECT_EQ(batch.size(), 16U);
+    modest += std::ranges::count_if(batch, [](JobId id) { return id > 100; });
+  }
+  EXPECT_EQ(modest, 16);
+}
+
+TEST(RequestQueueTest, WhoJoinsACallBringsItsOwnTurn) {
+  RequestQueue queue;
+  for (JobId id = 1; id <= 10; ++id) ASSERT_TRUE(queue.admit(from("greedy", id), kStart));
+  ASSERT_TRUE(queue.admit(from("late", 11, 9), kStart));
+  queue.join(11, 1, "urgent");
+  EXPECT_EQ(queue.takeBatch(kStart, {}, kAny).front(), 11U);
+  queue.join(10, 2, "modest");
+  EXPECT_EQ(queue.takeBatch(kStart, {}, kAny).front(), 1U) << "it came first";
+  EXPECT_EQ(queue.takeBatch(kStart, {}, kAny).front(), 10U);
+  queue.join(9, 7, "modest");
+  queue.join(99, 1, "modest");
+  EXPECT_EQ(queue.takeBatch(kStart, {}, kAny).front(), 2U) << "nothing is put off";
+  EXPECT_EQ(queue.size(), 7U);
 }
 
 TEST(RequestQueueTest, CallersShareAlike) {
