@@ -304,16 +304,21 @@ TEST_F(Batching, ACallWhoseTurnCannotComeInTimeIsRefusedAtOnce) {
   open({.maxBatch = 1});
   const auto all = texts(20);
   Answers answers(all.size() + 1);
+  double shortest = 1e9;
   {
     // The pool has seen how long runs take.
     const auto before = texts(5);
     Answers first(before.size());
     for (std::size_t i = 0; i < before.size(); ++i) ask(before[i] + " first", first.of(i));
-    for (const auto& answer : first.all()) ASSERT_TRUE(*answer);
+    for (const auto& answer : first.all()) {
+      ASSERT_TRUE(*answer);
+      shortest = std::min(shortest, (*answer)->timings.runMs);
+    }
   }
   for (std::size_t i = 0; i < all.size(); ++i) ask(all[i], answers.of(i));
+  // Enough for one alone, and not for one behind twenty.
   RunOptions soon;
-  soon.timeout = std::chrono::milliseconds(2);
+  soon.timeout = std::chrono::milliseconds(static_cast<int>(4 * shortest) + 1);
   ask("never in time", answers.of(all.size()), soon);
   const auto& late = *answers.all()[all.size()];
   ASSERT_FALSE(late);
