@@ -50,6 +50,8 @@ struct HttpRequest {
   /// Zero: no limit of its own. Else the call fails with Timeout where that long nothing comes.
   Duration stallTimeout = {};
   std::uint64_t maxBodyBytes = 16u << 20;  ///< of the answer
+  /// What an answer with status 200 or 206 is that has more, or says so; others are Fetch.
+  ErrorCategory tooManyBytes = ErrorCategory::Fetch;
   /// Redirects (301, 302, 303, 307, 308 of GET and HEAD) that are followed; with 0 they are answers
   /// like any other. The header Authorization does not go along to another origin, and https is not
   /// left for http, but to this machine itself.

@@ -96,13 +96,14 @@ int verifyContent(const Context& context, const ContentFlags& flags) {
 int collectContent(const Context& context, const ContentFlags& flags) {
   auto store = openContent(context);
   if (!store) return reportError(store.error());
-  if (flags.unfinished && !flags.dryRun) {
-    if (auto dropped = (*store)->dropUnfinished(); !dropped) return reportError(dropped.error());
-  }
+  const auto unfinished =
+      flags.unfinished ? (*store)->dropUnfinished(flags.dryRun) : Result<std::uint64_t>(0);
+  if (!unfinished) return reportError(unfinished.error());
   LateProgress progress(context);
-  const auto collected = (*store)->collect(flags.dryRun, progress.job("gc", ""));
+  auto collected = (*store)->collect(flags.dryRun, progress.job("gc", ""));
   progress.clear();
   if (!collected) return reportError(collected.error());
+  collected->bytes += *unfinished;
   if (flags.json) {
     std::printf("%s\n",
                 json::serialize(json::object{{"dry_run", flags.dryRun},

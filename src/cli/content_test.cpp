@@ -110,6 +110,18 @@ TEST_F(ContentCommand, AddPrintsTheCid) {
   EXPECT_EQ(two.at("added").at(0).at("bytes"), 11);
 }
 
+TEST_F(ContentCommand, WhatImportsLeftUnfinishedIsCounted) {
+  ASSERT_EQ(run({"ls"}).code, 0);  // which makes the store
+  const auto kept = "data/store/tmp/kept-" + std::string(32, 'a');
+  write(kept + "/0", std::string(100'000, 'x'));
+  write(kept + "/lock", "");
+  EXPECT_EQ(run({"gc", "--json"}).object().at("bytes"), 0);
+  EXPECT_EQ(run({"gc", "--unfinished", "--dry-run", "--json"}).object().at("bytes"), 100'000);
+  EXPECT_TRUE(fs::exists(folder_ / kept));
+  EXPECT_EQ(run({"gc", "--unfinished", "--json"}).object().at("bytes"), 100'000);
+  EXPECT_FALSE(fs::exists(folder_ / kept));
+}
+
 TEST_F(ContentCommand, ADryRunStoresNothing) {
   write("f/hello", "hello world");
   write("f/sub/x", "x");

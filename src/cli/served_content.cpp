@@ -63,7 +63,9 @@ class Mender {
     const auto fetched = (*fetch)->fetch(cid, held, {{}, stop_});
     from = (*fetch)->sources();
     if (!fetched) return std::unexpected(fetched.error());
-    return store_.unpin(held);
+    auto right = store_.recheck(cid, stop_);
+    auto unpinned = store_.unpin(held);
+    return right ? unpinned : right;
   }
 
   const Context& context_;

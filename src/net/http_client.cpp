@@ -262,11 +262,13 @@ class Exchange {
       begin.skip(request_.method == "HEAD");
       auto error =
           wait([&](auto handler) { http::async_read_header(stream, buffer, begin, handler); });
+      const auto status = begin.get().result_int();
+      const bool isContent = status == kOk || status == kPartialContent;
+      if (isContent) tooManyBytes_ = request_.tooManyBytes;
       closed_ = bool(error) && i == 0 && buffer.size() == 0 && !begin.got_some();
       if (error) return failed(error, "no answer from");
-      const auto status = begin.get().result_int();
       if (status < kFirstFinalStatus && status != kSwitchingProtocols) continue;
-      if (request_.onBody && (status == kOk || status == kPartialContent)) {
+      if (request_.onBody && isContent) {
         auto head = headOf(begin.get(), url_);
         head.connectTook = connectTook_;
         http::response_parser<http::buffer_body> parser(std::move(begin));
@@ -340,9 +342,8 @@ class Exchange {
                       std::chrono::ceil<std::chrono::milliseconds>(request_.stallTimeout).count()));
     }
     if (error == http::error::body_limit) {
-      return fail(ErrorCategory::Fetch,
-                  fmt::format("{} sends more than the {} bytes that are allowed", peer,
-                              request_.maxBodyBytes));
+      return fail(tooManyBytes_, fmt::format("{} sends more than the {} bytes that are allowed",
+                                             peer, request_.maxBodyBytes));
     }
     if (error == http::error::partial_message || error == http::error::end_of_stream ||
         error == ssl::error::stream_truncated || error == asio::error::eof ||
@@ -357,6 +358,7 @@ class Exchange {
   const HttpUrl& url_;
   const base::HttpRequest& request_;
   const base::TimePoint deadline_ = std::chrono::steady_clock::now() + request_.timeout;
+  ErrorCategory tooManyBytes_ = ErrorCategory::Fetch;  ///< of the answer that comes
   bool timedOut_ = false;
   bool cancelled_ = false;
   bool stalled_ = false;

@@ -145,27 +145,20 @@ void BlockFetch::work() {
   }
 }
 
-base::HttpRequest BlockFetch::requestFor(Task& task, std::string& body,
-                                         std::optional<Error>& tooMuch) {
+base::HttpRequest BlockFetch::requestFor(Task& task, std::string& body) {
   base::HttpRequest request{
       .url = fmt::format("{}/ipfs/{}?format=raw", task.server.origin, task.block.cid.text()),
       .headers = {{"Accept", "application/vnd.ipld.raw"}},
       .timeout = options_.longest,
       .stallTimeout = options_.stall,
-      .maxBodyBytes = std::uint64_t{2} * cid::kMaxBlock,
+      .maxBodyBytes = cid::kMaxBlock,
+      .tooManyBytes = ErrorCategory::Integrity,
       .maxRedirects = kRedirects,
       .keepAlive = true};
   if (task.server.onlyIfCached) request.headers.emplace_back("Cache-Control", "only-if-cached");
-  request.onBody = [this, &task, &body, &tooMuch](const base::HttpResponse& head,
-                                                  std::string_view piece) -> Result<void> {
+  request.onBody = [this, &task, &body](const base::HttpResponse& head,
+                                        std::string_view piece) -> Result<void> {
     const bool first = body.empty();
-    if (body.size() + piece.size() > cid::kMaxBlock) {
-      tooMuch =
-          Error{ErrorCategory::Integrity,
-                fmt::format("{} came with more bytes than a block can have", task.block.cid.text()),
-                {}};
-      return std::unexpected(*tooMuch);
-    }
     body += piece;
     const std::lock_guard lock(mutex_);
     if (first && head.connectTook > base::Duration::zero()) {
@@ -180,13 +173,12 @@ base::HttpRequest BlockFetch::requestFor(Task& task, std::string& body,
 void BlockFetch::perform(Task& task) {
   std::string body;
   body.reserve(std::min<std::uint64_t>(task.block.bytes, cid::kMaxBlock));
-  std::optional<Error> tooMuch;
-  const auto request = requestFor(task, body, tooMuch);
+  const auto request = requestFor(task, body);
   const auto answer = http_.request(request, task.stop.get_token());
   if (task.stop.stop_requested()) return;
   const bool whole = answer && answer->status == 200;
   if (whole && task.block.cid.matches(std::as_bytes(std::span(body)))) return take(task, body);
-  conclude(task, answer, body, std::move(tooMuch));
+  conclude(task, answer, body);
 }
 
 /// The block is right.
@@ -203,10 +195,17 @@ void BlockFetch::take(Task& task, std::string_view body) {
 
 /// It is not.
 void BlockFetch::conclude(Task& task, const Result<base::HttpResponse>& answer,
-                          const std::string& body, std::optional<Error> tooMuch) {
+                          const std::string& body) {
   const std::lock_guard lock(mutex_);
   const auto request = task.ask.request;
-  if (tooMuch) return fetch_.lied(request, std::move(*tooMuch), now());
+  if (!answer && answer.error().category == ErrorCategory::Integrity) {
+    return fetch_.lied(
+        request,
+        {ErrorCategory::Integrity,
+         fmt::format("{} came with more bytes than a block can have", task.block.cid.text()),
+         {}},
+        now());
+  }
   if (!answer) return fetch_.failed(request, answer.error(), std::nullopt, now());
   if (answer->connectTook > base::Duration::zero() && body.empty()) {
     fetch_.connected(request, answer->connectTook, now());

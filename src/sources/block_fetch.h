@@ -75,9 +75,8 @@ class BlockFetch {
   void start(const fetch::Ask& ask);
   void work();
   void perform(Task& task);
-  base::HttpRequest requestFor(Task& task, std::string& body, std::optional<Error>& tooMuch);
-  void conclude(Task& task, const Result<base::HttpResponse>& answer, const std::string& body,
-                std::optional<Error> tooMuch);
+  base::HttpRequest requestFor(Task& task, std::string& body);
+  void conclude(Task& task, const Result<base::HttpResponse>& answer, const std::string& body);
   void take(Task& task, std::string_view body);
   void endAll(std::unique_lock<std::mutex>& lock);
   static base::TimePoint now() { return std::chrono::steady_clock::now(); }

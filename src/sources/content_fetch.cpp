@@ -77,6 +77,15 @@ void dropTornWrites(const fs::path& path) {
   }
 }
 
+/// That a raw block is as large as the nodes above it say.
+Result<void> checkSize(const TreePlan& plan, const cid::Cid& cid, std::uint64_t size) {
+  const auto above = plan.partSize(cid);
+  if (!above || *above == size) return {};
+  return fail(ErrorCategory::Protocol,
+              fmt::format("{} has {} bytes, {} by the node above it", cid.text(), size, *above),
+              "whoever published it has to mend it");
+}
+
 /// The other name lets go of the file without a copy, so that a kill costs nothing.
 bool giveAnotherName(const fs::path& file, const fs::path& name) {
   return ::link(file.c_str(), name.c_str()) == 0;
@@ -165,6 +174,12 @@ void ContentFetch::State::search(const cid::Cid& root) {
 
 Error ContentFetch::State::named(Error error, const cid::Cid& root) const {
   if (!blocks.reports().empty() || error.category != ErrorCategory::NotFound) return error;
+  if (store.isDamagedBelow(root)) {
+    return {ErrorCategory::Integrity,
+            fmt::format("{} is here, but damaged, and no other source is known", root.text()),
+            "give --gateway https://HOST or --peer http://HOST, or add or import it again; webpool "
+            "content verify names what is damaged"};
+  }
   const std::lock_guard lock(notesMutex);
   if (!notes.empty()) {
     return {ErrorCategory::NotFound,
@@ -256,6 +271,7 @@ class TreeFetch {
   Result<void> bringLeaves();
   Result<std::vector<bool>> findHere();
   Result<void> prepareFiles();
+  Result<void> checkHeld(const PlannedFile& file) const;
   Result<void> wantLeaf(const cid::Cid& cid, std::uint64_t bytes);
   Result<void> takeLeaf(const cid::Cid& cid, std::string_view block);
   Result<void> placeLeaf(const Place& place, std::string_view block);
@@ -355,6 +371,14 @@ Result<std::vector<bool>> TreeFetch::findHere() {
   return import_->hold(files);
 }
 
+/// What is here as a file of one leaf is not read again.
+Result<void> TreeFetch::checkHeld(const PlannedFile& file) const {
+  if (file.leaves.size() != 1 || !plan_.partSize(file.cid)) return {};
+  const auto about = store_.describe(file.cid);
+  if (!about) return std::unexpected(about.error());
+  return checkSize(plan_, file.cid, about->bytes);
+}
+
 Result<void> TreeFetch::prepareFiles() {
   const auto here = findHere();
   if (!here) return std::unexpected(here.error());
@@ -366,6 +390,7 @@ Result<void> TreeFetch::prepareFiles() {
     auto& file = files_.back();
     if ((*here)[files_.size() - 1]) {
       file.held = true;
+      if (auto right = checkHeld(planned); !right) return right;
       fromStore_ += planned.size;
       continue;
     }
@@ -392,7 +417,7 @@ Result<void> TreeFetch::placeLeaf(const Place& place, std::string_view block) {
   } else {
     const auto begin = place.leaf * cid::kLeafSize;
     if (block.size() != std::min<std::uint64_t>(cid::kLeafSize, file.size - begin)) {
-      return fail(ErrorCategory::Integrity,
+      return fail(ErrorCategory::Protocol,
                   fmt::format("{} says a wrong size of its parts", file.plan->cid.text()),
                   "whoever published it has to mend it");
     }
@@ -401,6 +426,7 @@ Result<void> TreeFetch::placeLeaf(const Place& place, std::string_view block) {
 }
 
 Result<void> TreeFetch::takeLeaf(const cid::Cid& cid, std::string_view block) {
+  if (auto right = checkSize(plan_, cid, block.size()); !right) return right;
   const auto places = places_.find(cid);
   if (places == places_.end() || block.size() > cid::kLeafSize) {
     if (auto put = putBlock(cid, block); !put) return put;

@@ -50,8 +50,8 @@ class ContentFetch {
   /// Brings all that lies below `root`, and pins it. A file in the store's layout is kept in one
   /// piece, others in blocks. What had come before a kill or a failure is not fetched again.
   /// Blocks, as long as it takes. NotFound where nobody has it, Fetch, Timeout; Integrity where all
-  /// that came was wrong; each names the servers' reasons. Unsupported, Protocol, NoSpace, Storage,
-  /// Cancelled.
+  /// that came was wrong, or what is here is damaged and there is no source; each names the
+  /// servers' reasons. Unsupported, Protocol, NoSpace, Storage, Cancelled.
   Result<Fetched> fetch(const cid::Cid& root, const store::Pin& pin, const store::JobOptions& job);
 
   /// Brings one file in the store's layout to `target`, which must not exist, without storing it.

@@ -117,9 +117,38 @@ TEST_F(OddServers, OneThatClaimsToSendTooMuch) {
     return true;
   };
   expectNoHarm(claim);
+  EXPECT_TRUE(lied(odd_));
   TearDown();
   SetUp();
-  EXPECT_EQ(failure(claim).category, ErrorCategory::Fetch);
+  EXPECT_EQ(failure(claim).category, ErrorCategory::Integrity);
+}
+
+TEST_F(OddServers, OneThatSendsMoreThanABlockHasIsAskedOnce) {
+  for (const std::size_t size : {(2u << 20) + 1, (4u << 20) + 1, 6u << 20}) {
+    std::atomic<unsigned> asked{0};
+    const std::string much(size, 'x');
+    const auto large = [&](OddServer&, const Request& request) {
+      ++asked;
+      OddServer::answer(request.socket, 200, much);
+      return true;
+    };
+    const auto error = failure(large);
+    EXPECT_EQ(error.category, ErrorCategory::Integrity) << size;
+    EXPECT_THAT(error.message, HasSubstr("more bytes than a block can have"));
+    EXPECT_TRUE(lied(odd_));
+    EXPECT_EQ(asked, 1u) << size;
+    TearDown();
+    SetUp();
+  }
+}
+
+TEST_F(OddServers, OneThatSaysALotWithAnError) {
+  const auto page = [](OddServer&, const Request& request) {
+    OddServer::answer(request.socket, 404, std::string(3u << 20, 'x'));
+    return true;
+  };
+  expectNoHarm(page);
+  EXPECT_FALSE(lied(odd_)) << "it said that it has nothing";
 }
 
 TEST_F(OddServers, OneThatRedirectsWithoutEnd) {

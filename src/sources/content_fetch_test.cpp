@@ -12,13 +12,49 @@
 #include "cid/hamt.h"
 #include "cid/ipld.h"
 #include "sources/testing/fetch_test_support.h"
+#include "store/block_session.h"
 
 namespace webpool::sources {
 namespace {
 
 using testing::HasSubstr;
 
-class ContentFetchTest : public FetchTest {};
+class ContentFetchTest : public FetchTest {
+ protected:
+  /// Keeps all that is served in packs, as a CAR brings it.
+  void keepPacked(const cid::Cid& root) {
+    auto session = store_->beginBlocks();
+    ASSERT_TRUE(session) << session.error().describe();
+    for (const auto& [cid, block] : blocks_) {
+      const auto put = (*session)->put(cid, std::as_bytes(std::span(block)));
+      ASSERT_TRUE(put) << put.error().describe();
+    }
+    const auto kept = (*session)->commit({"pin", "packed", "", root, 0, ""});
+    ASSERT_TRUE(kept) << kept.error().describe();
+  }
+
+  /// One wrong byte inside that packed block, of which a look at the pack tells nothing.
+  void damagePacked(const cid::Cid& cid) {
+    const auto pack = storeFolder() / "packs/1.car";
+    const auto at = base::readFile(pack).value().find(blocks_.at(cid));
+    ASSERT_NE(at, std::string::npos);
+    store::damage(pack, at + blocks_.at(cid).size() / 2);
+    EXPECT_THAT(store_->scrub()->damaged, testing::ElementsAre(cid));
+  }
+
+  /// What a fetch says, and what writing the same blocks to the disk says.
+  void expectMalformed(const cid::Cid& root) {
+    const OddServer server(blocks_);
+    const auto fetched = fetch(root, {server.address()});
+    ASSERT_FALSE(fetched);
+    EXPECT_EQ(fetched.error().category, ErrorCategory::Protocol) << fetched.error().describe();
+    expectNothingKept();
+    keepPacked(root);
+    const auto got = store_->exportPath(root, folder_ / "out");
+    ASSERT_FALSE(got);
+    EXPECT_EQ(got.error().category, ErrorCategory::Protocol) << got.error().describe();
+  }
+};
 
 std::string unixFs(cid::UnixFsType type, std::string data, std::uint64_t size,
                    std::vector<std::uint64_t> sizes, std::vector<cid::Link> links) {
@@ -160,6 +196,80 @@ TEST_F(ContentFetchTest, KnownDamageIsMendedLeafByLeaf) {
   expectWhole(root);
   EXPECT_TRUE(store_->hasFile(root).value());
   EXPECT_EQ(server.served(), 1u) << "the damaged leaf alone";
+}
+
+TEST_F(ContentFetchTest, DamageInAPackIsMended) {
+  const auto big = store::pattern((3u << 20) + 9);
+  file("f/big", big);
+  file("f/sub/small", "small");
+  const auto root = publish(folder_ / "f");
+  const auto rootOfBig = theirs_->resolveCid(root, "big").value();
+  const auto sub = theirs_->resolveCid(root, "sub").value();
+  const auto leaf =
+      cid::Cid::of(cid::Codec::Raw, std::as_bytes(std::span(big)).subspan(1u << 20, 1u << 20));
+  keepPacked(root);
+  const OddServer server(blocks_);
+  for (const auto& cid : {leaf, rootOfBig, sub, root}) {
+    EXPECT_TRUE(store_->verify(root));
+    damagePacked(cid);
+    EXPECT_EQ(store_->recheck(cid).error().category, ErrorCategory::Integrity);
+    const auto fetched = fetch(root, {server.address()});
+    ASSERT_TRUE(fetched) << fetched.error().describe();
+    EXPECT_EQ(bytesOf(server.address()), blocks_.at(cid).size());
+    expectWhole(root);
+    EXPECT_TRUE(store_->recheck(cid));
+    store_.reset();
+    std::filesystem::remove_all(storeFolder());
+    store_ = openStore();
+    keepPacked(root);
+  }
+}
+
+TEST_F(ContentFetchTest, ADamagedPackedLeafIsMendedAlone) {
+  const auto root = publishFile((2u << 20) + 9);
+  const auto bytes = store::pattern(1u << 20);
+  const auto leaf = cid::Cid::of(cid::Codec::Raw, std::as_bytes(std::span(bytes)));
+  keepPacked(root);
+  damagePacked(leaf);
+  const OddServer server(blocks_);
+  const auto fetched = fetch(leaf, {server.address()});
+  ASSERT_TRUE(fetched) << fetched.error().describe();
+  expectWhole(root);
+}
+
+TEST_F(ContentFetchTest, ADamagedPackedBlockOfAnotherLayoutIsMended) {
+  const std::string a(300'000, 'a'), b(200'000, 'b');
+  const auto first = add(cid::Codec::Raw, a);
+  const auto second = add(cid::Codec::Raw, b);
+  const auto root = add(cid::Codec::DagPb,
+                        unixFs(cid::UnixFsType::File, "", a.size() + b.size(), {a.size(), b.size()},
+                               {{first, "", a.size()}, {second, "", b.size()}}));
+  keepPacked(root);
+  const OddServer server(blocks_);
+  for (const auto& cid : {first, root}) {
+    damagePacked(cid);
+    const auto fetched = fetch(root, {server.address()});
+    ASSERT_TRUE(fetched) << fetched.error().describe();
+    expectWhole(root);
+  }
+}
+
+TEST_F(ContentFetchTest, DamageWithoutASourceIsCalledDamage) {
+  const auto path = file("one", store::pattern(100'000));
+  const auto root = store_->importPath(path)->root;
+  store::damage(storeFolder() / storedFiles().at(0), 1000);
+  EXPECT_FALSE(store_->exportPath(root, folder_ / "out")) << "which marks it";
+  auto none = fetch(root, std::vector<std::string>{});
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().category, ErrorCategory::Integrity);
+  EXPECT_THAT(none.error().message, HasSubstr("is here, but damaged"));
+  const auto other = publishFile(5000, "other");
+  keepPacked(other);
+  const auto leaf = other;
+  store::damage(storeFolder() / "packs/1.car", 1000);
+  none = fetch(leaf, std::vector<std::string>{});
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().category, ErrorCategory::Integrity) << none.error().describe();
 }
 
 TEST_F(ContentFetchTest, WhatWasFoundHereIsHeldWhileTheRestComes) {
@@ -377,9 +487,93 @@ TEST_F(ContentFetchTest, AFileThatSaysAWrongSizeIsRefused) {
   const OddServer server(blocks_);
   const auto fetched = fetch(root, {server.address()});
   ASSERT_FALSE(fetched);
-  EXPECT_EQ(fetched.error().category, ErrorCategory::Integrity);
-  EXPECT_THAT(fetched.error().message, HasSubstr("wrong size"));
+  EXPECT_EQ(fetched.error().category, ErrorCategory::Protocol);
+  EXPECT_THAT(fetched.error().message, HasSubstr("1000 bytes, 1048576 by the node above it"));
   expectNothingKept();
+}
+
+TEST_F(ContentFetchTest, ALeafThatIsShorterThanItsNodeSaysIsMalformed) {
+  const auto leaf = add(cid::Codec::Raw, std::string(1000, 'x'));
+  const auto other = add(cid::Codec::Raw, std::string(500, 'y'));
+  const auto root = add(cid::Codec::DagPb, unixFs(cid::UnixFsType::File, "", 1501, {1001, 500},
+                                                  {{leaf, "", 1000}, {other, "", 500}}));
+  expectMalformed(root);
+}
+
+TEST_F(ContentFetchTest, ANodeThatIsShorterThanTheOneAboveSaysIsMalformed) {
+  const auto leaf = add(cid::Codec::Raw, std::string(1000, 'x'));
+  const auto inner =
+      add(cid::Codec::DagPb, unixFs(cid::UnixFsType::File, "", 1000, {1000}, {{leaf, "", 1000}}));
+  const auto root = add(cid::Codec::DagPb, unixFs(cid::UnixFsType::File, "", 2001, {1000, 1001},
+                                                  {{inner, "", 1014}, {inner, "", 1014}}));
+  expectMalformed(root);
+}
+
+TEST_F(ContentFetchTest, TwoSizesOfOneLeafAreMalformed) {
+  const auto leaf = add(cid::Codec::Raw, std::string(1000, 'x'));
+  const auto root = add(cid::Codec::DagPb, unixFs(cid::UnixFsType::File, "", 2001, {1000, 1001},
+                                                  {{leaf, "", 1000}, {leaf, "", 1000}}));
+  expectMalformed(root);
+}
+
+TEST_F(ContentFetchTest, ALeafThatIsHereIsLookedAtToo) {
+  const auto leaf = publish(file("leaf", std::string(1000, 'x')));
+  ASSERT_TRUE(store_->importPath(folder_ / "leaf"));
+  const auto root =
+      add(cid::Codec::DagPb, unixFs(cid::UnixFsType::File, "", 1001, {1001}, {{leaf, "", 1001}}));
+  const auto folder = add(cid::Codec::DagPb, unixFs(cid::UnixFsType::Directory, "", 0, {},
+                                                    {{root, "file", 1100}, {leaf, "leaf", 1000}}));
+  const OddServer server(blocks_);
+  const auto fetched = fetch(folder, {server.address()});
+  ASSERT_FALSE(fetched);
+  EXPECT_EQ(fetched.error().category, ErrorCategory::Protocol);
+}
+
+TEST_F(ContentFetchTest, AFolderInsideAFileIsMalformed) {
+  const auto folder = add(cid::Codec::DagPb, unixFs(cid::UnixFsType::Directory, "", 0, {}, {}));
+  const auto root =
+      add(cid::Codec::DagPb, unixFs(cid::UnixFsType::File, "", 10, {10}, {{folder, "", 10}}));
+  expectMalformed(root);
+}
+
+/// Nodes of a file in each other, so many levels below the root; the leaf is the last.
+cid::Cid nodesInEachOther(BlockMap& blocks, cid::Cid next, std::uint64_t size, unsigned levels) {
+  for (unsigned level = 0; level < levels; ++level) {
+    const auto block = unixFs(cid::UnixFsType::File, "", size, {size}, {{next, "", size}});
+    next = cid::Cid::of(cid::Codec::DagPb, std::as_bytes(std::span(block)));
+    blocks[next] = block;
+  }
+  return next;
+}
+
+TEST_F(ContentFetchTest, AFileThatIsTooDeepIsRefusedBeforeItsEndIsAskedFor) {
+  const auto leaf = add(cid::Codec::Raw, "leaf");
+  const auto root = nodesInEachOther(blocks_, leaf, 4, 1100);
+  const OddServer server(blocks_);
+  const auto fetched = fetch(root, {server.address()});
+  ASSERT_FALSE(fetched);
+  EXPECT_EQ(fetched.error().category, ErrorCategory::Protocol);
+  EXPECT_LE(server.served(), 1025u);
+  expectNothingKept();
+  expectMalformed(nodesInEachOther(blocks_, leaf, 4, 1025));
+}
+
+TEST_F(ContentFetchTest, AFileAsDeepAsTheStoreReadsIsFetched) {
+  const auto leaf = add(cid::Codec::Raw, "leaf");
+  const auto root = nodesInEachOther(blocks_, leaf, 4, 1024);
+  const OddServer server(blocks_);
+  const auto fetched = fetch(root, {server.address()});
+  ASSERT_TRUE(fetched) << fetched.error().describe();
+  expectWhole(root);
+  EXPECT_TRUE(store_->exportPath(root, folder_ / "out"));
+}
+
+TEST_F(ContentFetchTest, AFileThatIsTooDeepByItsLongerWayIsMalformed) {
+  const auto leaf = add(cid::Codec::Raw, "leaf");
+  const auto below = nodesInEachOther(blocks_, leaf, 4, 600);
+  const auto far = nodesInEachOther(blocks_, below, 4, 600);
+  expectMalformed(add(cid::Codec::DagPb, unixFs(cid::UnixFsType::File, "", 8, {4, 4},
+                                                {{below, "", 4}, {far, "", 4}})));
 }
 
 /// Folders in each other, so many levels of entries below the root.

@@ -36,6 +36,20 @@ cid::Digest digestOf(const Cid& cid) {
   return digest;
 }
 
+std::unexpected<Error> malformed(const Cid& cid, std::string_view what) {
+  return fail(ErrorCategory::Protocol, fmt::format("{} {}", cid.text(), what),
+              "whoever published it has to mend it");
+}
+
+std::unexpected<Error> wrongSize(const Cid& cid, std::uint64_t size, std::uint64_t above) {
+  return malformed(cid, fmt::format("has {} bytes, {} by the node above it", size, above));
+}
+
+/// As cid::FileWalk says it.
+Error inPart(const Cid& cid, const Error& error) {
+  return {error.category, fmt::format("{}: {}", cid.text(), error.message), error.hint};
+}
+
 /// Calls `take(cid, name, bytes below)` for each entry of a folder, or of one of its shards.
 template <class Take>
 Result<void> eachEntry(const cid::UnixFsEntity& part, const Take& take) {
@@ -71,15 +85,28 @@ void TreePlan::wantEntry(const Cid& given, std::uint64_t bytes, unsigned level) 
   rawEntries_.emplace(cid, std::min<std::uint64_t>(bytes, cid::kMaxBlock));
 }
 
-void TreePlan::wantPart(const cid::FilePart& part) {
+Result<void> TreePlan::wantPart(const cid::FilePart& part, unsigned level) {
   const auto cid = part.cid.normalized();
-  if (isNode(cid)) {
-    if (seen_.emplace(cid, true).second) {
-      wanted_.push_back({cid, std::min<std::uint64_t>(part.size, cid::kMaxBlock)});
-    }
-  } else {
-    rawParts_.emplace(cid, std::min<std::uint64_t>(part.size, cid::kMaxBlock));
+  const auto bytes = std::min<std::uint64_t>(part.size, cid::kMaxBlock);
+  if (!isNode(cid)) {
+    auto& known = rawParts_[cid];
+    if (known == 0) known = bytes;  // nothing is read where a node says that nothing is there
+    return {};
   }
+  if (cid.codec() != Codec::DagPb) return malformed(cid, "is no part of a file");
+  if (level > cid::kMaxDagDepth) return malformed(cid, "lies too deep in its file");
+  fileLevels_.emplace(cid, level);
+  if (seen_.emplace(cid, true).second) wanted_.push_back({cid, bytes});
+  return {};
+}
+
+Result<void> TreePlan::wantParts(const Cid& file, const cid::FileNode& node) {
+  const auto met = fileLevels_.find(file);
+  const auto level = met == fileLevels_.end() ? 0 : met->second;
+  for (const auto& part : node.parts) {
+    if (auto wanted = wantPart(part, level + 1); !wanted) return wanted;
+  }
+  return {};
 }
 
 std::optional<TreePlan::WantedNode> TreePlan::nextNode() {
@@ -95,12 +122,13 @@ Result<TreePlan::Read> TreePlan::read(const Cid& given, std::string_view block) 
   const auto bytes = std::as_bytes(std::span(block));
   Result<cid::UnixFsEntity> entity = std::unexpected(Error{});
   if (cid.codec() == Codec::DagPb) entity = cid::readUnixFsEntity(bytes);
+  if (!entity && fileLevels_.contains(cid)) return std::unexpected(inPart(cid, entity.error()));
   if (!entity) return std::unexpected(cid::whyNoEntity(cid, bytes));
   Node node{.block = std::string(block), .entity = std::move(*entity)};
   Read outcome;
   if (auto* file = std::get_if<cid::FileNode>(&node.entity)) {
     if (entrySeen_.contains(cid)) fileRoots_.push_back(cid);
-    for (const auto& part : file->parts) wantPart(part);
+    if (auto wanted = wantParts(cid, *file); !wanted) return std::unexpected(wanted.error());
     outcome.leafToo = !file->data.empty() || file->parts.empty();
     if (outcome.leafToo) {
       bytes_ += file->data.size();
@@ -227,6 +255,46 @@ void TreePlan::markNodes(const Cid& file) {
   }
 }
 
+/// As cid::FileWalk reads it once all is here, each node looked at once. The levels below it.
+Result<unsigned> TreePlan::checkParts(const Cid& file, unsigned level, Heights& known) const {
+  if (const auto done = known.find(file); done != known.end()) {
+    if (level + done->second <= cid::kMaxDagDepth) return done->second;
+    return malformed(file, "lies too deep in its file");
+  }
+  unsigned height = 0;
+  for (const auto& part : std::get<cid::FileNode>(nodes_.at(file).entity).parts) {
+    if (part.size == 0) continue;
+    const auto below = checkPart(part, level + 1, known);
+    if (!below) return below;
+    height = std::max(height, *below + 1);
+  }
+  known.emplace(file, height);
+  return height;
+}
+
+Result<unsigned> TreePlan::checkPart(const cid::FilePart& part, unsigned level,
+                                     Heights& known) const {
+  const auto cid = part.cid.normalized();
+  if (level > cid::kMaxDagDepth) return malformed(cid, "lies too deep in its file");
+  if (!isNode(cid)) {
+    const auto size = cid.isIdentity() ? cid.hash().digest.size() : rawParts_.at(cid);
+    if (size != part.size) return wrongSize(cid, size, part.size);
+    return 0;
+  }
+  const auto node = nodes_.find(cid);
+  const auto* file =
+      node == nodes_.end() ? nullptr : std::get_if<cid::FileNode>(&node->second.entity);
+  if (file == nullptr) return malformed(cid, "is no part of a file");
+  if (file->size != part.size) return wrongSize(cid, file->size, part.size);
+  return checkParts(cid, level, known);
+}
+
+std::optional<std::uint64_t> TreePlan::partSize(const Cid& leaf) const {
+  const auto found = rawParts_.find(leaf.normalized());
+  if (found == rawParts_.end() || found->second == 0) return std::nullopt;
+  return found->second;
+}
+
 Result<void> TreePlan::finish(std::uint64_t mostBytes) {
   Sizes sizes;
   if (const auto size = measure(root_, 0, sizes); !size) return std::unexpected(size.error());
@@ -262,7 +330,14 @@ Result<void> TreePlan::finish(std::uint64_t mostBytes) {
     bytes_ += size;
     blocks_.push_back({cid, size});
   }
-  return bytes_ > mostBytes ? full(root_) : Result<void>();
+  if (bytes_ > mostBytes) return full(root_);
+  Heights heights;
+  for (const auto& cid : fileRoots_) {
+    if (auto checked = checkParts(cid, 0, heights); !checked) {
+      return std::unexpected(checked.error());
+    }
+  }
+  return {};
 }
 
 std::vector<std::pair<Cid, const std::string*>> TreePlan::otherNodes() const {

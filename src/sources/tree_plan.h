@@ -64,8 +64,13 @@ class TreePlan {
   Result<Read> read(const cid::Cid& cid, std::string_view block);
 
   /// To be called when no node is wanted any more. Files over `mostBytes` are NoSpace, trees over
-  /// the store's limits Unsupported, folders whose shards are none Protocol.
+  /// the store's limits Unsupported, folders whose shards are none and files that could not be read
+  /// (cid::FileWalk) Protocol.
   Result<void> finish(std::uint64_t mostBytes);
+
+  /// How many bytes the nodes above a raw block say that it has; none for what is no part of a
+  /// file. To be called after finish().
+  std::optional<std::uint64_t> partSize(const cid::Cid& leaf) const;
 
   const std::vector<PlannedFile>& files() const noexcept { return files_; }
   const std::vector<PlannedBlock>& blocks() const noexcept { return blocks_; }
@@ -86,12 +91,16 @@ class TreePlan {
   };
 
   void wantEntry(const cid::Cid& cid, std::uint64_t bytes, unsigned level);
-  void wantPart(const cid::FilePart& part);
+  Result<void> wantPart(const cid::FilePart& part, unsigned level);
+  Result<void> wantParts(const cid::Cid& file, const cid::FileNode& node);
   Result<void> wantEntries(const cid::Cid& folder, const cid::UnixFsEntity& entity);
   bool collectLeaves(const cid::Cid& cid, std::uint64_t size, unsigned depth,
                      PlannedFile& file) const;
   std::optional<PlannedFile> planFile(const cid::Cid& cid) const;
   void markNodes(const cid::Cid& file);
+  using Heights = std::unordered_map<cid::Cid, unsigned>;
+  Result<unsigned> checkParts(const cid::Cid& file, unsigned level, Heights& known) const;
+  Result<unsigned> checkPart(const cid::FilePart& part, unsigned level, Heights& known) const;
   using Sizes = std::unordered_map<cid::Cid, store::TreeSize>;
   Result<std::vector<const cid::UnixFsEntity*>> partsOf(const cid::Cid& folder) const;
   Result<store::TreeSize> measure(const cid::Cid& cid, unsigned level, Sizes& known) const;
@@ -113,6 +122,8 @@ class TreePlan {
   std::unordered_map<cid::Cid, bool> entrySeen_;
   /// Of nodes below folders: at which level each was met first. It may lie deeper, too.
   std::unordered_map<cid::Cid, unsigned> levels_;
+  /// The same of nodes below a file's root.
+  std::unordered_map<cid::Cid, unsigned> fileLevels_;
   std::size_t entries_ = 0;                        ///< different ones
   std::unordered_map<cid::Cid, bool> wholeNodes_;  ///< of files that are kept in one piece
   std::vector<PlannedFile> files_;

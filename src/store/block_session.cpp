@@ -104,7 +104,8 @@ Result<void> BlockSession::put(const cid::Cid& cid, std::span<const std::byte> b
   auto key = cid.normalized().bytes();
   if (state_->seen.contains(key)) return {};
   State::Pending one{cid, std::nullopt, {}};
-  if (store_.block(cid)) {
+  // Also where it is right in a whole file: a damaged packed one beside it goes with the new one.
+  if (store_.block(cid) && store_.packs_->find(*store_.writer_, cid)) {
     one.block.assign(reinterpret_cast<const char*>(block.data()), block.size());
   } else {
     auto pack = state_->pack(*store_.packs_, *store_.writer_);

@@ -11,11 +11,11 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
-#include "base/random.h"
 #include "cid/car.h"
 #include "store/car_file.h"
 #include "store/content_store.h"
 #include "store/new_file.h"
+#include "store/new_folder.h"
 #include "store/resolve.h"
 #include "store/tree_reader.h"
 
@@ -176,17 +176,20 @@ Result<CarWritten> exportCar(const ContentStore& store, const cid::Cid& root, ci
     return fail(ErrorCategory::InvalidArgument, fmt::format("{} is there already", target.native()),
                 "give another path, or move it away");
   }
-  auto between = target;
-  between.replace_filename(fmt::format(".webpool-{}", base::randomHex(store.random(), 6)));
-  const auto file = base::openFile(between, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0666);
+  const auto finally = fs::absolute(target, none);
+  if (!fs::is_directory(finally.parent_path(), none)) {
+    return fail(ErrorCategory::NotFound,
+                fmt::format("there is no folder {}", finally.parent_path().native()),
+                "make it first, or give another path");
+  }
+  const auto between = NewFolder::beside(finally, store.random());
+  if (!between) return std::unexpected(between.error());
+  const auto content = (*between)->content();
+  const auto file = base::openFile(content, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0666);
   if (!file) return std::unexpected(file.error());
   auto written = writeCar(store, root, scope, file->get(), target, options);
-  if (written) {
-    if (auto named = renameToNew(between, target); !named) {
-      written = std::unexpected(named.error());
-    }
-  }
-  if (!written) fs::remove(between, none);
+  if (!written) return written;
+  if (auto named = renameToNew(content, finally); !named) return std::unexpected(named.error());
   return written;
 }
 

@@ -2,9 +2,11 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <thread>
 
 #include "base/file.h"
@@ -134,6 +136,25 @@ TEST_F(CarTest, NeverLeavesHalfAFileNorReplacesOne) {
   EXPECT_EQ(exportCar(*store_, absent, cid::DagScope::All, target).error().category,
             ErrorCategory::NotFound);
   EXPECT_TRUE(fs::is_empty(folder_ / "out"));
+}
+
+TEST_F(CarTest, WhatAKilledExportLeftGoesWithTheNext) {
+  const auto out = folder_ / "out";
+  fs::create_directory(out);
+  const auto pid = ::fork();
+  if (pid == 0) {
+    const auto store = openStore();
+    (void)exportCar(*store, root_, cid::DagScope::All, out / "x.car",
+                    {[](const Progress&) { ::raise(SIGKILL); }, {}});
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  EXPECT_FALSE(fs::is_empty(out));
+  ASSERT_TRUE(exportCar(*store_, root_, cid::DagScope::All, out / "x.car"));
+  EXPECT_EQ(std::distance(fs::directory_iterator(out), fs::directory_iterator()), 1);
+  EXPECT_EQ(base::readFile(out / "x.car").value(), carText());
 }
 
 TEST_F(CarTest, ADamagedFileIsNotExported) {

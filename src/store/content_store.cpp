@@ -103,8 +103,11 @@ Result<std::unique_ptr<ImportSession>> ContentStore::beginImport(std::string_vie
   return std::unique_ptr<ImportSession>(new ImportSession(*this, std::move(*folder), nullptr));
 }
 
-Result<void> ContentStore::dropUnfinished() {
-  return staging_->sweep(true);
+Result<std::uint64_t> ContentStore::dropUnfinished(bool dryRun) {
+  const auto bytes = staging_->keptBytes();
+  if (!bytes || dryRun) return bytes;
+  if (auto swept = staging_->sweep(true); !swept) return std::unexpected(swept.error());
+  return bytes;
 }
 
 Result<cid::Cid> ContentStore::resolveCid(const cid::Cid& root, std::string_view path) const {

@@ -165,6 +165,10 @@ class ContentStore final : public BlockSource {
   /// or mark says that they may have changed. Lists the files that are missing or damaged.
   Result<std::vector<TreeFile>> findDamage(const cid::Cid& root, const JobOptions& options = {});
 
+  /// Whether something below `root` is here and known to be damaged, or found so: what is kept in
+  /// blocks is hashed.
+  bool isDamagedBelow(const cid::Cid& root, const std::stop_token& stop = {}) const;
+
   /// Whether the store holds the whole file of this CID, undamaged as far as a look at it tells.
   Result<bool> hasFile(const cid::Cid& cid) const;
 
@@ -192,12 +196,15 @@ class ContentStore final : public BlockSource {
   /// Told of bytes that were decided on, to be kept or deleted. Cancelled: nothing was deleted.
   Result<Collected> collect(bool dryRun = false, const JobOptions& options = {});
 
-  /// Deletes what imports that were broken off left to be gone on with.
-  Result<void> dropUnfinished();
+  /// Deletes what imports that were broken off left to be gone on with; its bytes.
+  Result<std::uint64_t> dropUnfinished(bool dryRun = false);
 
   /// Rehashes all that is here, files, nodes and packed blocks, in an order that begins anywhere,
   /// so that short runs reach everything in time. What is damaged is not served any more.
   Result<ScrubReport> scrub(const ScrubOptions& how = {}, const JobOptions& options = {});
+
+  /// Rehashes what scrub() names by that CID: Integrity where it is still damaged.
+  Result<void> recheck(const cid::Cid& cid, const std::stop_token& stop = {});
 
   const std::filesystem::path& folder() const noexcept { return folder_; }
   const base::RandomSource& random() const noexcept { return random_; }

@@ -443,7 +443,39 @@ Result<void> addNodes(Index& index, const std::vector<BuiltFolder>& folders,
   return {};
 }
 
+/// The nodes of all folders, and the blocks of these files that are packed as well.
+Result<std::vector<cid::Cid>> packedDoubles(Index& index, const std::vector<cid::Cid>& files,
+                                            const std::vector<BuiltFolder>& folders) {
+  std::vector<cid::Cid> doubles;
+  const auto any = index.hasPacked();
+  if (!any) return std::unexpected(any.error());
+  if (!*any) return doubles;
+  for (const auto& root : files) {
+    const auto packed = index.packedInFile(root);
+    if (!packed) return std::unexpected(packed.error());
+    for (const auto& bytes : *packed) {
+      auto cid = cid::Cid::fromBytes(std::as_bytes(std::span(bytes)));
+      if (cid) doubles.push_back(std::move(*cid));
+    }
+  }
+  for (const auto& folder : folders) {
+    for (const auto& node : folder.tree.nodes) doubles.push_back(node.cid);
+  }
+  return doubles;
+}
+
 }  // namespace
+
+/// What came whole now mends what is packed of it. Where it fails, the damage is found again.
+void ImportSession::dropDamagedDoubles(const std::vector<BuiltFolder>& folders) {
+  auto files = state_->existing;
+  for (const auto& staged : state_->staged) files.push_back(staged.row.root);
+  auto& index = *store_.writer_;
+  auto doubles = packedDoubles(index, files, folders);
+  if (!doubles) return;
+  for (const auto& [cid, block] : state_->links) doubles->push_back(cid);
+  (void)store_.packs_->dropDamaged(index, *doubles);
+}
 
 Result<Imported> ImportSession::commit(const Pin& pin, const std::optional<cid::Cid>& expected,
                                        const JobOptions& options) {
@@ -499,6 +531,7 @@ Result<Imported> ImportSession::commit(const Pin& pin, const std::optional<cid::
     if (category == ErrorCategory::NoSpace) state_->folder->keep(false);
     return std::unexpected(written.error());
   }
+  dropDamagedDoubles(folders);
   state_->folder->keep(false);
   Imported imported{root, 0, state_->files.size()};
   for (const auto& file : state_->files) imported.bytes += file.size;

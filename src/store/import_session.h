@@ -20,6 +20,7 @@
 
 namespace webpool::store {
 
+struct BuiltFolder;
 class ContentStore;
 struct Imported;
 struct Pin;
@@ -89,6 +90,7 @@ class ImportSession {
   struct State;
   ImportSession(ContentStore& store, std::unique_ptr<StagingFolder> folder,
                 std::unique_ptr<ResumeJournal> journal);
+  void dropDamagedDoubles(const std::vector<BuiltFolder>& folders);
 
   ContentStore& store_;
   std::unique_ptr<State> state_;

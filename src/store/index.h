@@ -118,6 +118,11 @@ class Index {
   /// Only where the block still lies in pack `from`.
   Result<void> movePacked(std::string_view cidBytes, std::int64_t from, const PackedRow& to);
   Result<void> removePacked(std::string_view cidBytes);
+  /// Only where the block still lies there.
+  Result<void> removePacked(const cid::Cid& cid, const PackedRow& place);
+  Result<bool> hasPacked();
+  /// Packed blocks that lie in the file of that root as well: its leaves and nodes.
+  Result<std::vector<std::string>> packedInFile(const cid::Cid& root);
   /// Bytes of the pack's blocks, without what lies between them.
   Result<std::uint64_t> packedBytes(std::int64_t pack);
 

@@ -132,6 +132,35 @@ Result<void> Index::removePacked(std::string_view cidBytes) {
   return statement->bindBlob(1, cidBytes).run();
 }
 
+Result<void> Index::removePacked(const cid::Cid& cid, const PackedRow& place) {
+  const std::scoped_lock lock(mutex_);
+  auto statement =
+      database_->prepare("DELETE FROM packed WHERE cid = ? AND pack = ? AND offset = ?");
+  if (!statement) return std::unexpected(statement.error());
+  return statement->bindBlob(1, key(cid))
+      .bind(2, place.pack)
+      .bind(3, static_cast<std::int64_t>(place.offset))
+      .run();
+}
+
+Result<bool> Index::hasPacked() {
+  const std::scoped_lock lock(mutex_);
+  auto statement = database_->prepare("SELECT EXISTS (SELECT 1 FROM packed)");
+  if (!statement) return std::unexpected(statement.error());
+  if (auto row = statement->step(); !row) return std::unexpected(row.error());
+  return statement->integer(0) != 0;
+}
+
+Result<std::vector<std::string>> Index::packedInFile(const cid::Cid& root) {
+  const std::scoped_lock lock(mutex_);
+  auto statement = database_->prepare(
+      "SELECT packed.cid FROM file JOIN region ON region.file = file.id "
+      "JOIN packed ON packed.cid = region.cid WHERE file.root = ?");
+  if (!statement) return std::unexpected(statement.error());
+  statement->bindBlob(1, key(root));
+  return texts(std::move(*statement));
+}
+
 Result<std::uint64_t> Index::packedBytes(std::int64_t pack) {
   const std::scoped_lock lock(mutex_);
   auto statement = database_->prepare("SELECT COALESCE(SUM(length), 0) FROM packed WHERE pack = ?");

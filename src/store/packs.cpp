@@ -73,6 +73,13 @@ void Packs::setHashed(std::int64_t pack, std::int64_t mtimeNs, std::uint64_t off
   hashed.offsets.insert(offset);
 }
 
+void Packs::setDamaged(std::int64_t pack, std::uint64_t offset) {
+  const std::scoped_lock lock(mutex_);
+  if (const auto found = hashed_.find(pack); found != hashed_.end()) {
+    found->second.offsets.erase(offset);
+  }
+}
+
 Result<StoredRegion> Packs::check(base::FileDescriptor file, const cid::Cid& cid,
                                   const PackedRow& row, bool always) {
   const auto at = path(row.pack);
@@ -84,7 +91,10 @@ Result<StoredRegion> Packs::check(base::FileDescriptor file, const cid::Cid& cid
   if (!always && isHashed(row.pack, state->mtimeNs, row.offset)) return region;
   const auto bytes = readContent(region);
   if (!bytes) return std::unexpected(bytes.error());
-  if (!cid.matches(bytes->view())) return damaged(cid, at, "does not match its hash");
+  if (!cid.matches(bytes->view())) {
+    setDamaged(row.pack, row.offset);
+    return damaged(cid, at, "does not match its hash");
+  }
   setHashed(row.pack, state->mtimeNs, row.offset);
   return region;
 }
@@ -114,6 +124,25 @@ Result<std::optional<StoredRegion>> Packs::find(Index& index, const cid::Cid& ci
 
 Result<std::optional<StoredRegion>> Packs::findAndHash(Index& index, const cid::Cid& cid) {
   return look(index, cid, true);
+}
+
+Result<void> Packs::dropDamaged(Index& writer, std::span<const cid::Cid> doubles) {
+  std::vector<std::pair<cid::Cid, PackedRow>> gone;
+  for (const auto& cid : doubles) {
+    const auto row = writer.packed(cid);
+    if (!row) return std::unexpected(row.error());
+    if (!*row) continue;
+    const auto found = find(writer, cid);
+    if (found || found.error().category != ErrorCategory::Integrity) continue;
+    gone.emplace_back(cid, **row);
+  }
+  if (gone.empty()) return {};
+  return writer.write([&]() -> Result<void> {
+    for (const auto& [cid, place] : gone) {
+      if (auto removed = writer.removePacked(cid, place); !removed) return removed;
+    }
+    return {};
+  });
 }
 
 namespace {

@@ -37,6 +37,10 @@ class Packs {
   /// The same, hashed whatever was found before.
   Result<std::optional<StoredRegion>> findAndHash(Index& index, const cid::Cid& cid);
 
+  /// Forgets those of these packed blocks that are damaged: they are here in another form, and
+  /// right there.
+  Result<void> dropDamaged(Index& writer, std::span<const cid::Cid> doubles);
+
   /// Cuts what was written and never acknowledged, of packs that nobody is writing.
   Result<void> cutTornTails(Index& writer);
 
@@ -49,6 +53,7 @@ class Packs {
                              bool always);
   bool isHashed(std::int64_t pack, std::int64_t mtimeNs, std::uint64_t offset);
   void setHashed(std::int64_t pack, std::int64_t mtimeNs, std::uint64_t offset);
+  void setDamaged(std::int64_t pack, std::uint64_t offset);
 
   struct Hashed {
     std::int64_t mtimeNs = 0;

@@ -299,6 +299,42 @@ TEST_F(PacksTest, RotWithoutATimeIsFoundByTheScrub) {
   EXPECT_EQ(store_->resolve(whole).error().category, ErrorCategory::Integrity);
 }
 
+TEST_F(PacksTest, AnImportMendsWhatIsPackedOfIt) {
+  const auto contents = pattern((2u << 20) + 5);
+  const auto path = file("whole", contents);
+  const auto leaf = rawBlock(contents.substr(0, 1u << 20));
+  const auto other = rawBlock("of something else");
+  auto session = store_->beginBlocks().value();
+  ASSERT_TRUE(session->put(leaf.cid, asBytes(leaf.bytes)));
+  ASSERT_TRUE(session->put(other.cid, asBytes(other.bytes)));
+  ASSERT_TRUE(session->flush());
+  EXPECT_EQ(blockText(leaf.cid), leaf.bytes);
+  damage(onlyPack(), 5000);
+  EXPECT_EQ(store_->scrub()->damaged, std::vector{leaf.cid});
+  EXPECT_EQ(store_->block(leaf.cid).error().category, ErrorCategory::Integrity)
+      << "though it was right before";
+  ASSERT_TRUE(store_->importPath(path));
+  EXPECT_TRUE(store_->scrub()->damaged.empty());
+  EXPECT_EQ(blockText(leaf.cid), leaf.bytes);
+  EXPECT_EQ(blockText(other.cid), other.bytes);
+}
+
+TEST_F(PacksTest, ABlockThatComesAgainMendsThePackedOneBesideAWholeFile) {
+  const auto contents = pattern((1u << 20) + 5);
+  const auto leaf = rawBlock(contents.substr(0, 1u << 20));
+  auto session = store_->beginBlocks().value();
+  ASSERT_TRUE(session->put(leaf.cid, asBytes(leaf.bytes)));
+  ASSERT_TRUE(session->flush());
+  session.reset();
+  ASSERT_TRUE(store_->importPath(file("whole", contents)));
+  damage(onlyPack(), 5000);
+  EXPECT_EQ(store_->scrub()->damaged, std::vector{leaf.cid});
+  session = store_->beginBlocks().value();
+  ASSERT_TRUE(session->put(leaf.cid, asBytes(leaf.bytes)));
+  ASSERT_TRUE(session->flush());
+  EXPECT_TRUE(store_->scrub()->damaged.empty());
+}
+
 TEST_F(PacksTest, AScrubStopsWhenItIsAsked) {
   ASSERT_TRUE(store_->importPath(file("whole", pattern(20u << 20))));
   std::stop_source stop;

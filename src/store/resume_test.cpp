@@ -241,8 +241,14 @@ TEST_F(ResumeTest, ACancelledImportIsKeptAndCanBeDropped) {
       path, {[&](const Progress&) { stop.request_stop(); }, stop.get_token()}, kResume);
   EXPECT_EQ(cancelled.error().category, ErrorCategory::Cancelled);
   EXPECT_NE(kept(), fs::path());
-  ASSERT_TRUE(store_->dropUnfinished());
+  std::uint64_t bytes = 0;
+  for (const auto& entry : fs::directory_iterator(kept())) bytes += entry.file_size();
+  EXPECT_GT(bytes, 0u);
+  EXPECT_EQ(store_->dropUnfinished(true).value(), bytes);
+  EXPECT_NE(kept(), fs::path());
+  EXPECT_EQ(store_->dropUnfinished().value(), bytes);
   EXPECT_EQ(kept(), fs::path());
+  EXPECT_EQ(store_->dropUnfinished().value(), 0u);
 }
 
 TEST_F(ResumeTest, ManyFilesCanBeStoppedWhileTheyArePutInPlace) {

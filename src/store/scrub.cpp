@@ -155,4 +155,20 @@ Result<ScrubReport> ContentStore::scrub(const ScrubOptions& how, const JobOption
   return scrub.take();
 }
 
+Result<void> ContentStore::recheck(const cid::Cid& cid, const std::stop_token& stop) {
+  const auto row = reader_->fileByRoot(cid);
+  if (!row) return std::unexpected(row.error());
+  if (*row) {
+    auto hashed = rehash(*writer_, storedPath(folder_, (*row)->sha256), **row, {}, stop);
+    if (!hashed) return hashed;
+  }
+  const auto packed = packs_->findAndHash(*reader_, cid);
+  if (!packed) return std::unexpected(packed.error());
+  const auto node = reader_->node(cid);
+  if (!node) return std::unexpected(node.error());
+  if (!*node) return {};
+  const auto block = tree().nodeBlock(cid);
+  return block ? Result<void>() : std::unexpected(block.error());
+}
+
 }  // namespace webpool::store

@@ -27,6 +27,19 @@ bool isOld(const std::filesystem::path& folder) {
   return !failure && std::filesystem::file_time_type::clock::now() - touched > kKeptFor;
 }
 
+/// Of all files below.
+std::uint64_t bytesBelow(const std::filesystem::path& folder) {
+  std::uint64_t bytes = 0;
+  std::error_code failure;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, failure)) {
+    struct stat status{};
+    if (::lstat(entry.path().c_str(), &status) == 0 && S_ISREG(status.st_mode)) {
+      bytes += static_cast<std::uint64_t>(status.st_size);
+    }
+  }
+  return bytes;
+}
+
 }  // namespace
 
 Result<base::FileLock> waitForLock(const std::filesystem::path& path, const std::stop_token& stop,
@@ -78,6 +91,18 @@ Result<std::unique_ptr<StagingFolder>> StagingArea::openKept(std::string_view na
 bool StagingArea::isHeld(const std::string& name) const {
   const auto lock = base::FileLock::tryAcquire(folder_ / name / kLockName);
   return !lock && lock.error().category == ErrorCategory::Busy;
+}
+
+Result<std::uint64_t> StagingArea::keptBytes() const {
+  auto areaLock = waitForLock(folder_ / kAreaLockName, {});
+  if (!areaLock) return std::unexpected(areaLock.error());
+  std::uint64_t bytes = 0;
+  std::error_code failure;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_, failure)) {
+    const auto name = entry.path().filename().native();
+    if (name.starts_with(kKeptPrefix) && !isHeld(name)) bytes += bytesBelow(entry.path());
+  }
+  return bytes;
 }
 
 Result<void> StagingArea::sweep(bool alsoKept) {

@@ -56,6 +56,9 @@ class StagingArea {
   /// week, or all of them.
   Result<void> sweep(bool alsoKept = false);
 
+  /// Bytes of the files in kept folders whose owner is gone.
+  Result<std::uint64_t> keptBytes() const;
+
  private:
   std::filesystem::path folder_;
   base::RandomSource random_;

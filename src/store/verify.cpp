@@ -1,6 +1,8 @@
 // Rehashing what is stored.
 #include <fcntl.h>
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "store/content_store.h"
@@ -73,6 +75,20 @@ Result<void> ContentStore::verify(const cid::Cid& root, const JobOptions& option
     progress.done = before + file.size;
   }
   return {};
+}
+
+bool ContentStore::isDamagedBelow(const cid::Cid& root, const std::stop_token& stop) const {
+  const auto reader = tree();
+  const auto isDamage = [](const auto& outcome) {
+    return !outcome && outcome.error().category == ErrorCategory::Integrity;
+  };
+  const auto parts = reader.parts(root, stop);
+  if (!parts) return isDamage(parts);
+  return std::ranges::any_of(parts->all(), [&](const TreeParts::Part& part) {
+    const auto row = reader_->fileByRoot(part.cid);
+    if (!row) return false;
+    return *row ? isDamage(reader.open(**row)) : isDamage(reader.hashBlocks(part.cid, {{}, stop}));
+  });
 }
 
 Result<std::vector<TreeFile>> ContentStore::findDamage(const cid::Cid& root,

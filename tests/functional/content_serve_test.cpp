@@ -10,6 +10,7 @@
 #include "net/test_server.h"
 #include "serve_harness.h"
 #include "sources/testing/odd_server.h"
+#include "store/testing/test_store.h"
 
 namespace webpool::functional {
 namespace {
@@ -192,6 +193,25 @@ TEST_F(ContentServe, WhatRottedIsFetchedAnew) {
   const auto verified = run({"content", "verify", root_, "--json"});
   EXPECT_EQ(verified.code, 0) << verified.out;
   EXPECT_EQ(run({"content", "pin", "ls", "--json"}).json().at("pins").as_array().size(), 1U);
+}
+
+TEST_F(ContentServe, WhatRottedInAPackIsFetchedAnew) {
+  const auto whole = serve();
+  const auto healthy = "http://127.0.0.1:" + std::to_string(port_);
+  const auto car = (folder() / "in.car").native();
+  ASSERT_EQ(run({"content", "export", root_, "-o", car}).code, 0);
+  environment_["WEBPOOL_DATA_DIR"] = folder() / "other";
+  ASSERT_EQ(run({"content", "import", "--pin", car}).code, 0);
+  const auto pack = folder() / "other/store/packs/1.car";
+  store::damage(pack, std::filesystem::file_size(pack) / 2);
+  EXPECT_EQ(run({"content", "verify"}).code, 7);
+  const auto running = serve({"--peer", healthy, "--kubo", "off"});
+  ASSERT_TRUE(waitForEvent(*running, "mended")) << running->soFar().out;
+  EXPECT_TRUE(get("/ipfs/" + root_ + "/sub/big").body == big_);
+  running->signal(SIGINT);
+  running->wait();
+  const auto verified = run({"content", "verify"});
+  EXPECT_EQ(verified.code, 0) << verified.out << verified.err;
 }
 
 TEST_F(ContentServe, RotIsFoundAndToldAndNotServed) {

@@ -19,11 +19,15 @@ std::string headOf(const net::FileRegion& region) {
   return head;
 }
 
-std::string headOf(Source& source, const cid::Cid& file) {
+/// What is not here counts as nothing: the body tells it.
+Result<std::string> headOf(Source& source, const cid::Cid& file) {
   cid::FileWalk walk(source, file, {.from = 0, .to = kSniffed - 1});
   std::string head;
   while (true) {
     const auto step = walk.next();
+    if (!step && step.error().category == ErrorCategory::Protocol) {
+      return std::unexpected(step.error());
+    }
     if (!step || !*step) return head;
     head += (*step)->data.text();
   }
@@ -31,16 +35,18 @@ std::string headOf(Source& source, const cid::Cid& file) {
 
 }  // namespace
 
-std::string contentTypeOfFile(Source& source, const cid::Cid& file,
-                              const std::optional<Content>& whole, std::uint64_t size,
-                              std::string_view name) {
+Result<std::string> contentTypeOfFile(Source& source, const cid::Cid& file,
+                                      const std::optional<Content>& whole, std::uint64_t size,
+                                      std::string_view name) {
   std::string head;
   if (const auto* region = whole ? std::get_if<net::FileRegion>(&*whole) : nullptr) {
     head = headOf(*region);
   } else if (whole) {
     head = std::get<Bytes>(*whole).text().substr(0, kSniffed);
   } else {
-    head = headOf(source, file);
+    auto read = headOf(source, file);
+    if (!read) return read;
+    head = std::move(*read);
   }
   return contentTypeOf(name, head, size);
 }

@@ -377,7 +377,8 @@ class Answering {
                                     : name.empty()         ? segment
                                                            : name;
     auto type = contentTypeOfFile(source_, cid, whole, *size, ending);
-    auto response = head(std::move(type), entityTag(path_.cid.text()));
+    if (!type) return lackedBlock(type.error());
+    auto response = head(std::move(*type), entityTag(path_.cid.text()));
     if (!ask_.filename.empty() || ask_.download)
       setDisposition(response, false, std::string(ending));
     if (whole) return send(std::move(response), *whole);

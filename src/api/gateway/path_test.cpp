@@ -278,6 +278,13 @@ TEST_F(GatewayPathTest, BadContentIsToldApart) {
   const auto broken = source_.put(cid::Codec::DagPb, "\x0a\x02\x08");
   EXPECT_EQ(status(at(broken)), 422);
   const auto foreign = source_.put(cid::Codec::DagPb, cid::encodeNode({{hello_}, "\xff"}));
+  const cid::UnixFsData more{.type = cid::UnixFsType::File,
+                             .data = {},
+                             .fileSize = hello_.size.value() + 1,
+                             .blockSizes = {hello_.size.value() + 1}};
+  const auto lying =
+      source_.put(cid::Codec::DagPb, cid::encodeNode({{hello_}, cid::encodeUnixFs(more)}));
+  EXPECT_EQ(status(at(lying)), 422);
   EXPECT_EQ(status(at(foreign)), 406);
   EXPECT_EQ(status(at(foreign, "/hello.txt")), 200);
 }

@@ -73,9 +73,9 @@ class OddServer {
     return true;
   }
   static bool answer(int socket, int status, std::string_view body, std::string_view fields = "") {
-    return say(socket, fmt::format("HTTP/1.1 {} x\r\nContent-Length: {}\r\n{}\r\n", status,
-                                   body.size(), fields)) &&
-           say(socket, body);
+    // In one piece: the second of two would wait for the first one's acknowledgement.
+    return say(socket, fmt::format("HTTP/1.1 {} x\r\nContent-Length: {}\r\n{}\r\n{}", status,
+                                   body.size(), fields, body));
   }
   /// Whether it was asked for the version: then it said that of a Kubo.
   static bool saidKubo(const Request& request) {
