@@ -40,6 +40,7 @@ struct Answer;
 
 struct WebModelMetrics {
   double inferenceTimeMs = 0;        ///< in the runtime, in the page
+  bool cached = false;               ///< RunTimings::cached
   double latencyMs = 0;              ///< of the whole call
   double throughputItemsPerSec = 0;  ///< of this call
   /// Of the whole browser that ran it, its processes together, when last sampled; unset: not yet.

@@ -95,13 +95,16 @@ struct RunTimings {
   double queueMs = 0;  ///< in the page, waiting for the run before
   double runMs = 0;    ///< in the runtime
   double totalMs = 0;  ///< from the call to the answer
+  /// An earlier answer (PoolOptions::answerCache): nothing ran for this call, and only totalMs is
+  /// not 0.
+  bool cached = false;
 };
 
 struct Inference {
   std::vector<Tensor> outputs;
   RunTimings timings;
   RanOn ranOn;
-  bool cached = false;  ///< an earlier answer (PoolOptions::answerCache): nothing ran for this call
+  bool cached = false;           ///< as timings.cached
   std::uint64_t batchItems = 1;  ///< texts, or rows, of all calls that shared the run
   std::string details{};  ///< a JSON object: what the task says beside the outputs; empty for most
 };

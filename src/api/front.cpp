@@ -73,12 +73,13 @@ int statusOf(const Error& error) noexcept {
     case ErrorCategory::BrowserFailed:
     case ErrorCategory::WorkerLost:
     case ErrorCategory::DeviceLost:
-    case ErrorCategory::OutOfMemory:
     case ErrorCategory::NoSpace:
     case ErrorCategory::Fetch:
       return 503;
     case ErrorCategory::Timeout:
       return 504;
+    case ErrorCategory::OutOfMemory:
+      return 507;
     default:
       return 500;
   }

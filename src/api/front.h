@@ -44,7 +44,8 @@ using ErrorForm = std::function<net::Response(const Error& error, int status)>;
 /// The route that metrics name for requests that none answers.
 inline constexpr std::string_view kNoRoute = "none";
 
-/// 400 bad input, 404 unknown, 429 busy, 499 cancelled, 501 unsupported, 503 no worker, 504 late.
+/// 400 bad input, 404 unknown, 429 busy, 499 cancelled, 501 unsupported, 503 no worker, 504 late,
+/// 507 out of memory.
 int statusOf(const Error& error) noexcept;
 /// {"error": "message (hint)"}
 net::Response plainError(const Error& error, int status);

@@ -122,6 +122,19 @@ TEST_F(FrontTest, AClientThatLeavesAndTheEndBothAskToStop) {
   EXPECT_THAT(later.body, HasSubstr("webpool is shutting down"));
 }
 
+TEST_F(FrontTest, WhatLacksMemoryIsNoCallToTryAgain) {
+  EXPECT_EQ(statusOf(Error{ErrorCategory::OutOfMemory, "", ""}), 507);
+  open();
+  RawClient client(port());
+  client.send(ask());
+  came_.acquire();
+  held_->fail({ErrorCategory::OutOfMemory, "the model needs 9 GB, and one browser may use 4", ""});
+  held_.reset();
+  const auto answer = client.receive();
+  EXPECT_EQ(answer.status, 507);
+  EXPECT_EQ(answer.field("Retry-After"), "");
+}
+
 TEST_F(FrontTest, AClientThatLeftCountsAsSuchInEachForm) {
   open();
   front_->route(

@@ -234,11 +234,43 @@ TEST_F(ProtocolsTest, TheRepositorysIndexIsAskedForWithAnObjectOrNothing) {
     EXPECT_EQ(answer.status, 200) << body;
     EXPECT_EQ(answer.body, "[]") << body;
   }
-  for (const auto* body : {"[]", "{", R"({"ready": 1})"}) {
+  for (const auto* body : {"[]", "{", R"({"ready": 1})", R"({"redy": true})"}) {
     const auto answer = ask("POST", "/v2/repository/index", body);
     EXPECT_EQ(answer.status, 400) << body;
     EXPECT_TRUE(json::parse(answer.body).at("error").is_string()) << answer.body;
   }
+}
+
+TEST_F(ProtocolsTest, WhatIsAskedOfALoadAndIsNotDoneIsRefusedBeforeTheModelIsLookedFor) {
+  const auto refused = [this](const std::string& action, const std::string& body) {
+    const auto answer = ask("POST", "/v2/repository/models/none/" + action, body);
+    EXPECT_EQ(answer.status, 400) << body;
+    return std::string(json::parse(answer.body).at("error").as_string());
+  };
+  EXPECT_THAT(refused("load", "{bad"), HasSubstr("no JSON"));
+  EXPECT_THAT(refused("load", R"({"parameters": {"config": "{}"}})"), HasSubstr("config"));
+  EXPECT_THAT(refused("unload", "{bad"), HasSubstr("no JSON"));
+  EXPECT_EQ(ask("POST", "/v2/repository/models/none/load", "{}").status, 404);
+  EXPECT_EQ(ask("POST", "/v2/repository/models/none/load", "").status, 404);
+  EXPECT_EQ(ask("POST", "/v2/repository/models/none/unload",
+                R"({"parameters": {"unload_dependents": false}})")
+                .status,
+            404);
+}
+
+TEST_F(ProtocolsTest, AGenerationIsStreamedOrNotAsItsPathSays) {
+  const auto asked = [this](const std::string& action, const std::string& fields) {
+    return ask("POST", "/v2/models/none/" + action, R"({"text_input": "a", )" + fields + "}");
+  };
+  for (const auto* fields : {R"("stream": false)", R"("parameters": {"stream": false})"}) {
+    EXPECT_EQ(asked("generate", fields).status, 404) << "it gets to the model's name";
+    const auto refused = asked("generate_stream", fields);
+    EXPECT_EQ(refused.status, 400);
+    EXPECT_THAT(refused.body, HasSubstr("stream: here only true")) << fields;
+  }
+  EXPECT_EQ(asked("generate_stream", R"("stream": true)").status, 404);
+  EXPECT_THAT(asked("generate", R"("stream": true)").body, HasSubstr("stream: here only false"));
+  EXPECT_THAT(asked("generate", R"("max_tokens": 3)").body, HasSubstr("max_tokens: there is no"));
 }
 
 TEST_F(ProtocolsTest, WhatNoRouteAnswersHasTheFormOfItsProtocol) {
@@ -259,6 +291,21 @@ TEST_F(ProtocolsTest, WhatNoRouteAnswersHasTheFormOfItsProtocol) {
     EXPECT_TRUE(json::parse(plain.body).at("error").is_string()) << plain.body;
     EXPECT_EQ(plain.field("Content-Type"), "application/json");
   }
+  for (const auto& [status, answer] :
+       {std::pair{405, ask("PUT", "/embed", "")}, std::pair{405, ask("POST", "/info", "")},
+        std::pair{413, ask("POST", "/embed", std::string(1001, ' '))},
+        std::pair{405, ask("DELETE", "/health", "")},
+        std::pair{415, ask("POST", "/embed", "{}", "Content-Encoding: br\r\n")}}) {
+    EXPECT_EQ(answer.status, status);
+    EXPECT_EQ(json::parse(answer.body).at("error_type"), "Validation") << answer.body;
+  }
+  const auto late = refusal(408, "/embed", "the request's body came too slowly");
+  EXPECT_EQ(late.status, 408);
+  EXPECT_EQ(json::parse(std::get<std::string>(late.body)),
+            json::parse(R"({"error": "the request's body came too slowly",
+                            "error_type": "Validation"})"));
+  const auto full = refusal(503, "/embed", "the bodies of other requests take all room");
+  EXPECT_EQ(json::parse(std::get<std::string>(full.body)).at("error_type"), "Overloaded");
   const auto large = ask("POST", "/v2/models/m/infer", std::string(1001, ' '));
   EXPECT_EQ(large.status, 413);
   EXPECT_TRUE(json::parse(large.body).at("error").is_string());

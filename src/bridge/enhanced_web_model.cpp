@@ -92,6 +92,7 @@ WebModelResult EnhancedWebModel::run(const Content& content, std::size_t items,
     result.truncated = std::move(answer->truncated);
     result.ran = std::move(answer->ranOn);
     result.metrics.inferenceTimeMs = answer->timings.runMs;
+    result.metrics.cached = answer->timings.cached;
     result.metrics.throughputItemsPerSec = 1000 * double(items) / result.metrics.latencyMs;
     result.metrics.memoryUsageMb =
         bridge::memoryMb(state_->pool->connections(), result.ran.connection);

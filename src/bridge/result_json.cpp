@@ -80,8 +80,9 @@ void addRan(json::object& object, const WebModelResult& result) {
       {"opfs", result.bytesOpfs}, {"pool", result.bytesPool}, {"peer", result.bytesPeer}};
 }
 
-/// As `webpool run --json` has it: only where a text was cut.
-void addTruncated(json::object& object, const WebModelResult& result) {
+/// As `webpool run --json` has them: only where a text was cut, or nothing ran.
+void addNotices(json::object& object, const WebModelResult& result) {
+  if (result.metrics.cached) object["cached"] = true;
   const auto& truncated = result.truncated;
   if (truncated.empty()) return;
   object["truncated"] = json::array(truncated.begin(), truncated.end());
@@ -104,7 +105,7 @@ std::string WebModelResult::toJson() const {
                       {"model_id", modelId},          {"model_name", modelName},
                       {"model_type", modelType},      {"output", outputOf(*this)},
                       {"requested", askedJson(*this)}};
-  addTruncated(object, *this);
+  addNotices(object, *this);
   addRan(object, *this);
   // Nothing here does these: they would be claims.
   object["compute_shader_optimized"] = false;
@@ -221,7 +222,7 @@ std::string AccelerateResult::toJson() const {
       {"results_stored", resultsStored},
       {"storing_failed", storingFailed ? json::value(storingFailed->describe()) : json::value()},
       {"timestamp", now}};
-  addTruncated(object, result);
+  addNotices(object, result);
   addRan(object, result);
   if (result.error) addError(object, *result.error);
   return json::serialize(object);

@@ -48,6 +48,14 @@ TEST(ResultJson, ATextThatWasCutIsTold) {
   EXPECT_EQ(parsed(whole.result.toJson()).at("truncated"), (json::array{false, true}));
 }
 
+TEST(ResultJson, AnEarlierAnswerIsTold) {
+  AccelerateResult whole;
+  EXPECT_FALSE(parsed(whole.toJson()).contains("cached"));
+  whole.result.metrics.cached = true;
+  EXPECT_EQ(parsed(whole.toJson()).at("cached"), true);
+  EXPECT_EQ(parsed(whole.result.toJson()).at("cached"), true);
+}
+
 TEST(ResultJson, AFailureHasItsCategoryAndTheNextStep) {
   AccelerateResult whole;
   whole.result.error = Error{ErrorCategory::Timeout, "too late", "wait longer"};

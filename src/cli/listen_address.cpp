@@ -1,9 +1,13 @@
 #include "cli/listen_address.h"
 
-#include <charconv>
-
+#include <arpa/inet.h>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
+#include <charconv>
+#include <utility>
+
+#include "net/http_types.h"
 #include "net/machine_addresses.h"
 
 namespace webpool::cli {
@@ -16,6 +20,12 @@ std::optional<std::uint16_t> portOf(std::string_view text) {
     return std::nullopt;
   }
   return port;
+}
+
+constexpr const char* kLoopback = "127.0.0.1";
+
+bool isLocalName(std::string_view host) {
+  return net::equalIgnoringCase(host, "localhost");
 }
 
 bool isEverywhere(std::string_view host) {
@@ -52,8 +62,30 @@ Result<ListenAddress> parseListenAddress(std::string_view text) {
     if (!address.port) return wrong();
   }
   if (host.empty()) return wrong();
-  address.host = std::string(host);
+  address.host = isLocalName(host) ? kLoopback : std::string(host);
   return address;
+}
+
+std::optional<std::string> listenHost(std::string_view text) {
+  if (isLocalName(text)) return kLoopback;
+  // What follows a '%' names the interface of a link-local address.
+  const std::string number(text.substr(0, text.find('%')));
+  in6_addr bytes{};
+  const bool isV4 = number.size() == text.size() && inet_pton(AF_INET, number.c_str(), &bytes) == 1;
+  if (isV4 || inet_pton(AF_INET6, number.c_str(), &bytes) == 1) return std::string(text);
+  return std::nullopt;
+}
+
+void takeListenHost(CLI::Option& option) {
+  option.transform(CLI::Validator(
+      [](std::string& text) -> std::string {
+        if (text.empty()) return {};  // as if it were not said
+        auto host = listenHost(text);
+        if (!host) return "'" + text + "' is no IP address: write 127.0.0.1, or 0.0.0.0 for all";
+        text = std::move(*host);
+        return {};
+      },
+      "ADDRESS"));
 }
 
 bool isLoopback(std::string_view host) {

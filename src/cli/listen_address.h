@@ -10,6 +10,10 @@
 
 #include "webpool/error.h"
 
+namespace CLI {
+class Option;
+}
+
 namespace webpool::cli {
 
 struct ListenAddress {
@@ -17,8 +21,15 @@ struct ListenAddress {
   std::optional<std::uint16_t> port;  ///< absent: the usual one, or any free one; 0: any free one
 };
 
-/// "8080", "0.0.0.0", "0.0.0.0:8080", "[::1]:8080".
+/// "8080", "0.0.0.0", "0.0.0.0:8080", "[::1]:8080", "localhost:8080".
 Result<ListenAddress> parseListenAddress(std::string_view text);
+
+/// The IP address that is meant: of the name "localhost" 127.0.0.1. No other name is resolved;
+/// nullopt for one.
+std::optional<std::string> listenHost(std::string_view text);
+
+/// The option takes such an address.
+void takeListenHost(CLI::Option& option);
 
 bool isLoopback(std::string_view host);
 

@@ -24,6 +24,17 @@ TEST(ListenAddress, PortsAddressesAndBoth) {
   }
 }
 
+TEST(ListenAddress, LocalhostIsThisMachineAndOtherNamesAreNone) {
+  EXPECT_EQ(parseListenAddress("localhost:8080")->host, "127.0.0.1");
+  EXPECT_EQ(listenHost("LocalHost"), "127.0.0.1");
+  for (const auto* address : {"0.0.0.0", "192.0.2.1", "::", "::1", "fe80::1%eth0"}) {
+    EXPECT_EQ(listenHost(address), address);
+  }
+  for (const auto* wrong : {"", "bogus", "999.1.1.1", "1.2.3", "127.0.0.1%eth0", "[::1]", "::1 "}) {
+    EXPECT_EQ(listenHost(wrong), std::nullopt) << wrong;
+  }
+}
+
 TEST(ListenAddress, WhatClientsMayCallIt) {
   EXPECT_TRUE(hostNames("127.0.0.1").empty());
   EXPECT_EQ(hostNames("127.0.0.1", {"node.example"}), std::vector<std::string>{"node.example"});

@@ -101,6 +101,13 @@ std::uint64_t bytesOf(const Ran& ran) {
   return ran.graphs.empty() ? ran.model.info().bytes : Model::bytesTogether(ran.graphs);
 }
 
+/// What came of the run: its time, or why there was none.
+std::string runText(const Ran& ran) {
+  if (!ran.timings) return "no run was needed";
+  if (ran.timings->cached) return "no run: an earlier answer";
+  return "run " + millisecondsText(ran.timings->totalMs);
+}
+
 }  // namespace
 
 void printRan(const Ran& ran) {
@@ -114,19 +121,20 @@ void printRan(const Ran& ran) {
   std::printf("checked  %s\n", ran.ranOn.checkedBy.c_str());
   std::printf("times    launch %s, load %s, %s\n", millisecondsText(load.launchMs).c_str(),
               millisecondsText(load.fetchMs + load.compileMs + load.warmupMs).c_str(),
-              ran.timings ? ("run " + millisecondsText(ran.timings->totalMs)).c_str()
-                          : "no run was needed");
+              runText(ran).c_str());
 }
 
 json::object summary(const Ran& ran) {
   const auto& info = ran.model.info();
+  const bool hasRun = ran.timings && !ran.timings->cached;
   json::object object{{"model", info.name},
                       {"task", info.task},
                       {"cid", info.cid},
                       {"bytes", bytesOf(ran)},
                       {"ran_on", toJson(ran.ranOn)},
                       {"load", toJson(loadOf(ran))},
-                      {"run", ran.timings ? json::value(toJson(*ran.timings)) : json::value()}};
+                      {"run", hasRun ? json::value(toJson(*ran.timings)) : json::value()}};
+  if (ran.timings && !hasRun) object["cached"] = true;
   if (!info.weights.empty()) object["weights"] = info.weights;
   if (!info.loweredFrom.empty()) object["lowered_from"] = info.loweredFrom;
   return object;

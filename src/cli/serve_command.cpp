@@ -15,6 +15,8 @@
 #include "cli/app.h"
 #include "cli/byte_size.h"
 #include "cli/exit_code.h"
+#include "cli/link_ttl.h"
+#include "cli/listen_address.h"
 #include "cli/record_flags.h"
 #include "cli/report.h"
 #include "cli/serve_api.h"
@@ -485,6 +487,7 @@ void addApiOptions(CLI::App& command, ApiFlags& flags) {
           .add_option("--api-host", flags.host,
                       "IP address that programs call; beyond this machine it takes a token")
           ->capture_default_str();
+  takeListenHost(*host);
   auto* port = command
                    .add_option("--api-port", flags.port,
                                "Its TCP port, 0 for any free one (default: 8080, or any free one "
@@ -549,11 +552,12 @@ void addServeCommand(CLI::App& app, Context& context, Action& action) {
   auto* command = app.add_subcommand("serve", kDescription);
   auto* join = command->add_flag("--join", flags->join,
                                  "Let browsers of other machines join by a link that is printed");
-  command
-      ->add_option("--host", flags->host,
-                   "IP address to listen on for --join (default: 0.0.0.0, all; 127.0.0.1 with "
-                   "--no-tls); :: is IPv6 too")
-      ->needs(join);
+  auto* host = command->add_option(
+      "--host", flags->host,
+      "IP address to listen on for --join (default: 0.0.0.0, all; 127.0.0.1 with --no-tls); :: is "
+      "IPv6 too");
+  takeListenHost(*host);
+  host->needs(join);
   command->add_option("--port", flags->browser.port, "TCP port for --join (default: any free one)")
       ->check(CLI::Range(0, 65535))
       ->needs(join);
@@ -572,14 +576,11 @@ void addServeCommand(CLI::App& app, Context& context, Action& action) {
                  "Plain HTTP: no WebGPU in the joined browsers, and the key in the clear")
       ->needs(join)
       ->excludes(certificate);
-  command
-      ->add_option("--link-ttl", flags->linkTtl,
-                   "How long the link lets devices in, e.g. 90m or 2d (default: 24h)")
-      ->transform(CLI::AsNumberWithUnit(
-          std::map<std::string, std::uint64_t>{{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}},
-          CLI::AsNumberWithUnit::UNIT_REQUIRED, "DURATION"))
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{30} * 86400))
-      ->needs(join);
+  auto* ttl =
+      command->add_option("--link-ttl", flags->linkTtl,
+                          "How long the link lets devices in, e.g. 90m or 2d (default: 24h)");
+  takeLinkTtl(*ttl);
+  ttl->needs(join);
   command
       ->add_option(
           "--webdriver", flags->webdrivers,

@@ -14,6 +14,11 @@
 
 #include "browsers/browser.h"
 #include "cli/byte_size.h"
+#include "cli/link_ttl.h"
+#include "cli/listen_address.h"
+#include "cli/webdriver_guest.h"
+#include "remote/client.h"
+#include "sources/content_servers.h"
 
 namespace webpool::cli {
 namespace {
@@ -57,7 +62,45 @@ Result<void> checkSizes(const settings::Values& values) {
   return {};
 }
 
+std::unexpected<Error> wrongForm(std::string_view name, const settings::Value& value, Error error) {
+  error.message = fmt::format("{}: {}: {}", value.origin, name, error.message);
+  return std::unexpected(std::move(error));
+}
+
+/// What may be wrong with the text of that setting; nothing where its form is free.
+Result<void> formOf(std::string_view name, const std::string& text) {
+  const auto of = [](const auto& read) -> Result<void> {
+    if (!read) return std::unexpected(read.error());
+    return {};
+  };
+  if (name == "link_ttl" && !parseLinkTtl(text)) {
+    return fail(ErrorCategory::InvalidArgument, fmt::format("'{}' is no time from 1s to 30d", text),
+                "write 90m, 24h or 2d");
+  }
+  if ((name == "host" || name == "api_host") && !listenHost(text)) {
+    return fail(ErrorCategory::InvalidArgument, fmt::format("'{}' is no IP address", text),
+                "write 127.0.0.1 for this machine only, or 0.0.0.0 for all its addresses");
+  }
+  if (name == "url") return of(remote::addressOf(text, ""));
+  if (name == "kubo") return of(sources::checkedSettings({.kubo = text}));
+  if (name == "gateway") return of(sources::checkedSettings({.gateways = {text}}));
+  if (name == "peer") return of(sources::checkedSettings({.nodes = {text}}));
+  if (name == "router") return of(sources::checkedSettings({.routers = {text}}));
+  if (name == "webdriver") return of(parseWebDriverTarget(text));
+  return {};
+}
+
 }  // namespace
+
+Result<void> checkForms(const settings::Values& values) {
+  for (const auto& [name, value] : values) {
+    for (const auto& text : value.texts) {
+      if (text.empty()) continue;  // as if it were not said
+      if (auto fits = formOf(name, text); !fits) return wrongForm(name, value, fits.error());
+    }
+  }
+  return {};
+}
 
 Result<void> checkScaling(double up, double down) {
   if (down < up) return {};
@@ -80,6 +123,7 @@ Result<void> checkSettings(const settings::Values& values) {
     if (auto fits = checkNames(values, setting, known); !fits) return fits;
   }
   if (auto fits = checkSizes(values); !fits) return fits;
+  if (auto fits = checkForms(values); !fits) return fits;
   return checkScaling(numberOf(values, "scale_up_threshold", 0.7),
                       numberOf(values, "scale_down_threshold", 0.3));
 }

@@ -44,5 +44,38 @@ TEST(SettingsCheck, AnAmountOfMemoryThatTheOptionsRefuseIsRefused) {
   EXPECT_FALSE(checked("memory_budget", {"4 gallons"}));
 }
 
+TEST(SettingsCheck, AFormThatItsCommandRefusesIsRefusedWithWhereItCameFrom) {
+  for (const auto& [name, text] : {std::pair{"link_ttl", "5 parsecs"},
+                                   {"link_ttl", "31d"},
+                                   {"api_host", "999.1.1.1"},
+                                   {"host", "bogus"},
+                                   {"url", "ftp://x"},
+                                   {"url", "http://127.0.0.1:8080/path"},
+                                   {"kubo", "zzz"},
+                                   {"gateway", "http://elsewhere.example"},
+                                   {"peer", "ftp://x"},
+                                   {"router", "zzz"},
+                                   {"webdriver", "safari=ftp://x"}}) {
+    const auto wrong = checked(name, {text});
+    ASSERT_FALSE(wrong) << name << " " << text;
+    EXPECT_EQ(wrong.error().category, ErrorCategory::InvalidArgument) << name;
+    EXPECT_THAT(wrong.error().message, testing::StartsWith(std::string("WEBPOOL_X: ") + name));
+    EXPECT_FALSE(wrong.error().hint.empty()) << name;
+  }
+  for (const auto& [name, text] : {std::pair{"link_ttl", "90m"},
+                                   {"api_host", "localhost"},
+                                   {"host", "::"},
+                                   {"host", "fe80::1%eth0"},
+                                   {"host", ""},
+                                   {"url", "https://example.org"},
+                                   {"url", ""},
+                                   {"kubo", "off"},
+                                   {"peer", "http://10.0.0.7:8080"},
+                                   {"webdriver", "safari=http://mac.local:4444"}}) {
+    const auto fits = checked(name, {text});
+    EXPECT_TRUE(fits) << name << " " << text << ": " << fits.error().describe();
+  }
+}
+
 }  // namespace
 }  // namespace webpool::cli

@@ -4,8 +4,10 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
+#include <utility>
+
+#include "base/file.h"
+#include "cli/settings_check.h"
 
 namespace webpool::cli {
 namespace {
@@ -26,14 +28,13 @@ std::filesystem::path usualFile() {
 }
 
 Result<settings::Values> fromFile(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file.is_open() || file.bad()) {
-    return fail(ErrorCategory::NotFound,
-                fmt::format("the settings {} can't be read", path.native()),
-                "webpool config --example prints a file to start from");
-  }
-  return settings::parseFile(text, path.native());
+  constexpr std::uint64_t kMost = 1u << 20;
+  const auto text = base::readInput(path, kMost, true);
+  if (text) return settings::parseFile(*text, path.native());
+  auto error = text.error();
+  error.message = "the settings: " + error.message;
+  error.hint = "webpool config --example prints a file to start from";
+  return std::unexpected(std::move(error));
 }
 
 void apply(CLI::Option& option, const settings::Value& value) {
@@ -87,6 +88,7 @@ Result<settings::Values> givenSettings(const Context& context) {
       settings::fromEnvironment([](const std::string& name) { return std::getenv(name.c_str()); });
   if (!environment) return environment;
   for (auto& [name, value] : *environment) values[name] = std::move(value);
+  if (auto fits = checkForms(values); !fits) return std::unexpected(fits.error());
   return values;
 }
 

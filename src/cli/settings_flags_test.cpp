@@ -85,6 +85,33 @@ TEST_F(SettingsFlags, AWrongOneSaysWhereItStands) {
   EXPECT_THROW(serve("--port"), CLI::ParseError);
 }
 
+TEST_F(SettingsFlags, WhatNoTypeTellsIsRefusedWhereverSettingsAreRead) {
+  write("kubo = \"off\"\nurl = \"ftp://x\"\n");
+  const auto inFile = givenSettings(context_);
+  ASSERT_FALSE(inFile);
+  EXPECT_EQ(inFile.error().category, ErrorCategory::InvalidArgument);
+  EXPECT_THAT(inFile.error().message, HasSubstr("webpool.toml:2: url: "));
+  write("");
+  setenv("WEBPOOL_LINK_TTL", "5 parsecs", 1);
+  const auto inEnvironment = givenSettings(context_);
+  unsetenv("WEBPOOL_LINK_TTL");
+  ASSERT_FALSE(inEnvironment);
+  EXPECT_THAT(inEnvironment.error().message, HasSubstr("WEBPOOL_LINK_TTL: link_ttl: "));
+}
+
+TEST_F(SettingsFlags, AFolderIsNoFileOfSettings) {
+  context_.configFile = folder_;
+  const auto given = givenSettings(context_);
+  ASSERT_FALSE(given);
+  EXPECT_EQ(given.error().category, ErrorCategory::InvalidInput);
+  EXPECT_THAT(given.error().message, HasSubstr(folder_.native()));
+}
+
+TEST_F(SettingsFlags, LocalhostIsThisMachine) {
+  EXPECT_EQ(serve("--api-host", {"--api-host", "localhost"}), "127.0.0.1");
+  EXPECT_THROW(serve("--api-host", {"--api-host", "bogus"}), CLI::ParseError);
+}
+
 TEST_F(SettingsFlags, FoldersAreSettingsOfAllCommands) {
   write("data_dir = \"/some/where\"\nbrowser = [\"firefox\", \"chromium\"]\nephemeral = true\n");
   EXPECT_THAT(serve("--browser"), HasSubstr("firefox"));

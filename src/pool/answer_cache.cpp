@@ -19,7 +19,7 @@ std::optional<Inference> AnswerCache::find(const std::string& key) {
   entries_.splice(entries_.begin(), entries_, found->second);
   auto answer = found->second->answer;
   answer.cached = true;
-  answer.timings = {};
+  answer.timings = {.cached = true};
   answer.batchItems = 0;
   return answer;
 }

@@ -24,6 +24,7 @@ TEST(AnswerCacheTest, AnEqualCallHasTheAnswerAndNoTimes) {
   ASSERT_TRUE(found);
   EXPECT_EQ(found->outputs.front().data.text(), "one");
   EXPECT_TRUE(found->cached);
+  EXPECT_TRUE(found->timings.cached);
   EXPECT_EQ(found->timings.runMs, 0);
   EXPECT_EQ(found->batchItems, 0U) << "nothing ran";
   EXPECT_FALSE(cache.find("b"));

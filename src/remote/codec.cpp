@@ -68,6 +68,7 @@ void fields(A& a, S& timings) {
   a("queue_ms", timings.queueMs);
   a("run_ms", timings.runMs);
   a("total_ms", timings.totalMs);
+  a("cached", timings.cached);
 }
 
 template <class A, Of<AdapterInfo> S>
@@ -157,6 +158,7 @@ template <class A, Of<Inference> S>
 void fields(A& a, S& inference) {
   a("timings", inference.timings);
   a("ran_on", inference.ranOn);
+  a("cached", inference.cached);
   a("batch_items", inference.batchItems);
   a("details", inference.details);
 }

@@ -73,6 +73,16 @@ TEST(RemoteCodec, AnErrorKeepsItsCategoryAndHint) {
   EXPECT_EQ(got.hint, "a smaller dtype");
 }
 
+TEST(RemoteCodec, AnEarlierAnswerIsOneThereToo) {
+  Inference sent;
+  EXPECT_FALSE(travelled(sent).cached);
+  sent.cached = true;
+  sent.timings.cached = true;
+  const auto got = travelled(sent);
+  EXPECT_TRUE(got.cached);
+  EXPECT_TRUE(got.timings.cached);
+}
+
 TEST(RemoteCodec, AStateChangeTravelsByItsAge) {
   ConnectionStats sent;
   sent.label = "chromium-0";

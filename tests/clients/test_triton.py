@@ -67,6 +67,13 @@ def test_repository_index(client, server):
         assert refused.value.code == 400 and "error" in json.load(refused.value)
 
 
+def test_a_load_is_of_what_the_store_has(client):
+    with pytest.raises(InferenceServerException, match="parameters.config: .*server's store"):
+        client.load_model(conftest.EMBEDDER, headers=bearer(), config="{}")
+    client.load_model(conftest.EMBEDDER, headers=bearer())
+    assert client.is_model_ready(conftest.EMBEDDER, headers=bearer())
+
+
 @pytest.mark.parametrize("binary", [True, False])
 def test_classes(client, reference, binary):
     sentences = reference.sentences[:3]

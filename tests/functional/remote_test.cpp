@@ -91,6 +91,25 @@ TEST_F(Remote, AnEmbeddingComesFromTheServersBrowser) {
   end(*server);
 }
 
+TEST_F(Remote, AnEarlierAnswerOfTheServerSaysThatItIsOne) {
+  ensureModel(kEmbedder, "q4");
+  auto server = serve({"--model", kEmbedder, "--answer-cache", "8MB"});
+  const auto asked = [&] { return runThere({"run", "-m", kEmbedder, "--json", "a sentence"}); };
+  const auto first = asked();
+  ASSERT_EQ(first.code, 0) << first.err;
+  EXPECT_FALSE(first.json().contains("cached"));
+  EXPECT_TRUE(first.json().at("run").is_object());
+  const auto second = asked();
+  ASSERT_EQ(second.code, 0) << second.err;
+  EXPECT_EQ(second.json().at("cached"), true);
+  EXPECT_TRUE(second.json().at("run").is_null());
+  EXPECT_EQ(second.json().at("embeddings"), first.json().at("embeddings"));
+  const auto told = runThere({"run", "-m", kEmbedder, "a sentence"});
+  ASSERT_EQ(told.code, 0) << told.err;
+  EXPECT_THAT(told.out, HasSubstr("no run: an earlier answer"));
+  end(*server);
+}
+
 TEST_F(Remote, TheSameProgramInCppUsesAServer) {
   ensureModel(kEmbedder, "q4");
   const auto reference = readMiniLmReference("q4");

@@ -2,6 +2,7 @@
 
 #include <fmt/compile.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -62,6 +63,42 @@ json::value valueOf(const JsonNodes& nodes, std::uint32_t node) {
   }
 }
 
+/// What is not read must not be left out.
+Result<void> refuseUnknown(const JsonNodes& nodes, std::uint32_t object, std::string_view where,
+                           std::span<const std::string_view> known) {
+  const auto end = nodes.next(object);
+  for (auto key = object + 1; key < end; key = nodes.next(key + 1)) {
+    if (std::ranges::find(known, nodes.text(key)) != known.end()) continue;
+    if (nodes.kind(key + 1) == JsonKind::Null) continue;
+    return fail(ErrorCategory::InvalidInput,
+                fmt::format("{}{}: there is no such field", where, nodes.text(key)),
+                fmt::format("leave it out; there are {}", fmt::join(known, ", ")));
+  }
+  return {};
+}
+
+/// An object, or nothing.
+Result<void> checkParameters(const JsonNodes& nodes, std::uint32_t owner, std::string_view where) {
+  const auto found = nodes.find(owner, "parameters");
+  if (found == 0 || nodes.kind(found) == JsonKind::Object || nodes.kind(found) == JsonKind::Null) {
+    return {};
+  }
+  return wrong(fmt::format("{}parameters: no object", where));
+}
+
+/// Of the request, an input or an output: its fields are those of the protocol.
+Result<void> checkFields(const JsonNodes& nodes, std::uint32_t object, std::string_view where,
+                         std::span<const std::string_view> known) {
+  if (auto fits = refuseUnknown(nodes, object, where, known); !fits) return fits;
+  return checkParameters(nodes, object, where);
+}
+
+constexpr auto kRequestFields =
+    std::to_array<std::string_view>({"id", "inputs", "outputs", "parameters"});
+constexpr auto kInputFields =
+    std::to_array<std::string_view>({"name", "shape", "datatype", "data", "parameters"});
+constexpr auto kOutputFields = std::to_array<std::string_view>({"name", "parameters"});
+
 /// The next bytes behind the JSON are its data.
 Result<Tensor> binaryTensor(const JsonNodes& nodes, std::uint32_t input, std::uint32_t sizeNode,
                             Bytes& rest) {
@@ -94,6 +131,9 @@ Result<std::vector<Tensor>> readInputs(const JsonNodes& nodes, std::uint32_t inp
   const auto end = nodes.next(inputs);
   for (auto input = inputs + 1; input < end; input = nodes.next(input)) {
     if (nodes.kind(input) != JsonKind::Object) return wrong("an input is no object");
+    if (auto fits = checkFields(nodes, input, "an input's ", kInputFields); !fits) {
+      return std::unexpected(fits.error());
+    }
     const auto parameters = objectIn(nodes, input, "parameters");
     const auto size = parameters == 0 ? 0 : nodes.find(parameters, "binary_data_size");
     if (auto known = checkInputParameters(nodes, parameters); !known) {
@@ -162,6 +202,7 @@ Result<void> readOutputs(const JsonNodes& nodes, std::uint32_t list,
   for (auto output = list + 1; output < end; output = nodes.next(output)) {
     const auto name = nodes.find(output, "name");
     if (name == 0 || !nodes.isString(name)) return wrong("an output needs a name");
+    if (auto fits = checkFields(nodes, output, "an output's ", kOutputFields); !fits) return fits;
     auto& asked = outputs.emplace_back(RequestedOutput{std::string(nodes.text(name))});
     const auto parameters = objectIn(nodes, output, "parameters");
     if (parameters == 0) continue;
@@ -186,15 +227,23 @@ void appendField(std::string_view name, double value, std::string& out) {
   out.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
 }
 
-/// What really ran: browser, backend, adapter, dtype, times.
-void appendRan(const RanOn& ranOn, const RunTimings& timings, std::string& out) {
+/// What really ran: browser, backend, adapter, dtype, times. An earlier answer has no times of a
+/// run.
+void appendRan(const Inference& inference, std::string_view loweredFrom, std::string& out) {
+  const auto& ranOn = inference.ranOn;
+  const auto& timings = inference.timings;
   out += "{\"browser\":";
   onnx::appendJsonString(ranOn.browser, out);
   appendField("connection", ranOn.connection, out);
   appendField("backend", ranOn.label, out);
   appendField("dtype", ranOn.dtype, out);
-  appendField("queue_ms", timings.queueMs, out);
-  appendField("run_ms", timings.runMs, out);
+  if (!loweredFrom.empty()) appendField("lowered_from", loweredFrom, out);
+  if (inference.cached) {
+    out += ",\"cached\":true";
+  } else {
+    appendField("queue_ms", timings.queueMs, out);
+    appendField("run_ms", timings.runMs, out);
+  }
   appendField("total_ms", timings.totalMs, out);
   if (ranOn.adapter) appendField("adapter", ranOn.adapter->label(), out);
   out += '}';
@@ -267,6 +316,9 @@ Result<InferRequest> parseInfer(const Bytes& body, std::string_view headerLength
   const auto nodes = JsonNodes::parse(text);
   if (!nodes) return wrong("the request is no JSON object: " + nodes.error().message);
   if (nodes->kind(0) != JsonKind::Object) return wrong("the request is no JSON object");
+  if (auto fits = checkFields(*nodes, 0, "", kRequestFields); !fits) {
+    return std::unexpected(fits.error());
+  }
   InferRequest request;
   if (const auto id = nodes->find(0, "id")) {
     if (!nodes->isString(id)) return wrong("the id is no string");
@@ -292,7 +344,8 @@ Result<InferRequest> parseInfer(const Bytes& body, std::string_view headerLength
 }
 
 Result<InferAnswer> writeInfer(std::string_view model, const InferRequest& request,
-                               const Inference& inference, std::span<const std::string> labels) {
+                               const Inference& inference, std::span<const std::string> labels,
+                               std::string_view loweredFrom) {
   const auto outputs = chosenOutputs(request, inference, labels);
   if (!outputs) return std::unexpected(outputs.error());
   const auto& chosen = *outputs;
@@ -304,7 +357,7 @@ Result<InferAnswer> writeInfer(std::string_view model, const InferRequest& reque
   out += ",\"model_version\":\"1\"";
   if (!request.id.empty()) appendField("id", request.id, out);
   out += ",\"parameters\":";
-  appendRan(inference.ranOn, inference.timings, out);
+  appendRan(inference, loweredFrom, out);
   out += ",\"outputs\":[";
   std::size_t bytes = 0;
   bool anyBinary = false;

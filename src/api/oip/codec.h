@@ -40,11 +40,12 @@ struct InferAnswer {
 };
 
 /// The outputs asked for, in that order; all where none was. `labels`: the names of the model's
-/// classes, for outputs with as many numbers a row. InvalidInput for a name that is none and for
-/// classes of what has no order, Unsupported for BYTES as JSON that are no UTF-8.
+/// classes, for outputs with as many numbers a row. `loweredFrom`: ModelInfo's. InvalidInput for a
+/// name that is none and for classes of what has no order, Unsupported for BYTES as JSON that are
+/// no UTF-8.
 Result<InferAnswer> writeInfer(std::string_view model, const InferRequest& request,
-                               const Inference& inference,
-                               std::span<const std::string> labels = {});
+                               const Inference& inference, std::span<const std::string> labels = {},
+                               std::string_view loweredFrom = {});
 
 /// GET /v2/models/{m}
 boost::json::object metadata(std::string_view name, const ModelInfo& info);

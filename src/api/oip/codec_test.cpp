@@ -116,6 +116,25 @@ TEST(OipCodec, WhatIsNotDoneIsRefusedByName) {
   EXPECT_THAT(asked(R"("priority":"high")", "", ""), HasSubstr("priority"));
 }
 
+TEST(OipCodec, AFieldThatIsNotKnownIsRefusedByName) {
+  const auto asked = [](const std::string& top, const std::string& input,
+                        const std::string& output) {
+    return messageOf(fmt::format(
+        R"({{"inputs":[{{"name":"a","shape":[1],"datatype":"UINT8","data":[1]{}}}],
+            "outputs":[{{"name":"o"{}}}]{}}})",
+        input, output, top));
+  };
+  EXPECT_EQ(asked("", "", ""), "");
+  EXPECT_EQ(asked(R"(,"id":"1","parameters":{})", R"(,"parameters":{})", R"(,"parameters":null)"),
+            "");
+  EXPECT_EQ(asked(R"(,"model_version":null)", "", ""), "");
+  EXPECT_THAT(asked(R"(,"timeout":1)", "", ""), HasSubstr("timeout: there is no such field"));
+  EXPECT_THAT(asked("", R"(,"dtype":"FP32")", ""), HasSubstr("input's dtype: there is no such"));
+  EXPECT_THAT(asked("", "", R"(,"binary_data":true)"), HasSubstr("output's binary_data: there is"));
+  EXPECT_THAT(asked(R"(,"parameters":1)", "", ""), HasSubstr("parameters: no object"));
+  EXPECT_THAT(asked("", R"(,"parameters":[])", ""), HasSubstr("input's parameters: no object"));
+}
+
 TEST(OipCodec, WritesJsonAndBinaryOutputs) {
   const std::vector<float> values{1, 2.5};
   Inference inference;
@@ -140,6 +159,26 @@ TEST(OipCodec, WritesJsonAndBinaryOutputs) {
   EXPECT_THAT(answer->body, HasSubstr("\"binary_data_size\":8"));
   request.outputs = {{"none"}};
   EXPECT_EQ(writeInfer("m", request, inference).error().category, ErrorCategory::InvalidInput);
+}
+
+TEST(OipCodec, AnEarlierAnswerAndALowerPrecisionAreTold) {
+  Inference inference;
+  inference.timings.totalMs = 2;
+  const auto parametersOf = [&](std::string_view loweredFrom) {
+    const auto answer = writeInfer("m", {}, inference, {}, loweredFrom);
+    return boost::json::parse(answer->body).at("parameters").as_object();
+  };
+  const auto usual = parametersOf("");
+  EXPECT_TRUE(usual.contains("run_ms"));
+  EXPECT_FALSE(usual.contains("cached"));
+  EXPECT_FALSE(usual.contains("lowered_from"));
+  inference.cached = true;
+  const auto earlier = parametersOf("fp32");
+  EXPECT_EQ(earlier.at("cached"), true);
+  EXPECT_EQ(earlier.at("lowered_from"), "fp32");
+  EXPECT_FALSE(earlier.contains("run_ms"));
+  EXPECT_FALSE(earlier.contains("queue_ms"));
+  EXPECT_EQ(earlier.at("total_ms").to_number<double>(), 2);
 }
 
 TEST(OipCodec, ClassesAreTextsInJsonAndInBinary) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "api/oip/codec.h"
+#include "api/oip/repository.h"
 #include "api/percent.h"
 #include "net/body_stream.h"
 #include "pipelines/generation_json.h"
@@ -68,6 +69,7 @@ struct Call {
   std::string name;
   InferRequest request;
   std::vector<std::string> labels{};  ///< of the model's classes, where some are asked for
+  std::string loweredFrom{};          ///< the model's
 };
 
 void answerInfer(const Call& call, const Result<Inference>& inference) {
@@ -75,7 +77,7 @@ void answerInfer(const Call& call, const Result<Inference>& inference) {
   if (!inference) {
     return exchange->fail(inference.error());
   }
-  auto answer = writeInfer(call.name, call.request, *inference, call.labels);
+  auto answer = writeInfer(call.name, call.request, *inference, call.labels, call.loweredFrom);
   if (!answer) return exchange->fail(answer.error());
   auto response = jsonResponse(200, std::move(answer->body));
   if (answer->headerLength) {
@@ -124,6 +126,7 @@ void infer(ServedModels& models, const Shared& exchange, const std::string& name
       if (!config) return call->exchange->fail(config.error());
       call->labels = std::move(config->labels);
     }
+    call->loweredFrom = model->info().loweredFrom;
     auto options = runOptions(*call->exchange, request.schedule);
     if (!request.parameters.empty()) options.parameters = json::serialize(request.parameters);
     model->runAsync(std::exchange(request.inputs, {}), options,
@@ -150,26 +153,45 @@ Result<void> checkGeneration(json::object& parameters) {
   return {};
 }
 
-Result<GenerateRequest> parseGenerate(std::string_view body) {
+/// The path says whether the answer is streamed: what says the same changes nothing.
+Result<void> takeStream(json::object& given, std::string_view field, bool stream) {
+  const auto* const said = given.if_contains("stream");
+  if (said == nullptr) return {};
+  const bool agrees = said->is_null() || (said->is_bool() && said->get_bool() == stream);
+  if (!agrees) {
+    return fail(ErrorCategory::InvalidInput,
+                fmt::format("{}: here only {}", field, stream ? "true" : "false"),
+                "generate answers at once, generate_stream as it is made");
+  }
+  given.erase("stream");
+  return {};
+}
+
+Result<GenerateRequest> parseGenerate(std::string_view body, bool stream) {
   boost::system::error_code error;
-  const auto parsed = json::parse(body, error);
-  const auto* object = error ? nullptr : parsed.if_object();
-  const auto* text = object == nullptr ? nullptr : object->if_contains("text_input");
+  auto parsed = json::parse(body, error);
+  auto* const object = error ? nullptr : parsed.if_object();
+  const auto* const text = object == nullptr ? nullptr : object->if_contains("text_input");
   if (text == nullptr || !text->is_string()) {
     return fail(ErrorCategory::InvalidInput, "the request is no JSON object with a text_input");
   }
+  GenerateRequest request{std::string(text->get_string()), {}, {}};
+  if (auto fits = takeStream(*object, "stream", stream); !fits) {
+    return std::unexpected(fits.error());
+  }
   for (const auto& [key, value] : *object) {
-    if (key == "text_input" || key == "parameters" || key == "id" || key == "stream") continue;
+    if (key == "text_input" || key == "parameters" || key == "id") continue;
     return fail(ErrorCategory::InvalidInput,
                 fmt::format("{}: there is no such field", std::string_view(key)),
                 "how it is to be answered is said in parameters");
   }
-  GenerateRequest request{std::string(text->get_string()), {}, {}};
   if (const auto* given = object->if_contains("parameters"); given && !given->is_null()) {
     if (!given->is_object()) return fail(ErrorCategory::InvalidInput, "parameters: no object");
     request.parameters = given->get_object();
   }
-  request.parameters.erase("stream");
+  if (auto fits = takeStream(request.parameters, "parameters.stream", stream); !fits) {
+    return std::unexpected(fits.error());
+  }
   auto schedule = takeSchedule(request.parameters);
   if (!schedule) return std::unexpected(schedule.error());
   request.schedule = std::move(*schedule);
@@ -260,7 +282,7 @@ void runGenerate(const Model& model, const Shared& exchange, const std::string& 
 }
 
 void generate(ServedModels& models, const Shared& exchange, const std::string& name, bool stream) {
-  auto request = parseGenerate(exchange->request().body);
+  auto request = parseGenerate(exchange->request().body, stream);
   if (!request) return exchange->fail(request.error());
   models.get(name,
              [exchange, name, stream, request = std::move(*request)](const Result<Model>& model) {
@@ -269,25 +291,8 @@ void generate(ServedModels& models, const Shared& exchange, const std::string& n
              });
 }
 
-/// Whether only models that are ready are asked for. No body asks for all.
-Result<bool> asksForReady(std::string_view body) {
-  if (body.empty()) return false;
-  boost::system::error_code error;
-  const auto parsed = json::parse(body, error);
-  const auto* object = error ? nullptr : parsed.if_object();
-  if (object == nullptr) {
-    return fail(ErrorCategory::InvalidInput, "the request is no JSON object");
-  }
-  const auto* ready = object->if_contains("ready");
-  if (ready == nullptr) return false;
-  if (!ready->is_bool()) {
-    return fail(ErrorCategory::InvalidInput, "ready: neither true nor false");
-  }
-  return ready->get_bool();
-}
-
 void repositoryIndex(const ServedModels& models, const Shared& exchange) {
-  const auto onlyReady = asksForReady(exchange->request().body);
+  const auto onlyReady = parseIndex(exchange->request().body);
   if (!onlyReady) return exchange->fail(onlyReady.error());
   json::array list;
   for (const auto& served : models.list()) {
@@ -309,7 +314,12 @@ void repository(ServedModels& models, const Shared& exchange) {
                           ? targetOf(path.substr(kModels.size()), {"load", "unload"})
                           : std::nullopt;
   if (!target || target->action.empty()) return exchange->fail(kNoSuchPath);
-  if (target->action == "unload") {
+  const auto& body = exchange->request().body;
+  const bool unloads = target->action == "unload";
+  if (auto right = unloads ? parseUnload(body) : parseLoad(body); !right) {
+    return exchange->fail(right.error());
+  }
+  if (unloads) {
     const auto done = models.unload(target->model);
     if (!done) return exchange->fail(done.error());
     return exchange->respond(jsonResponse(200, "{}"));

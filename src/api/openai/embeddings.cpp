@@ -81,11 +81,9 @@ Result<EmbeddingRequest> parseEmbeddings(std::string_view body) {
     }
     request.base64 = *format == "base64";
   }
-  if (const auto* dimensions = object->if_contains("dimensions");
-      dimensions && !dimensions->is_null()) {
-    return fail(ErrorCategory::Unsupported, "dimensions: this model's vectors can't be shortened",
-                "leave it out, or shorten them where a loss does not matter");
-  }
+  const auto dimensions = wholeNumberOf(*object, "dimensions", 1, 1e6);
+  if (!dimensions) return std::unexpected(dimensions.error());
+  if (*dimensions) request.dimensions = static_cast<std::uint64_t>(**dimensions);
   auto user = userOf(*object);
   if (!user) return std::unexpected(user.error());
   request.user = std::move(*user);
@@ -93,6 +91,14 @@ Result<EmbeddingRequest> parseEmbeddings(std::string_view body) {
       std::to_array<std::string_view>({"model", "input", "encoding_format", "dimensions", "user"});
   if (auto fits = refuseUnknown(*object, kKnown); !fits) return std::unexpected(fits.error());
   return request;
+}
+
+Result<void> checkDimensions(const EmbeddingRequest& request, const Embeddings& answer) {
+  const auto own = answer.vectors.empty() ? 0 : answer.vectors.front().size();
+  if (request.dimensions.value_or(own) == own) return {};
+  return fail(ErrorCategory::Unsupported,
+              fmt::format("dimensions: the vectors of {} have {}", request.model, own),
+              "leave it out, or shorten them where a loss does not matter");
 }
 
 std::string embeddingsBody(const EmbeddingRequest& request, const Embeddings& answer) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,12 +16,16 @@ struct EmbeddingRequest {
   std::string model;
   std::vector<std::string> texts;
   bool base64 = false;
-  std::string user{};  ///< for whom; empty: not said
+  std::string user{};                         ///< for whom; empty: not said
+  std::optional<std::uint64_t> dimensions{};  ///< that its vectors are to have
 };
 
 /// InvalidArgument, with the field in the message, for what is no such request; Unsupported for
-/// token ids and for `dimensions`, which no model here is trained for.
+/// token ids.
 Result<EmbeddingRequest> parseEmbeddings(std::string_view body);
+
+/// Unsupported for other `dimensions` than the model's own, as no vector is shortened here.
+Result<void> checkDimensions(const EmbeddingRequest& request, const Embeddings& answer);
 
 /// The answer. `usage` counts what the page told (Embeddings::tokens).
 std::string embeddingsBody(const EmbeddingRequest& request, const Embeddings& answer);

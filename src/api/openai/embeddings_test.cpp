@@ -33,12 +33,32 @@ TEST(OpenAiEmbeddings, WhatIsWrongIsNamed) {
   EXPECT_THAT(refused(R"({"model": "m", "input": []})").message, StartsWith("input: no"));
   EXPECT_THAT(refused(R"({"model": "m", "input": [""]})").message, StartsWith("input: an empty"));
   EXPECT_EQ(refused(R"({"model": "m", "input": [1, 2]})").category, ErrorCategory::Unsupported);
-  EXPECT_EQ(refused(R"({"model": "m", "input": "a", "dimensions": 8})").category,
-            ErrorCategory::Unsupported);
+  for (const auto* dimensions : {"0", "1.5", R"("8")"}) {
+    EXPECT_THAT(
+        refused(R"({"model": "m", "input": "a", "dimensions": )" + std::string(dimensions) + "}")
+            .message,
+        StartsWith("dimensions:"))
+        << dimensions;
+  }
   EXPECT_THAT(refused(R"({"model": "m", "input": "a", "encoding_format": "hex"})").message,
               StartsWith("encoding_format:"));
   EXPECT_THAT(refused(R"({"model": "m", "input": "a", "truncate": true})").message,
               StartsWith("truncate:"));
+}
+
+TEST(OpenAiEmbeddings, TheModelsOwnDimensionsAreTaken) {
+  Embeddings answer;
+  answer.vectors = {{1, 0, 0}};
+  const auto checked = [&](const std::string& more) {
+    return checkDimensions(*parseEmbeddings(R"({"model": "m", "input": "a")" + more + "}"), answer);
+  };
+  EXPECT_TRUE(checked(""));
+  EXPECT_TRUE(checked(R"(, "dimensions": null)"));
+  EXPECT_TRUE(checked(R"(, "dimensions": 3)"));
+  const auto other = checked(R"(, "dimensions": 2)");
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().category, ErrorCategory::Unsupported);
+  EXPECT_EQ(other.error().message, "dimensions: the vectors of m have 3");
 }
 
 TEST(OpenAiEmbeddings, TheAnswerInBothForms) {

@@ -70,10 +70,11 @@ int statusOf(ErrorCategory category) noexcept {
     case ErrorCategory::BrowserFailed:
     case ErrorCategory::WorkerLost:
     case ErrorCategory::DeviceLost:
-    case ErrorCategory::OutOfMemory:
     case ErrorCategory::Fetch:
     case ErrorCategory::Cancelled:
       return 503;
+    case ErrorCategory::OutOfMemory:
+      return 507;
     case ErrorCategory::InvalidModel:
     case ErrorCategory::WrongResult:
     case ErrorCategory::Integrity:

@@ -8,7 +8,7 @@
 
 namespace webpool::api::openai {
 
-/// 400, 401, 404, 408, 429, 500 or 503.
+/// 400, 401, 404, 408, 429, 500, 503 or 507.
 int statusOf(ErrorCategory category) noexcept;
 
 /// What follows the name in the message about a parameter that is none.

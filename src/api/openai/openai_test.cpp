@@ -61,6 +61,7 @@ TEST(TranscriptText, SubtitlesOfBothKinds) {
 TEST(OpenAiErrors, HaveTheirFormAndStatus) {
   const Error unknown{ErrorCategory::NotFound, "unknown model 'x'", "add it"};
   EXPECT_EQ(statusOf(unknown.category), 404);
+  EXPECT_EQ(statusOf(ErrorCategory::OutOfMemory), 507);
   const auto body = boost::json::parse(errorBody(unknown));
   EXPECT_EQ(body.at("error").at("message"), "unknown model 'x' (add it)");
   EXPECT_EQ(body.at("error").at("type"), "invalid_request_error");

@@ -17,7 +17,10 @@ namespace webpool::api::openai {
 namespace json = boost::json;
 
 net::Response errorForm(const Error& error, int /*status*/) {
-  return jsonResponse(statusOf(error.category), errorBody(error));
+  auto response = jsonResponse(statusOf(error.category), errorBody(error));
+  // OpenAI's clients try every status from 500 on again, unless they are told.
+  if (error.category == ErrorCategory::OutOfMemory) response.headers.set("X-Should-Retry", "false");
+  return response;
 }
 
 Error wrongTask(const ModelInfo& info, std::string_view wanted) {
@@ -53,6 +56,9 @@ void runEmbeddings(const Model& model, const Shared& exchange, EmbeddingRequest 
                    if (!answer) return exchange->fail(answer.error());
                    auto vectors = pool::embeddingsOf(*answer, request.texts.size());
                    if (!vectors) return exchange->fail(vectors.error());
+                   if (auto fits = checkDimensions(request, *vectors); !fits) {
+                     return exchange->fail(fits.error());
+                   }
                    exchange->respond(jsonResponse(200, embeddingsBody(request, *vectors)));
                  });
 }

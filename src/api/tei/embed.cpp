@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <boost/json.hpp>
 #include <utility>
 
@@ -50,7 +52,16 @@ Result<std::vector<std::string>> textsOf(const json::object& object) {
   return texts;
 }
 
+constexpr auto kKnown = std::to_array<std::string_view>(
+    {"inputs", "normalize", "truncate", "truncation_direction", "dimensions", "prompt_name"});
+
 Result<void> refuseOthers(const json::object& object) {
+  for (const auto& [key, value] : object) {
+    const std::string_view name = key;
+    if (value.is_null() || std::ranges::find(kKnown, name) != kKnown.end()) continue;
+    return fail(ErrorCategory::InvalidInput, fmt::format("{}: there is no such field", name),
+                "leave it out; /openapi.json lists what can be asked");
+  }
   for (const auto* name : {"dimensions", "prompt_name"}) {
     if (given(object, name) == nullptr) continue;
     return fail(ErrorCategory::Unsupported, fmt::format("{}: can't be taken", name),
@@ -65,6 +76,10 @@ Result<void> refuseOthers(const json::object& object) {
     }
   }
   return {};
+}
+
+std::string formOf(std::string_view message, std::string_view type) {
+  return json::serialize(json::object{{"error", message}, {"error_type", type}});
 }
 
 }  // namespace
@@ -125,11 +140,14 @@ int statusOf(ErrorCategory category) noexcept {
 
 std::string errorBody(const Error& error) {
   const int status = statusOf(error.category);
-  const auto* type = status == 429   ? "Overloaded"
-                     : status == 503 ? "Unhealthy"
-                     : status == 424 ? "Backend"
-                                     : "Validation";
-  return json::serialize(json::object{{"error", error.describe()}, {"error_type", type}});
+  return formOf(error.describe(), status == 429   ? "Overloaded"
+                                  : status == 503 ? "Unhealthy"
+                                  : status == 424 ? "Backend"
+                                                  : "Validation");
+}
+
+std::string refusalBody(int status, std::string_view reason) {
+  return formOf(reason, status == 503 ? "Overloaded" : status >= 500 ? "Backend" : "Validation");
 }
 
 }  // namespace webpool::api::tei

@@ -33,5 +33,7 @@ std::string infoBody(const ModelInfo& info);
 int statusOf(ErrorCategory category) noexcept;
 /// {"error": …, "error_type": "Validation" | "Overloaded" | "Backend" | "Unhealthy"}
 std::string errorBody(const Error& error);
+/// The same for what is answered before an endpoint, with that status.
+std::string refusalBody(int status, std::string_view reason);
 
 }  // namespace webpool::api::tei

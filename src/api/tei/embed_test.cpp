@@ -36,6 +36,7 @@ TEST(TeiEmbed, WhatIsWrongIsNamed) {
   EXPECT_THAT(refused(R"({"inputs": "a", "truncate": "yes"})").message, StartsWith("truncate:"));
   EXPECT_THAT(refused(R"({"inputs": "a", "truncation_direction": "Up"})").message,
               StartsWith("truncation_direction:"));
+  EXPECT_THAT(refused(R"({"inputs": "a", "trunkate": true})").message, StartsWith("trunkate:"));
   EXPECT_EQ(refused(R"({"inputs": [["a", "b"]]})").category, ErrorCategory::Unsupported);
   EXPECT_EQ(refused(R"({"inputs": [1]})").category, ErrorCategory::Unsupported);
   EXPECT_EQ(refused(R"({"inputs": "a", "dimensions": 8})").category, ErrorCategory::Unsupported);
