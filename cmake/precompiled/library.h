@@ -36,6 +36,6 @@
 #include <variant>
 #include <vector>
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <boost/json.hpp>
