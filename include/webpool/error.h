@@ -3,7 +3,9 @@
 // show the same words.
 #pragma once
 
+#include <chrono>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -45,6 +47,8 @@ struct Error {
   ErrorCategory category = ErrorCategory::Internal;
   std::string message;  ///< what happened and the cause, one sentence, no trailing newline
   std::string hint;     ///< the next step for a person; may be empty
+  /// In about what time the same call may succeed; unset: not known.
+  std::optional<std::chrono::milliseconds> retryAfter{};
 
   /// True where the same call can succeed later without any change.
   bool shouldRetry() const noexcept;

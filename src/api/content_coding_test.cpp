@@ -26,7 +26,7 @@ std::string packed(std::string text, int form) {
 
 TEST(ContentCoding, EachFormIsRead) {
   std::string text;
-  for (int i = 0; i < 200'000; ++i) text += static_cast<char>('a' + i * i % 23);
+  for (int i = 0; i < 200'000; ++i) text += static_cast<char>('a' + (i % 23) * (i % 23) % 23);
   EXPECT_EQ(decodedBody("gzip", packed(text, kGzip), text.size()), text);
   EXPECT_EQ(decodedBody("GZip", packed("", kGzip), 0), "");
   EXPECT_EQ(decodedBody("deflate", packed(text, kZlib), text.size()), text);

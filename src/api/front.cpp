@@ -85,6 +85,13 @@ int statusOf(const Error& error) noexcept {
   }
 }
 
+std::string retryAfterOf(const Error& error) {
+  using std::chrono::seconds;
+  const auto known = error.retryAfter.value_or(seconds(1));
+  return std::to_string(
+      std::clamp(std::chrono::ceil<seconds>(known), seconds(1), seconds(60)).count());
+}
+
 net::Response jsonResponse(int status, std::string body) {
   net::Response response;
   response.status = status;
@@ -305,18 +312,18 @@ void Exchange::fail(const Error& error) {
   const auto shown = told(error);
   auto response = state_->route->errors(shown, statusOf(shown));
   if (state_->hasLeft()) response.status = 499;
-  refuse(std::move(response));
+  refuse(std::move(response), shown);
 }
 
 void Exchange::fail(const Error& error, int status) {
   auto response = state_->route->errors(error, status);
   response.status = status;
-  refuse(std::move(response));
+  refuse(std::move(response), error);
 }
 
-void Exchange::refuse(net::Response response) {
+void Exchange::refuse(net::Response response, const Error& error) {
   const int status = response.status;
-  if (status == 429 || status == 503) response.headers.set("Retry-After", "1");
+  if (status == 429 || status == 503) response.headers.set("Retry-After", retryAfterOf(error));
   if (status == 401) response.headers.set("WWW-Authenticate", "Bearer");
   respond(std::move(response));
 }

@@ -47,6 +47,8 @@ inline constexpr std::string_view kNoRoute = "none";
 /// 400 bad input, 404 unknown, 429 busy, 499 cancelled, 501 unsupported, 503 no worker, 504 late,
 /// 507 out of memory.
 int statusOf(const Error& error) noexcept;
+/// For Retry-After: whole seconds from 1 to 60, 1 where the error does not tell.
+std::string retryAfterOf(const Error& error);
 /// {"error": "message (hint)"}
 net::Response plainError(const Error& error, int status);
 net::Response jsonResponse(int status, std::string body);
@@ -85,7 +87,7 @@ class Exchange {
   bool decodeBody();
 
  private:
-  void refuse(net::Response response);
+  void refuse(net::Response response, const Error& error);
   std::unique_ptr<State> state_;
 };
 

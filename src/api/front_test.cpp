@@ -122,6 +122,29 @@ TEST_F(FrontTest, AClientThatLeavesAndTheEndBothAskToStop) {
   EXPECT_THAT(later.body, HasSubstr("webpool is shutting down"));
 }
 
+TEST_F(FrontTest, RetryAfterIsTheTimeThatTheErrorKnows) {
+  const auto told = [](std::optional<std::chrono::milliseconds> known) {
+    Error busy{ErrorCategory::Busy, "much waits", ""};
+    busy.retryAfter = known;
+    return retryAfterOf(busy);
+  };
+  EXPECT_EQ(told({}), "1");
+  EXPECT_EQ(told(std::chrono::milliseconds(200)), "1");
+  EXPECT_EQ(told(std::chrono::milliseconds(19'500)), "20");
+  EXPECT_EQ(told(std::chrono::hours(1)), "60");
+  open();
+  RawClient client(port());
+  client.send(ask());
+  came_.acquire();
+  Error busy{ErrorCategory::Busy, "much waits", ""};
+  busy.retryAfter = std::chrono::milliseconds(19'500);
+  held_->fail(busy);
+  held_.reset();
+  const auto answer = client.receive();
+  EXPECT_EQ(answer.status, 429);
+  EXPECT_EQ(answer.field("Retry-After"), "20");
+}
+
 TEST_F(FrontTest, WhatLacksMemoryIsNoCallToTryAgain) {
   EXPECT_EQ(statusOf(Error{ErrorCategory::OutOfMemory, "", ""}), 507);
   open();

@@ -11,7 +11,7 @@ namespace {
 constexpr std::array kBounds{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
                              0.5,   1.0,    2.5,   5.0,  10.0,  30.0, 60.0};
 
-std::string quoted(std::string_view text) {
+std::string escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
     if (c == '\\' || c == '"') out += '\\';
@@ -24,7 +24,7 @@ std::string labelText(const Labels& labels) {
   if (labels.empty()) return {};
   std::string out;
   for (const auto& [name, value] : labels) {
-    out += fmt::format("{}{}=\"{}\"", out.empty() ? "{" : ",", name, quoted(value));
+    out += fmt::format("{}{}=\"{}\"", out.empty() ? "{" : ",", name, escaped(value));
   }
   return out + "}";
 }
@@ -84,7 +84,7 @@ std::string Metrics::text() const {
     head(out, kSeconds, "From the whole request to its answer's end.", "histogram");
     for (const auto& [route, histogram] : seconds_) {
       const auto bucket = [&](const std::string& bound, std::uint64_t count) {
-        out += fmt::format("{}_bucket{{route=\"{}\",le=\"{}\"}} {}\n", kSeconds, quoted(route),
+        out += fmt::format("{}_bucket{{route=\"{}\",le=\"{}\"}} {}\n", kSeconds, escaped(route),
                            bound, count);
       };
       for (std::size_t i = 0; i < kBounds.size(); ++i) {
@@ -92,7 +92,7 @@ std::string Metrics::text() const {
       }
       bucket("+Inf", histogram.count);
       out += fmt::format("{0}_sum{{route=\"{1}\"}} {2}\n{0}_count{{route=\"{1}\"}} {3}\n", kSeconds,
-                         quoted(route), histogram.sum, histogram.count);
+                         escaped(route), histogram.sum, histogram.count);
     }
   }
   if (!gauges) return out;

@@ -32,8 +32,13 @@ std::string_view stateName(ServedModel::State state) noexcept {
   return "UNAVAILABLE";
 }
 
+struct ServedModels::Kept {
+  std::mutex mutex;
+  std::map<std::string, std::size_t> counts;
+};
+
 ServedModels::ServedModels(ModelSupply supply, bool onDemand)
-    : supply_(std::move(supply)), onDemand_(onDemand) {}
+    : supply_(std::move(supply)), onDemand_(onDemand), kept_(std::make_shared<Kept>()) {}
 
 ServedModels::~ServedModels() {
   stop_.request_stop();
@@ -201,7 +206,21 @@ std::map<std::string, std::size_t> ServedModels::waiting() const {
   for (const auto& [name, entry] : entries_) {
     if (entry.served.state == ServedModel::State::Loading) all[name] = entry.waiting.size();
   }
+  const std::lock_guard alsoKept(kept_->mutex);
+  for (const auto& [name, count] : kept_->counts) all[name] += count;
   return all;
+}
+
+std::shared_ptr<void> ServedModels::waitBefore(const std::string& name) {
+  {
+    const std::lock_guard lock(kept_->mutex);
+    ++kept_->counts[name];
+  }
+  return {kept_.get(), [kept = kept_, name](void*) {
+            const std::lock_guard lock(kept->mutex);
+            const auto found = kept->counts.find(name);
+            if (--found->second == 0) kept->counts.erase(found);
+          }};
 }
 
 std::uint64_t ServedModels::loads() const {

@@ -78,7 +78,11 @@ class ServedModels {
   /// One is loaded, or none was to be.
   bool ready() const;
   /// Requests that wait for their model to be loaded, by its name; of each that is being loaded.
+  /// And those that wait before it (waitBefore()).
   std::map<std::string, std::size_t> waiting() const;
+  /// A request that is kept back before the model has it: counted for as long as what this returns
+  /// lives, which may be longer than this object does.
+  std::shared_ptr<void> waitBefore(const std::string& name);
   /// Successful loads on request since the start.
   std::uint64_t loads() const;
 
@@ -87,6 +91,7 @@ class ServedModels {
     ServedModel served;
     std::vector<Done> waiting;
   };
+  struct Kept;
   void begin(const std::string& name, Done done, bool allowed);
   void finish(const std::string& name, Result<Model> result);
   bool isKnown(const std::string& name) const;
@@ -99,6 +104,7 @@ class ServedModels {
   unsigned loading_ = 0;
   std::uint64_t loads_ = 0;
   std::map<std::string, std::jthread> threads_;  ///< the latest load of each name
+  const std::shared_ptr<Kept> kept_;
 };
 
 }  // namespace webpool::api

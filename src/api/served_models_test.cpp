@@ -44,6 +44,21 @@ TEST(ServedModels, OneLoadForAllWhoAsk) {
   EXPECT_EQ(models.unload("known").error().category, ErrorCategory::NotFound);
 }
 
+TEST(ServedModels, WhatIsKeptBackBeforeAModelWaitsToo) {
+  std::shared_ptr<void> last;
+  {
+    ServedModels models({}, false);
+    auto first = models.waitBefore("a");
+    last = models.waitBefore("a");
+    const auto other = models.waitBefore("b");
+    EXPECT_THAT(models.waiting(),
+                testing::ElementsAre(testing::Pair("a", 2u), testing::Pair("b", 1u)));
+    first.reset();
+    EXPECT_THAT(models.waiting(),
+                testing::ElementsAre(testing::Pair("a", 1u), testing::Pair("b", 1u)));
+  }
+}
+
 TEST(ServedModels, AStrangersNameLoadsNothing) {
   ServedModels models({.names = [] { return std::vector<std::string>{"known"}; },
                        .load = [](const std::string&, const std::stop_token&) -> Result<Model> {

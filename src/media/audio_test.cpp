@@ -16,7 +16,8 @@
 // libsndfile 1.2.0 leaks some 6 kB for each damaged Vorbis file that it refuses.
 extern "C" const char* __lsan_default_suppressions();   // NOLINT(bugprone-reserved-identifier)
 extern "C" const char* __lsan_default_suppressions() {  // NOLINT(bugprone-reserved-identifier)
-  return "leak:vorbis_info_init\n";
+  // By the library, for where there is no symbolizer to name the function.
+  return "leak:vorbis_info_init\nleak:libvorbis.so\n";
 }
 
 namespace webpool::media {

@@ -445,13 +445,16 @@ Result<base::HttpResponse> HttpClient::exchange(const HttpUrl& url,
     const bool old = connection != nullptr;
     auto* trust = url.tls ? trust_->get() : nullptr;
     if (!old) connection = std::make_unique<Connection>(trust);
-    Exchange exchange(url, asked, *connection);
-    auto response = exchange.run(stop);
-    if (old && !response && exchange.wasClosed()) {
+    auto exchange = std::make_optional<Exchange>(url, asked, *connection);
+    auto response = exchange->run(stop);
+    const bool wasClosed = exchange->wasClosed();
+    const bool canGoOn = exchange->canGoOn();
+    exchange.reset();  // its timers are of the connection's context, which may go now
+    if (old && !response && wasClosed) {
       connection = nullptr;  // it was closed while it waited, which says nothing of the server
       continue;
     }
-    if (mayKeep && exchange.canGoOn()) kept_->give(origin, std::move(connection));
+    if (mayKeep && canGoOn) kept_->give(origin, std::move(connection));
     return response;
   }
 }

@@ -146,10 +146,19 @@ Model::State::BatchRef Model::State::takeBatch() {
     return nullptr;
   }
   pumpsAt_.reset();
-  const auto taken =
-      queue_.takeBatch(now, {.items = most, .length = mostBytes(first, *replica)},
-                       [&](sched::JobId id) { return id == *head || mayGoTo(id, *replica); });
+  const sched::BatchLimits limits{
+      .items = most, .length = mostBytes(first, *replica), .padding = worthwhilePadding(*replica)};
+  const auto taken = queue_.takeBatch(
+      now, limits, [&](sched::JobId id) { return id == *head || mayGoTo(id, *replica); });
   return makeBatch(taken, replica);
+}
+
+/// In bytes. Of 32 batches one is filled as if nothing were known: where each call runs alone,
+/// nothing would tell what a run costs in itself.
+std::optional<double> Model::State::worthwhilePadding(const pool::Replica& replica) {
+  constexpr unsigned kTryEach = 32;
+  if (!rules_.takesTexts() || batchesTaken_++ % kTryEach == 0) return std::nullopt;
+  return engine->runTimes().worthOfARun(replica.runKey(), info.task);
 }
 
 /// Of all texts of a run with their padding: what was asked for, and no more than is good there.

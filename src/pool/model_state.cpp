@@ -124,11 +124,13 @@ Result<void> Model::State::canBeInTime(const pool::Caller& caller,
                 fmt::format("its deadline can't be met: an answer takes {} at least", inMs(alone)),
                 "allow more time");
   }
-  return fail(ErrorCategory::Busy,
-              fmt::format("its deadline can't be met: with {} waiting before it an answer takes {} "
-                          "at least",
-                          ahead, inMs(*earliest)),
-              "allow more time, or try again when less is waiting");
+  Error busy{ErrorCategory::Busy,
+             fmt::format("its deadline can't be met: with {} waiting before it an answer takes {} "
+                         "at least",
+                         ahead, inMs(*earliest)),
+             "allow more time, or try again when less is waiting"};
+  busy.retryAfter = inMs(*earliest - asked.timeout);
+  return std::unexpected(std::move(busy));
 }
 
 Result<void> Model::State::admit(const CallerRef& caller, std::string key,

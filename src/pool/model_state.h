@@ -122,6 +122,7 @@ struct Model::State final : pool::DeviceListener,
   /// Of texts that were answered, so that their lengths tell of tokens.
   void learnTokens(const pool::Batch& batch, const wire::RunResult& result);
   /// Of what was taken from the queue. mutex_ is held.
+  std::optional<double> worthwhilePadding(const pool::Replica& replica);
   BatchRef makeBatch(const std::vector<sched::JobId>& taken,
                      const std::shared_ptr<pool::Replica>& replica);
   struct Place {
@@ -259,6 +260,7 @@ struct Model::State final : pool::DeviceListener,
   double textTokens_ = 0;
   pool::AnswerCache answers_;
   std::optional<base::TimePoint> pumpsAt_;  ///< a batch waits for others until then
+  std::uint64_t batchesTaken_ = 0;
   bool joins_ = true;  ///< false once an answer to several calls could not be told apart
   sched::RequestQueue queue_;
   std::map<sched::JobId, WorkRef> works_;

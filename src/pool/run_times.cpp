@@ -85,6 +85,11 @@ sched::Prediction RunTimes::predict(const sched::RunKey& key, std::string_view t
   return predictor_.predict(predictor_.idOf(key, typeOf(task)), size);
 }
 
+std::optional<double> RunTimes::worthOfARun(const sched::RunKey& key, std::string_view task) {
+  const std::lock_guard lock(mutex_);
+  return predictor_.worthOfARun(predictor_.idOf(key, typeOf(task)));
+}
+
 std::vector<sched::RunKeyId> RunTimes::known(const ModelDescription& model,
                                              const std::vector<std::string>& browsers,
                                              Backend backend) const {

@@ -31,6 +31,8 @@ class RunTimes {
 
   sched::Prediction predict(const sched::RunKey& key, std::string_view task,
                             const sched::RunSize& size);
+  /// sched::RunPredictor::worthOfARun
+  std::optional<double> worthOfARun(const sched::RunKey& key, std::string_view task);
   /// The shortest that was learned of the model in that browser, whatever its version, on that
   /// backend (Auto: on any). None where too few runs were seen.
   std::optional<double> shortest(const ModelDescription& model, std::string_view browser,

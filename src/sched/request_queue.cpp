@@ -13,6 +13,10 @@ namespace {
 constexpr Duration kLeastAging = std::chrono::milliseconds(1);
 constexpr auto kMiddle = std::numeric_limits<std::uint64_t>::max() / 2;
 
+/// From a quarter to a half is best for queues of 4 to 128 calls and runs that cost in themselves
+/// what 3 to 3000 of length cost; all of it is up to a tenth worse.
+constexpr double kShareOfARun = 1.0 / 3;
+
 /// Items times length, the work of a call: at least an item.
 double costOf(const QueuedJob& job) {
   return double(std::max<std::uint64_t>(1, job.items)) *
@@ -43,6 +47,11 @@ struct Filled {
     if (with.items > limits.items) return false;
     const double padded = double(with.items) * double(with.longest);
     if (limits.length > 0 && padded > double(limits.length)) return false;
+    if (limits.padding) {
+      const double before = double(items) * double(longest);
+      const double own = double(job.items) * double(job.length);
+      return padded - before - own <= kShareOfARun * *limits.padding;
+    }
     return with.longest <= limits.cheap || padded <= (1 + limits.waste) * with.real;
   }
 };

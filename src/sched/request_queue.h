@@ -29,8 +29,12 @@ struct QueueOptions {
 };
 
 struct BatchLimits {
-  std::uint64_t items = 16;   ///< at least 1; a single call of more goes alone
-  std::uint64_t length = 0;   ///< items times the longest; 0: no limit
+  std::uint64_t items = 16;  ///< at least 1; a single call of more goes alone
+  std::uint64_t length = 0;  ///< items times the longest; 0: no limit
+  /// The padding, in items times length, that costs as much as a further run: a call goes along
+  /// where it brings no more than a third of that, for it may find others nearer to its length.
+  /// Unset: not known, and the two below hold.
+  std::optional<double> padding{};
   double waste = 0.3;         ///< padding at most, as a share of what is no padding
   std::uint64_t cheap = 128;  ///< up to this length padding costs next to nothing
 };

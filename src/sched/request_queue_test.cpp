@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <random>
 
 namespace webpool::sched {
@@ -54,6 +56,58 @@ TEST(RequestQueueTest, PrefersTheNearestLengths) {
   // 10 beside 1000 would be padding, mostly.
   EXPECT_EQ(queue.takeBatch(kStart, {}, kAny), (std::vector<JobId>{1, 4, 3}));
   EXPECT_EQ(queue.takeBatch(kStart, {}, kAny), std::vector<JobId>{2});
+}
+
+TEST(RequestQueueTest, PadsAThirdOfWhatARunIsWorthWhereThatIsKnown) {
+  const auto along = [](double worth, std::vector<std::uint64_t> lengths) {
+    RequestQueue queue;
+    JobId id = 1;
+    for (const auto length : lengths) EXPECT_TRUE(queue.admit(job(id++, 1, length), kStart));
+    return queue.takeBatch(kStart, {.padding = worth}, kAny);
+  };
+  EXPECT_EQ(along(121, {100, 60}), (std::vector<JobId>{1, 2}));
+  EXPECT_EQ(along(119, {100, 60}), std::vector<JobId>{1});
+  // A longer one pads all that are there.
+  EXPECT_EQ(along(241, {100, 100, 140}), (std::vector<JobId>{1, 2, 3}));
+  EXPECT_EQ(along(239, {100, 100, 140}), (std::vector<JobId>{1, 2}));
+  // Short ones are no exception, and what a run is worth may be more than is in it.
+  EXPECT_EQ(along(15, {20, 10}), std::vector<JobId>{1});
+  EXPECT_EQ(along(1155, {400, 10, 20}), (std::vector<JobId>{1, 3}));
+  EXPECT_EQ(along(0, {50, 50, 50}), (std::vector<JobId>{1, 2, 3}));
+}
+
+/// Of calls of mixed lengths with `depth` waiting, where a run costs `base` and a unit of length 1.
+double timeOfAll(double base, std::size_t depth, std::optional<double> padding) {
+  std::mt19937 random(5);
+  RequestQueue queue;
+  JobId id = 1;
+  std::map<JobId, double> lengths;
+  double time = 0;
+  for (int call = 0; call < 2000; ++call) {
+    const auto length = 20 + random() % 600;
+    lengths[id] = double(length);
+    EXPECT_TRUE(queue.admit(job(id++, 1, length), kStart));
+    if (queue.size() < depth) continue;
+    const auto batch = queue.takeBatch(kStart, {.padding = padding}, kAny);
+    double longest = 0;
+    for (const auto one : batch) longest = std::max(longest, lengths.at(one));
+    time += base + longest * double(batch.size());
+  }
+  return time;
+}
+
+TEST(RequestQueueTest, WhatARunIsWorthIsABetterBoundThanAShareOfWaste) {
+  double gain = 1;
+  for (const std::size_t depth : {4, 32, 128}) {
+    for (const double base : {3, 10, 30, 100, 300, 1000, 3000}) {
+      const auto ratio = timeOfAll(base, depth, base) / timeOfAll(base, depth, std::nullopt);
+      EXPECT_LT(ratio, 1.02) << base << ", " << depth;
+      EXPECT_LT(timeOfAll(base, depth, base), 1.01 * timeOfAll(base, depth, 0))
+          << base << ", " << depth;
+      gain = std::min(gain, ratio);
+    }
+  }
+  EXPECT_LT(gain, 0.85);
 }
 
 TEST(RequestQueueTest, CountsWhatWouldGoBefore) {

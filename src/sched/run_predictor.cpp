@@ -94,6 +94,16 @@ Prediction RunPredictor::predict(RunKeyId id, const RunSize& size) const {
   return {ms, ms * guess.uncertainty, 0, guess.basis};
 }
 
+std::optional<double> RunPredictor::worthOfARun(RunKeyId id) const {
+  const auto& entry = entries_[id];
+  if (!settled(entry) || !(entry.usual.length > 0)) return std::nullopt;
+  // Runs of one length don't tell a part for each item from one for its length: both count.
+  const auto base = entry.fit.coefficients().front();
+  const double rest = entry.fit.at({1, entry.usual.length}) - base;
+  if (!(rest > 0)) return std::nullopt;
+  return base / rest * entry.usual.length;
+}
+
 const RunPredictor::Guess& RunPredictor::guessFor(RunKeyId id) const {
   auto& guess = guesses_[id];
   if (guess.madeAt != epoch_) {

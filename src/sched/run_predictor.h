@@ -85,6 +85,9 @@ class RunPredictor {
   std::size_t size() const noexcept { return entries_.size(); }
 
   Prediction predict(RunKeyId id, const RunSize& size) const;
+  /// Items times length that take as long as what a run costs whatever is in it. None before the
+  /// key is settled, or where length is nothing that runs were told apart by.
+  std::optional<double> worthOfARun(RunKeyId id) const;
   /// A run of that size took so long. What is no time changes nothing. Says when a drift is
   /// noticed; from then on the earlier runs count little.
   std::optional<Drift> observe(RunKeyId id, const RunSize& size, double ms);

@@ -56,6 +56,23 @@ TEST(RunPredictor, LearnsBaseItemsAndLength) {
   }
 }
 
+TEST(RunPredictor, ARunIsWorthTheLengthThatTakesAsLong) {
+  RunPredictor predictor;
+  const auto key = predictor.idOf(keyOf("a", "chromium"));
+  MadeUpEngine engine({16, 0, 8}, 0.05);
+  EXPECT_FALSE(predictor.worthOfARun(key));
+  teach(predictor, key, engine, 300);
+  EXPECT_NEAR(predictor.worthOfARun(key).value(), 256, 50);
+  // Of one length: what an item costs is taken to be for its length.
+  const auto alike = predictor.idOf(keyOf("b", "chromium"));
+  for (int i = 0; i < 100; ++i) predictor.observe(alike, {double(1 + i % 8), 64}, 10 + i % 8 * 2);
+  EXPECT_NEAR(predictor.worthOfARun(alike).value(), 8 * 64 / 2, 30);
+  // Length tells nothing of these.
+  const auto none = predictor.idOf(keyOf("c", "chromium"));
+  for (int i = 0; i < 100; ++i) predictor.observe(none, {double(1 + i % 8), 0}, 10 + i % 8 * 2);
+  EXPECT_FALSE(predictor.worthOfARun(none));
+}
+
 TEST(RunPredictor, TheUncertaintyIsThatOfTheRuns) {
   RunPredictor predictor;
   const auto key = predictor.idOf(keyOf("a", "chromium"));

@@ -324,6 +324,7 @@ TEST_F(Batching, ACallWhoseTurnCannotComeInTimeIsRefusedAtOnce) {
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().category, ErrorCategory::Busy) << late.error().describe();
   EXPECT_THAT(late.error().message, testing::HasSubstr("deadline can't be met"));
+  EXPECT_TRUE(late.error().retryAfter);
   // With nobody before it, it is no matter of what waits.
   soon.timeout = std::chrono::milliseconds(1);
   const std::string alone = "alone, and never in time";
@@ -331,6 +332,7 @@ TEST_F(Batching, ACallWhoseTurnCannotComeInTimeIsRefusedAtOnce) {
   ASSERT_FALSE(never);
   EXPECT_EQ(never.error().category, ErrorCategory::Timeout) << never.error().describe();
   EXPECT_THAT(never.error().message, testing::HasSubstr("deadline can't be met"));
+  EXPECT_FALSE(never.error().retryAfter);
 }
 
 TEST_F(Batching, AnswersAreKeptWhereThatIsWanted) {

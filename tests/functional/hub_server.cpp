@@ -49,8 +49,10 @@ void reply(tcp::socket& socket, int status, const std::string& fields, const std
 
 }  // namespace
 
-HubServer::HubServer(std::string repository, std::map<std::string, std::string> files)
-    : repository_(std::move(repository)),
+HubServer::HubServer(std::string repository, std::map<std::string, std::string> files,
+                     std::string commitId)
+    : commit(std::move(commitId)),
+      repository_(std::move(repository)),
       files_(std::move(files)),
       hub_(io_, {asio::ip::make_address("127.0.0.1"), 0}),
       other_(io_, {asio::ip::make_address("127.0.0.1"), 0}) {
@@ -76,6 +78,23 @@ std::string HubServer::endpoint() const {
 std::vector<HubRequest> HubServer::requests() {
   const std::lock_guard lock(mutex_);
   return requests_;
+}
+
+void HubServer::setFaults(HubFaults faults) {
+  const std::lock_guard lock(mutex_);
+  faults_ = std::move(faults);
+}
+
+HubFaults HubServer::faults() {
+  const std::lock_guard lock(mutex_);
+  return faults_;
+}
+
+bool HubServer::useUp(unsigned HubFaults::* count) {
+  const std::lock_guard lock(mutex_);
+  if (faults_.*count == 0) return false;
+  --(faults_.*count);
+  return true;
 }
 
 void HubServer::serve(tcp::acceptor& acceptor) {
@@ -104,6 +123,7 @@ void HubServer::answer(tcp::socket& socket, const std::string& head) {
     const std::lock_guard lock(mutex_);
     requests_.push_back(request);
   }
+  const auto faults = this->faults();
   if (faults.always != 0) return reply(socket, faults.always, "", "no");
   const auto api = "/api/models/" + repository_;
   const auto resolve = "/" + repository_ + "/resolve/" + commit + "/";
@@ -120,8 +140,7 @@ void HubServer::answer(tcp::socket& socket, const std::string& head) {
     return reply(socket, 200, "", tree(true));
   }
   if (request.target.starts_with(resolve)) {
-    if (faults.busy > 0) {
-      --faults.busy;
+    if (useUp(&HubFaults::busy)) {
       return reply(socket, faults.busyStatus, "Retry-After: 1\r\n", "busy");
     }
     return reply(
@@ -138,6 +157,7 @@ void HubServer::answer(tcp::socket& socket, const std::string& head) {
 void HubServer::sendFile(tcp::socket& socket, const std::string& path, const HubRequest& request) {
   const auto found = files_.find(path);
   if (found == files_.end()) return reply(socket, 404, "", "not here");
+  const auto faults = this->faults();
   auto bytes = found->second;
   const auto tag = '"' + digestOf(EVP_sha256(), bytes) + '"';
   if (path == faults.wrongBytesOf) bytes[bytes.size() / 2] ^= 1;
@@ -154,8 +174,7 @@ void HubServer::sendFile(tcp::socket& socket, const std::string& path, const Hub
   if (request.method == "HEAD") return say(socket, head);
   auto body = bytes.substr(from);
   const bool held = path == faults.holdAt;
-  const bool drop = !held && faults.drops > 0 && bytes.size() >= kLfsFrom;
-  if (drop) --faults.drops;
+  const bool drop = !held && bytes.size() >= kLfsFrom && useUp(&HubFaults::drops);
   if (held || drop) body.resize(std::min(body.size(), faults.dropAfter));
   say(socket, head + body);
   char byte = 0;

@@ -39,15 +39,20 @@ struct HubFaults {
 class HubServer {
  public:
   /// `files` of the repository test/NAME, by path; those of over 1000 bytes are in LFS.
-  HubServer(std::string repository, std::map<std::string, std::string> files);
+  HubServer(std::string repository, std::map<std::string, std::string> files,
+            std::string commitId = std::string(40, 'c'));
   ~HubServer();
 
   std::string endpoint() const;
-  HubFaults faults;  ///< set while no request is under way
+  /// For the requests that come from now on.
+  void setFaults(HubFaults faults);
   std::vector<HubRequest> requests();
-  std::string commit = std::string(40, 'c');
+  const std::string commit;
 
  private:
+  HubFaults faults();
+  /// One of `drops` or `busy` less; false where none was left.
+  bool useUp(unsigned HubFaults::* count);
   void serve(boost::asio::ip::tcp::acceptor& acceptor);
   void answer(boost::asio::ip::tcp::socket& socket, const std::string& head);
   void sendFile(boost::asio::ip::tcp::socket& socket, const std::string& path,
@@ -62,6 +67,7 @@ class HubServer {
   std::atomic<bool> stopping_ = false;
   std::mutex mutex_;
   std::vector<HubRequest> requests_;
+  HubFaults faults_;
   std::list<std::jthread> threads_;
 };
 

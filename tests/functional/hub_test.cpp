@@ -125,8 +125,7 @@ TEST_F(Hub, TheTokenStaysWithTheHub) {
 }
 
 TEST_F(Hub, ADroppedConnectionIsGoneOnWithWhereItEnded) {
-  server_.faults.drops = 2;
-  server_.faults.dropAfter = 300'000;
+  server_.setFaults({.drops = 2, .dropAfter = 300'000});
   const auto added = add();
   ASSERT_EQ(added.code, 0) << added.err;
   std::vector<std::string> ranges;
@@ -137,12 +136,10 @@ TEST_F(Hub, ADroppedConnectionIsGoneOnWithWhereItEnded) {
 }
 
 TEST_F(Hub, AServerWithoutRangesAndOneWithWrongOnesAreAskedForTheWhole) {
-  server_.faults.drops = 1;
-  server_.faults.dropAfter = 300'000;
-  server_.faults.noRanges = true;
+  server_.setFaults({.drops = 1, .dropAfter = 300'000, .noRanges = true});
   auto added = add();
   ASSERT_EQ(added.code, 0) << added.err;
-  server_.faults = {.drops = 1, .dropAfter = 300'000, .wrongRange = true};
+  server_.setFaults({.drops = 1, .dropAfter = 300'000, .wrongRange = true});
   added = add({"--dtype", "fp16"});
   ASSERT_EQ(added.code, 0) << added.err;
   EXPECT_EQ(blobRequests().back().range, "");
@@ -150,19 +147,19 @@ TEST_F(Hub, AServerWithoutRangesAndOneWithWrongOnesAreAskedForTheWhole) {
 
 TEST_F(Hub, WrongBytesAreRefusedAndNothingIsStored) {
   for (const auto* path : {"config.json", "onnx/model.onnx"}) {
-    server_.faults.wrongBytesOf = path;
+    server_.setFaults({.wrongBytesOf = path});
     const auto added = add();
     EXPECT_EQ(added.code, 7) << added.err;
     EXPECT_THAT(added.err, AllOf(HasSubstr("[integrity]"), HasSubstr(path)));
     expectNoModel();
   }
-  server_.faults = {};
+  server_.setFaults({});
   EXPECT_EQ(add().code, 0);
 }
 
 TEST_F(Hub, ABusyHubIsAskedAgain) {
   for (const int status : {429, 503}) {
-    server_.faults = {.busy = 1, .busyStatus = status};
+    server_.setFaults({.busy = 1, .busyStatus = status});
     const auto added = add();
     EXPECT_EQ(added.code, 0) << status << added.err;
     ASSERT_EQ(run({"models", "rm", "small"}).code, 0);
@@ -171,13 +168,13 @@ TEST_F(Hub, ABusyHubIsAskedAgain) {
 
 TEST_F(Hub, RefusalsAndMissingOnesSayWhatToDo) {
   for (const int status : {401, 403}) {
-    server_.faults.always = status;
+    server_.setFaults({.always = status});
     const auto refused = add();
     EXPECT_EQ(refused.code, 1);
     EXPECT_THAT(refused.err, AllOf(HasSubstr("[unauthorized]"), HasSubstr("HF_TOKEN"),
                                    HasSubstr("gated"), Not(HasSubstr(kToken))));
   }
-  server_.faults.always = 0;
+  server_.setFaults({});
   const auto missing = run({"models", "add", "hf:test/small@v9"});
   EXPECT_EQ(missing.code, 4);
   EXPECT_THAT(missing.err, AllOf(HasSubstr("test/small"), HasSubstr("v9")));
@@ -203,8 +200,7 @@ TEST_F(Hub, WhatIsNotSetOrNotEncryptedIsNamed) {
 }
 
 TEST_F(Hub, AnInterruptedDownloadIsGoneOnWithByTheNextCall) {
-  server_.faults.holdAt = "onnx/model.onnx";
-  server_.faults.dropAfter = 500'000;
+  server_.setFaults({.dropAfter = 500'000, .holdAt = "onnx/model.onnx"});
   auto running = start({"models", "add", "hf:test/small"});
   const auto arrived = [&] {
     std::error_code gone;  // a file may be renamed meanwhile
@@ -220,7 +216,7 @@ TEST_F(Hub, AnInterruptedDownloadIsGoneOnWithByTheNextCall) {
   const auto ended = running->wait();
   EXPECT_EQ(ended.code, 130) << ended.err;
   expectNoModel();
-  server_.faults = {};
+  server_.setFaults({});
   const auto added = add();
   ASSERT_EQ(added.code, 0) << added.err;
   const auto last = blobRequests().back();
@@ -233,8 +229,7 @@ TEST_F(Hub, WhatIsOfNoUseReplacesNothing) {
   ASSERT_EQ(first.code, 0) << first.err;
   auto broken = files();
   broken["onnx/model.onnx"] = std::string(5000, 'x');
-  HubServer other("test/small", broken);
-  other.commit = std::string(40, 'd');
+  HubServer other("test/small", broken, std::string(40, 'd'));
   environment_["HF_ENDPOINT"] = other.endpoint();
   const auto second = add();
   EXPECT_EQ(second.code, 3) << second.err;
@@ -260,8 +255,7 @@ TEST_F(Hub, AFileOfAWebAddressIsCheckedAndKept) {
       run({"models", "add", url, "--name", "mine", "--sha256", std::string(64, 'a')});
   EXPECT_EQ(wrong.code, 7) << wrong.err;
   EXPECT_THAT(storedFiles(), IsEmpty());
-  server_.faults.drops = 1;
-  server_.faults.dropAfter = 300'000;
+  server_.setFaults({.drops = 1, .dropAfter = 300'000});
   const auto added = run({"models", "add", url + "?token=x", "--name", "mine", "--sha256", right});
   ASSERT_EQ(added.code, 0) << added.err;
   EXPECT_EQ(blobRequests().back().range, "bytes=300000-");

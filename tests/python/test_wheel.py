@@ -28,7 +28,7 @@ def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
     # With the flags of the dev build: the compiler cache has most of it.
     flags = ["build-dir=build/wheel-dev", "cmake.build-type=Debug"]
-    flags.append("cmake.define.WEBPOOL_OPTIMISE_DEBUG=ON")
+    flags += [f"cmake.define.WEBPOOL_{flag}=ON" for flag in ("OPTIMISE_DEBUG", "PRECOMPILED")]
     built = subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "-w", folder]
         # Debian's pip knows no -C.

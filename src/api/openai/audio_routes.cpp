@@ -37,17 +37,21 @@ void transcription(ServedModels& models, const std::shared_ptr<Workers>& workers
   auto request = parseTranscription(asked.headers.get("Content-Type"), asked.body);
   if (!request) return exchange->fail(request.error());
   const auto name = request->model;
-  models.get(name, [exchange, workers, request = std::move(*request)](const Result<Model>& model) {
+  models.get(name, [&models, exchange, workers,
+                    request = std::move(*request)](const Result<Model>& model) {
     if (!model) return exchange->fail(model.error());
     exchange->forModel(request.model);
     if (model->info().task != kTask) return exchange->fail(wrongTask(model->info(), kTask));
-    const bool taken = workers->run([exchange, model = *model, request] {
+    auto waits = models.waitBefore(request.model);
+    const bool taken = workers->run([exchange, model = *model, request, waits]() mutable {
+      waits.reset();
       if (exchange->stop().stop_requested()) {
         return exchange->fail({ErrorCategory::Cancelled, "nobody waits for the transcript", ""});
       }
       guarded(exchange, [&] { transcribeNow(model, exchange, request); });
     });
-    if (!taken) exchange->fail({ErrorCategory::Busy, "too many transcriptions wait", ""});
+    if (!taken)
+      exchange->fail({ErrorCategory::Busy, "too many transcriptions wait", "try again later"});
   });
 }
 

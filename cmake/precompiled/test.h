@@ -1,0 +1,6 @@
+// The same with what every test includes.
+#pragma once
+#include "library.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
