@@ -57,10 +57,15 @@ Result<tcp::acceptor> bindAndListen(asio::io_context& context, const ServerOptio
               "the address must be one of this machine's");
 }
 
-void refuseWhenFull(int fd) noexcept {
-  static constexpr std::string_view kAnswer =
-      "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n"
-      "Content-Length: 30\r\nConnection: close\r\n\r\ntoo many connections are open\n";
+/// Before a request is read nothing is known of its protocol: the form is the one that most share.
+constexpr std::string_view kFull =
+    R"({"error":"too many connections are open; try again when some have ended"})";
+
+void refuseWhenFull(int fd) {
+  static const std::string kAnswer = fmt::format(
+      "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
+      "Content-Length: {}\r\nRetry-After: 1\r\nConnection: close\r\n\r\n{}",
+      kFull.size(), kFull);
   std::array<char, 4096> request;
   // Reading what has come keeps the answer from being lost to a reset.
   (void)!::recv(fd, request.data(), request.size(), MSG_DONTWAIT);

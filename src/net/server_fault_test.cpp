@@ -403,7 +403,10 @@ TEST_F(HttpFaultTest, TooManyConnectionsGet503) {
   }
   {
     RawClient third(server_->port());
-    EXPECT_EQ(third.receive().status, 503) << "both others are being answered";
+    const auto answer = third.receive();
+    EXPECT_EQ(answer.status, 503) << "both others are being answered";
+    EXPECT_THAT(answer.body, testing::StartsWith(R"({"error":"too many connections)"));
+    EXPECT_EQ(answer.field("Retry-After"), "1");
     EXPECT_TRUE(third.readToEnd());
   }
   onLoop([&] { kept.clear(); });  // which answers them

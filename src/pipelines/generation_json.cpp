@@ -114,8 +114,13 @@ Result<Message> messageFromJson(const json::value& value) {
   if (!calls->is_array()) return wrong("messages: tool_calls is no list", "as an answer gave them");
   for (const auto& call : calls->get_array()) {
     const auto* function = functionOf(call);
-    if (function == nullptr) {
+    if (function == nullptr || textOf(*function, "name").empty()) {
       return wrong("messages: a tool call has no function", "as an answer gave it");
+    }
+    const auto* arguments = given(*function, "arguments");
+    if (arguments != nullptr && !arguments->is_string()) {
+      return wrong("messages: the arguments of a tool call are no text",
+                   R"(JSON inside a text: "arguments": "{\"city\": \"Paris\"}")");
     }
     message.toolCalls.push_back({textOf(call.get_object(), "id"), textOf(*function, "name"),
                                  textOf(*function, "arguments")});

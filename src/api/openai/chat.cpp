@@ -1,8 +1,12 @@
 #include "api/openai/chat.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <boost/json.hpp>
+#include <set>
 #include <span>
+#include <string_view>
 
 #include "api/openai/fields.h"
 #include "pipelines/generation_json.h"
@@ -111,6 +115,19 @@ std::string event(const AnswerHead& answer, json::object delta, json::value fini
   return eventOf(bodyOf(answer, "chat.completion.chunk", std::move(choices)));
 }
 
+/// A tool's result answers a call of the messages before it.
+Result<void> refuseUncalled(std::span<const Message> messages) {
+  std::set<std::string_view> called;
+  for (const auto& message : messages) {
+    for (const auto& call : message.toolCalls) called.insert(call.id);
+    if (message.role != "tool" || called.contains(message.toolCallId)) continue;
+    if (message.toolCallId.empty()) return wrong("messages: a tool's result has no tool_call_id");
+    return wrong(fmt::format("messages: no tool_calls before it have the tool_call_id '{}'",
+                             message.toolCallId));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<ChatRequest> parseChat(std::string_view body) {
@@ -127,6 +144,9 @@ Result<ChatRequest> parseChat(std::string_view body) {
     auto message = pipelines::messageFromJson(value);
     if (!message) return std::unexpected(message.error());
     request.messages.push_back(std::move(*message));
+  }
+  if (auto called = refuseUncalled(request.messages); !called) {
+    return std::unexpected(called.error());
   }
   if (auto fits = refuseOthers(*object); !fits) return std::unexpected(fits.error());
   auto user = userOf(*object);

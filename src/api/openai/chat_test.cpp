@@ -72,6 +72,25 @@ TEST(OpenAiChat, WhatIsWrongIsNamed) {
             ErrorCategory::Unsupported);
 }
 
+TEST(OpenAiChat, AToolsResultAnswersACallBeforeIt) {
+  const auto parse = [](const std::string& function, const std::string& result) {
+    return parseChat(R"({"model": "m", "messages": [{"role": "user", "content": "a"},
+        {"role": "assistant", "tool_calls": [{"id": "1", "type": "function", "function": )" +
+                     function + R"(}]}, {"role": "tool", "content": "42")" + result + "}]}");
+  };
+  const std::string called = R"({"name": "f", "arguments": "{\"a"})";
+  EXPECT_TRUE(parse(called, R"(, "tool_call_id": "1")")) << "arguments are as a model wrote them";
+  const auto other = parse(called, R"(, "tool_call_id": "2")");
+  ASSERT_FALSE(other);
+  EXPECT_THAT(other.error().message, HasSubstr("'2'"));
+  EXPECT_EQ(paramOf(other.error()), "messages");
+  EXPECT_FALSE(parse(called, ""));
+  EXPECT_FALSE(parse(R"({"name": "f", "arguments": {"a": 1}})", R"(, "tool_call_id": "1")"));
+  EXPECT_FALSE(parse(R"({"arguments": "{}"})", R"(, "tool_call_id": "1")"));
+  EXPECT_FALSE(parseChat(R"({"model": "m", "messages": [
+      {"role": "tool", "tool_call_id": "1", "content": "42"}]})"));
+}
+
 /// A request with one more field; empty: it was taken.
 std::string paramRefused(const std::string& more) {
   const auto request = parseChat(
