@@ -55,6 +55,11 @@ Error fileError(std::string_view what, const std::filesystem::path& path, int er
     case EPERM:
     case EROFS:
       return {ErrorCategory::Storage, std::move(message), "check the permissions of that path"};
+    case ENOTDIR:
+    case EISDIR:
+    case ELOOP:
+    case ENAMETOOLONG:
+      return {ErrorCategory::Storage, std::move(message), "choose another path"};
     default:
       return {ErrorCategory::Storage, std::move(message), ""};
   }

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <string>
+#include <system_error>
 
 namespace webpool::base {
 namespace {
@@ -32,6 +33,13 @@ Result<void> checkFolder(const std::filesystem::path& folder) {
 Result<void> checkFolders(const Paths& paths) {
   if (auto known = checkFolder(paths.data); !known) return known;
   return checkFolder(paths.cache);
+}
+
+std::filesystem::path absoluteFolder(const std::filesystem::path& folder) {
+  if (folder.empty()) return folder;
+  std::error_code unknown;  // where the working folder is gone, whoever opens it says so
+  auto absolute = std::filesystem::absolute(folder, unknown);
+  return unknown ? folder : absolute;
 }
 
 }  // namespace webpool::base

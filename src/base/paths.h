@@ -23,4 +23,7 @@ Result<void> checkFolder(const std::filesystem::path& folder);
 /// The same for both.
 Result<void> checkFolders(const Paths& paths);
 
+/// The folder from the root on, so that programs that run elsewhere find it too; empty stays empty.
+std::filesystem::path absoluteFolder(const std::filesystem::path& folder);
+
 }  // namespace webpool::base

@@ -44,6 +44,12 @@ TEST_F(PathsTest, FollowOwnThenXdgThenHome) {
   EXPECT_EQ(pathsFromEnvironment().data, "own");
 }
 
+TEST_F(PathsTest, AFolderIsToldFromTheRootOn) {
+  EXPECT_EQ(absoluteFolder("/a/b"), "/a/b");
+  EXPECT_EQ(absoluteFolder("a/b"), std::filesystem::current_path() / "a/b");
+  EXPECT_EQ(absoluteFolder({}), "") << "which none is known";
+}
+
 TEST_F(PathsTest, WithoutHomeBothFoldersMustBeGiven) {
   for (const char* home : {static_cast<const char*>(nullptr), ""}) {
     if (home != nullptr) ::setenv("HOME", home, 1);

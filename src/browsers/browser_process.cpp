@@ -253,7 +253,11 @@ Error BrowserProcess::failure() {
   const auto tail = logTail();
   message += tail.empty() ? "; it wrote nothing" : "; it wrote:\n" + tail;
   if (message.ends_with('\n')) message.pop_back();
-  return {ErrorCategory::BrowserFailed, std::move(message), logHint()};
+  const auto log = logHint();
+  return {ErrorCategory::BrowserFailed, std::move(message),
+          log.empty()
+              ? "try again; with a profile that is kept (not --ephemeral) its whole log is too"
+              : "try again; " + log};
 }
 
 std::string BrowserProcess::logHint() const {

@@ -83,7 +83,9 @@ Result<Tensor> readValues(const JsonNodes& nodes, std::uint32_t data, std::strin
   ElementReader reader(nodes, nesting, type);
   reader.bytes.reserve((nodes.next(data) - data) * elementSize(type));
   if (const auto wrong = reader.read(data); !wrong.empty()) {
-    return refuse(fmt::format("tensor '{}': {}", name, wrong));
+    return refuse(fmt::format("tensor '{}': {}", name, wrong),
+                  fmt::format("give {} values, as lists of the same length in each dimension",
+                              dataTypeName(type)));
   }
   return Tensor{std::move(name), type, shape.value_or(nesting),
                 Bytes::adopt(std::move(reader.bytes))};
@@ -251,6 +253,10 @@ Result<std::string> writeJsonTensors(std::string_view modelName, std::span<const
 
 Result<std::vector<Tensor>> readTensors(const Bytes& file, const ModelInfo* model) {
   if (file.text().starts_with("PK")) return readNpz(file);
+  if (file.text().starts_with("\x93NUMPY")) {
+    return refuse("this is one array (.npy), which has no input's name",
+                  "save it under the input's name: numpy.savez(\"in.npz\", input=array)");
+  }
   return readJsonTensors(file.text(), model);
 }
 

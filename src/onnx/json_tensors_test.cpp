@@ -41,6 +41,7 @@ std::string refused(DataType type, std::string_view text) {
   EXPECT_FALSE(tensors) << text;
   if (tensors) return {};
   EXPECT_EQ(tensors.error().category, ErrorCategory::InvalidInput);
+  EXPECT_NE(tensors.error().hint, "") << tensors.error().message;
   return tensors.error().message;
 }
 
@@ -183,6 +184,14 @@ TEST(JsonTensors, BrokenJson) {
   }
   EXPECT_THAT(refused(DataType::Fp32, R"({"x": [1, 2})"), HasSubstr("no valid JSON at byte"));
   EXPECT_THAT(refused(DataType::Fp32, "{\"x\":" + std::string(100'000, '[')), HasSubstr("JSON"));
+}
+
+TEST(JsonTensors, ASingleArrayIsToldFromAnArchive) {
+  const auto tensors =
+      readTensors(Bytes::copyOf(std::string_view("\x93NUMPY\x01\x00v", 9)), nullptr);
+  ASSERT_FALSE(tensors);
+  EXPECT_THAT(tensors.error().message, HasSubstr(".npy"));
+  EXPECT_THAT(tensors.error().hint, HasSubstr("numpy.savez"));
 }
 
 TEST(JsonTensors, UnknownAndDoubledNames) {

@@ -86,6 +86,8 @@ Result<std::shared_ptr<Engine>> Engine::open(PoolOptions options) {
   const auto paths = base::pathsFromEnvironment();
   if (options.dataFolder.empty()) options.dataFolder = paths.data;
   if (options.cacheFolder.empty()) options.cacheFolder = paths.cache;
+  options.dataFolder = base::absoluteFolder(options.dataFolder);
+  options.cacheFolder = base::absoluteFolder(options.cacheFolder);
   if (auto known = base::checkFolders({options.dataFolder, options.cacheFolder}); !known) {
     return std::unexpected(known.error());
   }

@@ -282,6 +282,9 @@ bool Engine::send(const std::shared_ptr<Run>& run) {
       }
     } else if (run->late && answer.error().category == ErrorCategory::Cancelled) {
       run->fail(lateError());
+    } else if (answer.error().category == ErrorCategory::NotFound) {
+      // Sent before the page's word came that the model is gone.
+      run->fail(lostError());
     } else {
       const bool dropped = run->withdrawn && answer.error().category == ErrorCategory::Cancelled;
       if (!died && !dropped && worker.backend != Backend::Wasm) ++run->model->cancels;

@@ -311,9 +311,14 @@ Model::State::BatchRef Model::State::makeBatch(const std::vector<sched::JobId>& 
 RunOptions Model::State::askedOf(const BatchRef& batch) const {
   RunOptions asked;
   asked.stop = batch->stop.get_token();
-  const std::lock_guard lock(mutex_);
   base::TimePoint latest{};
-  for (const auto& work : batch->works) latest = std::max(latest, work->deadline());
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& work : batch->works) latest = std::max(latest, work->deadline());
+  }
+  // Whoever waits is answered in time (sweepDeadlines()), and drop() ends the run, if anything
+  // must: never before that.
+  if (!endsRuns()) latest += batch->replica->reloadTime() + std::chrono::minutes(1);
   asked.timeout =
       std::max(std::chrono::ceil<std::chrono::milliseconds>(latest - base::SystemClock().now()),
                std::chrono::milliseconds(1));

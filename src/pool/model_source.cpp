@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/paths.h"
 #include "base/random.h"
 #include "onnx/model_file.h"
 #include "pool/precision.h"
@@ -314,7 +315,8 @@ ModelSource::ModelSource(std::filesystem::path dataFolder,
       installer_(std::make_unique<store::ModelInstaller>(*repository_, catalogue_,
                                                          store::systemPackageFetcher())) {}
 
-Result<std::unique_ptr<ModelSource>> ModelSource::open(const std::filesystem::path& dataFolder) {
+Result<std::unique_ptr<ModelSource>> ModelSource::open(const std::filesystem::path& given) {
+  const auto dataFolder = base::absoluteFolder(given);
   auto content = store::ContentStore::open(dataFolder / "store", base::systemRandom());
   if (!content) return std::unexpected(content.error());
   return std::unique_ptr<ModelSource>(new ModelSource(dataFolder, std::move(*content)));

@@ -224,7 +224,9 @@ void Model::State::leave(sched::JobId id, std::uint64_t number, const Error& err
           queue_.withdraw(id);
           (void)retry_.withdrawn(id);
           forget(work);
-          if (bringing_ && !homeless()) bringingStop_.request_stop();
+          // Who was late will call again: the model that it lacked goes on coming.
+          const bool left = error.category == ErrorCategory::Cancelled;
+          if (left && bringing_ && !homeless()) bringingStop_.request_stop();
         }
       }
     }
@@ -274,7 +276,8 @@ void Model::State::watchDeadlines() {
   });
 }
 
-/// A run that has one caller keeps that caller's deadline itself (Engine::run()).
+/// A run that has one caller, and can be ended without a loss, keeps that caller's deadline itself
+/// (Engine::run()).
 void Model::State::sweepDeadlines() {
   const auto now = base::SystemClock().now();
   std::vector<std::pair<sched::JobId, std::uint64_t>> late;
@@ -285,8 +288,8 @@ void Model::State::sweepDeadlines() {
       const auto [id, caller] = deadlines_.begin()->second;
       deadlines_.erase(deadlines_.begin());
       const auto work = works_.find(id);
-      const bool ownRun =
-          work != works_.end() && work->second->in && work->second->in->isOfOneCaller();
+      const bool ownRun = endsRuns() && work != works_.end() && work->second->in &&
+                          work->second->in->isOfOneCaller();
       if (!ownRun) late.emplace_back(id, caller);
     }
   }

@@ -50,4 +50,18 @@ std::vector<unsigned> lowerPrecisions(const std::string& dtype) {
                            : std::vector<unsigned>(std::next(at), kBits.end());
 }
 
+std::string dtypeThatRuns(const std::string& named, const onnx::ModelInfo& graph) {
+  if (named != "fp32" || !graph.usesFp16) return named;
+  const auto bytesOf = [&](const char* type) {
+    const auto found = graph.weightTypes.find(type);
+    return found == graph.weightTypes.end() ? std::uint64_t{0} : found->second;
+  };
+  const auto half = bytesOf("FLOAT16");
+  const auto single = bytesOf("FLOAT");
+  if (half != single) return half > single ? "fp16" : named;
+  // No weights of either: what goes in tells.
+  const auto isHalf = [](const onnx::Port& port) { return port.type == DataType::Fp16; };
+  return std::ranges::any_of(graph.inputs, isHalf) ? "fp16" : named;
+}
+
 }  // namespace webpool::pool

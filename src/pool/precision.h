@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "onnx/model.h"
 #include "webpool/error.h"
 
 namespace webpool::pool {
@@ -16,5 +17,9 @@ Result<std::vector<std::string>> dtypesFor(unsigned bits, bool mixed);
 /// Bits below those of that dtype, the next lower first: of "fp32" 16, 8 and 4. None for a dtype
 /// that has no name of ours.
 std::vector<unsigned> lowerPrecisions(const std::string& dtype);
+
+/// The dtype that runs: the one that the file's name tells, or, where it tells none (which stands
+/// for "fp32") and most bytes of the weights are FLOAT16, "fp16".
+std::string dtypeThatRuns(const std::string& named, const onnx::ModelInfo& graph);
 
 }  // namespace webpool::pool

@@ -28,5 +28,20 @@ TEST(LowerPrecisions, AreTheNextLowerFirst) {
   EXPECT_TRUE(lowerPrecisions("q4_1").empty());
 }
 
+TEST(Precision, AFileWhoseNameTellsNoneRunsInThatOfItsWeights) {
+  onnx::ModelInfo graph;
+  graph.weightTypes = {{"FLOAT", 8}, {"FLOAT16", 4000}, {"INT64", 9000}};
+  EXPECT_EQ(dtypeThatRuns("fp32", graph), "fp32") << "nothing computes in it";
+  graph.usesFp16 = true;
+  EXPECT_EQ(dtypeThatRuns("fp32", graph), "fp16");
+  EXPECT_EQ(dtypeThatRuns("q4f16", graph), "q4f16");
+  graph.weightTypes["FLOAT"] = 8000;
+  EXPECT_EQ(dtypeThatRuns("fp32", graph), "fp32") << "a Cast within";
+  graph.weightTypes.clear();
+  EXPECT_EQ(dtypeThatRuns("fp32", graph), "fp32");
+  graph.inputs.push_back(onnx::Port{"x", DataType::Fp16, {}, {}});
+  EXPECT_EQ(dtypeThatRuns("fp32", graph), "fp16");
+}
+
 }  // namespace
 }  // namespace webpool::pool

@@ -8,6 +8,7 @@
 
 #include "pool/agreement.h"
 #include "pool/golden.h"
+#include "pool/precision.h"
 #include "pool/task.h"
 #include "sched/blame.h"
 
@@ -23,7 +24,7 @@ RanOn ranOnOf(const Loaded& model, const LoadOutcome& outcome) {
   ranOn.browser = outcome.connection.capabilities.browser;
   ranOn.browserVersion = outcome.connection.capabilities.version;
   ranOn.backend = model.backend;
-  ranOn.dtype = model.source->description.dtype;
+  ranOn.dtype = dtypeThatRuns(model.source->description.dtype, model.source->graph);
   ranOn.wasmThreads = model.threads;
   if (const auto& placed = outcome.answer.placement) {
     ranOn.placement = Placement{static_cast<std::uint32_t>(placed->counted),

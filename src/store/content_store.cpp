@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/paths.h"
 #include "cid/resolve_path.h"
 #include "store/assemble.h"
 #include "store/disk_space.h"
@@ -53,8 +54,9 @@ ContentStore::ContentStore(std::filesystem::path folder, base::RandomSource rand
     : folder_(std::move(folder)), random_(std::move(random)) {}
 ContentStore::~ContentStore() = default;
 
-Result<std::unique_ptr<ContentStore>> ContentStore::open(const std::filesystem::path& folder,
+Result<std::unique_ptr<ContentStore>> ContentStore::open(const std::filesystem::path& given,
                                                          base::RandomSource random) {
+  const auto folder = base::absoluteFolder(given);
   for (const auto* name : {"files", "packs", "tmp", "locks"}) {
     if (auto made = base::makeFolders(folder / name); !made) return std::unexpected(made.error());
   }
@@ -215,7 +217,8 @@ Result<void> ContentStore::removePin(std::string_view kind, std::string_view nam
     return fail(ErrorCategory::NotFound,
                 fmt::format("there is no {} \"{}\"{}", kind, name,
                             variant ? fmt::format(" with \"{}\"", *variant) : ""),
-                "list them to see what there is");
+                fmt::format("webpool {} shows what there is",
+                            kind == "model" ? "models list" : "content pin ls"));
   });
   if (!removed) return removed;
   auto freed = collect();

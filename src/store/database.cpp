@@ -1,5 +1,8 @@
 #include "store/database.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -7,12 +10,25 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include "base/file.h"
+
 namespace webpool::store {
 namespace {
 constexpr int kBusyTimeoutMs = 30'000;
 
 // In KiB. A commit of very many files would else write its pages out and read them again.
 constexpr auto kCache = "PRAGMA cache_size = -32768";
+
+/// Held while a database is opened: SQLite does not wait for another process that turns the same
+/// new file into one with a write-ahead log. Nothing is held where the file system has no locks.
+base::FileDescriptor lockForOpening(const std::filesystem::path& path) {
+  auto folder = base::openFile(path.parent_path(), O_RDONLY | O_DIRECTORY);
+  if (!folder) return {};
+  while (::flock(folder->get(), LOCK_EX) != 0 && errno == EINTR) {
+  }
+  return std::move(*folder);
+}
+
 }  // namespace
 
 void Statement::Finalizer::operator()(sqlite3_stmt* statement) const {
@@ -70,6 +86,7 @@ std::string Statement::text(int column) const {
 }
 
 Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& path) {
+  const auto alone = lockForOpening(path);
   sqlite3* connection = nullptr;
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
   const int outcome = sqlite3_open_v2(path.c_str(), &connection, flags, nullptr);

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <utime.h>
 
+#include <array>
 #include <fstream>
 #include <functional>
 
@@ -98,6 +99,38 @@ TEST_F(DurabilityTest, ALiveImportIsNotSwept) {
   EXPECT_EQ(code, 0);
   EXPECT_EQ(countTemporary(), 1);
   EXPECT_TRUE(session->commit({"import", "a", "", {}, 0}));
+}
+
+TEST_F(DurabilityTest, ANewStoreIsOpenedByManyProcessesAtOnce) {
+  for (int round = 0; round < 20; ++round) {
+    const auto folder = folder_ / fmt::format("new-{}", round);
+    std::array<int, 2> gate{};
+    ASSERT_EQ(::pipe2(gate.data(), O_CLOEXEC), 0);
+    std::vector<pid_t> children;
+    for (int child = 0; child < 4; ++child) {
+      const auto pid = ::fork();
+      if (pid == 0) {
+        ::close(gate[1]);
+        char none = 0;
+        (void)!::read(gate[0], &none, 1);  // ends for all of them at once
+        ::_exit(ContentStore::open(folder, base::systemRandom()) ? 0 : 1);
+      }
+      children.push_back(pid);
+    }
+    ::close(gate[0]);
+    ::close(gate[1]);
+    for (const auto pid : children) {
+      int status = 0;
+      ::waitpid(pid, &status, 0);
+      EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "round " << round;
+    }
+  }
+}
+
+TEST_F(DurabilityTest, AnImportsFolderIsToldFromTheRootOn) {
+  const auto store = ContentStore::open(fs::relative(storeFolder()), base::systemRandom()).value();
+  const auto session = store->beginImport().value();
+  EXPECT_TRUE(session->workFolder()->is_absolute()) << "other programs write there";
 }
 
 TEST_F(DurabilityTest, AFileThatAnImportBuildsOnIsNotCollected) {

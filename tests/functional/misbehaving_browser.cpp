@@ -122,6 +122,9 @@ class MisbehavingPage {
     if (!asked) return send(result);
     if (kind_ == "late" || kind_ == "waiting" || kind_ == "begun") {
       held_ = std::move(result);
+    } else if (kind_ == "gone") {
+      send(wire::Failure{
+          message.id, {ErrorCategory::NotFound, "no such model", ""}, {message.model}});
     } else if (kind_ == "broken") {
       broken_ = true;  // whatever it is asked from now on
       fail(message);

@@ -167,6 +167,31 @@ TEST_F(Misbehaving, ARunThatNobodyWantsIsNotEndedWhereItEndsByItself) {
   EXPECT_EQ(pool_->connections().at(0).launches, 1U);
 }
 
+TEST_F(Misbehaving, ARunThatIsTooLateIsNotEndedWhereItEndsByItself) {
+  serveIdentity(fake("begun", true));
+  const auto late = model_->run({input(kMisbehaveOn, 1)}, {.timeout = std::chrono::seconds(2)});
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().category, ErrorCategory::Timeout) << late.error().describe();
+  EXPECT_TRUE(comesToBeTold("withdrawn"));
+  for (int call = 2; call < 30; ++call) expectServed(float(call));
+  EXPECT_FALSE(wasTold("cancelled")) << "which would have cost all others the model";
+}
+
+TEST_F(Misbehaving, ARunThatIsTooLateEndsWithItsReloadTime) {
+  serveIdentity(fake("late", true));
+  const auto late = model_->run({input(kMisbehaveOn, 1)}, {.timeout = std::chrono::seconds(2)});
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().category, ErrorCategory::Timeout) << late.error().describe();
+  EXPECT_TRUE(comesToBeTold("cancelled"));
+  expectServed(2);
+}
+
+TEST_F(Misbehaving, ARunThatMeetsNoModelIsRunAgain) {
+  serveIdentity(fake("gone", true));
+  expectServed(kMisbehaveOn);
+  EXPECT_TRUE(std::filesystem::exists(mark()));
+}
+
 TEST_F(Misbehaving, TheLaterOfTwoRunsIsDroppedWhereItHasNotBegun) {
   serveIdentity(fake("waiting", true), 1, 1);
   // Until it is known of both when they are late, which takes 200 runs. More calls at once than one

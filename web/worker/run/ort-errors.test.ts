@@ -32,6 +32,13 @@ describe('loadFailure', () => {
     expect(failure.category).toBe(category);
     expect(failure.message).toContain(text);
   });
+
+  it('tells what is broken from what the runtime lacks', () => {
+    const hint = (words: string) => loadFailure(`Can't create a session. ${words}`).hint;
+    expect(hint('protobuf parsing failed.')).toContain('check the file');
+    expect(hint('Fatal error: com.x:Bad(-1) is not a registered function/op')).toContain('opset');
+    expect(hint('Opset 99 is under development')).toContain('export the model');
+  });
 });
 
 describe('runFailure', () => {

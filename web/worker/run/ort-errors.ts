@@ -8,6 +8,8 @@ const kUnsupported =
   /NOT_IMPLEMENTED|ERROR_CODE: 9\b|not supported|does not support|Unsupported model IR/i;
 /** Whatever else is wrong while a session is made is wrong with the model. */
 const kNoSession = /Can't create a session|protobuf|external data/;
+/** Of a file that is whole, and needs what this runtime lacks. */
+const kUnknownOperator = /is not a registered function|No op registered|\bopset\b/i;
 
 /** A node can fail for reasons of its own; where it speaks of sizes, the inputs were wrong. */
 const kInvalidInput =
@@ -37,7 +39,9 @@ export function loadFailure(words: string): PoolError {
     return new PoolError(
       'invalid_model',
       text,
-      'check that the file is a complete ONNX model; `webpool models add` verifies it',
+      kUnknownOperator.test(text)
+        ? 'export the model with operators and an opset that ONNX Runtime Web has'
+        : 'check the file with the exporter that made it (onnx.checker.check_model)',
     );
   }
   return new PoolError('internal', text);
