@@ -281,6 +281,11 @@ TEST_F(ProtocolsTest, WhatNoRouteAnswersHasTheFormOfItsProtocol) {
   EXPECT_EQ(wrong.status, 405);
   EXPECT_EQ(wrong.field("Allow"), "POST");
   EXPECT_EQ(json::parse(wrong.body).at("error").at("type"), "invalid_request_error");
+  const auto inferred = ask("GET", "/v2/models/m/infer", "");
+  EXPECT_EQ(inferred.status, 405);
+  EXPECT_EQ(inferred.field("Allow"), "POST");
+  EXPECT_EQ(json::parse(inferred.body).at("error"), "infer takes POST");
+  EXPECT_THAT(ask("GET", "/v2/models/m/stats", "").body, HasSubstr("nothing at this path"));
   EXPECT_EQ(json::parse(ask("POST", "/v1/embeddings", std::string(1001, ' ')).body)
                 .at("error")
                 .at("code"),

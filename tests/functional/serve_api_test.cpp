@@ -250,6 +250,18 @@ TEST_F(ServeApi, AStreamedChat) {
   ASSERT_EQ(events.status, 200);
   EXPECT_THAT(events.body, HasSubstr("chat.completion.chunk"));
   EXPECT_THAT(events.body, HasSubstr("data: [DONE]"));
+  // A conversation that is named is gone on with.
+  auto turn = asked;
+  turn["prompt_cache_key"] = "c";
+  EXPECT_EQ(post("/v1/chat/completions", json::serialize(turn)).status, 200);
+  auto& messages = turn["messages"].as_array();
+  messages.push_back({{"role", "assistant"}, {"content", text}});
+  messages.push_back({{"role", "user"}, {"content", "And of Spain?"}});
+  const auto next = post("/v1/chat/completions", json::serialize(turn));
+  ASSERT_EQ(next.status, 200) << next.body;
+  const auto cached =
+      json::parse(next.body).at_pointer("/usage/prompt_tokens_details/cached_tokens");
+  EXPECT_GT(cached.to_number<int>(), 20);
   const auto refused = [&](const char* more) {
     auto wrong = json::parse(more).as_object();
     for (const auto& [key, value] : asked) wrong[key] = value;

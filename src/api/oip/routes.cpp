@@ -330,10 +330,26 @@ void repository(ServedModels& models, const Shared& exchange) {
   });
 }
 
+/// Of a name that ends as a path of another method does; none where that is no such path.
+std::optional<net::Response> wrongMethod(std::string_view path) {
+  const auto posted = targetOf(path, {"infer", "generate", "generate_stream"});
+  if (!posted || posted->action.empty()) return std::nullopt;
+  auto response = jsonResponse(
+      405, json::serialize(json::object{{"error", fmt::format("{} takes POST", posted->action)}}));
+  response.headers.set("Allow", "POST");
+  return response;
+}
+
 void ofModel(ServedModels& models, const Shared& exchange) {
-  const auto target = targetOf(exchange->request().path.substr(11), {"ready", "config"});
+  const auto path = exchange->request().path.substr(11);
+  const auto target = targetOf(path, {"ready", "config"});
   if (!target) return exchange->fail(kNoSuchPath);
   const auto served = models.find(target->model);
+  if (!served) {
+    if (auto wrong = wrongMethod(path)) return exchange->respond(std::move(*wrong));
+    const auto statistics = targetOf(path, {"stats"});
+    if (statistics && !statistics->action.empty()) return exchange->fail(kNoSuchPath);
+  }
   if (!served) return exchange->fail(served.error());
   if (target->action == "ready") {
     const bool ready = served->model.has_value();

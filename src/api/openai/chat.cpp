@@ -152,6 +152,9 @@ Result<ChatRequest> parseChat(std::string_view body) {
   auto user = userOf(*object);
   if (!user) return std::unexpected(user.error());
   request.user = std::move(*user);
+  const auto* cacheKey = given(*object, "prompt_cache_key");
+  if (cacheKey != nullptr && !cacheKey->is_string()) return wrong("prompt_cache_key: no text");
+  request.generation.conversation = textOf(*object, "prompt_cache_key");
   for (auto* read : {pipelines::readTools, pipelines::readStop, readNumbers}) {
     if (auto fits = read(*object, request.generation); !fits) {
       return std::unexpected(fits.error());

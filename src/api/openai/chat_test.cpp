@@ -72,6 +72,16 @@ TEST(OpenAiChat, WhatIsWrongIsNamed) {
             ErrorCategory::Unsupported);
 }
 
+TEST(OpenAiChat, TheCacheKeyNamesTheConversation) {
+  const auto parse = [](const std::string& more) {
+    return parseChat(R"({"model": "m", "messages": [{"role": "user", "content": "a"}])" + more +
+                     "}");
+  };
+  EXPECT_EQ(parse(R"(, "prompt_cache_key": "c")")->generation.conversation, "c");
+  EXPECT_EQ(parse("")->generation.conversation, "");
+  EXPECT_EQ(paramOf(parse(R"(, "prompt_cache_key": 5)").error()), "prompt_cache_key");
+}
+
 TEST(OpenAiChat, AToolsResultAnswersACallBeforeIt) {
   const auto parse = [](const std::string& function, const std::string& result) {
     return parseChat(R"({"model": "m", "messages": [{"role": "user", "content": "a"},
