@@ -90,7 +90,7 @@ struct Model::State final : pool::DeviceListener,
                      boost::json::object parameters);
   /// Busy where its turn can't come before its deadline, Timeout where that is not for others'
   /// calls. mutex_ is held.
-  Result<void> canBeInTime(const pool::Caller& caller, const pool::BatchShare& share) const;
+  Result<void> canBeInTime(const pool::Caller& caller, const pool::BatchShare& share);
   /// The caller wants no more. Loop thread.
   void leave(sched::JobId work, std::uint64_t caller, const Error& error);
   /// Nobody waits for it any more: ends it, where that costs less than to let it go on.
@@ -239,6 +239,7 @@ struct Model::State final : pool::DeviceListener,
   std::condition_variable_any deviceCame_;
   std::uint64_t devicesSeen_ = 0;
   pool::Conversations conversations_;
+  pool::SlownessCheck slowness_;
   sched::Exploration exploration_;
   base::TimePoint openedAt_ = base::SystemClock().now();
   sched::Hedging hedging_;

@@ -37,4 +37,16 @@ std::optional<base::Duration> earliestAnswer(std::span<const Candidate> full,
                                              std::span<const Candidate> own, std::uint64_t ahead,
                                              unsigned most);
 
+/// What was measured may have changed, and a call that is refused by it measures nothing: of eight
+/// calls in a row that seem too slow even alone the last is let run. Not thread-safe.
+class SlownessCheck {
+ public:
+  /// Of a call that would be refused.
+  bool letsRun() noexcept { return ++refused_ % kOneOf == 0; }
+
+ private:
+  static constexpr unsigned kOneOf = 8;
+  unsigned refused_ = 0;
+};
+
 }  // namespace webpool::pool

@@ -80,5 +80,13 @@ TEST(EarliestAnswer, IsThatOfAllWorkersInFullRuns) {
   EXPECT_EQ(earliestAnswer(unknown, unknown, 40, 10), std::nullopt) << "the other may be quick";
 }
 
+TEST(ReplicaChoice, OfEightCallsThatSeemTooSlowOneIsMeasured) {
+  SlownessCheck check;
+  for (int round = 0; round < 3; ++round) {
+    for (int call = 0; call < 7; ++call) EXPECT_FALSE(check.letsRun());
+    EXPECT_TRUE(check.letsRun());
+  }
+}
+
 }  // namespace
 }  // namespace webpool::pool
