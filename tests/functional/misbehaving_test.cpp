@@ -73,6 +73,13 @@ class Misbehaving : public CliTest {
     EXPECT_EQ(answer.error().category, ErrorCategory::Cancelled) << answer.error().describe();
   }
 
+  /// The fake holds the run for longer than its caller waits.
+  void beLate() {
+    const auto late = model_->run({input(kMisbehaveOn, 1)}, {.timeout = std::chrono::seconds(2)});
+    ASSERT_FALSE(late);
+    EXPECT_EQ(late.error().category, ErrorCategory::Timeout) << late.error().describe();
+  }
+
   void open(PoolOptions options) {
     options.dataFolder = sharedData();
     options.cacheFolder = folder() / "cache";
@@ -169,9 +176,7 @@ TEST_F(Misbehaving, ARunThatNobodyWantsIsNotEndedWhereItEndsByItself) {
 
 TEST_F(Misbehaving, ARunThatIsTooLateIsNotEndedWhereItEndsByItself) {
   serveIdentity(fake("begun", true));
-  const auto late = model_->run({input(kMisbehaveOn, 1)}, {.timeout = std::chrono::seconds(2)});
-  ASSERT_FALSE(late);
-  EXPECT_EQ(late.error().category, ErrorCategory::Timeout) << late.error().describe();
+  ASSERT_NO_FATAL_FAILURE(beLate());
   EXPECT_TRUE(comesToBeTold("withdrawn"));
   for (int call = 2; call < 30; ++call) expectServed(float(call));
   EXPECT_FALSE(wasTold("cancelled")) << "which would have cost all others the model";
@@ -179,9 +184,7 @@ TEST_F(Misbehaving, ARunThatIsTooLateIsNotEndedWhereItEndsByItself) {
 
 TEST_F(Misbehaving, ARunThatIsTooLateEndsWithItsReloadTime) {
   serveIdentity(fake("late", true));
-  const auto late = model_->run({input(kMisbehaveOn, 1)}, {.timeout = std::chrono::seconds(2)});
-  ASSERT_FALSE(late);
-  EXPECT_EQ(late.error().category, ErrorCategory::Timeout) << late.error().describe();
+  ASSERT_NO_FATAL_FAILURE(beLate());
   EXPECT_TRUE(comesToBeTold("cancelled"));
   expectServed(2);
 }

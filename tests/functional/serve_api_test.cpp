@@ -342,6 +342,8 @@ TEST_F(ServeApi, TextEmbeddingsInference) {
   EXPECT_EQ(refused.status, 422) << refused.body;
   EXPECT_THAT(refused.body, HasSubstr("text 2 is longer than the model reads"));
   EXPECT_THAT(refused.body, HasSubstr("\"error_type\":\"Validation\""));
+  const json::object toOpenAi{{"model", "all-minilm-l6-v2"}, {"input", text}};
+  EXPECT_EQ(post("/v1/embeddings", json::serialize(toOpenAi)).status, 400);
   const json::object cut{{"inputs", text}, {"truncate", true}};
   EXPECT_EQ(post("/embed", json::serialize(cut)).status, 200);
   EXPECT_THAT(get("/info").body, HasSubstr("\"model_id\":\"all-minilm-l6-v2\""));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/json.hpp>
 #include <numeric>
@@ -99,6 +100,15 @@ Result<void> checkDimensions(const EmbeddingRequest& request, const Embeddings& 
   return fail(ErrorCategory::Unsupported,
               fmt::format("dimensions: the vectors of {} have {}", request.model, own),
               "leave it out, or shorten them where a loss does not matter");
+}
+
+Result<void> checkLengths(const Embeddings& answer) {
+  const auto cut = std::ranges::find(answer.truncated, true);
+  if (cut == answer.truncated.end()) return {};
+  return fail(ErrorCategory::InvalidInput,
+              fmt::format("input: text {} is longer than the model reads",
+                          cut - answer.truncated.begin() + 1),
+              "shorten it, or split it");
 }
 
 std::string embeddingsBody(const EmbeddingRequest& request, const Embeddings& answer) {

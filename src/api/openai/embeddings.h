@@ -27,6 +27,9 @@ Result<EmbeddingRequest> parseEmbeddings(std::string_view body);
 /// Unsupported for other `dimensions` than the model's own, as no vector is shortened here.
 Result<void> checkDimensions(const EmbeddingRequest& request, const Embeddings& answer);
 
+/// InvalidInput for a text that is longer than the model reads: nothing is cut in silence.
+Result<void> checkLengths(const Embeddings& answer);
+
 /// The answer. `usage` counts what the page told (Embeddings::tokens).
 std::string embeddingsBody(const EmbeddingRequest& request, const Embeddings& answer);
 

@@ -4,6 +4,8 @@
 
 #include <boost/json.hpp>
 
+#include "api/openai/errors.h"
+
 namespace webpool::api::openai {
 namespace {
 
@@ -59,6 +61,17 @@ TEST(OpenAiEmbeddings, TheModelsOwnDimensionsAreTaken) {
   ASSERT_FALSE(other);
   EXPECT_EQ(other.error().category, ErrorCategory::Unsupported);
   EXPECT_EQ(other.error().message, "dimensions: the vectors of m have 3");
+}
+
+TEST(OpenAiEmbeddings, ATextThatWasCutIsRefused) {
+  Embeddings answer;
+  EXPECT_TRUE(checkLengths(answer));
+  answer.truncated = {false, true, false};
+  const auto cut = checkLengths(answer);
+  ASSERT_FALSE(cut);
+  EXPECT_EQ(cut.error().category, ErrorCategory::InvalidInput);
+  EXPECT_EQ(cut.error().message, "input: text 2 is longer than the model reads");
+  EXPECT_EQ(paramOf(cut.error()), "input");
 }
 
 TEST(OpenAiEmbeddings, TheAnswerInBothForms) {

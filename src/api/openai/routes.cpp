@@ -59,6 +59,9 @@ void runEmbeddings(const Model& model, const Shared& exchange, EmbeddingRequest 
                    if (auto fits = checkDimensions(request, *vectors); !fits) {
                      return exchange->fail(fits.error());
                    }
+                   if (auto whole = checkLengths(*vectors); !whole) {
+                     return exchange->fail(whole.error());
+                   }
                    exchange->respond(jsonResponse(200, embeddingsBody(request, *vectors)));
                  });
 }
