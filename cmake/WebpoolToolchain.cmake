@@ -5,10 +5,11 @@ endif()
 
 find_program(WEBPOOL_CCACHE ccache)
 if(WEBPOOL_CCACHE)
-  # Whatever the build folder is called: the wheel's takes what the tests' has compiled. The
-  # sloppiness is what ccache asks for with precompiled headers; nothing here uses __TIME__.
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_NOHASHDIR=1
-    CCACHE_SLOPPINESS=pch_defines,time_macros ${WEBPOOL_CCACHE})
+  # Whatever the build folder is called: the wheel's takes what the tests' has compiled, the path of
+  # the precompiled header in the command line included (the base folder). The sloppiness is what
+  # ccache asks for with precompiled headers; nothing here uses __TIME__.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}
+    CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros ${WEBPOOL_CCACHE})
   set(CMAKE_C_COMPILER_LAUNCHER ${CMAKE_CXX_COMPILER_LAUNCHER})
 endif()
 
