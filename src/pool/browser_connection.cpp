@@ -54,7 +54,7 @@ void BrowserConnection::launch() {
 void BrowserConnection::waitForRelaunch() {
   stopBrowser();
   // Who came after the death of a browser that did connect waits for the next one.
-  if (wasReady_) return;
+  if (wasReady_ || crashes_ == 1) return;
   answerWaiters(std::unexpected(cause_.value_or(endedError())));
 }
 
@@ -129,6 +129,7 @@ void BrowserConnection::onPageReady(const wire::Capabilities& capabilities) {
             launchMs.count()});
   if (!isUp()) return;
   wasReady_ = true;
+  crashes_ = 0;
   launchSite_.pageCame();
   site_.log->debug("{} connected after {:.0f} ms", label(), launchMs.count());
   // With a budget, nothing is loaded before it is known what the empty browser takes.
@@ -170,6 +171,10 @@ void BrowserConnection::onProcessEnded() {
   if (life_->acceptsLoads()) {
     error.category = ErrorCategory::WorkerLost;
     error.hint = "call again: the pool starts a new browser";
+  } else if (const auto status = browser_->process.exitStatus(); status && status->bySignal) {
+    // A browser does crash as it starts, though rarely; one that can't run here ends by itself.
+    ++crashes_;
+    if (crashes_ == 1) site_.log->warn("{}; it is started once more", error.message);
   }
   cause_ = error;
   leavePage();

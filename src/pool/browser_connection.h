@@ -59,6 +59,7 @@ class BrowserConnection final : public Connection {
   unsigned number_;
   net::Timer sampling_;
   bool wasReady_ = false;     ///< the browser that was launched last did connect
+  unsigned crashes_ = 0;      ///< in a row, each before its page was there
   bool launching_ = false;    ///< the host has not yet said what became of the launch
   bool stopping_ = false;     ///< a browser of before is being ended
   bool stopAsked_ = false;    ///< by the life, which waits for stopped()

@@ -12,6 +12,8 @@
 #include <map>
 #include <thread>
 
+#include <fmt/format.h>
+
 #include "cli_harness.h"
 #include "misbehaving_browser.h"
 #include "onnx/testing/model_builder.h"
@@ -150,6 +152,31 @@ TEST_P(Wrong, AnswersAreNeverServed) {
 
 INSTANTIATE_TEST_SUITE_P(Misbehaving, Wrong, testing::Values("numbers", "shape"),
                          [](const auto& info) { return std::string(info.param); });
+
+/// The real page's fake, in a program that crashes on its first `times` launches.
+TEST_F(Misbehaving, ABrowserThatCrashesAsItStartsIsStartedOnceMore) {
+  const auto crashing = [&](int times) {
+    const auto count = (folder() / fmt::format("launches-{}", times)).native();
+    const auto path =
+        write(fmt::format("crashing-{}", times),
+              fmt::format("#!/bin/sh\ncase \"$*\" in *--version*) ;; *) echo x >>{0}\n"
+                          "[ $(wc -l <{0}) -gt {1} ] || kill -SEGV $$ ;; esac\n"
+                          "WEBPOOL_MISBEHAVE=late exec {2} \"$@\"\n",
+                          count, times, WEBPOOL_MISBEHAVING_BROWSER));
+    std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+    return path;
+  };
+  ASSERT_NO_FATAL_FAILURE(serveIdentity(crashing(1)));
+  model_.reset();
+  pool_.reset();
+  open({.browserPaths = {{"chromium", crashing(2)}}});
+  const auto path = write("identity.onnx", onnx::testing::identityModel(DataType::Fp32, {"n", 4}));
+  const auto model = pool_->load(path.native(), {.backend = Backend::Wasm});
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().category, ErrorCategory::BrowserFailed) << model.error().describe();
+  EXPECT_THAT(model.error().message, HasSubstr("killed by signal 11"));
+  EXPECT_THAT(model.error().hint, HasSubstr("try again"));
+}
 
 TEST_F(Misbehaving, ALateAnswerIsNobodysReply) {
   serveIdentity(fake("late", true));
