@@ -14,8 +14,8 @@ namespace {
 class PathsTest : public testing::Test {
  protected:
   void SetUp() override {
-    for (const char* name :
-         {"HOME", "WEBPOOL_DATA_DIR", "WEBPOOL_CACHE_DIR", "XDG_DATA_HOME", "XDG_CACHE_HOME"}) {
+    for (const char* name : {"HOME", "WEBPOOL_DATA_DIR", "WEBPOOL_CACHE_DIR", "WEBPOOL_RUNTIME_DIR",
+                             "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"}) {
       const char* value = std::getenv(name);
       before_[name] = value != nullptr ? std::optional<std::string>(value) : std::nullopt;
       ::unsetenv(name);
@@ -42,6 +42,17 @@ TEST_F(PathsTest, FollowOwnThenXdgThenHome) {
   EXPECT_EQ(paths.cache, "/home/me/.cache/webpool");
   ::setenv("WEBPOOL_DATA_DIR", "own", 1);
   EXPECT_EQ(pathsFromEnvironment().data, "own");
+}
+
+TEST_F(PathsTest, ThePoolsOfAUserFindEachOther) {
+  EXPECT_EQ(pathsFromEnvironment().runtime, "");
+  ::setenv("HOME", "/home/me", 1);
+  ::setenv("WEBPOOL_CACHE_DIR", "/mine", 1);
+  EXPECT_EQ(pathsFromEnvironment().runtime, "/home/me/.cache/webpool/running");
+  ::setenv("XDG_RUNTIME_DIR", "/run/user/1000", 1);
+  EXPECT_EQ(pathsFromEnvironment().runtime, "/run/user/1000/webpool");
+  ::setenv("WEBPOOL_RUNTIME_DIR", "/together", 1);
+  EXPECT_EQ(pathsFromEnvironment().runtime, "/together");
 }
 
 TEST_F(PathsTest, AFolderIsToldFromTheRootOn) {

@@ -112,6 +112,16 @@ Result<void> checkScaling(double up, double down) {
       "scale_down_threshold must be less than scale_up_threshold");
 }
 
+/// As the pool will refuse it. A max_connections of 0 leaves the number to the pool.
+Result<void> checkConnections(const settings::Values& values) {
+  const auto least = numberOf(values, "min_connections", 1);
+  const auto most = numberOf(values, "max_connections", 0);
+  if (most == 0 || least <= most) return {};
+  return fail(ErrorCategory::InvalidArgument,
+              fmt::format("min_connections is {}, and max_connections {}", least, most),
+              "lower the least number, or raise the most");
+}
+
 Result<void> checkSettings(const settings::Values& values) {
   auto names = browsers::BrowserFinder::knownNames();
   names.insert(names.begin(), "auto");
@@ -124,6 +134,7 @@ Result<void> checkSettings(const settings::Values& values) {
   }
   if (auto fits = checkSizes(values); !fits) return fits;
   if (auto fits = checkForms(values); !fits) return fits;
+  if (auto fits = checkConnections(values); !fits) return fits;
   return checkScaling(numberOf(values, "scale_up_threshold", 0.7),
                       numberOf(values, "scale_down_threshold", 0.3));
 }

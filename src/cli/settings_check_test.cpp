@@ -35,6 +35,19 @@ TEST(SettingsCheck, ThresholdsLeaveRoomBetweenThem) {
   EXPECT_FALSE(checked("scale_up_threshold", {"0.2"})) << "the other one is 0.3";
 }
 
+TEST(SettingsCheck, TheLeastNumberOfBrowsersIsNotAboveTheMost) {
+  const auto both = [](const std::string& least, const std::string& most) {
+    return checkSettings(
+        settings::merge({{{"min_connections", {{least}, "WEBPOOL_MIN_CONNECTIONS"}},
+                          {"max_connections", {{most}, "--max-connections"}}}}));
+  };
+  EXPECT_TRUE(both("2", "2"));
+  EXPECT_TRUE(both("3", "0")) << "the pool chooses";
+  const auto wrong = both("3", "2");
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().message, "min_connections is 3, and max_connections 2");
+}
+
 TEST(SettingsCheck, AnAmountOfMemoryThatTheOptionsRefuseIsRefused) {
   EXPECT_TRUE(checked("memory_budget", {"4GB"}));
   EXPECT_TRUE(checked("api_max_body", {"1 MiB"}));

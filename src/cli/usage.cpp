@@ -46,18 +46,20 @@ std::optional<std::string_view> unknownCommand(const CLI::App& app, int argc, ch
 }
 
 int reportParseError(const CLI::App& app, const CLI::ParseError& error) {
-  if (error.get_exit_code() != 0) {
-    if (const auto option = unknownOption(app)) {
-      const auto command = commandGiven(app);
-      reportError({ErrorCategory::InvalidArgument,
-                   fmt::format("{} knows no option '{}'", command, *option),
-                   command + " --help lists the options"});
-      return kUsageExit;
-    }
+  if (error.get_exit_code() == 0) {
+    app.exit(error);
+    return std::fflush(stdout) == 0 ? 0 : exitCode(ErrorCategory::Storage);
   }
-  const int code = app.exit(error);
-  if (code == 0 && std::fflush(stdout) != 0) return exitCode(ErrorCategory::Storage);
-  return code == 0 ? 0 : kUsageExit;
+  const auto command = commandGiven(app);
+  if (const auto option = unknownOption(app)) {
+    reportError({ErrorCategory::InvalidArgument,
+                 fmt::format("{} knows no option '{}'", command, *option),
+                 command + " --help lists the options"});
+  } else {
+    reportError({ErrorCategory::InvalidArgument, fmt::format("{}: {}", command, error.what()),
+                 command + " --help tells what it takes"});
+  }
+  return kUsageExit;
 }
 
 }  // namespace webpool::cli

@@ -80,6 +80,15 @@ Result<void> checkBrowserNames(const std::vector<std::string>& names) {
   return {};
 }
 
+/// Where other pools of this user are found; where that folder can't be, those of these profiles.
+Result<MachineShares> joinMachine(const std::filesystem::path& cacheFolder) {
+  if (const auto common = base::pathsFromEnvironment().runtime; !common.empty()) {
+    auto shares = MachineShares::join(common);
+    if (shares) return shares;
+  }
+  return MachineShares::join(cacheFolder / "running");
+}
+
 }  // namespace
 
 Result<std::shared_ptr<Engine>> Engine::open(PoolOptions options) {
@@ -158,7 +167,7 @@ Engine::Engine(PoolOptions options, std::shared_ptr<spdlog::logger> log,
           .pageCame = [this] { onPageCame(); }})),
       dispatcher_(cores()),
       coresForModel_(cores()) {
-  auto shares = MachineShares::join(MachineShares::folderFor(options_.cacheFolder));
+  auto shares = joinMachine(options_.cacheFolder);
   if (shares) {
     machine_.emplace(std::move(*shares), cores(), machineMemory());
     shareMachine();

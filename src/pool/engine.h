@@ -121,7 +121,8 @@ class Engine {
   /// A file of a model that was resolved. Blocks.
   Result<Bytes> readFile(const store::ModelFile& file) const;
 
-  /// Loads onto the page of the model's connection, launching its browser where none runs. Blocks.
+  /// Loads onto the page of the model's connection, launching its browser where none runs. A file
+  /// that the page finds damaged is fetched anew once, where somebody has it. Blocks.
   /// `warmUp`: the page runs the model once before it answers; not needed where the caller does.
   Result<LoadOutcome> loadOnPage(const std::shared_ptr<Loaded>& model, const ModelOptions& options,
                                  bool warmUp);
@@ -233,6 +234,8 @@ class Engine {
             bool mayReplace);
   /// Of another name than `browser`, and used by nobody; null: there is none.
   BrowserRef unusedBeside(const std::string& browser) const;
+  Result<LoadOutcome> sendLoad(const std::shared_ptr<Loaded>& model, const ModelOptions& options,
+                               bool warmUp);
   bool send(const std::shared_ptr<Run>& run);
   void withdraw(Run& run);
   /// Unloads what stands in the way of the model, then calls `then`.

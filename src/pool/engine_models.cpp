@@ -92,6 +92,22 @@ struct Run {
 
 Result<LoadOutcome> Engine::loadOnPage(const std::shared_ptr<Loaded>& model,
                                        const ModelOptions& options, bool warmUp) {
+  auto outcome = sendLoad(model, options, warmUp);
+  if (outcome) return outcome;
+  const auto damage = models_->damageBehind(outcome.error(), *model->source);
+  if (!damage) return outcome;
+  if (const auto mended = models_->mend(*model->source, options); !mended) {
+    if (mended.error().category == ErrorCategory::Cancelled) return std::unexpected(mended.error());
+    log_->debug("{} was not fetched anew: {}", model->source->description.name,
+                mended.error().describe());
+    return std::unexpected(*damage);
+  }
+  if (options_.notice) options_.notice(damage->message + "; it was fetched anew");
+  return sendLoad(model, options, warmUp);
+}
+
+Result<LoadOutcome> Engine::sendLoad(const std::shared_ptr<Loaded>& model,
+                                     const ModelOptions& options, bool warmUp) {
   const auto deadline = base::SystemClock().now() + options.timeout;
   const auto& description = model->source->description;
   auto pending = std::make_shared<Pending<LoadOutcome>>();
@@ -166,10 +182,7 @@ Result<LoadOutcome> Engine::loadOnPage(const std::shared_ptr<Loaded>& model,
     loop_.post([id, model] { model->connection->cancel(*id); });
   });
   auto outcome = pending->wait(options.stop);
-  if (!outcome) {
-    return std::unexpected(models_->withDamage(*model->source, std::move(outcome.error())));
-  }
-  log_->debug("model ready: {}", description.name);
+  if (outcome) log_->debug("model ready: {}", description.name);
   return outcome;
 }
 

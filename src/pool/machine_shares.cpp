@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cerrno>
-#include <cstdlib>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -23,11 +22,6 @@ namespace json = boost::json;
 
 constexpr std::size_t kLineBytes = 128;  ///< always as long: a reader never sees half of two
 constexpr const char* kSuffix = ".pool";
-
-fs::path variable(const char* name) {
-  const char* const value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
 
 std::string lineOf(const sched::PoolShare& share) {
   auto line = fmt::format(R"({{"pid": {}, "threads": {}, "memory": {}}})", ::getpid(),
@@ -56,14 +50,6 @@ std::optional<MachineShares::Other> read(int fd) {
 }
 
 }  // namespace
-
-fs::path MachineShares::folderFor(const fs::path& cacheFolder) {
-  if (auto ours = variable("WEBPOOL_RUNTIME_DIR"); !ours.empty()) return ours;
-  if (const auto runtime = variable("XDG_RUNTIME_DIR"); runtime.is_absolute()) {
-    return runtime / "webpool";
-  }
-  return cacheFolder / "running";
-}
 
 Result<MachineShares> MachineShares::join(const fs::path& folder) {
   if (auto made = base::makeFolders(folder); !made) return std::unexpected(made.error());

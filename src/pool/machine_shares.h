@@ -22,10 +22,6 @@ class MachineShares {
     sched::PoolShare share;
   };
 
-  /// $WEBPOOL_RUNTIME_DIR, else webpool in $XDG_RUNTIME_DIR, else `running` in the folder of
-  /// browser profiles.
-  static std::filesystem::path folderFor(const std::filesystem::path& cacheFolder);
-
   /// Makes the folder where it is missing.
   static Result<MachineShares> join(const std::filesystem::path& folder);
 

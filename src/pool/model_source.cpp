@@ -287,6 +287,26 @@ Result<std::vector<std::string>> checkFile(const std::filesystem::path& path) {
   return companions;
 }
 
+template <class Value>
+std::optional<Error> errorOf(const Result<Value>& result) {
+  return result ? std::nullopt : std::optional(result.error());
+}
+
+/// The same of every graph in a folder, whichever of them is run.
+Result<void> checkGraphs(const std::filesystem::path& folder) {
+  std::error_code error;
+  for (std::filesystem::recursive_directory_iterator at(folder, error), end; at != end && !error;
+       at.increment(error)) {
+    const auto& path = at->path();
+    std::error_code ignored;
+    if (!store::isGraphPath(path.native()) || !at->is_regular_file(ignored)) continue;
+    const auto wrong = path.extension() == ".gguf" ? errorOf(gguf::readModelFile(path))
+                                                   : errorOf(onnx::readModelFile(path));
+    if (wrong && wrong->category == ErrorCategory::InvalidModel) return std::unexpected(*wrong);
+  }
+  return {};  // what can't be read is told when it is imported
+}
+
 /// Exports are often of less than config.json says: of the states without the head.
 bool suits(std::string_view task, const onnx::ModelInfo& graph) {
   if (task == "multimodal-embedding") return graph.findInput("pixel_values") != nullptr;
@@ -627,7 +647,7 @@ Result<ResolvedModel> ModelSource::resolve(std::string_view model, const ModelOp
   }
   auto selection = installer_->ensure(model, options.dtype, jobOptions(options));
   if (!selection) return std::unexpected(selection.error());
-  return describe(std::move(*selection), options.task, options.component, options.context);
+  return describeOrMend(*selection, options);
 }
 
 Result<ResolvedModel> ModelSource::add(std::string_view model, const std::string& name,
@@ -653,6 +673,8 @@ Result<ResolvedModel> ModelSource::add(std::string_view model, const std::string
     auto checked = checkFile(path);
     if (!checked) return std::unexpected(checked.error());
     companions = std::move(*checked);
+  } else if (auto checked = checkGraphs(path); !checked) {
+    return std::unexpected(checked.error());
   }
   if (catalogue_.find(chosen) != nullptr) {
     return fail(ErrorCategory::InvalidArgument,
@@ -713,16 +735,46 @@ Result<ResolvedModel> ModelSource::addByCid(const cid::Cid& root, std::string na
   return nameFetched(root, name, options);
 }
 
-Error ModelSource::withDamage(const ResolvedModel& model, Error error) const {
+std::optional<Error> ModelSource::damageBehind(const Error& error,
+                                               const ResolvedModel& model) const {
   const bool wrong = error.category == ErrorCategory::Integrity;
-  if (!wrong && error.category != ErrorCategory::Fetch) return error;
+  if (!wrong && error.category != ErrorCategory::Fetch) return std::nullopt;
   for (const auto& file : model.files) {
     // What was sent and found wrong is hashed, which marks it; what was not sent is marked already.
     const auto right = wrong ? content_->verify(file.cid) : openable(*content_, file.cid);
     if (right || right.error().category != ErrorCategory::Integrity) continue;
     return damagedModel(model.description.name, model.description.cid, right.error());
   }
-  return error;
+  return std::nullopt;
+}
+
+Result<void> ModelSource::mend(const ResolvedModel& model, const ModelOptions& options) {
+  const auto& description = model.description;
+  const auto root = cid::Cid::parse(description.cid);
+  if (!root) return std::unexpected(root.error());
+  const auto* entry = catalogue_.find(description.name);
+  const auto* variant = entry != nullptr ? entry->variant(description.dtype) : nullptr;
+  if (variant != nullptr && variant->root == *root) {
+    const auto ensured =
+        installer_->ensure(description.name, description.dtype, jobOptions(options));
+    return ensured ? Result<void>() : std::unexpected(ensured.error());
+  }
+  return fetchTree(*root, options);
+}
+
+Result<void> ModelSource::fetchTree(const cid::Cid& root, const ModelOptions& options) {
+  if (!fetchTree_) return fail(ErrorCategory::NotFound, root.text() + " is not here");
+  const auto hold = content_->beginHold();
+  if (!hold) return std::unexpected(hold.error());
+  return fetchTree_(root, (*hold)->pin(root), jobOptions(options));
+}
+
+Result<ResolvedModel> ModelSource::describeOrMend(const store::ModelSelection& selection,
+                                                  const ModelOptions& options) {
+  auto resolved = describe(selection, options.task, options.component, options.context);
+  if (resolved || resolved.error().category != ErrorCategory::Integrity) return resolved;
+  if (!fetchTree(selection.root, options)) return resolved;
+  return describe(selection, options.task, options.component, options.context);
 }
 
 Result<ResolvedModel> ModelSource::nameFetched(const cid::Cid& root, const std::string& name,
@@ -756,10 +808,10 @@ Result<ResolvedModel> ModelSource::nameFetched(const cid::Cid& root, const std::
 }
 
 Result<ResolvedModel> ModelSource::selectHere(const std::string& name,
-                                              const ModelOptions& options) const {
+                                              const ModelOptions& options) {
   auto selection = repository_->select(name, options.dtype);
   if (!selection) return std::unexpected(selection.error());
-  return describe(std::move(*selection), options.task, options.component, options.context);
+  return describeOrMend(*selection, options);
 }
 
 Result<ResolvedModel> ModelSource::findHere(std::string_view name, std::string_view dtype,
@@ -767,6 +819,11 @@ Result<ResolvedModel> ModelSource::findHere(std::string_view name, std::string_v
   const auto* entry = catalogue_.find(name);
   auto selection =
       repository_->select(entry != nullptr ? std::string_view(entry->name) : name, dtype);
+  if (!selection && entry != nullptr && !repository_->show(entry->name)) {
+    return fail(ErrorCategory::NotFound,
+                fmt::format("the catalogue knows \"{}\", but it is not here yet", entry->name),
+                fmt::format("webpool models add {} fetches it", entry->name));
+  }
   if (!selection) return std::unexpected(selection.error());
   return describe(std::move(*selection), "", component);
 }

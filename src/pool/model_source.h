@@ -77,9 +77,13 @@ class ModelSource {
 
   Result<Bytes> read(const store::ModelFile& file) const;
 
-  /// The error of a load, better: what a page could not get, or found wrong, may be damaged in the
-  /// store. That is marked then, so that it is fetched anew. Blocks.
-  Error withDamage(const ResolvedModel& model, Error error) const;
+  /// Why a load failed, where that is: what a page could not get, or found wrong, may be damaged in
+  /// the store. It is marked then, so that it is fetched anew. Blocks.
+  std::optional<Error> damageBehind(const Error& error, const ResolvedModel& model) const;
+
+  /// Fetches anew what was marked as damaged: from where the catalogue has it, or from the sources
+  /// of the fetchers. Blocks.
+  Result<void> mend(const ResolvedModel& model, const ModelOptions& options);
 
   const store::ModelRepository& repository() const { return *repository_; }
   store::ModelRepository& repository() { return *repository_; }
@@ -92,7 +96,11 @@ class ModelSource {
   Result<ResolvedModel> nameFetched(const cid::Cid& root, const std::string& name,
                                     const ModelOptions& options);
   /// Named as it is here.
-  Result<ResolvedModel> selectHere(const std::string& name, const ModelOptions& options) const;
+  Result<ResolvedModel> selectHere(const std::string& name, const ModelOptions& options);
+  Result<void> fetchTree(const cid::Cid& root, const ModelOptions& options);
+  /// Of a damaged one what is missing is fetched anew, where somebody has it.
+  Result<ResolvedModel> describeOrMend(const store::ModelSelection& selection,
+                                       const ModelOptions& options);
   Result<ResolvedModel> describe(store::ModelSelection selection, std::string_view task,
                                  std::string_view component, unsigned context = 0) const;
   /// The same with the store's own errors.

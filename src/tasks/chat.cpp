@@ -87,8 +87,8 @@ std::string textOf(const json::object& object, std::string_view key) {
 }
 
 FinishReason finishOf(const std::string& name, bool callsTools) {
-  if (callsTools || name == "tool_calls") return FinishReason::ToolCalls;
-  return name == "length" ? FinishReason::Length : FinishReason::Stop;
+  if (name == "length") return FinishReason::Length;  // a call may be cut off too
+  return callsTools || name == "tool_calls" ? FinishReason::ToolCalls : FinishReason::Stop;
 }
 
 }  // namespace

@@ -144,6 +144,17 @@ TEST(Chat, ToolCallsEndAnAnswerWhateverItsReasonIsCalled) {
   EXPECT_EQ(answer.toolCalls, (std::vector<ToolCall>{{"1", "f", "{}"}}));
 }
 
+TEST(Chat, ACallCanBeCutOff) {
+  Inference inference;
+  inference.outputs = {textTensor("")};
+  inference.details =
+      R"({"finish_reason":"length","tool_calls":[{"id":"1","name":"f","arguments":"{\"a"}]})";
+  Generation answer;
+  ASSERT_TRUE(readAnswer(inference, answer));
+  EXPECT_EQ(answer.finish, FinishReason::Length);
+  EXPECT_EQ(answer.toolCalls, (std::vector<ToolCall>{{"1", "f", "{\"a"}}));
+}
+
 TEST(Chat, AnAnswerThatIsNoneIsAFaultOfThePage) {
   Generation answer;
   for (const auto* details : {"", "[]", R"({"tool_calls":[1]})"}) {

@@ -64,6 +64,7 @@ def server(tmp_path_factory):
     environment = os.environ | {
         "WEBPOOL_DATA_DIR": str(STORE),
         "WEBPOOL_CACHE_DIR": str(tmp_path_factory.mktemp("cache")),
+        "WEBPOOL_RUNTIME_DIR": str(tmp_path_factory.mktemp("running")),
         "WEBPOOL_API_TOKEN": TOKEN,
     }
     command = [CLI, "serve", "--browser", "chromium", "--ephemeral", "--json"]

@@ -52,6 +52,30 @@ TEST_F(Arguments, WrongUseIsTwo) {
   EXPECT_THAT(noBrowser.err, HasSubstr("mosaic"));
 }
 
+TEST_F(Arguments, WrongUseNamesTheCommandAndTheNextStep) {
+  using Command = std::vector<std::string>;
+  for (const auto& [command, what] :
+       {std::pair{Command{}, "webpool: webpool: A subcommand is required [invalid_argument]"},
+        {Command{"run"}, "webpool: webpool run: --model is required [invalid_argument]"},
+        {Command{"run", "--model", "x", "--timeout", "0"}, "webpool: webpool run: --timeout: '0'"},
+        {Command{"serve", "--port", "99999"}, "webpool: webpool serve: --port: Value 99999"},
+        {Command{"completion", "tcsh"}, "webpool: webpool completion: shell: tcsh not in"},
+        {Command{"models", "add"}, "webpool: webpool models add: model is required"}}) {
+    const auto result = run(command);
+    EXPECT_EQ(result.code, 2);
+    EXPECT_THAT(result.err, testing::StartsWith(what));
+    EXPECT_THAT(result.err, HasSubstr("--help tells what it takes\n"));
+    EXPECT_EQ(result.out, "");
+  }
+}
+
+TEST_F(Arguments, AModelThatCouldBeFetchedIsNotHereYet) {
+  environment_["WEBPOOL_DATA_DIR"] = folder() / "data";
+  const auto shown = run({"models", "show", "magika"});
+  EXPECT_EQ(shown.code, run({"models", "show", "nobody"}).code);
+  EXPECT_THAT(shown.err, HasSubstr("webpool models add magika"));
+}
+
 TEST_F(Arguments, AModelWithoutWhatTheTaskNeedsIsWrongUse) {
   ensureModel("whisper-tiny", "q8");
   const auto result = run({"run", "-m", "whisper-tiny", "-t", "multimodal-embedding", "a text"});

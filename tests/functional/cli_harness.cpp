@@ -186,6 +186,8 @@ CliTest::CliTest() {
   environment_ = {{"WEBPOOL_DATA_DIR", sharedData()},
                   {"WEBPOOL_CACHE_DIR", folder_ / "cache"},
                   {"HOME", folder_ / "home"}};
+  // Tests go side by side: no pool of one leaves its cores to those of another.
+  ::setenv("WEBPOOL_RUNTIME_DIR", (folder_ / "running").c_str(), 1);
 }
 
 CliTest::~CliTest() {

@@ -1,11 +1,9 @@
 // Faults while a model loads or runs: a typed, clear error, nothing lost, nothing left.
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -13,6 +11,8 @@
 #include "browser_control.h"
 #include "cli_harness.h"
 #include "onnx/testing/model_builder.h"
+#include "serve_harness.h"
+#include "store/testing/test_store.h"
 
 namespace webpool::functional {
 namespace {
@@ -119,40 +119,47 @@ TEST_F(Faults, AnFp16ModelOnAnAdapterWithoutShaderF16) {
   expectNothingLeft();
 }
 
-TEST_F(Faults, ALeafThatDoesNotMatchIsRefused) {
-  environment_["WEBPOOL_DATA_DIR"] = folder() / "data";
-  const auto path = write("big.onnx", onnx::testing::matMulModel(DataType::Fp32, 1024, 1024));
-  ASSERT_EQ(run({"models", "add", path, "--name", "big"}).code, 0);
-  // One bit of a weight in the store's copy rots, and nothing of the file's times tells.
-  bool changed = false;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder() / "data")) {
-    if (!entry.is_regular_file() || entry.file_size() != std::filesystem::file_size(path)) continue;
-    struct stat before{};
-    ASSERT_EQ(stat(entry.path().c_str(), &before), 0);
-    ASSERT_EQ(chmod(entry.path().c_str(), 0600), 0);
-    const int fd = open(entry.path().c_str(), O_RDWR | O_CLOEXEC);
-    ASSERT_GE(fd, 0);
-    char byte = 0;
-    ASSERT_EQ(pread(fd, &byte, 1, 2'500'000), 1);
-    byte ^= 1;
-    ASSERT_EQ(pwrite(fd, &byte, 1, 2'500'000), 1);
-    ASSERT_EQ(fchmod(fd, before.st_mode & 07777), 0);
-    const timespec times[2] = {before.st_atim, before.st_mtim};
-    ASSERT_EQ(futimens(fd, times), 0);
-    close(fd);
-    changed = true;
+/// With a store of its own, of which one bit rots.
+class DamagedModel : public ServeTest {
+ protected:
+  void SetUp() override { environment_["WEBPOOL_DATA_DIR"] = data(); }
+  std::filesystem::path data() const { return folder() / "data"; }
+
+  /// In the only stored file of that size, or in the largest; nothing of its times tells.
+  static void damageFile(const std::filesystem::path& data, std::uintmax_t size = 0) {
+    std::filesystem::path found;
+    for (const auto& entry : std::filesystem::directory_iterator(data / "store/files")) {
+      const bool better = size == 0 ? found.empty() || entry.file_size() > file_size(found)
+                                    : entry.file_size() == size;
+      if (better) found = entry.path();
+    }
+    ASSERT_FALSE(found.empty());
+    store::damage(found, file_size(found) / 2);
   }
-  ASSERT_TRUE(changed);
-  std::string row = "[0";
-  for (int i = 1; i < 1024; ++i) row += ",0";
-  const std::vector<std::string> command{"run",
-                                         "--model",
-                                         "big",
-                                         "--backend",
-                                         "wasm",
-                                         "--inputs",
-                                         write("in.json", "{\"x\": [" + row + "]]}"),
-                                         "--ephemeral"};
+
+  /// Of a matrix of 4 MiB: the bit is one of its weights.
+  std::string ownModel() const {
+    return write("big.onnx", onnx::testing::matMulModel(DataType::Fp32, 1024, 1024));
+  }
+  std::vector<std::string> runOwn() const {
+    std::string row = "[0";
+    for (int i = 1; i < 1024; ++i) row += ",0";
+    return {"run",
+            "--model",
+            "big",
+            "--backend",
+            "wasm",
+            "--inputs",
+            write("in.json", "{\"x\": [" + row + "]]}"),
+            "--ephemeral"};
+  }
+};
+
+TEST_F(DamagedModel, ALeafThatDoesNotMatchIsRefused) {
+  const auto path = ownModel();
+  ASSERT_EQ(run({"models", "add", path, "--name", "big"}).code, 0);
+  damageFile(data(), std::filesystem::file_size(path));
+  const auto command = runOwn();
   // Found by the page, which hashes what comes, and then by the store, which no longer sends it.
   for (const char* which : {"first", "second"}) {
     SCOPED_TRACE(which);
@@ -167,6 +174,48 @@ TEST_F(Faults, ALeafThatDoesNotMatchIsRefused) {
   ASSERT_EQ(run({"models", "add", path, "--name", "big"}).code, 0);
   const auto mended = run(command);
   EXPECT_EQ(mended.code, 0) << mended.out << mended.err;
+  expectNothingLeft();
+}
+
+TEST_F(DamagedModel, ALeafThatDoesNotMatchIsFetchedAnewFromAPeer) {
+  const auto path = ownModel();
+  ASSERT_EQ(run({"models", "add", path, "--name", "big"}).code, 0);
+  std::filesystem::copy(data(), folder() / "whole", std::filesystem::copy_options::recursive);
+  environment_["WEBPOOL_DATA_DIR"] = folder() / "whole";
+  auto peer = start({"content", "serve", "--json", "--listen", "127.0.0.1:0"});
+  ASSERT_TRUE(waitForEvent(*peer, "gateway")) << peer->soFar().err;
+  environment_["WEBPOOL_DATA_DIR"] = data();
+  environment_["WEBPOOL_PEER"] = std::string(event(*peer, "gateway").at("url").as_string());
+
+  damageFile(data(), std::filesystem::file_size(path));
+  const auto mended = run(runOwn());
+  EXPECT_EQ(mended.code, 0) << mended.out << mended.err;
+  EXPECT_THAT(mended.err, HasSubstr("the model 'big' is damaged here"));
+  EXPECT_THAT(mended.err, HasSubstr("it was fetched anew"));
+  const auto verified = run({"content", "verify"});
+  EXPECT_EQ(verified.code, 0) << verified.out << verified.err;
+
+  // The same where that it is damaged is known before.
+  damageFile(data(), std::filesystem::file_size(path));
+  EXPECT_EQ(run({"content", "verify"}).code, 7);
+  const auto again = run(runOwn());
+  EXPECT_EQ(again.code, 0) << again.out << again.err;
+  peer->signal(SIGINT);
+  peer->wait();
+  expectNothingLeft();
+}
+
+TEST_F(DamagedModel, ALeafOfACatalogueModelIsFetchedAnewFromItsPackage) {
+  ASSERT_EQ(run({"models", "add", "magika"}).code, 0);
+  damageFile(data());
+  const auto text = write("a.py", "import sys\n\nfor line in sys.stdin:\n    print(line)\n");
+  const auto mended = run({"run", "-m", "magika", "--backend", "wasm", "--ephemeral", text});
+  EXPECT_EQ(mended.code, 0) << mended.out << mended.err;
+  EXPECT_THAT(mended.err, HasSubstr("the model 'magika' is damaged here"));
+  EXPECT_THAT(mended.err, HasSubstr("it was fetched anew"));
+  EXPECT_THAT(mended.out, HasSubstr("python"));
+  const auto verified = run({"content", "verify"});
+  EXPECT_EQ(verified.code, 0) << verified.out << verified.err;
   expectNothingLeft();
 }
 

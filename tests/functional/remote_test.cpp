@@ -367,9 +367,11 @@ TEST_F(Remote, WhatIsWrongWithTheServerIsSaid) {
 /// Each tells the other what it takes, and takes no more than the other leaves.
 TEST_F(Remote, TwoPoolsOnOneMachineShareItsCores) {
   ensureModel(kWriter, "q4_1");
-  environment_["WEBPOOL_RUNTIME_DIR"] = (folder() / "run").native();
+  environment_["WEBPOOL_RUNTIME_DIR"] = "";
+  environment_["XDG_RUNTIME_DIR"] = "";
   auto first = start({"-v", "serve", "--browser", "chromium", "--ephemeral", "--json"});
   ASSERT_TRUE(waitForEvent(*first, "api")) << first->soFar().err;
+  environment_["WEBPOOL_CACHE_DIR"] = (folder() / "cache/of another").native();
   auto second = serve({"--model", kWriter});
   EXPECT_TRUE(first->waitForOutput("another webpool (process " + std::to_string(second->pid())));
   EXPECT_TRUE(second->waitForOutput("another webpool (process " + std::to_string(first->pid())));
@@ -388,7 +390,7 @@ TEST_F(Remote, TwoPoolsOnOneMachineShareItsCores) {
   EXPECT_EQ(second->wait().code, 143);
   EXPECT_TRUE(first->waitForOutput("0 " + whole)) << first->soFar().err;
   end(*first);
-  EXPECT_TRUE(std::filesystem::is_empty(folder() / "run"));
+  EXPECT_TRUE(std::filesystem::is_empty(folder() / "home/.cache/webpool/running"));
 }
 
 TEST_F(Remote, WhatIsNoRequestIsRefusedInItsForm) {

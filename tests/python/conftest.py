@@ -52,6 +52,12 @@ def left_processes(cache):
     return found
 
 
+@pytest.fixture(scope="session", autouse=True)
+def runtime(tmp_path_factory):
+    """No other pool of this machine leaves its cores to one of these tests."""
+    os.environ["WEBPOOL_RUNTIME_DIR"] = str(tmp_path_factory.mktemp("webpool-running"))
+
+
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
     """A folder for browser profiles; fails where a browser of it is left."""

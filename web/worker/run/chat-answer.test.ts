@@ -52,6 +52,17 @@ describe('ChatAnswer', () => {
     ]);
   });
 
+  it('is cut off where the call that it is was', () => {
+    const answer = new ChatAnswer();
+    const content = '{"tool_call": {"name": "f", "arguments": {"a"';
+    answer.add({ choices: [{ delta: { content }, finish_reason: 'length' }] });
+    expect(answer.takeCalls()).toBe('');
+    expect(answer.details).toMatchObject({
+      finish_reason: 'length',
+      tool_calls: [{ name: 'f', arguments: '{"a"' }],
+    });
+  });
+
   it('is a call where its text is one in words', () => {
     const answer = new ChatAnswer();
     answer.add({

@@ -68,7 +68,7 @@ export class ChatAnswer {
     const { text, calls } = readToolAnswer(this.text);
     this.text = text;
     this.calls.push(...calls);
-    if (calls.length > 0) this.finish = 'tool_calls';
+    if (calls.length > 0 && this.finish !== 'length') this.finish = 'tool_calls';
     return text;
   }
 

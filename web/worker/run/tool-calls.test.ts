@@ -77,11 +77,25 @@ describe('tools in words', () => {
   it.each([
     ['{"tool_call": {"name": "f", "arguments": {"a": 1}}}', '', ['f']],
     ['{"response": "rain"}', 'rain', []],
-    ['{"tool_call": {"na', '{"tool_call": {"na', []],
     ['null', 'null', []],
+    ['no JSON', 'no JSON', []],
+    ['{"respo', '', []],
+    ['{"response": "It \\"rai', 'It "rai', []],
+    ['{"response": "a\\u00e', 'a', []],
+    ['{"response": "a\\ud83d', 'a', []],
+    ['{"response": "a\\', 'a', []],
+    ['{"response": "a"', 'a', []],
+    ['{"tool_call": {"na', '', []],
+    ['{"tool_call": {"name": "f', '', []],
+    ['{"tool_call": {"name": "f", "argu', '', ['f']],
   ])('reads %s', (answer, text, names) => {
     const read = readToolAnswer(answer);
     expect(read.text).toBe(text);
     expect(read.calls.map(({ name }) => name)).toEqual(names);
+  });
+
+  it('keep the arguments of a call that was cut off as they came', () => {
+    const read = readToolAnswer('{"tool_call": {"name": "f", "arguments": {"a": "b');
+    expect(read.calls).toEqual([{ id: 'call_0', name: 'f', arguments: '{"a": "b' }]);
   });
 });

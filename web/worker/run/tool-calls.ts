@@ -113,13 +113,32 @@ export function mayCall(request: ChatRequest): boolean {
   return Array.isArray(tools) && tools.length > 0 && choice !== 'none';
 }
 
-/** An answer that was cut off is a text as it is. */
+/** As far as it was told whole, without the marks around it. */
+function cutString(json: string): string {
+  const whole = /^(?:[^"\\\p{Cc}]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*/u.exec(json)?.[0] ?? '';
+  return (JSON.parse(`"${whole}"`) as string).replace(/[\uD800-\uDBFF]$/, '');
+}
+
+/** An answer that ended before its form did: its text so far, or a call as far as it came. */
+function readCutAnswer(text: string): ToolAnswer {
+  const reply = /^\s*\{\s*"response"\s*:\s*"/.exec(text);
+  if (reply) return { text: cutString(text.slice(reply[0].length)), calls: [] };
+  const begun = /^\s*\{\s*"tool_call"\s*:\s*\{\s*"name"\s*:\s*"([^"\\]+)"/.exec(text);
+  const name = begun?.[1];
+  if (!name) return { text: /^\s*\{/.test(text) ? '' : text, calls: [] };
+  const rest = text.slice(begun[0].length);
+  const before = /^\s*,\s*"arguments"\s*:\s*/.exec(rest)?.[0];
+  const said = before === undefined ? '' : rest.slice(before.length);
+  return { text: '', calls: [{ id: 'call_0', name, arguments: said }] };
+}
+
+/** Of an answer that was cut off, the arguments of a call may be no whole JSON. */
 export function readToolAnswer(text: string): ToolAnswer {
   let parsed: { response?: unknown; tool_call?: { name?: unknown; arguments?: unknown } } | null;
   try {
     parsed = JSON.parse(text) as typeof parsed;
   } catch {
-    parsed = null;
+    return readCutAnswer(text);
   }
   const call = parsed?.tool_call;
   if (call && typeof call.name === 'string') {
