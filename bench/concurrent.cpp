@@ -68,6 +68,31 @@ double pageRate(OpenModel& model, const std::vector<std::vector<Tensor>>& calls)
   return 1000 * double(calls.size()) / ms;
 }
 
+struct Kind {
+  OpenModel& model;
+  std::vector<std::vector<Tensor>> calls;
+};
+
+/// Both pages at once, each as pageRate(), with all of the calls: what two browsers on these cores
+/// could give where nothing but the runs is counted.
+double rateOfBothPages(const std::vector<Kind>& kinds) {
+  std::array<double, kBrowsers> rates{};
+  std::vector<std::jthread> pages;
+  for (std::size_t browser = 0; browser < kBrowsers; ++browser) {
+    pages.emplace_back([&kinds, browser, &rate = rates.at(browser)] {
+      double ms = 0;
+      double calls = 0;
+      for (const auto& kind : kinds) {
+        for (const auto& inputs : kind.calls) ms += kind.model.loopInPage(inputs, 1, browser);
+        calls += double(kind.calls.size());
+      }
+      rate = 1000 * calls / ms;
+    });
+  }
+  pages.clear();
+  return rates[0] + rates[1];
+}
+
 /// So many texts in a run, as they come.
 double pageRateInBatches(OpenModel& model, const std::vector<std::vector<Tensor>>& calls) {
   constexpr std::size_t kTogether = 8;
@@ -87,10 +112,13 @@ void measureTexts(OpenModel& tuned, OpenModel& published, bool mixed, const Sett
   const auto pooled = [&](bool shared) {
     return 1000 * double(calls.size()) / tuned.runAll(calls, kInFlight, shared);
   };
-  const std::array<Slice, 5> slices{[&] { return pooled(true); }, [&] { return pooled(false); },
+  const std::vector<Kind> kinds{{tuned, calls}};
+  const std::array<Slice, 6> slices{[&] { return pooled(true); },
+                                    [&] { return pooled(false); },
                                     [&] { return pageRate(tuned, calls); },
                                     [&] { return pageRateInBatches(tuned, calls); },
-                                    [&] { return pageRate(published, calls); }};
+                                    [&] { return pageRate(published, calls); },
+                                    [&] { return rateOfBothPages(kinds); }};
   const auto values = alternate(slices, settings.count(9, 2));
   const std::string figure = mixed ? "Concurrent MiniLM, mixed lengths" : "Concurrent MiniLM";
   const Side pool{"the pool: q8, two browsers, 32 calls in flight", values[0], "texts/s"};
@@ -111,6 +139,7 @@ void measureTexts(OpenModel& tuned, OpenModel& published, bool mixed, const Sett
   add(pool, best, Aim{Aim::Kind::AtLeast, mixed ? 1.8 : 1.6});
   add(pool, other, {});
   add({"of it, the pool with a run for each call", values[1], "texts/s"}, best, {});
+  add({"of it, two pages at once, one after another", values[5], "texts/s"}, one, {});
   add(best, plain, {});
 }
 
@@ -140,10 +169,6 @@ void measureMix(OpenPool& pool, OpenModel& q8, OpenModel& published, const Setti
                 Report& report) {
   OpenModel silero(pool, "silero-vad-v5", "fp32");
   OpenModel magika(pool, "magika", "fp32");
-  struct Kind {
-    OpenModel& model;
-    std::vector<std::vector<Tensor>> calls;
-  };
   const unsigned count = settings.count(48, 12);
   std::vector<Kind> kinds{{q8, textCalls(count, true)},
                           {silero, differingCalls(silero.goldenInputs(), 4 * count)},
@@ -170,9 +195,10 @@ void measureMix(OpenPool& pool, OpenModel& q8, OpenModel& published, const Setti
     }
     return calls / seconds;
   };
-  const std::array<Slice, 4> slices{[&] { return pooled(true); }, [&] { return pooled(false); },
+  const std::array<Slice, 5> slices{[&] { return pooled(true); }, [&] { return pooled(false); },
                                     [&] { return oneAfterAnother(published); },
-                                    [&] { return oneAfterAnother(q8); }};
+                                    [&] { return oneAfterAnother(q8); },
+                                    [&] { return rateOfBothPages(kinds); }};
   const auto values = alternate(slices, settings.count(9, 2));
   const Side shared{"the pool, two browsers", values[0], "calls/s"};
   const Side single{"of it, the pool with a run for each call", values[1], "calls/s"};
@@ -189,6 +215,7 @@ void measureMix(OpenPool& pool, OpenModel& q8, OpenModel& published, const Setti
   add(shared, plain, Aim{Aim::Kind::AtLeast, 3.5});
   add(shared, tuned, Aim{Aim::Kind::AtLeast, 1.8});
   add(single, plain, {});
+  add({"of it, two pages at once, one after another", values[4], "calls/s"}, tuned, {});
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "pool_access.h"
 
+#include <algorithm>
+#include <array>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -45,12 +47,27 @@ OpenModel::OpenModel(OpenPool& pool, const std::string& name, const std::string&
       state_(load(pool, name, dtype, task)),
       model_(pool::handleOf(state_)) {}
 
-double OpenModel::loopInPage(const std::vector<Tensor>& inputs, unsigned count) {
+double OpenModel::loopOn(const std::shared_ptr<pool::Loaded>& worker,
+                         const std::vector<Tensor>& inputs, unsigned count) {
   auto parameters = parameters_;
   parameters["repeat"] = count;
-  const auto result = valueOf(pool_.engine().runAndWait(state_->serving({})->worker(), inputs,
-                                                        std::move(parameters), RunOptions{}));
+  const auto result =
+      valueOf(pool_.engine().runAndWait(worker, inputs, std::move(parameters), RunOptions{}));
   return result.timings.runMs / count;
+}
+
+double OpenModel::loopInPage(const std::vector<Tensor>& inputs, unsigned count) {
+  return loopOn(state_->serving({})->worker(), inputs, count);
+}
+
+double OpenModel::loopInPage(const std::vector<Tensor>& inputs, unsigned count,
+                             std::size_t browser) {
+  const auto one = state_->serving({})->worker();
+  const auto other = state_->serving({one->incarnation});
+  if (!other) throw BenchFailure("only one browser has the model");
+  std::array both{one, other->worker()};
+  std::ranges::sort(both, {}, [](const auto& worker) { return worker->connection->label(); });
+  return loopOn(both.at(browser), inputs, count);
 }
 
 std::vector<RunTimings> OpenModel::runOneByOne(const std::vector<Tensor>& inputs, unsigned count) {

@@ -46,6 +46,8 @@ class OpenModel {
 
   /// Runs `count` times inside the page; milliseconds of a run.
   double loopInPage(const std::vector<Tensor>& inputs, unsigned count);
+  /// The same in the first or the second browser that has the model, by their labels.
+  double loopInPage(const std::vector<Tensor>& inputs, unsigned count, std::size_t browser);
 
   /// Runs through the public API, one at a time.
   std::vector<RunTimings> runOneByOne(const std::vector<Tensor>& inputs, unsigned count);
@@ -67,6 +69,9 @@ class OpenModel {
   std::vector<Tensor> goldenInputs() const;
 
  private:
+  double loopOn(const std::shared_ptr<pool::Loaded>& worker, const std::vector<Tensor>& inputs,
+                unsigned count);
+
   OpenPool& pool_;
   boost::json::object parameters_;
   std::shared_ptr<Model::State> state_;

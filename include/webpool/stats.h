@@ -30,11 +30,12 @@ struct ScalingEvent {
   std::chrono::steady_clock::time_point at{};
 };
 
-/// Calls of a model that have no answer yet.
+/// Calls of an open model that have no answer yet, and what became of runs that were late.
 struct ModelCalls {
   std::string model;
   std::uint64_t waiting = 0;  ///< for a worker
   std::uint64_t running = 0;  ///< sent to one
+  std::uint64_t hedged = 0;   ///< runs that were late and tried on a second worker, so far
 };
 
 /// One connection: a browser process, over all its launches, or a joined device.

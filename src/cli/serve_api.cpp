@@ -115,6 +115,7 @@ std::vector<api::Gauge> queueGauges(const ResourcePool& pool, const api::ServedM
   for (const auto& calls : pool.calls()) {
     byName[calls.model].waiting += calls.waiting;
     byName[calls.model].running += calls.running;
+    byName[calls.model].hedged += calls.hedged;
   }
   std::vector<api::Gauge> all;
   for (const auto& [name, calls] : byName) {
@@ -128,6 +129,13 @@ std::vector<api::Gauge> queueGauges(const ResourcePool& pool, const api::ServedM
                    .help = "Calls of a model that were sent to a worker",
                    .labels = {{"model", name}},
                    .value = double(calls.running)});
+  }
+  for (const auto& [name, calls] : byName) {
+    all.push_back({.name = "webpool_hedged_runs_total",
+                   .help = "Runs of a model that were late and tried on a second worker",
+                   .type = "counter",
+                   .labels = {{"model", name}},
+                   .value = double(calls.hedged)});
   }
   return all;
 }

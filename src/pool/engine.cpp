@@ -477,9 +477,10 @@ std::vector<ModelCalls> Engine::calls() const {
     auto& sum = byName[one.model];
     sum.waiting += one.waiting;
     sum.running += one.running;
+    sum.hedged += one.hedged;
   }
   std::vector<ModelCalls> all;
-  for (auto& [name, sum] : byName) all.push_back({name, sum.waiting, sum.running});
+  for (auto& [name, sum] : byName) all.push_back({name, sum.waiting, sum.running, sum.hedged});
   return all;
 }
 

@@ -11,6 +11,7 @@
 #include "pool/model_state.h"
 #include "pool/observe.h"
 #include "sched/blame.h"
+#include "sched/queue_share.h"
 
 namespace webpool {
 namespace {
@@ -146,19 +147,45 @@ Model::State::BatchRef Model::State::takeBatch() {
     return nullptr;
   }
   pumpsAt_.reset();
-  const sched::BatchLimits limits{
-      .items = most, .length = mostBytes(first, *replica), .padding = worthwhilePadding(*replica)};
+  const sched::BatchLimits limits{.items = shareOfWaiting(first, able, *replica, most),
+                                  .length = mostBytes(first, *replica),
+                                  .padding = worthwhilePadding(*replica)};
   const auto taken = queue_.takeBatch(
       now, limits, [&](sched::JobId id) { return id == *head || mayGoTo(id, *replica); });
+  takenAlone_ = taken.size() > 1 ? 0 : takenAlone_ + 1;
   return makeBatch(taken, replica);
 }
 
-/// In bytes. Of 32 batches one is filled as if nothing were known: where each call runs alone,
-/// nothing would tell what a run costs in itself.
-std::optional<double> Model::State::worthwhilePadding(const pool::Replica& replica) {
-  constexpr unsigned kTryEach = 32;
-  if (!rules_.takesTexts() || batchesTaken_++ % kTryEach == 0) return std::nullopt;
+/// In bytes. Where 32 calls in a row ran alone, others go with the next as if nothing were known:
+/// else nothing would tell what a run costs in itself.
+std::optional<double> Model::State::worthwhilePadding(const pool::Replica& replica) const {
+  constexpr unsigned kTryAfter = 32;
+  if (!rules_.takesTexts() || takenAlone_ >= kTryAfter) return std::nullopt;
   return engine->runTimes().worthOfARun(replica.runKey(), info.task);
+}
+
+/// Where less waits than fills a batch for each worker, none takes what another would do sooner.
+std::uint64_t Model::State::shareOfWaiting(const pool::Work& first, const std::vector<Place>& able,
+                                           const pool::Replica& chosen, unsigned most) const {
+  using Milliseconds = std::chrono::duration<double, std::milli>;
+  const auto waiting = queue_.items();
+  const bool scarce = waiting > 1 && waiting < std::uint64_t{most} * able.size();
+  if (first.queued.kind == 0 || able.size() < 2 || !scarce) return most;
+  std::vector<sched::SharingWorker> workers;
+  std::optional<std::size_t> which;
+  for (const auto& [replica, candidate] : able) {
+    const auto one = expected(*replica, {.items = 1, .length = double(first.length)}, true);
+    const auto all =
+        expected(*replica, {.items = double(waiting), .length = double(first.length)}, true);
+    if (!candidate.ahead || !one || !all) continue;
+    const auto each = Milliseconds(*all - *one) / double(waiting - 1);
+    if (replica.get() == &chosen) which = workers.size();
+    workers.push_back({.ahead = Milliseconds(*candidate.ahead).count(),
+                       .perRun = std::max(0.0, (Milliseconds(*one) - each).count()),
+                       .perItem = each.count()});
+  }
+  return which ? std::min<std::uint64_t>(most, sched::shareOfQueue(workers, *which, waiting))
+               : most;
 }
 
 /// Of all texts of a run with their padding: what was asked for, and no more than is good there.

@@ -80,6 +80,7 @@ void Model::State::runTwice(const BatchRef& batch) {
       return runTwiceAt(now + kLookAgain, batch);
     }
     hedging_.hedged();
+    ++hedgedRuns_;
     auto second = std::make_shared<pool::SecondRun>();
     second->replica = replica;
     second->ticket = replica->runBegan();

@@ -90,6 +90,7 @@ void Model::State::run(std::vector<Tensor> inputs, boost::json::object parameter
 ModelCalls Model::State::calls() const {
   ModelCalls all{.model = info.name};
   const std::lock_guard lock(mutex_);
+  all.hedged = hedgedRuns_;
   for (const auto& [id, work] : works_) {
     (work->in ? all.running : all.waiting) += work->callers.size();
   }

@@ -122,7 +122,7 @@ struct Model::State final : pool::DeviceListener,
   /// Of texts that were answered, so that their lengths tell of tokens.
   void learnTokens(const pool::Batch& batch, const wire::RunResult& result);
   /// Of what was taken from the queue. mutex_ is held.
-  std::optional<double> worthwhilePadding(const pool::Replica& replica);
+  std::optional<double> worthwhilePadding(const pool::Replica& replica) const;
   BatchRef makeBatch(const std::vector<sched::JobId>& taken,
                      const std::shared_ptr<pool::Replica>& replica);
   struct Place {
@@ -135,6 +135,8 @@ struct Model::State final : pool::DeviceListener,
                                          bool guess) const;
   std::shared_ptr<pool::Replica> chooseFor(const pool::Work& first, const std::vector<Place>& able,
                                            unsigned most, base::TimePoint now);
+  std::uint64_t shareOfWaiting(const pool::Work& first, const std::vector<Place>& able,
+                               const pool::Replica& chosen, unsigned most) const;
   /// The run has ended there.
   void learn(const pool::Batch& batch, pool::Replica& replica, pool::Backlog::Id inBacklog,
              const pool::RunOutcome& outcome);
@@ -261,7 +263,9 @@ struct Model::State final : pool::DeviceListener,
   double textTokens_ = 0;
   pool::AnswerCache answers_;
   std::optional<base::TimePoint> pumpsAt_;  ///< a batch waits for others until then
-  std::uint64_t batchesTaken_ = 0;
+  std::uint64_t hedgedRuns_ = 0;
+  /// Batches in a row that were a single call. At first so many that one is to be seen.
+  std::uint64_t takenAlone_ = 32;
   bool joins_ = true;  ///< false once an answer to several calls could not be told apart
   sched::RequestQueue queue_;
   std::map<sched::JobId, WorkRef> works_;

@@ -243,6 +243,7 @@ void fields(A& a, S& calls) {
   a("model", calls.model);
   a("waiting", calls.waiting);
   a("running", calls.running);
+  a("hedged", calls.hedged);
 }
 
 template <class A, Of<WebNnContext> S>

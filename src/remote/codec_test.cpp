@@ -116,10 +116,11 @@ TEST(RemoteCodec, AScalingDecisionTravelsByItsAgeInSeconds) {
 }
 
 TEST(RemoteCodec, CallsOfAModelArriveAsTheyAre) {
-  const auto got = travelled(ModelCalls{.model = "m", .waiting = 7, .running = 2});
+  const auto got = travelled(ModelCalls{.model = "m", .waiting = 7, .running = 2, .hedged = 3});
   EXPECT_EQ(got.model, "m");
   EXPECT_EQ(got.waiting, 7u);
   EXPECT_EQ(got.running, 2u);
+  EXPECT_EQ(got.hedged, 3u);
 }
 
 TEST(RemoteCodec, AnAgeThatNoClockHasIsOfNow) {

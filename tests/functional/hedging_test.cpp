@@ -166,6 +166,7 @@ TEST_F(Hedging, ALateRunIsAnsweredByAnotherBrowser) {
     const auto answer = call();
     ASSERT_TRUE(answer) << answer.error().describe();
     EXPECT_NE(answer->ranOn.connection, chosen);
+    EXPECT_GE(pool_->calls().at(0).hedged, 1U);
     EXPECT_EQ(answer->outputs.at(0).as<float>()[0], float(calls_));
     // Not only when its heartbeats were missed, which takes 20 s.
     EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(10));
